@@ -1,0 +1,62 @@
+# The front door: every target is a few words over a script or a CMake preset.
+
+ARGS   ?=
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+
+SHELL   := /bin/bash
+thimble := build/release/bin/thimble
+sources := git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp'
+build    = cmake --preset $(1) && cmake --build --preset $(1)
+test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --parallel $(JOBS)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-sanitized bench format tidy data setup install clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: setup ## search for a network, start to end (more words for thimble: ARGS='seed=3')
+	@$(call build,release)
+	@if scripts/fetch-cifar10; then \
+	  $(thimble) run experiments/quickstart.yaml --data data $(ARGS); \
+	else \
+	  echo "CIFAR-10 cannot be had (see above), so this run takes synthetic images: it shows how thimble"; \
+	  echo "works, but its scores mean nothing. With a network, 'make data' gets the real ones."; \
+	  $(thimble) run experiments/quickstart.yaml --data data 'dataset={use: synthetic}' $(ARGS); \
+	fi
+
+test: setup ## build, then run every test
+	@$(call test,release)
+
+test-sanitized: setup ## the same under the address and undefined-behaviour sanitizers
+	@$(call test,dev)
+
+bench: setup ## build, then run every benchmark (ARGS='--benchmark_filter=ntk')
+	@$(call build,release)
+	@for bench in build/release/bench/bench_*; do \
+	  if [[ -f $$bench && -x $$bench ]]; then echo "== $${bench##*/}"; $$bench $(ARGS) || exit; fi; \
+	done
+
+format: ## format all C++ files in place
+	@scripts/setup lint
+	@$(sources) | xargs -0 clang-format -i
+
+tidy: setup ## check the framework and the plugins with clang-tidy
+	@scripts/setup lint
+	@$(call build,release)
+	@run-clang-tidy -quiet -p build/release '^$(CURDIR)/(framework|plugins)/'
+
+data: ## get CIFAR-10 into data/cifar10 (139 MB, resumable)
+	@scripts/fetch-cifar10
+	@echo "CIFAR-10 is in data/cifar10"
+
+setup: ## install the Debian packages that are missing
+	@scripts/setup build
+
+install: setup ## install into PREFIX (default /usr/local)
+	@$(call build,release)
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean: ## remove what was built; data/ and runs/ stay
+	rm -rf build

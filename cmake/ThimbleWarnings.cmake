@@ -1,0 +1,10 @@
+# Warnings and sanitizers of our own code; installed clients of thimble get neither.
+add_library(thimble_warnings INTERFACE)
+target_compile_options(thimble_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(THIMBLE_WARNINGS_AS_ERRORS)
+  target_compile_options(thimble_warnings INTERFACE -Werror)
+endif()
+if(THIMBLE_SANITIZE)
+  add_compile_options(-fsanitize=${THIMBLE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=${THIMBLE_SANITIZE})
+endif()

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace thimble {
+
+/// What a plugin is told about the world when it is made. Plugins read no environment, print
+/// nothing and seed nothing themselves.
+struct Context {
+  /// Where data sets lie (--data, or THIMBLE_DATA).
+  std::filesystem::path data_folder = "data";
+  /// The plugin's own data files, beside its library.
+  std::filesystem::path plugin_folder;
+  /// Lines for the run's log. Thread safe.
+  std::function<void(const std::string&)> log = [](const std::string&) {};
+};
+
+}  // namespace thimble

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+
+namespace thimble {
+
+/// 'word', for messages. Control characters are shown as \xNN and long words are cut.
+THIMBLE_EXPORT std::string in_quotes(std::string_view word);
+
+THIMBLE_EXPORT std::string join(const std::vector<std::string>& words,
+                                std::string_view between = ", ");
+
+THIMBLE_EXPORT std::vector<std::string> split(std::string_view text, char separator);
+
+/// Without blanks at either end.
+THIMBLE_EXPORT std::string_view trimmed(std::string_view text);
+
+/// The known word that `word` was probably meant to be: within a third of its length in edits,
+/// two swapped letters counting as one.
+THIMBLE_EXPORT std::optional<std::string> nearest(std::string_view word,
+                                                  const std::vector<std::string>& known);
+
+/// "; did you mean 'x'?", or nothing when no known word is near.
+THIMBLE_EXPORT std::string did_you_mean(std::string_view word,
+                                        const std::vector<std::string>& known);
+
+/// The shortest text that reads back as exactly this number.
+THIMBLE_EXPORT std::string number_text(double value);
+
+/// Strict readers: the whole text must be the number, written plainly (no hex, no leading zeros).
+THIMBLE_EXPORT std::optional<std::int64_t> parse_integer(std::string_view text);
+THIMBLE_EXPORT std::optional<double> parse_number(std::string_view text);
+
+/// [a-z][a-z0-9_]*: what plugins, objectives and keys are called.
+THIMBLE_EXPORT bool is_identifier(std::string_view text);
+
+/// A 64-bit fingerprint of a text, the same on every machine; for run identities, not for secrets.
+THIMBLE_EXPORT std::uint64_t fingerprint(std::string_view text);
+THIMBLE_EXPORT std::string hex(std::uint64_t value);
+
+}  // namespace thimble

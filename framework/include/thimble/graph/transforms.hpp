@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <thimble/core/export.hpp>
+#include <thimble/graph/graph.hpp>
+
+/// Graphs made from graphs. Node names survive, so weights found by name do too. All are pure.
+namespace thimble {
+
+/// Everything alive: the state in which a search begins.
+THIMBLE_EXPORT AliveOptions all_alive(const Graph& supernet);
+
+/// The supernet in which only these options are alive. A choice with one option left becomes that
+/// option; nodes built for other options are gone. `alive` has one non-empty mask a decision.
+THIMBLE_EXPORT Graph restricted(const Graph& supernet, const AliveOptions& alive);
+
+/// The single network with this option for each decision.
+THIMBLE_EXPORT Graph resolved(const Graph& supernet, std::span<const int> options);
+
+/// True when the output depends on the input at all.
+THIMBLE_EXPORT bool is_connected(const Graph& graph);
+
+/// Without nodes that do not depend on the input or do not reach the output; sums lose their zero
+/// terms. The graph must be connected.
+THIMBLE_EXPORT Graph live(const Graph& graph);
+
+/// The network as a code generator runs it, from a connected graph without open choices: live
+/// nodes only, batch norm folded into the convolution before it, equal nodes merged, and a ReLU
+/// fused into its producer when nobody else reads that. A ReLU behind a tensor with other readers
+/// stays an operator of its own.
+THIMBLE_EXPORT Graph deployed(const Graph& graph);
+
+}  // namespace thimble

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <thimble/core/export.hpp>
+#include <thimble/graph/graph.hpp>
+
+namespace thimble {
+
+/// How weights are drawn. Biases are 0 except under torch_default; batch norm starts at
+/// scale 1 and shift 0 always.
+enum class Init {
+  torch_default,           ///< conv and linear U(-1/sqrt(fan_in), 1/sqrt(fan_in)), biases too
+  kaiming_normal_fan_out,  ///< N(0, 2 / fan_out) for conv, and for linear too
+  kaiming_normal_fan_in,   ///< N(0, 2 / fan_in)
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, Init>>& names_of(Init);
+
+/// A graph made executable with LibTorch. Batch norm uses the statistics of the batch at hand and
+/// keeps no running ones, so running a network changes nothing in it. An open choice is the mean
+/// of its alive options. A node without any path to the input (`zero`) gives zeros.
+///
+/// The weights of a node depend on the seed, the stream and the node's name alone: a supernet and
+/// a network derived from it share them, which pairs their scores (common random numbers).
+/// `const` members are thread safe.
+class THIMBLE_EXPORT Network {
+ public:
+  /// Undefined tensors where a node has none. conv: out x in/groups x kh x kw; linear: out x in;
+  /// batch norm: weight is the scale, bias the shift.
+  struct Parameters {
+    torch::Tensor weight;
+    torch::Tensor bias;
+  };
+
+  explicit Network(Graph graph, torch::ScalarType precision = torch::kFloat);
+
+  /// Draws every weight anew, in float, so that a network in double has the same ones.
+  void initialise(Init init, std::uint64_t seed, std::string_view stream);
+
+  const Graph& graph() const noexcept { return graph_; }
+  torch::ScalarType precision() const noexcept { return precision_; }
+  const Parameters& parameters(NodeId id) const { return parameters_[static_cast<std::size_t>(id)]; }
+  Parameters& parameters(NodeId id) { return parameters_[static_cast<std::size_t>(id)]; }
+  /// All of them, in the order of the nodes.
+  std::vector<torch::Tensor> all_parameters() const;
+
+  /// images: N x C x H x W in this network's precision. Returns logits, N x classes.
+  torch::Tensor forward(const torch::Tensor& images) const;
+  /// The output of every node, by id; fully connected ones as N x out.
+  std::vector<torch::Tensor> activations(const torch::Tensor& images) const;
+
+ private:
+  Graph graph_;
+  torch::ScalarType precision_;
+  std::vector<Parameters> parameters_;
+};
+
+}  // namespace thimble

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <thimble/core/export.hpp>
+#include <thimble/nn/network.hpp>
+
+namespace thimble {
+
+/// How batch norm takes part when the gradient of one sample's logits is taken.
+enum class Coupling {
+  coupled,  ///< through the batch's statistics into the other samples, as the published code does
+  frozen,   ///< the batch's statistics are constants: about 7x cheaper, another measure
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling);
+
+/// The Gram matrix of the neural tangent kernel of the summed logits (TE-NAS, arXiv 2102.11535):
+///
+///     g_b = d(sum_k f_k(x_b)) / d theta,   G[a][b] = <g_a, g_b>
+///
+/// theta being the weights of convolutions, fully connected layers and batch norm's scales; biases
+/// and shifts are left out. images: B x C x H x W. Returns B x B in double. Nothing is recorded on
+/// a tape and the B x P Jacobian is never stored: all B cotangents go backwards through the graph
+/// at once, node by node, and the Gram matrix is summed up per node. Thread safe.
+THIMBLE_EXPORT torch::Tensor ntk_gram(const Network& network, const torch::Tensor& images,
+                                      Coupling coupling);
+
+/// The same matrix as it is defined, one backward pass of autograd per sample: slow, for tests and
+/// benchmarks (coupled statistics only).
+THIMBLE_EXPORT torch::Tensor ntk_gram_by_rows(const Network& network, const torch::Tensor& images);
+
+/// lambda_max / lambda_min of a symmetric positive semi-definite matrix in double; lambda_min is
+/// raised to 1e-12 lambda_max, so the answer is at most 1e12, which is also what a zero matrix has.
+/// NaN when an entry is not finite.
+THIMBLE_EXPORT double condition_number(const torch::Tensor& gram);
+
+}  // namespace thimble

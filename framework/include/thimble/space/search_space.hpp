@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/core/kind.hpp>
+#include <thimble/core/random.hpp>
+#include <thimble/graph/graph.hpp>
+
+namespace thimble {
+
+/// One named variable of a search space.
+struct Decision {
+  enum class Type { categorical, integer, continuous };
+  std::string name;
+  Type type = Type::categorical;
+  std::vector<std::string> options;  ///< of a categorical one
+  double least = 0;                  ///< of the others, both ends included
+  double most = 0;
+};
+
+/// A value for every decision, in their order: the index of the option, the integer, the number.
+using Genotype = std::vector<double>;
+
+/// Says which decisions there are and builds a graph from decided ones.
+///
+/// A space whose decisions are all choices between operators writes its supernet once and gets
+/// everything else from it. A space whose decisions change shapes overrides decisions() and
+/// build(). All members are const and thread safe.
+class THIMBLE_EXPORT SearchSpace {
+ public:
+  using Interface = SearchSpace;
+  static constexpr Kind kKind = Kind::searchspace;
+  virtual ~SearchSpace();
+
+  /// The graph with every choice open, or nullptr. Required: unless decisions() and build() are.
+  virtual const Graph* supernet() const;
+  /// Required: if there is no supernet. Default: the supernet's choices, in their order.
+  virtual std::vector<Decision> decisions() const;
+  /// The network of a genotype. Required: if there is no supernet.
+  virtual Graph build(const Genotype& genotype) const;
+  /// The one text form. Required: no. Default: "name=value,name=value".
+  virtual std::string encode(const Genotype& genotype) const;
+  /// Reads what encode() writes; throws Error that names the offending word otherwise.
+  virtual Genotype decode(std::string_view text) const;
+  /// The genotype that stands for all that compute the same function; scores are shared by it.
+  /// Required: no. Default: the genotype itself.
+  virtual Genotype canonical(const Genotype& genotype) const;
+};
+
+/// How many genotypes there are; nothing when a decision is continuous or they exceed 2^62.
+THIMBLE_EXPORT std::optional<std::uint64_t> space_size(const std::vector<Decision>& decisions);
+
+/// The index-th genotype, the last decision varying fastest. The space must be finite.
+THIMBLE_EXPORT Genotype genotype_at(const std::vector<Decision>& decisions, std::uint64_t index);
+
+THIMBLE_EXPORT Genotype random_genotype(const std::vector<Decision>& decisions, Random& random);
+
+/// A genotype of categorical decisions as option indices.
+THIMBLE_EXPORT std::vector<int> options_of(const Genotype& genotype);
+
+}  // namespace thimble

@@ -1,0 +1,60 @@
+#include <thimble/core/error.hpp>
+
+#include <algorithm>
+#include <tuple>
+
+namespace thimble {
+namespace {
+
+std::string all_of(const std::vector<Diagnostic>& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) {
+    if (!text.empty()) text += '\n';
+    text += to_string(diagnostic);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string to_string(const Diagnostic& diagnostic) {
+  const auto& [where, message, note] = diagnostic;
+  std::string text = where.file.empty() ? "thimble" : where.file;
+  if (where.line > 0) {
+    text += ':' + std::to_string(where.line);
+    if (where.column > 0) text += ':' + std::to_string(where.column);
+  }
+  text += ": error: " + message;
+  if (!note.empty()) text += "\n  note: " + note;
+  return text;
+}
+
+Error::Error(std::string message, std::string note)
+    : Error{Diagnostic{{}, std::move(message), std::move(note)}} {}
+
+Error::Error(Diagnostic diagnostic)
+    : Error{std::vector<Diagnostic>{std::move(diagnostic)}} {}
+
+Error::Error(std::vector<Diagnostic> diagnostics)
+    : diagnostics_{std::move(diagnostics)}, text_{all_of(diagnostics_)} {}
+
+// Out of line, so that the type information of errors lives in one library only.
+Error::~Error() = default;
+InputError::~InputError() = default;
+Interrupted::~Interrupted() = default;
+
+void Diagnostics::error(Location where, std::string message, std::string note) {
+  found_.push_back({std::move(where), std::move(message), std::move(note)});
+}
+
+void Diagnostics::throw_if_any() const {
+  if (found_.empty()) return;
+  auto sorted = found_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    if (a.where.file != b.where.file) return false;
+    return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
+  });
+  throw InputError{std::move(sorted)};
+}
+
+}  // namespace thimble

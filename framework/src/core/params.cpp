@@ -1,0 +1,173 @@
+#include <thimble/core/params.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
+
+namespace thimble {
+namespace {
+
+std::vector<std::string> names_in(const Schema& schema) {
+  std::vector<std::string> names;
+  for (const Field& field : schema) names.push_back(field.name);
+  return names;
+}
+
+std::string with_article(const std::string& type) {
+  if (type == "true or false" || type == "text") return type;
+  return (type.starts_with('i') ? "an " : "a ") + type;
+}
+
+}  // namespace
+
+std::string Field::range_text() const {
+  const bool has_least = least != -std::numeric_limits<double>::infinity();
+  const bool has_most = most != std::numeric_limits<double>::infinity();
+  if (has_least && has_most) return "[" + number_text(least) + ", " + number_text(most) + "]";
+  if (has_least) return "at least " + number_text(least);
+  if (has_most) return "at most " + number_text(most);
+  return "";
+}
+
+void read_fields(const Value& map, const Schema& schema, const std::string& subject,
+                 Diagnostics& problems) {
+  const auto names = names_in(schema);
+  for (const auto& entry : map.entries()) {
+    const auto field = std::find_if(schema.begin(), schema.end(),
+                                    [&](const Field& f) { return f.name == entry.key; });
+    if (field == schema.end()) {
+      problems.error(entry.key_where,
+                     "unknown key " + in_quotes(entry.key) + " for " + subject +
+                         did_you_mean(entry.key, names),
+                     names.empty() ? "it takes no keys" : "known keys are " + join(names));
+    } else {
+      field->read(entry.value, *field, problems);
+    }
+  }
+  for (const Field& field : schema) {
+    if (field.is_required && map.find(field.name) == nullptr)
+      problems.error(map.where(), "missing key " + in_quotes(field.name) + " for " + subject,
+                     field.name + ": " + field.sentence);
+  }
+}
+
+Value write_fields(const Schema& schema) {
+  Value map = Value::map();
+  for (const Field& field : schema) {
+    Value value = field.write();
+    if (!value.is_null()) map.set(field.name, std::move(value));
+  }
+  return map;
+}
+
+namespace detail {
+
+void wrong_type(const Value& value, const Field& field, Diagnostics& problems) {
+  std::string note;
+  if (field.type == "true or false" && value.is_scalar()) {
+    note = "YAML's other spellings of true and false are not read";
+  } else if (value.is_quoted()) {
+    note = "leave out the quotes";
+  } else if (field.type == "integer" && value.is_scalar()) {
+    note = "write a decimal integer without leading zeros, point or exponent";
+  } else {
+    note = field.name + ": " + field.sentence;
+  }
+  problems.error(value.where(),
+                 in_quotes(field.name) + " must be " +
+                     with_article(field.type) + ", found " + value.found(),
+                 note);
+}
+
+bool in_range(double number, const Value& value, const Field& field, Diagnostics& problems) {
+  if (number >= field.least && number <= field.most) return true;
+  problems.error(value.where(),
+                 in_quotes(field.name) + " is " + value.text() + ", outside " + field.range_text(),
+                 field.name + ": " + field.sentence);
+  return false;
+}
+
+bool read_scalar(const Value& value, bool& target, const Field& field, Diagnostics& problems) {
+  if (value.is_scalar() && !value.is_quoted()) {
+    if (value.text() == "true" || value.text() == "false") {
+      target = value.text() == "true";
+      return true;
+    }
+  }
+  wrong_type(value, field, problems);
+  return false;
+}
+
+bool read_scalar(const Value& value, std::int64_t& target, const Field& field,
+                 Diagnostics& problems) {
+  const auto number =
+      value.is_scalar() && !value.is_quoted() ? parse_integer(value.text()) : std::nullopt;
+  if (!number) {
+    wrong_type(value, field, problems);
+    return false;
+  }
+  target = *number;
+  return in_range(static_cast<double>(*number), value, field, problems);
+}
+
+bool read_scalar(const Value& value, double& target, const Field& field, Diagnostics& problems) {
+  const auto number =
+      value.is_scalar() && !value.is_quoted() ? parse_number(value.text()) : std::nullopt;
+  if (!number) {
+    wrong_type(value, field, problems);
+    return false;
+  }
+  target = *number;
+  return in_range(*number, value, field, problems);
+}
+
+bool read_scalar(const Value& value, std::string& target, const Field& field,
+                 Diagnostics& problems) {
+  if (!value.is_scalar()) {
+    wrong_type(value, field, problems);
+    return false;
+  }
+  target = value.text();
+  return true;
+}
+
+Value write_scalar(bool value) { return Value::scalar(value ? "true" : "false"); }
+Value write_scalar(std::int64_t value) { return Value::scalar(std::to_string(value)); }
+Value write_scalar(double value) { return Value::scalar(number_text(value)); }
+Value write_scalar(const std::string& value) {
+  // Quoted where a plain word would read back as something else.
+  const bool is_plain = is_identifier(value) && value != "null" && value != "true" &&
+                        value != "false";
+  return Value::scalar(value, !is_plain);
+}
+
+std::string one_line(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::null: return "";
+    case Value::Kind::scalar: return value.text();
+    case Value::Kind::sequence: {
+      std::vector<std::string> items;
+      for (const Value& item : value.items()) items.push_back(one_line(item));
+      return "[" + join(items) + "]";
+    }
+    case Value::Kind::map: break;
+  }
+  std::vector<std::string> entries;
+  for (const auto& entry : value.entries())
+    entries.push_back(entry.key + ": " + one_line(entry.value));
+  return "{" + join(entries) + "}";
+}
+
+void not_a_choice(const Value& value, const std::vector<std::string>& known, const Field& field,
+                  Diagnostics& problems) {
+  problems.error(value.where(),
+                 in_quotes(field.name) + " cannot be " + value.found() +
+                     (value.is_scalar() ? did_you_mean(value.text(), known) : ""),
+                 "it is one of " + join(known));
+}
+
+}  // namespace detail
+}  // namespace thimble

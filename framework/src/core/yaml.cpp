@@ -1,0 +1,225 @@
+#include <thimble/core/yaml.hpp>
+
+#include <sstream>
+#include <set>
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr std::size_t kLargestFile = std::size_t{4} << 20;
+constexpr std::size_t kDeepest = 64;
+const char* const kPlainNote = "write the value out; thimble reads plain YAML without them";
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t more = lead < 0x80 ? 0 : lead < 0xc2 ? 9 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2
+                             : lead < 0xf5 ? 3 : 9;
+    if (i + more >= text.size()) return false;
+    for (std::size_t j = 1; j <= more; ++j)
+      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
+/// Builds a Value from the parser's events: yaml-cpp's own nodes drop what we must see
+/// (duplicate keys, the place of a key, whether a scalar was quoted).
+class Builder final : public YAML::EventHandler {
+ public:
+  Builder(std::string file, Diagnostics& problems) : file_{std::move(file)}, problems_{problems} {}
+
+  Value root;
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_anchor(mark, anchor);
+    // The parser gives an empty value the mark of what follows it; its key is the better place.
+    Value value;
+    value.set_where(pending_key_ ? key_where_ : place(mark));
+    add(std::move(value));
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    problems_.error(place(mark), "aliases are not supported", kPlainNote);
+    add(Value{});
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    refuse_anchor(mark, anchor);
+    refuse_tag(mark, tag);
+    const bool is_quoted = tag == "!";
+    if (expects_key()) return take_key(text, place(mark));
+    if (!is_quoted && (text == "~" || text == "null" || text == "Null" || text == "NULL")) {
+      Value nothing;
+      nothing.set_where(place(mark));
+      return add(std::move(nothing));
+    }
+    add(Value::scalar(text, is_quoted, place(mark)));
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(Value::sequence({}, place(mark)), mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(Value::map(place(mark)), mark, tag, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Level {
+    Value value;
+    bool has_key = false;
+    bool is_refused = false;  // stands where a key should be: read on, but dropped
+    std::string key;
+    Location key_where;
+    std::set<std::string> keys;
+  };
+
+  Location place(const YAML::Mark& mark) const { return {file_, mark.line + 1, mark.column + 1}; }
+  bool expects_key() const {
+    return !levels_.empty() && levels_.back().value.is_map() && !levels_.back().has_key;
+  }
+
+  void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != 0) problems_.error(place(mark), "anchors are not supported", kPlainNote);
+  }
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (!tag.empty() && tag != "?" && tag != "!")
+      problems_.error(place(mark), "tag " + in_quotes(tag) + " is not supported", kPlainNote);
+  }
+
+  void take_key(const std::string& key, const Location& where) {
+    Level& level = levels_.back();
+    if (key == "<<") problems_.error(where, "merging with '<<' is not supported", kPlainNote);
+    if (!level.keys.insert(key).second)
+      problems_.error(where, "duplicate key " + in_quotes(key), "keep one of them");
+    level.has_key = pending_key_ = true;
+    level.key = key;
+    level.key_where = key_where_ = where;
+  }
+
+  void open(Value value, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    refuse_anchor(mark, anchor);
+    refuse_tag(mark, tag);
+    if (levels_.size() >= kDeepest)
+      throw InputError{Diagnostic{place(mark), "nested deeper than 64 levels", {}}};
+    const bool is_refused = expects_key();
+    if (is_refused) problems_.error(place(mark), "a key must be plain text", {});
+    pending_key_ = false;
+    Level level;
+    level.value = std::move(value);
+    level.is_refused = is_refused;
+    levels_.push_back(std::move(level));
+  }
+
+  void close() {
+    Level level = std::move(levels_.back());
+    levels_.pop_back();
+    if (level.is_refused) return take_key("", level.value.where());
+    add(std::move(level.value));
+  }
+
+  void add(Value value) {
+    pending_key_ = false;
+    if (levels_.empty()) {
+      root = std::move(value);
+      return;
+    }
+    Level& level = levels_.back();
+    if (level.value.is_sequence()) {
+      level.value.items().push_back(std::move(value));
+    } else if (!level.has_key) {
+      problems_.error(value.where(), "a key must be plain text", {});
+      take_key("", value.where());
+    } else {
+      if (level.value.find(level.key) == nullptr)
+        level.value.set(level.key, std::move(value), level.key_where);
+      level.has_key = false;
+    }
+  }
+
+  std::string file_;
+  Diagnostics& problems_;
+  std::vector<Level> levels_;
+  bool pending_key_ = false;
+  Location key_where_;
+};
+
+void emit(YAML::Emitter& out, const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::null:
+      out << YAML::Null;
+      return;
+    case Value::Kind::scalar:
+      if (value.is_quoted()) out << YAML::DoubleQuoted;
+      out << value.text();
+      return;
+    case Value::Kind::sequence: {
+      bool is_flat = true;
+      for (const Value& item : value.items()) is_flat &= item.is_scalar();
+      if (is_flat) out << YAML::Flow;
+      out << YAML::BeginSeq;
+      for (const Value& item : value.items()) emit(out, item);
+      out << YAML::EndSeq;
+      return;
+    }
+    case Value::Kind::map:
+      if (value.entries().empty()) out << YAML::Flow;
+      out << YAML::BeginMap;
+      for (const auto& entry : value.entries()) {
+        out << YAML::Key << entry.key << YAML::Value;
+        emit(out, entry.value);
+      }
+      out << YAML::EndMap;
+      return;
+  }
+}
+
+}  // namespace
+
+Value parse_yaml(std::string_view text, const std::string& file) {
+  if (!is_utf8(text)) throw InputError{Diagnostic{{file}, "not UTF-8 text", "is it a YAML file?"}};
+  if (text.find('\0') != std::string_view::npos)
+    throw InputError{Diagnostic{{file}, "contains a NUL byte", "is it a YAML file?"}};
+  Diagnostics problems;
+  Builder builder{file, problems};
+  try {
+    std::istringstream stream{std::string{text}};
+    YAML::Parser parser{stream};
+    parser.HandleNextDocument(builder);
+    Diagnostics ignored;
+    Builder rest{file, ignored};
+    if (parser.HandleNextDocument(rest))
+      problems.error({file}, "more than one document", "keep one document a file");
+  } catch (const YAML::Exception& broken) {
+    const Location where{file, broken.mark.line + 1, broken.mark.column + 1};
+    problems.error(where, "not valid YAML: " + broken.msg, {});
+  }
+  problems.throw_if_any();
+  return std::move(builder.root);
+}
+
+Value read_yaml(const std::filesystem::path& file) {
+  return parse_yaml(read_file(file, kLargestFile), file.string());
+}
+
+std::string to_yaml(const Value& value) {
+  YAML::Emitter out;
+  emit(out, value);
+  return std::string{out.c_str()} + "\n";
+}
+
+}  // namespace thimble

@@ -1,0 +1,243 @@
+#include <thimble/graph/transforms.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+
+namespace thimble {
+
+/// Copies a graph node by node; each old node is kept, dropped, or replaced by another.
+class Rewriter {
+ public:
+  explicit Rewriter(const Graph& from) : from_{from} {
+    to_.words_ = from.words_;
+    to_.nodes_.reserve(from.nodes_.size());
+    to_.edges_.reserve(from.edges_.size());
+    became_.assign(from.nodes_.size(), -1);
+  }
+
+  /// The new node that stands for an old one, or -1 when it was dropped.
+  NodeId operator[](NodeId old) const { return became_[static_cast<std::size_t>(old)]; }
+
+  void replace(NodeId old, NodeId by) { became_[static_cast<std::size_t>(old)] = by; }
+
+  void keep(NodeId old, std::span<const NodeId> new_inputs) {
+    Node node = from_.node(old);
+    node.first_input = static_cast<std::uint32_t>(to_.edges_.size());
+    node.input_count = static_cast<std::uint32_t>(new_inputs.size());
+    to_.edges_.insert(to_.edges_.end(), new_inputs.begin(), new_inputs.end());
+    to_.nodes_.push_back(node);
+    replace(old, to_.size() - 1);
+  }
+
+  Node& made(NodeId id) { return to_.nodes_[static_cast<std::size_t>(id)]; }
+  const Graph& graph() const { return to_; }
+
+  /// True for the option of every node that belongs to no option or to alive ones only.
+  static std::vector<bool> alive_nodes(const Graph& graph, const AliveOptions& alive) {
+    const auto& options = graph.words_->options;
+    std::vector<bool> is_alive(options.size());
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      const auto& [decision, option, outer] = options[i];
+      is_alive[i] = ((alive[static_cast<std::size_t>(decision)] >> option) & 1U) != 0 &&
+                    (outer < 0 || is_alive[static_cast<std::size_t>(outer)]);
+    }
+    return is_alive;
+  }
+
+  Graph finish() {
+    to_.output_ = (*this)[from_.output_];
+    return std::move(to_);
+  }
+
+ private:
+  const Graph& from_;
+  Graph to_;
+  std::vector<NodeId> became_;
+};
+
+namespace {
+
+/// For every node: does it depend on the input, and does the output depend on it?
+struct Reach {
+  std::vector<bool> from_input;
+  std::vector<bool> to_output;
+  bool is_live(NodeId id) const {
+    return from_input[static_cast<std::size_t>(id)] && to_output[static_cast<std::size_t>(id)];
+  }
+};
+
+Reach reach(const Graph& graph) {
+  const auto count = static_cast<std::size_t>(graph.size());
+  Reach reach{std::vector<bool>(count), std::vector<bool>(count)};
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Node& node = graph.node(id);
+    bool depends = node.op == Op::input;
+    for (const NodeId input : graph.inputs(node))
+      depends = depends || reach.from_input[static_cast<std::size_t>(input)];
+    reach.from_input[static_cast<std::size_t>(id)] = depends;
+  }
+  reach.to_output[static_cast<std::size_t>(graph.output())] = true;
+  for (NodeId id = graph.size() - 1; id >= 0; --id) {
+    if (!reach.to_output[static_cast<std::size_t>(id)]) continue;
+    for (const NodeId input : graph.inputs(id))
+      reach.to_output[static_cast<std::size_t>(input)] = true;
+  }
+  return reach;
+}
+
+bool same_work(const Graph& graph, NodeId a, NodeId b) {
+  const Node& x = graph.node(a);
+  const Node& y = graph.node(b);
+  return x.op == y.op && x.shape == y.shape && x.kernel == y.kernel && x.stride == y.stride &&
+         x.padding == y.padding && std::ranges::equal(graph.inputs(a), graph.inputs(b));
+}
+
+/// Nodes without weights that do the same to the same inputs become one.
+Graph merged(const Graph& graph) {
+  Rewriter out{graph};
+  std::unordered_map<NodeId, std::vector<NodeId>> by_input;  // of the new graph
+  std::vector<NodeId> inputs;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    inputs.clear();
+    for (const NodeId input : graph.inputs(id)) inputs.push_back(out[input]);
+    const Op op = graph.node(id).op;
+    out.keep(id, inputs);
+    if (op != Op::relu && op != Op::avg_pool) continue;
+    auto& siblings = by_input[inputs[0]];
+    const auto equal = std::find_if(siblings.begin(), siblings.end(), [&](NodeId other) {
+      return same_work(out.graph(), other, out[id]);
+    });
+    if (equal != siblings.end()) {
+      out.replace(id, *equal);
+    } else {
+      siblings.push_back(out[id]);
+    }
+  }
+  return live(out.finish());
+}
+
+std::vector<int> reader_counts(const Graph& graph) {
+  std::vector<int> readers(static_cast<std::size_t>(graph.size()));
+  for (NodeId id = 0; id < graph.size(); ++id)
+    for (const NodeId input : graph.inputs(id)) ++readers[static_cast<std::size_t>(input)];
+  ++readers[static_cast<std::size_t>(graph.output())];
+  return readers;
+}
+
+bool can_fuse_relu(Op op) { return op == Op::conv || op == Op::linear || op == Op::add; }
+
+}  // namespace
+
+AliveOptions all_alive(const Graph& supernet) {
+  AliveOptions alive;
+  for (const ChoiceDecision& decision : supernet.decisions())
+    alive.push_back(~std::uint64_t{0} >> (64 - decision.options.size()));
+  return alive;
+}
+
+Graph restricted(const Graph& supernet, const AliveOptions& alive) {
+  const auto& decisions = supernet.decisions();
+  if (alive.size() != decisions.size())
+    throw Error{fmt::format("{} masks for {} decisions", alive.size(), decisions.size())};
+  for (std::size_t i = 0; i < alive.size(); ++i)
+    if (alive[i] == 0 || static_cast<std::size_t>(std::bit_width(alive[i])) > decisions[i].options.size())
+      throw Error{fmt::format("decision '{}' cannot have the options {:#b}", decisions[i].name,
+                              alive[i])};
+  const auto is_alive = Rewriter::alive_nodes(supernet, alive);
+  Rewriter out{supernet};
+  std::vector<NodeId> inputs;
+  for (NodeId id = 0; id < supernet.size(); ++id) {
+    const Node& node = supernet.node(id);
+    if (node.option >= 0 && !is_alive[static_cast<std::size_t>(node.option)]) continue;
+    const auto originals = supernet.inputs(node);
+    inputs.clear();
+    for (std::size_t i = 0; i < originals.size(); ++i) {
+      const bool is_open = node.op != Op::choice ||
+                           ((alive[static_cast<std::size_t>(node.decision)] >> i) & 1U) != 0;
+      if (is_open) inputs.push_back(out[originals[i]]);
+    }
+    if (node.op == Op::choice && inputs.size() == 1) {
+      out.replace(id, inputs[0]);
+    } else {
+      out.keep(id, inputs);
+    }
+  }
+  return out.finish();
+}
+
+Graph resolved(const Graph& supernet, std::span<const int> options) {
+  AliveOptions alive;
+  for (const int option : options) alive.push_back(std::uint64_t{1} << option);
+  return restricted(supernet, alive);
+}
+
+bool is_connected(const Graph& graph) {
+  return reach(graph).from_input[static_cast<std::size_t>(graph.output())];
+}
+
+Graph live(const Graph& graph) {
+  const Reach found = reach(graph);
+  if (!found.is_live(graph.output())) throw Error{"no path from the input to the output"};
+  Rewriter out{graph};
+  std::vector<NodeId> inputs;
+  // A mean over options counts its constant options, as zeros.
+  const auto zero_in_place_of = [&](NodeId constant) {
+    if (out[constant] < 0) {
+      out.keep(constant, {});
+      out.made(out[constant]).op = Op::zero;
+    }
+    return out[constant];
+  };
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!found.is_live(id)) continue;
+    const Node& node = graph.node(id);
+    inputs.clear();
+    for (const NodeId input : graph.inputs(node)) {
+      if (found.is_live(input)) {
+        inputs.push_back(out[input]);
+      } else if (node.op == Op::choice) {
+        inputs.push_back(zero_in_place_of(input));
+      }
+    }
+    if (node.op == Op::add && inputs.size() == 1) {
+      out.replace(id, inputs[0]);
+    } else {
+      out.keep(id, inputs);
+    }
+  }
+  return out.finish();
+}
+
+Graph deployed(const Graph& graph) {
+  if (graph.is_supernet()) throw Error{"a network with open choices cannot be deployed"};
+  const Graph plain = merged(live(graph));
+  const auto readers = reader_counts(plain);
+  Rewriter out{plain};
+  std::vector<NodeId> inputs;
+  for (NodeId id = 0; id < plain.size(); ++id) {
+    const Node& node = plain.node(id);
+    inputs.clear();
+    for (const NodeId input : plain.inputs(node)) inputs.push_back(out[input]);
+    const NodeId source = inputs.empty() ? -1 : plain.inputs(node)[0];
+    const bool is_only_reader = source >= 0 && readers[static_cast<std::size_t>(source)] == 1;
+    if (node.op == Op::batch_norm && is_only_reader && out.made(inputs[0]).op == Op::conv &&
+        !out.made(inputs[0]).has_relu) {
+      out.made(inputs[0]).has_bias = true;
+      out.replace(id, inputs[0]);
+    } else if (node.op == Op::relu && is_only_reader && can_fuse_relu(out.made(inputs[0]).op) &&
+               !out.made(inputs[0]).has_relu) {
+      out.made(inputs[0]).has_relu = true;
+      out.replace(id, inputs[0]);
+    } else {
+      out.keep(id, inputs);
+    }
+  }
+  return out.finish();
+}
+
+}  // namespace thimble
