@@ -6,6 +6,14 @@
 
 namespace thimble {
 
+// Here, because Entry holds a Value and is complete only now.
+Value::Value() = default;
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
 Value Value::scalar(std::string text, bool is_quoted, Location where) {
   Value value;
   value.kind_ = Kind::scalar;

@@ -17,7 +17,12 @@ class THIMBLE_EXPORT Value {
   enum class Kind { null, scalar, sequence, map };
   struct Entry;
 
-  Value() = default;
+  Value();
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
   static Value scalar(std::string text, bool is_quoted = false, Location where = {});
   static Value sequence(std::vector<Value> items = {}, Location where = {});
   static Value map(Location where = {});

@@ -1,0 +1,78 @@
+// The tangent kernel's two engines side by side, one thread: one backward pass of autograd per
+// sample, and all cotangents at once. Prints the best of several runs of each, taken in turns.
+//
+//   bench_ntk [repeats]
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <limits>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <thimble/nn/ntk.hpp>
+
+#include "support/cells.hpp"
+
+extern "C" void openblas_set_num_threads(int) __attribute__((weak));
+
+namespace {
+
+using namespace thimble;
+
+template <class Work>
+double milliseconds(const Work& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begin;
+  return taken.count();
+}
+
+torch::Tensor images(int batch, torch::ScalarType precision) {
+  return at::randn({batch, 3, 32, 32}, at::kFloat).to(precision);
+}
+
+void compare(const char* name, const Graph& graph, int batch, torch::ScalarType precision,
+             int repeats) {
+  Network network{graph, precision};
+  network.initialise(Init::kaiming_normal_fan_out, 1, "bench");
+  const torch::Tensor x = images(batch, precision);
+  double by_rows = std::numeric_limits<double>::infinity();
+  double at_once = by_rows;
+  double frozen = by_rows;
+  double slow_kappa = 0.0;
+  double fast_kappa = 0.0;
+  for (int i = 0; i < repeats; ++i) {
+    by_rows = std::min(by_rows, milliseconds([&] {
+                         slow_kappa = condition_number(ntk_gram_by_rows(network, x));
+                       }));
+    for (int j = 0; j < 5; ++j) {
+      at_once = std::min(at_once, milliseconds([&] {
+                           fast_kappa = condition_number(ntk_gram(network, x, Coupling::coupled));
+                         }));
+      frozen = std::min(frozen, milliseconds([&] {
+                          condition_number(ntk_gram(network, x, Coupling::frozen));
+                        }));
+    }
+  }
+  fmt::print("{:<22} batch {:>2} {:<6}  by rows {:7.1f} ms  at once {:6.1f} ms  ratio {:5.1f}"
+             "  (frozen {:5.1f} ms)  kappa {:.6g} and {:.6g}\n",
+             name, batch, c10::toString(precision), by_rows, at_once, by_rows / at_once, frozen,
+             slow_kappa, fast_kappa);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  at::set_num_threads(1);
+  if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
+  at::manual_seed(1);
+  const int repeats = argc > 1 ? std::atoi(argv[1]) : 3;
+  compare("TE-NAS supernet", test::te_nas_supernet(), 32, at::kFloat, repeats);
+  compare("TE-NAS supernet", test::te_nas_supernet(), 32, at::kDouble, repeats);
+  const auto single = test::every_edge({"nor_conv_3x3"});
+  compare("single cell, C = 3", test::nas_bench_201(single), 32, at::kFloat, repeats);
+  compare("single cell, C = 16", test::nas_bench_201(single, 16), 32, at::kFloat, 1);
+}

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/experiment/study.hpp>
+#include <thimble/space/search_space.hpp>
+
+namespace thimble {
+
+/// Published accuracies by architecture, from a CSV with a header (separated by commas,
+/// semicolons or tabs). For reports alone: no searcher ever sees it.
+class THIMBLE_EXPORT Benchmark {
+ public:
+  /// How an architecture stands among those that cost as much (equal MACs).
+  struct Standing {
+    double accuracy = 0;    ///< per cent
+    int rank = 0;           ///< 1: the best of its class
+    int class_size = 0;
+    double class_best = 0;  ///< per cent
+    double regret() const noexcept { return class_best - accuracy; }
+  };
+
+  /// Reads the file. Architectures are read by the space; those it cannot read, a missing column
+  /// and numbers that are none are InputErrors with their line. Empty cells are skipped.
+  Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
+            const SearchSpace& space);
+
+  /// By the text that the space writes.
+  std::optional<double> accuracy(const std::string& architecture) const;
+  std::optional<Standing> standing(const std::string& architecture) const;
+  std::size_t size() const noexcept { return accuracies_.size(); }
+
+ private:
+  const SearchSpace& space_;
+  std::map<std::string, double> accuracies_;
+  mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
+};
+
+/// Where a benchmark's file lies: as named, or in the data folder.
+THIMBLE_EXPORT std::optional<std::filesystem::path> find_benchmark(
+    const BenchmarkSettings& settings, const std::filesystem::path& data_folder);
+
+}  // namespace thimble

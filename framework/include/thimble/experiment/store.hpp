@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <thimble/core/export.hpp>
+#include <thimble/search/scoring.hpp>
+
+namespace thimble {
+
+/// The SQLite file of a run. What was put is there after the process is killed. Table
+/// `proxy_values` (candidate, proxy, value, repeats, seconds, invalid) has one row for each value;
+/// `proxy` carries a fingerprint of all that the value depends on. Thread safe.
+class THIMBLE_EXPORT SqliteStore final : public ProxyStore {
+ public:
+  /// Opens or creates it. Throws Error when the file is no such store.
+  explicit SqliteStore(const std::filesystem::path& file);
+  ~SqliteStore() override;
+
+  std::optional<ProxyValue> find(const std::string& candidate, const std::string& proxy) override;
+  void put(const std::string& candidate, const std::string& proxy,
+           const ProxyValue& value) override;
+  /// Values in the store.
+  std::int64_t size();
+
+ private:
+  struct Database;
+  std::mutex mutex_;
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace thimble

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/core/params.hpp>
+#include <thimble/experiment/sweep.hpp>
+#include <thimble/nn/proxy.hpp>
+#include <thimble/plugin/loader.hpp>
+#include <thimble/search/scoring.hpp>
+#include <thimble/search/searcher.hpp>
+
+namespace thimble {
+
+/// A table of published accuracies; only the report sees it.
+struct BenchmarkSettings {
+  std::string file;
+  std::string accuracy;
+  std::string architecture;
+  bool required = false;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&BenchmarkSettings::file, "file", "CSV with a header, in the data folder or by full path")
+        .required();
+    param(&BenchmarkSettings::accuracy, "accuracy", "column with the accuracy in per cent")
+        .required();
+    param(&BenchmarkSettings::architecture, "architecture",
+          "column with the architecture; found by its usual names when left out");
+    param(&BenchmarkSettings::required, "required",
+          "stop when the file is missing, instead of leaving accuracies out");
+  }
+};
+
+/// The table at the end of a run: one row for each row of the sweep.
+struct ReportSettings {
+  std::vector<std::string> columns;
+  std::string baseline;
+  std::vector<std::map<std::string, Value>> published;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&ReportSettings::columns, "columns", "quantities to show; a sensible choice by default");
+    param(&ReportSettings::baseline, "baseline", "the row that speed-ups are against");
+    param(&ReportSettings::published, "published",
+          "rows to set beside ours: {row: ..., column: value, ...}");
+  }
+};
+
+/// One experiment with everything it names checked, loaded and made: a point of a sweep.
+struct Study {
+  struct NamedProxy {
+    std::string name;
+    std::unique_ptr<Proxy> proxy;
+    const SearchSpace* space = nullptr;  ///< the network it looks at
+    std::string key;
+  };
+
+  std::string name;
+  std::string row;
+  std::uint64_t seed = 0;
+  std::unique_ptr<SearchSpace> space;
+  std::map<std::string, std::unique_ptr<SearchSpace>> nets;  ///< by resolved parameters
+  std::unique_ptr<Hardware> hardware;
+  std::unique_ptr<Dataset> dataset;
+  std::unique_ptr<Searcher> searcher;
+  std::vector<NamedProxy> proxies;
+  std::vector<Objective> objectives;
+  std::vector<Limit> limits;
+  Budget budget;
+  std::optional<BenchmarkSettings> benchmark;
+  ReportSettings report;
+  std::vector<std::string> remarks;  ///< what a person should know before it runs
+  Value resolved;                    ///< every key with the value in force
+
+  Problem problem() const;
+  ScoringSetup scoring() const;
+};
+
+/// Checks an experiment and makes its plugins. Everything wrong with it goes to `problems` with
+/// its place; then the result is not to be used.
+THIMBLE_EXPORT Study make_study(const SweepPoint& point, PluginLoader& loader,
+                                Diagnostics& problems);
+
+/// The experiment's keys, for documentation.
+THIMBLE_EXPORT Schema experiment_schema();
+
+}  // namespace thimble

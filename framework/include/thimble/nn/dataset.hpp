@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <thimble/core/export.hpp>
+#include <thimble/core/kind.hpp>
+#include <thimble/graph/graph.hpp>
+
+namespace thimble {
+
+enum class Split { train, test };
+
+/// What a data set holds.
+struct DatasetInfo {
+  std::string name;
+  Shape shape;  ///< of one sample
+  int classes = 0;
+  std::int64_t train_samples = 0;
+  std::int64_t test_samples = 0;
+  /// One line for the report when the data is not what the name of the experiment suggests
+  /// (generated images, a part of the set), else nothing.
+  std::string remark;
+};
+
+struct Samples {
+  torch::Tensor images;  ///< N x C x H x W, float, normalised
+  torch::Tensor labels;  ///< N, int64
+};
+
+/// Samples with labels. const is thread safe. A constructor that finds its files missing,
+/// truncated or wrong-sized throws InputError that names the file and the bytes.
+class THIMBLE_EXPORT Dataset {
+ public:
+  using Interface = Dataset;
+  static constexpr Kind kKind = Kind::dataset;
+  virtual ~Dataset();
+
+  /// Required: yes.
+  virtual DatasetInfo describe() const = 0;
+  /// The samples at these places of a split. Required: yes.
+  virtual Samples batch(Split split, std::span<const std::int64_t> indices) const = 0;
+};
+
+}  // namespace thimble

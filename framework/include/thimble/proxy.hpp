@@ -1,0 +1,5 @@
+#pragma once
+
+/// Everything a proxy plugin needs.
+#include <thimble/nn/proxy.hpp>
+#include <thimble/plugin/registrar.hpp>

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/nn/dataset.hpp>
+#include <thimble/nn/input_source.hpp>
+#include <thimble/nn/proxy.hpp>
+#include <thimble/search/searcher.hpp>
+
+namespace thimble {
+
+/// A proxy of an experiment, with the network it looks at.
+struct ScoredProxy {
+  std::string name;            ///< the metric's
+  std::string key;             ///< everything its values depend on; values are kept under it
+  const Proxy* proxy = nullptr;
+  const SearchSpace* space = nullptr;  ///< the search space as the proxy's pass wants it
+};
+
+/// Where proxy values are kept beyond the life of a process. Thread safe.
+class THIMBLE_EXPORT ProxyStore {
+ public:
+  virtual ~ProxyStore();
+  virtual std::optional<ProxyValue> find(const std::string& candidate, const std::string& proxy) = 0;
+  virtual void put(const std::string& candidate, const std::string& proxy,
+                   const ProxyValue& value) = 0;
+};
+
+/// What an evaluator works with. Everything pointed to outlives it.
+struct ScoringSetup {
+  const SearchSpace* space = nullptr;
+  const Hardware* hardware = nullptr;  ///< or none
+  const Dataset* dataset = nullptr;    ///< or none, when there are no proxies
+  std::vector<ScoredProxy> proxies;
+  std::vector<Objective> objectives;
+  std::vector<Limit> limits;
+  std::uint64_t seed = 0;
+  int jobs = 1;
+  ProxyStore* store = nullptr;  ///< or none
+  const std::atomic<bool>* stop = nullptr;
+  std::function<void(const std::string&)> log = [](const std::string&) {};
+  /// Called after each candidate scored, with how many are done and how many are expected.
+  std::function<void(std::int64_t done, std::int64_t expected)> progress =
+      [](std::int64_t, std::int64_t) {};
+};
+
+/// The evaluator: the only place that runs anything in parallel. TBB over candidates, LibTorch at
+/// one thread inside. Cheap things first: counts, cost and limits; what is infeasible or
+/// disconnected runs no proxy. Candidates with one canonical form are scored once. A value is in
+/// the store before the searcher sees it.
+class THIMBLE_EXPORT Scoring final : public Evaluator {
+ public:
+  explicit Scoring(ScoringSetup setup);
+  ~Scoring() override;
+
+  std::vector<Evaluation> evaluate(std::span<const Genotype> genotypes) override;
+  std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) override;
+  Evaluation cost(const Genotype& genotype) const override;
+  void log(const std::string& line) override;
+  void expect(std::int64_t evaluations) override;
+
+  /// Seconds of all proxy values asked for so far, each counted once, computed now or before.
+  double proxy_seconds() const;
+  /// Different candidates whose proxies were asked for.
+  std::int64_t scored() const;
+  /// Every network evaluated so far, in the order asked for, each once.
+  const std::vector<Evaluation>& evaluated() const noexcept { return evaluated_; }
+
+ private:
+  struct Task;
+  void run(std::vector<Task>& tasks);
+  std::vector<ProxyValue> score(const Task& task);
+  ProxyValue compute(const ScoredProxy& scored, const Task& task);
+  const std::vector<Samples>& batches_of(const ScoredProxy& scored, const Pass& pass,
+                                         const Shape& input, int repeat);
+  void judge(Evaluation& evaluation) const;
+
+  ScoringSetup setup_;
+  std::map<std::string, std::vector<ProxyValue>> known_;  // by canonical text
+  std::vector<Evaluation> evaluated_;
+  std::map<std::string, std::size_t> evaluated_places_;
+  std::mutex batches_mutex_;
+  std::map<std::string, std::unique_ptr<std::vector<Samples>>> batches_;
+  std::int64_t expected_ = 0;
+  std::atomic<std::int64_t> done_ = 0;
+};
+
+/// "edge_0_1={a,b},edge_0_2={c}": a supernet by what is alive in it.
+THIMBLE_EXPORT std::string state_text(const Graph& supernet, const AliveOptions& alive);
+
+}  // namespace thimble

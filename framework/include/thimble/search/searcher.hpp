@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/core/kind.hpp>
+#include <thimble/search/evaluation.hpp>
+
+namespace thimble {
+
+/// Answers a searcher's questions. Batches come back in the order they were given, whatever ran
+/// when. Throws Interrupted when the user stops the run. Used by one searcher at a time.
+class THIMBLE_EXPORT Evaluator {
+ public:
+  virtual ~Evaluator();
+
+  /// Everything about these networks. Infeasible and disconnected ones run no proxy.
+  virtual std::vector<Evaluation> evaluate(std::span<const Genotype> genotypes) = 0;
+  /// The proxies of the supernets in which only these options are alive.
+  virtual std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) = 0;
+  /// Counts, cost and feasibility of one network; runs no proxy. Tens of microseconds.
+  virtual Evaluation cost(const Genotype& genotype) const = 0;
+  /// A line for the run's log.
+  virtual void log(const std::string& line) = 0;
+  /// Tells how many evaluations are still to come, for the time left.
+  virtual void expect(std::int64_t evaluations) = 0;
+};
+
+/// What a search found.
+struct SearchResult {
+  /// The one to take; nothing when nothing could be evaluated.
+  std::optional<Evaluation> best;
+  /// The Pareto front of all networks evaluated, or the least violating ones.
+  std::vector<Evaluation> front;
+  /// What a person should know of it, one sentence each.
+  std::vector<std::string> remarks;
+};
+
+/// Decides which candidates are looked at. Never sees a tensor. const is thread safe.
+class THIMBLE_EXPORT Searcher {
+ public:
+  using Interface = Searcher;
+  static constexpr Kind kKind = Kind::searcher;
+  virtual ~Searcher();
+
+  /// The same problem, seed and parameters give the same result. Limits are hard: `best` keeps
+  /// them unless nothing does, and then a remark says so. Required: yes.
+  virtual SearchResult search(const Problem& problem, Evaluator& evaluator) const = 0;
+  /// Required: no. Default: false. When true, the space must have a supernet.
+  virtual bool needs_supernet() const;
+  /// Roughly how many candidates it will score, for `thimble check`; nothing when unknown.
+  virtual std::optional<std::int64_t> expected_evaluations(const Problem& problem) const;
+};
+
+/// The result of looking at these: front, and best by weighted sum of ranks, with a remark when
+/// none is feasible.
+THIMBLE_EXPORT SearchResult summarize(const std::vector<Evaluation>& evaluations,
+                                      const Problem& problem);
+
+}  // namespace thimble

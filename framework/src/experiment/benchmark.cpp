@@ -1,0 +1,116 @@
+#include <thimble/experiment/benchmark.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+#include <boost/tokenizer.hpp>
+#include <fmt/format.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/graph/counts.hpp>
+
+namespace thimble {
+namespace {
+
+std::vector<std::string> cells_of(const std::string& line, char separator) {
+  using Separator = boost::escaped_list_separator<char>;
+  const boost::tokenizer<Separator> cells{line, Separator{'\0', separator, '"'}};
+  return {cells.begin(), cells.end()};
+}
+
+char separator_of(const std::string& header) {
+  for (const char separator : {',', ';', '\t'})
+    if (header.find(separator) != std::string::npos) return separator;
+  return ',';
+}
+
+std::size_t column_of(const std::vector<std::string>& header, const std::string& name,
+                      const Location& where) {
+  const auto found = std::ranges::find(header, name);
+  if (found == header.end())
+    throw InputError{Diagnostic{where,
+                                fmt::format("no column {}{}", in_quotes(name),
+                                            did_you_mean(name, header)),
+                                "columns are " + join(header)}};
+  return static_cast<std::size_t>(found - header.begin());
+}
+
+std::string architecture_column(const std::vector<std::string>& header, const Location& where) {
+  for (const char* const usual : {"arch_str", "arch", "architecture", "arch_string", "net", "cell"})
+    if (std::ranges::find(header, usual) != header.end()) return usual;
+  throw InputError{Diagnostic{where, "no column has the architectures' usual name (arch_str)",
+                              "name it in the experiment: benchmark.architecture"}};
+}
+
+}  // namespace
+
+std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& settings,
+                                                    const std::filesystem::path& data_folder) {
+  for (const std::filesystem::path& path :
+       {std::filesystem::path{settings.file}, data_folder / settings.file})
+    if (std::filesystem::exists(path)) return path;
+  return std::nullopt;
+}
+
+Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
+                     const SearchSpace& space)
+    : space_{space} {
+  std::istringstream text{read_file(file)};
+  std::string line;
+  std::getline(text, line);
+  if (line.ends_with('\r')) line.pop_back();
+  const Location head{file.string(), 1};
+  const char separator = separator_of(line);
+  const auto header = cells_of(line, separator);
+  const std::string arch_name = settings.architecture.empty() ? architecture_column(header, head)
+                                                              : settings.architecture;
+  const std::size_t arch_column = column_of(header, arch_name, head);
+  const std::size_t value_column = column_of(header, settings.accuracy, head);
+  for (int number = 2; std::getline(text, line); ++number) {
+    if (trimmed(line).empty()) continue;
+    const Location where{file.string(), number};
+    const auto cells = cells_of(line, separator);
+    if (cells.size() <= std::max(arch_column, value_column))
+      throw InputError{Diagnostic{
+          where, fmt::format("{} cells, the header has {}", cells.size(), header.size()), {}}};
+    const std::string_view value = trimmed(cells[value_column]);
+    if (value.empty()) continue;
+    const auto accuracy = parse_number(value);
+    if (!accuracy)
+      throw InputError{Diagnostic{where, in_quotes(value) + " is no accuracy", {}}};
+    try {
+      accuracies_[space.encode(space.decode(cells[arch_column]))] = *accuracy;
+    } catch (const Error& error) {
+      throw InputError{Diagnostic{where, error.diagnostics().front().message,
+                                  error.diagnostics().front().note}};
+    }
+  }
+  if (accuracies_.empty())
+    throw InputError{Diagnostic{head, fmt::format("column '{}' is empty", settings.accuracy), {}}};
+}
+
+std::optional<double> Benchmark::accuracy(const std::string& architecture) const {
+  const auto found = accuracies_.find(architecture);
+  return found == accuracies_.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<Benchmark::Standing> Benchmark::standing(const std::string& architecture) const {
+  const auto own = accuracy(architecture);
+  if (!own) return std::nullopt;
+  const auto macs_of = [&](const std::string& arch) {
+    return macs(space_.build(space_.decode(arch)));
+  };
+  if (classes_.empty())
+    for (const auto& [arch, value] : accuracies_) classes_[macs_of(arch)].push_back(value);
+  const auto& peers = classes_.at(macs_of(architecture));
+  Standing standing;
+  standing.accuracy = *own;
+  standing.class_size = static_cast<int>(peers.size());
+  standing.class_best = *std::ranges::max_element(peers);
+  standing.rank = 1 + static_cast<int>(std::ranges::count_if(
+                          peers, [&](double value) { return value > *own; }));
+  return standing;
+}
+
+}  // namespace thimble

@@ -1,0 +1,485 @@
+#include <thimble/experiment/study.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
+#include <thimble/graph/graph.hpp>
+#include <thimble/nn/input_source.hpp>
+
+namespace thimble {
+namespace {
+
+struct BudgetSettings {
+  std::optional<std::int64_t> evaluations;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&BudgetSettings::evaluations, "evaluations", "candidates to score at most").at_least(1);
+  }
+};
+
+struct LimitSettings {
+  bool board = true;
+  std::optional<double> macs, params, latency_ms, energy_mj, ram_bytes, rom_bytes;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&LimitSettings::board, "board", "keep to the RAM and ROM that the hardware has");
+    param(&LimitSettings::macs, "macs", "multiply-accumulates at most").at_least(0);
+    param(&LimitSettings::params, "params", "parameters at most").at_least(0);
+    param(&LimitSettings::latency_ms, "latency_ms", "latency at most").at_least(0);
+    param(&LimitSettings::energy_mj, "energy_mj", "energy of an inference at most").at_least(0);
+    param(&LimitSettings::ram_bytes, "ram_bytes", "RAM at most").at_least(0);
+    param(&LimitSettings::rom_bytes, "rom_bytes", "ROM at most").at_least(0);
+  }
+};
+
+struct ObjectiveSettings {
+  std::string minimize, maximize;
+  double weight = 1;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&ObjectiveSettings::minimize, "minimize", "metric of which less is better");
+    param(&ObjectiveSettings::maximize, "maximize", "metric of which more is better");
+    param(&ObjectiveSettings::weight, "weight", "how much it counts where a searcher weighs")
+        .at_least(0);
+  }
+};
+
+struct Settings {
+  std::string name;
+  std::int64_t schema = 1;
+  std::int64_t seed = 0;
+  Value search_space, dataset, hardware, searcher;
+  std::vector<Value> proxies, objectives;
+  LimitSettings limits;
+  BudgetSettings budget;
+  std::optional<BenchmarkSettings> benchmark;
+  ReportSettings report;
+  Value sweep;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Settings::name, "name", "what its run folders are called").required();
+    param(&Settings::schema, "schema", "version of this format").range(1, 1);
+    param(&Settings::seed, "seed", "all randomness comes from it").at_least(0);
+    param(&Settings::search_space, "search_space", "the search space: {use: NAME, ...}")
+        .required();
+    param(&Settings::dataset, "dataset", "the data that proxies see: {use: NAME, ...}");
+    param(&Settings::proxies, "proxies", "list of {use: NAME, as: METRIC, ...}");
+    param(&Settings::hardware, "hardware", "the board that costs are for: {use: NAME, ...}");
+    param(&Settings::objectives, "objectives",
+          "list of {minimize: METRIC} or {maximize: METRIC}, with a weight; every proxy by default");
+    param(&Settings::limits, "limits", "what no result may exceed");
+    param(&Settings::searcher, "searcher", "the search: {use: NAME, ...}");
+    param(&Settings::budget, "budget", "when to stop");
+    param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
+    param(&Settings::report, "report", "the table at the end");
+    param(&Settings::sweep, "sweep", "grids over any keys: a list of {row: LABEL, key.path: [...]}");
+  }
+};
+
+/// Makes a Study from a map, problem by problem.
+class Maker {
+ public:
+  Maker(const SweepPoint& point, PluginLoader& loader, Diagnostics& problems)
+      : point_{point}, loader_{loader}, problems_{problems} {}
+
+  Study make() {
+    settings_ = read_params<Settings>(point_.root, "the experiment", problems_);
+    study_.row = point_.row;
+    study_.name = settings_.name;
+    study_.seed = static_cast<std::uint64_t>(settings_.seed);
+    if (settings_.budget.evaluations) study_.budget.evaluations = *settings_.budget.evaluations;
+    study_.benchmark = settings_.benchmark;
+    study_.report = settings_.report;
+    if (!settings_.name.empty() && !is_file_name(settings_.name))
+      problems_.error(point_.root.find("name")->where(),
+                      in_quotes(settings_.name) + " is no name for a folder",
+                      "use letters, digits, '-', '_' and '.'");
+    study_.space = make_plugin<SearchSpace>(settings_.search_space, "search_space", space_use_);
+    Use dataset_use, hardware_use, searcher_use;
+    study_.dataset = make_plugin<Dataset>(settings_.dataset, "dataset", dataset_use);
+    dataset_key_ = dataset_use.text;
+    make_proxies();
+    study_.hardware = make_plugin<Hardware>(settings_.hardware, "hardware", hardware_use);
+    make_objectives();
+    make_limits();
+    study_.searcher = make_plugin<Searcher>(settings_.searcher, "searcher", searcher_use);
+    require_supernet();
+    finish_resolved();
+    return std::move(study_);
+  }
+
+ private:
+  /// A plugin as an experiment names it.
+  struct Use {
+    const PluginType* type = nullptr;
+    Value given;     ///< its parameters as written
+    Value resolved;  ///< with defaults
+    std::string text;
+  };
+
+  static bool is_file_name(const std::string& text) {
+    return text != "." && text != ".." && text.size() <= 100 &&
+           std::ranges::all_of(text, [](char c) {
+             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '_' || c == '.';
+           });
+  }
+
+  Use use_plugin(Kind kind, const Value& value, const std::string& key) {
+    Use use;
+    if (!value.is_map()) {
+      problems_.error(value.where(), fmt::format("'{}' must be a map, found {}", key, value.found()),
+                      "write {use: NAME, parameter: value, ...}");
+      return use;
+    }
+    const Value* const name = value.find("use");
+    if (name == nullptr || !name->is_scalar()) {
+      problems_.error(name == nullptr ? value.where() : name->where(),
+                      fmt::format("'{}' does not say which plugin to use", key),
+                      "write {use: NAME, parameter: value, ...}");
+      return use;
+    }
+    use.type = loader_.find(kind, name->text(), name->where(), problems_);
+    if (use.type == nullptr) return use;
+    use.given = value;
+    use.given.erase("use");
+    use.given.erase("as");
+    resolve(use, name->where());
+    return use;
+  }
+
+  void resolve(Use& use, const Location& where) {
+    const auto before = problems_.size();
+    use.resolved = PluginLoader::resolve(*use.type, use.given, where, problems_);
+    use.text = use.type->name + " " + use.type->version + "\n" + to_yaml(use.resolved);
+    if (problems_.size() != before) use.type = nullptr;
+  }
+
+  template <class Interface>
+  std::unique_ptr<Interface> make_plugin(const Value& value, const std::string& key, Use& use) {
+    if (value.is_null()) return nullptr;
+    use = use_plugin(Interface::kKind, value, key);
+    Value shown = use.resolved;
+    if (use.type != nullptr) remember(key, *use.type, shown);
+    return instantiate<Interface>(use, value.find("use"));
+  }
+
+  template <class Interface>
+  std::unique_ptr<Interface> instantiate(const Use& use, const Value* where) {
+    if (use.type == nullptr) return nullptr;
+    try {
+      return loader_.make<Interface>(*use.type, use.resolved,
+                                     where != nullptr ? where->where() : Location{});
+    } catch (const InputError& error) {
+      for (const Diagnostic& problem : error.diagnostics())
+        problems_.error(problem.where, problem.message, problem.note);
+      return nullptr;
+    }
+  }
+
+  static Value with_use(const PluginType& type, const Value& resolved) {
+    Value map = Value::map();
+    map.set("use", Value::scalar(type.name));
+    map.set("version", Value::scalar(type.version, true));
+    for (const auto& entry : resolved.entries()) map.set(entry.key, entry.value);
+    return map;
+  }
+
+  void remember(const std::string& key, const PluginType& type, const Value& resolved) {
+    resolved_.set(key, with_use(type, resolved));
+  }
+
+  void make_proxies() {
+    Value shown = Value::sequence();
+    for (const Value& value : settings_.proxies) {
+      Use use = use_plugin(Kind::proxy, value, "proxies");
+      if (use.type == nullptr) continue;
+      std::string name = use.type->name;
+      Location where = value.find("use")->where();
+      if (const Value* const as = value.find("as")) {
+        where = as->where();
+        name = as->text();
+        if (!is_identifier(name))
+          problems_.error(where, in_quotes(name) + " is no name for a metric",
+                          "names are lower case letters, digits and _, and begin with a letter");
+      }
+      const bool is_taken =
+          is_cost_metric(name) || std::ranges::any_of(study_.proxies, [&](const auto& other) {
+            return other.name == name;
+          });
+      if (is_taken)
+        problems_.error(where, fmt::format("two metrics are called '{}'", name),
+                        "give one another name with as: NAME");
+      auto proxy = instantiate<Proxy>(use, value.find("use"));
+      if (proxy == nullptr) continue;
+      require_dataset(value);
+      add_proxy(name, std::move(proxy), use, value);
+      Value entry = with_use(*use.type, use.resolved);
+      entry.set("as", Value::scalar(name));
+      shown.items().push_back(std::move(entry));
+    }
+    if (!shown.items().empty()) resolved_.set("proxies", std::move(shown));
+  }
+
+  void require_dataset(const Value& proxy) {
+    if (!settings_.dataset.is_null() || is_dataset_missing_) return;
+    is_dataset_missing_ = true;
+    problems_.error(proxy.where(), "proxies need a 'dataset'",
+                    "add dataset: {use: cifar10}, or {use: synthetic} for generated images");
+  }
+
+  void add_proxy(const std::string& name, std::unique_ptr<Proxy> proxy, const Use& use,
+                 const Value& value) {
+    const Pass pass = proxy->pass();
+    std::string net_key;
+    const SearchSpace* const space = net_for(pass.net, value.find("net") != nullptr, name, net_key);
+    if (space != nullptr && study_.dataset != nullptr) check_input(*space, pass, name, value);
+    const std::string key = use.text + net_key + dataset_key_ + std::to_string(study_.seed);
+    study_.proxies.push_back({name, std::move(proxy), space, use.type->name + "-" +
+                                                                  hex(fingerprint(key))});
+  }
+
+  /// The search space as a pass wants it: other parameters, the same decisions.
+  const SearchSpace* net_for(const Value& net, bool is_explicit, const std::string& proxy,
+                             std::string& key) {
+    if (space_use_.type == nullptr || study_.space == nullptr) return nullptr;
+    Use use = space_use_;
+    if (!add_overrides(net, is_explicit, proxy, use)) return nullptr;
+    resolve(use, net.where());
+    key = use.text;
+    if (use.type == nullptr || use.text == space_use_.text) return study_.space.get();
+    auto& made = study_.nets[use.text];
+    if (made == nullptr) made = instantiate<SearchSpace>(use, &net);
+    return made.get();
+  }
+
+  bool add_overrides(const Value& net, bool is_explicit, const std::string& proxy, Use& use) {
+    Value overrides = net;
+    if (net.is_scalar()) {
+      if (net.text() == "full") return true;
+      std::vector<std::string> known{"full"};
+      const std::string* yaml = nullptr;
+      for (const auto& [name, text] : use.type->profiles) {
+        known.push_back(name);
+        if (name == net.text()) yaml = &text;
+      }
+      if (yaml == nullptr && !is_explicit) {
+        study_.remarks.push_back(
+            fmt::format("search space '{}' has no profile '{}'; proxy '{}' looks at the full "
+                        "network", use.type->name, net.text(), proxy));
+        return true;
+      }
+      if (yaml == nullptr) {
+        problems_.error(net.where(),
+                        fmt::format("search space '{}' has no profile {}{}", use.type->name,
+                                    in_quotes(net.text()), did_you_mean(net.text(), known)),
+                        "profiles are " + join(known) + "; or give a map of its parameters");
+        return false;
+      }
+      overrides = parse_yaml(*yaml, "profile '" + net.text() + "' of " + use.type->name);
+    }
+    if (!overrides.is_map()) {
+      problems_.error(net.where(), "'net' must be a profile's name or a map, found " + net.found());
+      return false;
+    }
+    for (const auto& entry : overrides.entries())
+      use.given.set(entry.key, entry.value, entry.key_where);
+    return true;
+  }
+
+  /// The data must be able to feed the network; said now, not with the first candidate.
+  void check_input(const SearchSpace& space, const Pass& pass, const std::string& name,
+                   const Value& value) {
+    try {
+      const Graph* const supernet = space.supernet();
+      const Graph graph =
+          supernet != nullptr ? *supernet : space.build(genotype_at_start(space));
+      const DatasetInfo info = study_.dataset->describe();
+      const int classes = graph.node(graph.output()).shape.channels;
+      if (pass.input == InputKind::data && classes < info.classes)
+        problems_.error(value.where(),
+                        fmt::format("proxy '{}' looks at a network of {} classes, dataset '{}' "
+                                    "has {}", name, classes, info.name, info.classes),
+                        "set the search space's number of classes");
+      require_fit(info, pass, graph.node(0).shape);
+    } catch (const Error& error) {
+      problems_.error(value.where(), fmt::format("proxy '{}': {}", name,
+                                                 error.diagnostics().front().message),
+                      error.diagnostics().front().note);
+    }
+  }
+
+  static Genotype genotype_at_start(const SearchSpace& space) {
+    Genotype genotype;
+    for (const Decision& decision : space.decisions())
+      genotype.push_back(decision.type == Decision::Type::categorical ? 0 : decision.least);
+    return genotype;
+  }
+
+  std::vector<std::string> metrics() const {
+    std::vector<std::string> names;
+    for (const auto& proxy : study_.proxies) names.push_back(proxy.name);
+    for (const std::string& metric : cost_metrics())
+      if (study_.hardware != nullptr || metric == "macs" || metric == "params")
+        names.push_back(metric);
+    return names;
+  }
+
+  void make_objectives() {
+    for (const Value& value : settings_.objectives) {
+      if (!value.is_map()) {
+        problems_.error(value.where(), "an objective must be a map, found " + value.found(),
+                        "write {minimize: METRIC} or {maximize: METRIC}");
+        continue;
+      }
+      const auto given = read_params<ObjectiveSettings>(value, "an objective", problems_);
+      if (given.minimize.empty() == given.maximize.empty()) {
+        problems_.error(value.where(), "an objective needs one of 'minimize' and 'maximize'",
+                        "write {minimize: METRIC} or {maximize: METRIC}");
+        continue;
+      }
+      add_objective(value, given);
+    }
+    if (settings_.objectives.empty())
+      for (const auto& proxy : study_.proxies)
+        study_.objectives.push_back({proxy.name, proxy.proxy->direction(), 1});
+    Value shown = Value::sequence();
+    for (const auto& [metric, direction, weight] : study_.objectives) {
+      Value entry = Value::map();
+      entry.set(direction == Direction::minimize ? "minimize" : "maximize", Value::scalar(metric));
+      entry.set("weight", Value::scalar(number_text(weight)));
+      shown.items().push_back(std::move(entry));
+    }
+    resolved_.set("objectives", std::move(shown));
+  }
+
+  void add_objective(const Value& value, const ObjectiveSettings& given) {
+    const bool is_minimized = !given.minimize.empty();
+    const std::string& metric = is_minimized ? given.minimize : given.maximize;
+    const Location& where = value.find(is_minimized ? "minimize" : "maximize")->where();
+    const auto known = metrics();
+    if (std::ranges::find(known, metric) == known.end()) {
+      const bool needs_board = is_cost_metric(metric);
+      problems_.error(where,
+                      needs_board ? fmt::format("'{}' needs 'hardware'", metric)
+                                  : fmt::format("no metric {}{}", in_quotes(metric),
+                                                did_you_mean(metric, known)),
+                      needs_board ? "add hardware: {use: analytic, board: NAME}"
+                                  : "metrics are " + join(known));
+      return;
+    }
+    if (std::ranges::any_of(study_.objectives, [&](const Objective& o) { return o.metric == metric; }))
+      problems_.error(where, fmt::format("'{}' is an objective twice", metric));
+    const Direction direction = is_minimized ? Direction::minimize : Direction::maximize;
+    for (const auto& proxy : study_.proxies)
+      if (proxy.name == metric && proxy.proxy->direction() != direction)
+        study_.remarks.push_back(fmt::format("'{}' is {}d here, against the proxy's own direction",
+                                             metric, is_minimized ? "minimize" : "maximize"));
+    study_.objectives.push_back({metric, direction, given.weight});
+  }
+
+  void make_limits() {
+    const LimitSettings& given = settings_.limits;
+    const Value* const map = point_.root.find("limits");
+    const auto add = [&](const char* metric, const std::optional<double>& most) {
+      if (!most) return;
+      const bool is_known = study_.hardware != nullptr || std::string_view{metric} == "macs" ||
+                            std::string_view{metric} == "params";
+      if (!is_known && !settings_.hardware.is_null()) return;  // its own problem is reported
+      if (!is_known)
+        problems_.error(map->find(metric)->where(),
+                        fmt::format("a limit on '{}' needs 'hardware'", metric),
+                        "add hardware: {use: analytic, board: NAME}");
+      study_.limits.push_back({metric, *most});
+    };
+    add("macs", given.macs);
+    add("params", given.params);
+    add("latency_ms", given.latency_ms);
+    add("energy_mj", given.energy_mj);
+    add("ram_bytes", given.ram_bytes);
+    add("rom_bytes", given.rom_bytes);
+    if (given.board && study_.hardware != nullptr) {
+      const Target& target = study_.hardware->target();
+      study_.limits.push_back({"ram_bytes", static_cast<double>(target.ram_bytes)});
+      study_.limits.push_back({"rom_bytes", static_cast<double>(target.rom_bytes)});
+    }
+  }
+
+  void require_supernet() {
+    if (study_.searcher == nullptr || study_.space == nullptr) return;
+    if (study_.searcher->needs_supernet() && study_.space->supernet() == nullptr)
+      problems_.error(settings_.searcher.find("use")->where(),
+                      fmt::format("searcher '{}' needs a search space with a supernet; '{}' has none",
+                                  settings_.searcher.find("use")->text(),
+                                  settings_.search_space.find("use")->text()),
+                      "use another searcher, such as random");
+    if (study_.objectives.empty() && settings_.objectives.empty())
+      problems_.error(point_.root.where(), "the experiment has no objectives",
+                      "add proxies, or objectives such as - {minimize: macs}");
+  }
+
+  /// Keeps the format's order, whatever order things were made in.
+  void finish_resolved() {
+    Value all = write_params(settings_);
+    all.erase("sweep");
+    for (const char* const key :
+         {"search_space", "dataset", "proxies", "hardware", "objectives", "searcher"}) {
+      const Value* const made = resolved_.find(key);
+      if (made != nullptr) {
+        all.set(key, *made);
+      } else {
+        all.erase(key);
+      }
+    }
+    study_.resolved = std::move(all);
+  }
+
+  const SweepPoint& point_;
+  PluginLoader& loader_;
+  Diagnostics& problems_;
+  Settings settings_;
+  Study study_;
+  Use space_use_;
+  std::string dataset_key_;
+  bool is_dataset_missing_ = false;
+  Value resolved_ = Value::map();
+};
+
+}  // namespace
+
+Problem Study::problem() const {
+  return {*space, space->decisions(), objectives, limits, seed, budget};
+}
+
+ScoringSetup Study::scoring() const {
+  ScoringSetup setup;
+  setup.space = space.get();
+  setup.hardware = hardware.get();
+  setup.dataset = dataset.get();
+  for (const NamedProxy& named : proxies)
+    setup.proxies.push_back({named.name, named.key, named.proxy.get(), named.space});
+  setup.objectives = objectives;
+  setup.limits = limits;
+  setup.seed = seed;
+  return setup;
+}
+
+Study make_study(const SweepPoint& point, PluginLoader& loader, Diagnostics& problems) {
+  return Maker{point, loader, problems}.make();
+}
+
+Schema experiment_schema() {
+  Settings settings;
+  Schema schema = schema_of(settings);
+  for (Field& field : schema) field.read = nullptr, field.write = nullptr;
+  return schema;
+}
+
+}  // namespace thimble

@@ -1,0 +1,200 @@
+#include <thimble/experiment/sweep.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/params.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr std::size_t kMostPoints = 100'000;
+
+[[noreturn]] void refuse(const Location& where, std::string message, std::string note = {}) {
+  throw InputError{Diagnostic{where, std::move(message), std::move(note)}};
+}
+
+/// What an entry of a list goes by.
+std::vector<std::string> names_of_entry(const Value& entry) {
+  std::vector<std::string> names;
+  for (const char* const key : {"as", "use", "minimize", "maximize", "row"})
+    if (const Value* const name = entry.find(key); name != nullptr && name->is_scalar())
+      names.push_back(name->text());
+  return names;
+}
+
+Value& entry_of_list(Value& list, const std::string& step, const Assignment& assignment) {
+  auto& items = list.items();
+  if (const auto place = parse_integer(step)) {
+    if (*place < 0 || *place >= static_cast<std::int64_t>(items.size()))
+      refuse(assignment.value.where(),
+             fmt::format("'{}' names entry {} of a list of {}", assignment.path, step,
+                         items.size()),
+             "the first entry is 0");
+    return items[static_cast<std::size_t>(*place)];
+  }
+  std::vector<std::string> known;
+  for (Value& item : items) {
+    for (const std::string& name : names_of_entry(item)) {
+      if (name == step) return item;
+      known.push_back(name);
+    }
+  }
+  refuse(assignment.value.where(),
+         fmt::format("'{}' leads nowhere: no entry {}{}", assignment.path, in_quotes(step),
+                     did_you_mean(step, known)),
+         known.empty() ? "the list is empty" : "entries are " + join(known));
+}
+
+std::vector<std::string> steps_of(const Assignment& assignment) {
+  auto steps = split(assignment.path, '.');
+  if (std::ranges::any_of(steps, [](const std::string& step) { return step.empty(); }))
+    refuse(assignment.value.where(), fmt::format("{} is no key path", in_quotes(assignment.path)),
+           "write key.path=value, as in searcher.use=random or proxies.ntk.batch=16");
+  return steps;
+}
+
+/// A grid: its label and its axes in order.
+struct Grid {
+  std::string row;
+  struct Axis {
+    std::string path;
+    std::vector<Value> values;
+  };
+  std::vector<Axis> axes;
+};
+
+Grid read_grid(const Value& map) {
+  if (!map.is_map())
+    refuse(map.where(), "an entry of 'sweep' must be a map, found " + map.found(),
+           "write key paths and the values they take, as in seed: [1, 2, 3]");
+  Grid grid;
+  for (const auto& entry : map.entries()) {
+    if (entry.key == "row") {
+      if (!entry.value.is_scalar())
+        refuse(entry.value.where(), "'row' must be text, found " + entry.value.found());
+      grid.row = entry.value.text();
+    } else if (entry.value.is_sequence()) {
+      if (entry.value.items().empty())
+        refuse(entry.value.where(), fmt::format("'{}' has no values to sweep over", entry.key));
+      grid.axes.push_back({entry.key, entry.value.items()});
+    } else {
+      grid.axes.push_back({entry.key, {entry.value}});
+      grid.axes.back().values[0].set_where(entry.value.is_null() ? entry.key_where
+                                                                 : entry.value.where());
+    }
+  }
+  return grid;
+}
+
+std::vector<Grid> read_grids(const Value& sweep) {
+  if (sweep.is_map()) return {read_grid(sweep)};
+  if (!sweep.is_sequence())
+    refuse(sweep.where(), "'sweep' must be a map or a list of maps, found " + sweep.found());
+  if (sweep.items().empty()) refuse(sweep.where(), "'sweep' is empty", "leave it out");
+  std::vector<Grid> grids;
+  for (const Value& item : sweep.items()) grids.push_back(read_grid(item));
+  return grids;
+}
+
+std::string row_label(const Grid& grid, const std::vector<Assignment>& assignments) {
+  std::vector<std::string> parts;
+  std::string label = grid.row;
+  for (const Assignment& assignment : assignments) {
+    const std::string value = detail::one_line(assignment.value);
+    const std::string hole = "{" + assignment.path + "}";
+    for (auto at = label.find(hole); at != std::string::npos; at = label.find(hole))
+      label.replace(at, hole.size(), value);
+    if (assignment.path != "seed") parts.push_back(assignment.path + "=" + value);
+  }
+  return label.empty() ? join(parts, " ") : label;
+}
+
+void add_points(const Grid& grid, const Value& root, std::vector<SweepPoint>& points) {
+  std::size_t count = 1;
+  for (const auto& axis : grid.axes) {
+    count *= axis.values.size();
+    if (points.size() + count > kMostPoints)
+      refuse(axis.values[0].where(), fmt::format("the sweep has more than {} points", kMostPoints));
+  }
+  for (std::size_t index = 0; index < count; ++index) {
+    SweepPoint point;
+    std::size_t rest = index;
+    for (std::size_t i = grid.axes.size(); i-- > 0;) {
+      const auto& [path, values] = grid.axes[i];
+      point.assignments.insert(point.assignments.begin(), {path, values[rest % values.size()]});
+      rest /= values.size();
+    }
+    point.root = root;
+    for (const Assignment& assignment : point.assignments) assign(point.root, assignment);
+    point.row = row_label(grid, point.assignments);
+    points.push_back(std::move(point));
+  }
+}
+
+}  // namespace
+
+Assignment parse_override(const std::string& text) {
+  const Location where{"override " + in_quotes(text)};
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    refuse(where, in_quotes(text) + " is no override",
+           "write key.path=value, as in seed=3 or proxies.ntk.batch=16");
+  Assignment assignment{text.substr(0, equals), parse_yaml(text.substr(equals + 1), where.file)};
+  // Columns count from the value on; the whole argument is the better place.
+  assignment.value.set_where(where);
+  steps_of(assignment);
+  return assignment;
+}
+
+void assign(Value& root, const Assignment& assignment) {
+  const auto steps = steps_of(assignment);
+  Value* at = &root;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool is_last = i + 1 == steps.size();
+    if (at->is_sequence()) {
+      at = &entry_of_list(*at, steps[i], assignment);
+      if (is_last) *at = assignment.value;
+      continue;
+    }
+    if (!at->is_map())
+      refuse(assignment.value.where(),
+             fmt::format("'{}' leads nowhere: '{}' is inside {}", assignment.path, steps[i],
+                         at->found()));
+    if (is_last && assignment.value.is_null()) {
+      at->erase(steps[i]);
+    } else if (is_last) {
+      at->set(steps[i], assignment.value, assignment.value.where());
+    } else {
+      if (at->find(steps[i]) == nullptr)
+        at->set(steps[i], Value::map(assignment.value.where()), assignment.value.where());
+      at = at->find(steps[i]);
+    }
+  }
+}
+
+std::vector<SweepPoint> expand_sweep(const Value& experiment,
+                                     const std::vector<Assignment>& overrides) {
+  if (!experiment.is_map())
+    refuse(experiment.where(), "an experiment must be a map, found " + experiment.found(),
+           "begin with name: ..., search_space: ... (docs/experiment-format.md)");
+  Value root = experiment;
+  for (const Assignment& override : overrides) assign(root, override);
+  const Value* const sweep = root.find("sweep");
+  if (sweep == nullptr) return {{"", {}, root}};
+  auto grids = read_grids(*sweep);
+  root.erase("sweep");
+  std::vector<SweepPoint> points;
+  for (Grid& grid : grids) {
+    for (auto& axis : grid.axes)
+      for (const Assignment& override : overrides)
+        if (override.path == axis.path) axis.values = {override.value};
+    add_points(grid, root, points);
+  }
+  return points;
+}
+
+}  // namespace thimble

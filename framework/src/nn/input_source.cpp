@@ -1,0 +1,136 @@
+#include <thimble/nn/input_source.hpp>
+
+#include <algorithm>
+#include <string>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/random.hpp>
+
+namespace thimble {
+namespace {
+
+int between(Random& random, int least, int most) {
+  return least + static_cast<int>(random.below(static_cast<std::uint64_t>(most - least) + 1));
+}
+
+/// The part of `image` (C x H x W) that starts at (top, left); what lies outside is zero.
+at::Tensor window(const at::Tensor& image, int top, int left, const Shape& size) {
+  const auto height = static_cast<int>(image.size(1));
+  const auto width = static_cast<int>(image.size(2));
+  const int first_row = std::max(0, -top), last_row = std::min(size.height, height - top);
+  const int first_column = std::max(0, -left), last_column = std::min(size.width, width - left);
+  at::Tensor out = at::zeros({image.size(0), size.height, size.width}, image.options());
+  out.slice(1, first_row, last_row)
+      .slice(2, first_column, last_column)
+      .copy_(image.slice(1, first_row + top, last_row + top)
+                 .slice(2, first_column + left, last_column + left));
+  return out;
+}
+
+at::Tensor some_channels(const at::Tensor& image, const Shape& input, bool at_random,
+                         Random& random) {
+  const std::int64_t channels = image.size(0);
+  if (channels == input.channels) return image;
+  std::vector<std::int64_t> chosen(static_cast<std::size_t>(input.channels));
+  for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = static_cast<std::int64_t>(i);
+  if (at_random) chosen = random.sample(channels, input.channels);
+  return image.index_select(0, at::tensor(chosen, at::kLong));
+}
+
+at::Tensor fitted(const at::Tensor& image, const Pass& pass, const Shape& input, Random& random) {
+  const auto height = static_cast<int>(image.size(1));
+  const auto width = static_cast<int>(image.size(2));
+  if (pass.fit == Fit::crop) {
+    const int spare_rows = height - input.height, spare_columns = width - input.width;
+    const int top = pass.augment ? between(random, 0, spare_rows) : spare_rows / 2;
+    const int left = pass.augment ? between(random, 0, spare_columns) : spare_columns / 2;
+    return window(image, top, left, input);
+  }
+  at::Tensor sized = image;
+  if (height != input.height || width != input.width) {
+    const bool shrinks = input.height <= height && input.width <= width;
+    const at::Tensor one = image.unsqueeze(0);
+    sized = (shrinks ? at::adaptive_avg_pool2d(one, {input.height, input.width})
+                     : at::upsample_bilinear2d(one, {input.height, input.width}, false))
+                .squeeze(0);
+  }
+  if (!pass.augment) return sized;
+  const int rows = input.height / 8, columns = input.width / 8;
+  const int top = between(random, -rows, rows), left = between(random, -columns, columns);
+  return window(sized, top, left, input);
+}
+
+Samples batch_of_data(const Dataset& dataset, const DatasetInfo& info, const Pass& pass,
+                      const Shape& input, std::span<const std::int64_t> indices, Random& random) {
+  Samples samples = dataset.batch(Split::train, indices);
+  if (!pass.augment && info.shape == input) return samples;
+  std::vector<at::Tensor> images;
+  images.reserve(indices.size());
+  for (std::int64_t i = 0; i < samples.images.size(0); ++i) {
+    at::Tensor image = samples.images[i];
+    if (pass.augment && random.below(2) == 1) image = image.flip({2});
+    image = some_channels(image, input, pass.augment, random);
+    images.push_back(fitted(image, pass, input, random));
+  }
+  samples.images = at::stack(images);
+  return samples;
+}
+
+Samples batch_without_data(const DatasetInfo& info, const Pass& pass, const Shape& input,
+                           Random& random) {
+  const std::vector<std::int64_t> sizes{pass.batch, input.channels, input.height, input.width};
+  Samples samples{at::ones(sizes), at::empty({pass.batch}, at::kLong)};
+  if (pass.input == InputKind::normal) {
+    auto* const data = samples.images.data_ptr<float>();
+    random.fill_normal({data, static_cast<std::size_t>(samples.images.numel())}, 1.0);
+  }
+  for (std::int64_t i = 0; i < pass.batch; ++i)
+    samples.labels[i] =
+        static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(info.classes)));
+  return samples;
+}
+
+}  // namespace
+
+void require_fit(const DatasetInfo& info, const Pass& pass, const Shape& input) {
+  const std::int64_t wanted = std::int64_t{pass.batch} * pass.batches;
+  if (pass.input != InputKind::data) return;
+  if (wanted > info.train_samples)
+    throw Error{fmt::format("a pass wants {} different samples, dataset '{}' has {}", wanted,
+                            info.name, info.train_samples)};
+  const bool too_small = pass.fit == Fit::crop && (info.shape.height < input.height ||
+                                                   info.shape.width < input.width);
+  if (info.shape.channels < input.channels || too_small)
+    throw Error{fmt::format("a network with the input {} cannot read dataset '{}' of {}",
+                            to_string(input), info.name, to_string(info.shape))};
+}
+
+std::vector<Samples> draw_batches(const Dataset& dataset, const Pass& pass, const Shape& input,
+                                  int repeat, std::uint64_t seed) {
+  const at::NoGradGuard no_grad;  // grad mode is per thread
+  const DatasetInfo info = dataset.describe();
+  require_fit(info, pass, input);
+  Random random = Random::stream(
+      seed, {"batches", std::to_string(static_cast<int>(pass.input)), std::to_string(repeat)});
+  std::vector<std::int64_t> order;
+  if (pass.input == InputKind::data)
+    order = random.sample(info.train_samples, std::int64_t{pass.batch} * pass.batches);
+  std::vector<Samples> batches;
+  for (int i = 0; i < pass.batches; ++i) {
+    Samples samples =
+        pass.input == InputKind::data
+            ? batch_of_data(dataset, info, pass, input,
+                            std::span{order}.subspan(static_cast<std::size_t>(i * pass.batch),
+                                                     static_cast<std::size_t>(pass.batch)),
+                            random)
+            : batch_without_data(info, pass, input, random);
+    if (pass.double_precision) samples.images = samples.images.to(at::kDouble);
+    batches.push_back(std::move(samples));
+  }
+  return batches;
+}
+
+}  // namespace thimble

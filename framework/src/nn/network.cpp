@@ -1,0 +1,203 @@
+#include <thimble/nn/network.hpp>
+
+#include <array>
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/random.hpp>
+
+#include "evaluate.hpp"
+
+namespace thimble {
+namespace {
+
+std::array<std::int64_t, 2> pair_of(const Extent& extent) { return {extent.height, extent.width}; }
+
+const Shape& input_shape(const Graph& graph, NodeId id) {
+  return graph.node(graph.inputs(id)[0]).shape;
+}
+
+Network::Parameters fresh_parameters(const Graph& graph, NodeId id, torch::ScalarType precision) {
+  const Node& node = graph.node(id);
+  const std::int64_t out = node.shape.channels;
+  Network::Parameters made;
+  switch (node.op) {
+    case Op::conv:
+      made.weight = at::zeros({out, input_shape(graph, id).channels / node.groups,
+                               node.kernel.height, node.kernel.width},
+                              precision);
+      break;
+    case Op::linear:
+      made.weight = at::zeros({out, input_shape(graph, id).elements()}, precision);
+      break;
+    case Op::batch_norm: made.weight = at::ones({out}, precision); break;
+    default: return made;
+  }
+  if (node.has_bias || node.op == Op::batch_norm) made.bias = at::zeros({out}, precision);
+  return made;
+}
+
+/// Fully connected layers give N x out; everything else wants N x C x H x W.
+torch::Tensor as_image(const torch::Tensor& x) {
+  return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
+}
+
+void require_images(const Network& network, const Node& input, const torch::Tensor& images) {
+  const Shape& shape = input.shape;
+  const bool fits = images.dim() == 4 && images.size(0) >= 1 && images.size(1) == shape.channels &&
+                    images.size(2) == shape.height && images.size(3) == shape.width;
+  if (!fits)
+    throw Error{fmt::format("a network for inputs of {} was given a tensor of {}", to_string(shape),
+                            fmt::join(images.sizes().vec(), "x"))};
+  if (images.scalar_type() != network.precision())
+    throw Error{fmt::format("a network in {} was given inputs in {}",
+                            c10::toString(network.precision()),
+                            c10::toString(images.scalar_type()))};
+}
+
+torch::Tensor sum_of_inputs(const Graph& graph, NodeId id,
+                            const std::vector<torch::Tensor>& outputs) {
+  const auto inputs = graph.inputs(id);
+  torch::Tensor sum = as_image(outputs[static_cast<std::size_t>(inputs[0])]);
+  for (const NodeId input : inputs.subspan(1))
+    sum = sum + as_image(outputs[static_cast<std::size_t>(input)]);
+  return sum;
+}
+
+torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tensor& images,
+                            const std::vector<torch::Tensor>& outputs) {
+  const Graph& graph = network.graph();
+  const Node& node = graph.node(id);
+  const auto& [weight, bias] = network.parameters(id);
+  const auto x = [&] { return outputs[static_cast<std::size_t>(graph.inputs(node)[0])]; };
+  switch (node.op) {
+    case Op::input: require_images(network, node, images); return images;
+    case Op::zero:
+      return at::zeros({images.size(0), node.shape.channels, node.shape.height, node.shape.width},
+                       network.precision());
+    case Op::conv:
+      return at::conv2d(as_image(x()), weight, bias, pair_of(node.stride), pair_of(node.padding),
+                        /*dilation=*/1, node.groups);
+    case Op::batch_norm:
+      return at::batch_norm(as_image(x()), weight, bias, {}, {}, /*training=*/true,
+                            /*momentum=*/0.0, kBatchNormEpsilon, /*cudnn_enabled=*/false);
+    case Op::relu: return at::relu(x());
+    case Op::avg_pool:
+      return at::avg_pool2d(as_image(x()), pair_of(node.kernel), pair_of(node.stride),
+                            pair_of(node.padding), /*ceil_mode=*/false,
+                            /*count_include_pad=*/false);
+    case Op::global_avg_pool: return as_image(x()).mean({2, 3}, /*keepdim=*/true);
+    case Op::linear: return at::linear(x().flatten(1), weight, bias);
+    case Op::add: return sum_of_inputs(graph, id, outputs);
+    case Op::choice: {
+      const auto options = static_cast<double>(node.input_count);
+      return sum_of_inputs(graph, id, outputs) / options;
+    }
+  }
+  throw Error{"unknown operator"};
+}
+
+}  // namespace
+
+const std::vector<std::pair<std::string, Init>>& names_of(Init) {
+  static const std::vector<std::pair<std::string, Init>> names{
+      {"torch_default", Init::torch_default},
+      {"kaiming_normal_fan_out", Init::kaiming_normal_fan_out},
+      {"kaiming_normal_fan_in", Init::kaiming_normal_fan_in}};
+  return names;
+}
+
+torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& images,
+                       const std::vector<torch::Tensor>& outputs) {
+  const torch::Tensor bare = evaluate_bare(network, id, images, outputs);
+  return network.graph().node(id).has_relu ? at::relu(bare) : bare;
+}
+
+void for_each_output(const Network& network, const torch::Tensor& images,
+         const std::function<void(NodeId, const torch::Tensor&)>& visit) {
+  const Graph& graph = network.graph();
+  std::vector<int> readers(static_cast<std::size_t>(graph.size()));
+  for (NodeId id = 0; id < graph.size(); ++id)
+    for (const NodeId input : graph.inputs(id)) ++readers[static_cast<std::size_t>(input)];
+
+  std::vector<torch::Tensor> outputs(static_cast<std::size_t>(graph.size()));
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    auto& output = outputs[static_cast<std::size_t>(id)];
+    output = evaluate(network, id, images, outputs);
+    visit(id, output);
+    if (readers[static_cast<std::size_t>(id)] == 0) output.reset();
+    for (const NodeId input : graph.inputs(id))
+      if (--readers[static_cast<std::size_t>(input)] == 0)
+        outputs[static_cast<std::size_t>(input)].reset();
+  }
+}
+
+Network::Network(Graph graph, torch::ScalarType precision)
+    : graph_{std::move(graph)}, precision_{precision} {
+  for (NodeId id = 0; id < graph_.size(); ++id)
+    parameters_.push_back(fresh_parameters(graph_, id, precision_));
+}
+
+void Network::initialise(Init init, std::uint64_t seed, std::string_view stream) {
+  // Always drawn in float and then copied: the same weights in every precision.
+  const auto draw = [&](NodeId id, std::string_view what, torch::Tensor& into, auto fill) {
+    Random random = Random::stream(seed, {stream, graph_.name(id), what});
+    torch::Tensor drawn = at::empty(into.sizes(), at::kFloat);
+    fill(random, std::span{drawn.data_ptr<float>(), static_cast<std::size_t>(drawn.numel())});
+    into.copy_(drawn);
+  };
+  const at::NoGradGuard no_grad;
+  for (NodeId id = 0; id < graph_.size(); ++id) {
+    auto& [weight, bias] = parameters(id);
+    if (!weight.defined()) continue;
+    if (graph_.node(id).op == Op::batch_norm) {
+      weight.fill_(1.0);
+      bias.zero_();
+      continue;
+    }
+    const auto fan_in = static_cast<double>(weight[0].numel());
+    const auto fan_out = static_cast<double>(weight.numel() / weight.size(1));
+    if (init == Init::torch_default) {
+      const double bound = 1.0 / std::sqrt(fan_in);
+      const auto uniform = [bound](Random& random, std::span<float> values) {
+        random.fill_uniform(values, -bound, bound);
+      };
+      draw(id, "weight", weight, uniform);
+      if (bias.defined()) draw(id, "bias", bias, uniform);
+      continue;
+    }
+    const double deviation = std::sqrt(2.0 / (init == Init::kaiming_normal_fan_in ? fan_in : fan_out));
+    draw(id, "weight", weight, [deviation](Random& random, std::span<float> values) {
+      random.fill_normal(values, deviation);
+    });
+    if (bias.defined()) bias.zero_();
+  }
+}
+
+std::vector<torch::Tensor> Network::all_parameters() const {
+  std::vector<torch::Tensor> all;
+  for (const auto& [weight, bias] : parameters_) {
+    if (weight.defined()) all.push_back(weight);
+    if (bias.defined()) all.push_back(bias);
+  }
+  return all;
+}
+
+torch::Tensor Network::forward(const torch::Tensor& images) const {
+  torch::Tensor logits;
+  for_each_output(*this, images, [&](NodeId id, const torch::Tensor& output) {
+    if (id == graph_.output()) logits = output;
+  });
+  return graph_.node(graph_.output()).shape.pixels() == 1 ? logits.flatten(1) : logits;
+}
+
+std::vector<torch::Tensor> Network::activations(const torch::Tensor& images) const {
+  std::vector<torch::Tensor> all;
+  for_each_output(*this, images, [&](NodeId, const torch::Tensor& output) { all.push_back(output); });
+  return all;
+}
+
+}  // namespace thimble

@@ -1,0 +1,205 @@
+#include "ntk_layer.hpp"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+namespace thimble::ntk {
+
+template <class Scalar>
+Visits<Scalar>::Visits(const Window& window, bool is_rectified, const Scalar* values, int samples)
+    : window_{window}, is_rectified_{is_rectified}, classes_{pixel_classes(window)} {
+  if (!is_rectified) return;
+  const std::int64_t planes = std::int64_t{samples} * window.source_channels;
+  const std::int64_t plane_size = window.source_shape().pixels();
+  pixels_.resize(static_cast<std::size_t>(planes * plane_size));
+  ends_.reserve(static_cast<std::size_t>(planes) * classes_.size() + 1);
+  ends_.push_back(0);
+  std::size_t used = 0;
+  for (std::int64_t plane = 0; plane < planes; ++plane) {
+    const Scalar* value = values + plane * plane_size;
+    for (const PixelClass& reached : classes_) {
+      for (const Pixel& pixel : reached.pixels) {  // without a branch: signs are unpredictable
+        pixels_[used] = pixel;
+        used += value[pixel.source] > Scalar{0} ? 1 : 0;
+      }
+      ends_.push_back(used);
+    }
+  }
+}
+
+template <class Scalar>
+bool Visits<Scalar>::suits(const Window& window, bool is_rectified) const {
+  return is_rectified == is_rectified_ && window.y == window_.y && window.x == window_.x &&
+         window.is_mean == window_.is_mean;
+}
+
+template <class Scalar>
+std::span<const Pixel> Visits<Scalar>::pixels(int sample, int channel,
+                                              std::size_t class_index) const {
+  if (!is_rectified_) return classes_[class_index].pixels;
+  const auto plane = static_cast<std::size_t>(sample * window_.source_channels + channel);
+  const std::size_t* end = ends_.data() + plane * classes_.size() + class_index;
+  return std::span{pixels_}.subspan(end[0], end[1] - end[0]);
+}
+
+template <class Scalar>
+Lanes<Scalar>* Scratch<Scalar>::padded(const Window& window) {
+  const auto same = std::find_if(copies_.begin(), copies_.end(), [&](const auto& copy) {
+    return copy->window.y == window.y && copy->window.x == window.x &&
+           copy->window.target_channels == window.target_channels;
+  });
+  if (same != copies_.end()) return (*same)->values.data();
+  const auto pixels = static_cast<std::size_t>(window.y.padded() * window.x.padded());
+  const auto channels = static_cast<std::size_t>(window.target_channels);
+  copies_.push_back(std::make_unique<Copy>(
+      Copy{window, std::vector<Lanes<Scalar>>(pixels * channels, Lanes<Scalar>{})}));
+  return copies_.back()->values.data();
+}
+
+template <class Scalar>
+Layer<Scalar>::Layer(const Network& network, const Term& term, const Norm<Scalar>* norm,
+                     const Visits<Scalar>& visits, const Scalar* values, std::size_t block_count)
+    : term_{term},
+      norm_{norm},
+      visits_{visits},
+      values_{values},
+      window_{term.window < 0 ? identity_window(network.graph().node(term.to).shape)
+                              : window_of(network.graph(), term.window)} {
+  if (window_.is_mean) {
+    make_divisor();
+  } else {
+    const torch::Tensor weight = network.parameters(term.window).weight.detach();
+    pack_weights(weight.contiguous());
+    gradient_.resize(block_count * weights_.size());
+  }
+}
+
+template <class Scalar>
+double Layer<Scalar>::output_factor(int output) const {
+  return norm_ == nullptr ? term_.factor
+                          : term_.factor * norm_->factor[static_cast<std::size_t>(output)];
+}
+
+/// Into the order in which the kernels read them, and multiplied with the factor of their output.
+template <class Scalar>
+void Layer<Scalar>::pack_weights(const torch::Tensor& weight) {
+  const Scalar* from = weight.template data_ptr<Scalar>();
+  const int inputs = window_.inputs_of_group();
+  const int outputs = window_.outputs_of_group();
+  weights_.reserve(static_cast<std::size_t>(weight.numel()));
+  for (const PixelClass& reached : visits_.classes()) {
+    for (int input = 0; input < window_.source_channels; ++input) {
+      const int group = input / inputs;
+      for (const PixelClass::Tap& tap : reached.taps) {
+        for (int o = group * outputs; o < (group + 1) * outputs; ++o) {
+          const std::int64_t plane = std::int64_t{o} * inputs + input % inputs;
+          const std::int64_t place = (plane * window_.y.kernel + tap.y) * window_.x.kernel + tap.x;
+          weights_.push_back(static_cast<Scalar>(from[place] * output_factor(o)));
+        }
+      }
+    }
+  }
+}
+
+/// A mean divides by the number of cells in each window: all alike without padding, and then that
+/// goes into the weights; else a map.
+template <class Scalar>
+void Layer<Scalar>::make_divisor() {
+  const bool is_uniform = window_.y.padding == 0 && window_.x.padding == 0;
+  const double common = is_uniform ? 1.0 / window_.cells(0, 0) : 1.0;
+  for (const PixelClass& reached : visits_.classes())
+    for (int channel = 0; channel < window_.source_channels; ++channel)
+      weights_.insert(weights_.end(), reached.taps.size(),
+                      static_cast<Scalar>(output_factor(channel) * common));
+  if (is_uniform) return;
+  for (int y = 0; y < window_.y.target; ++y)
+    for (int x = 0; x < window_.x.target; ++x)
+      divisor_.push_back(static_cast<Scalar>(1.0 / window_.cells(y, x)));
+}
+
+template <class Scalar>
+double Layer<Scalar>::factor(std::size_t weight) const {
+  // Outputs of the group run fastest in a pack, then taps, then input channels, then classes.
+  const auto outputs = static_cast<std::size_t>(window_.outputs_of_group());
+  for (const PixelClass& reached : visits_.classes()) {
+    const std::size_t per_input = reached.taps.size() * outputs;
+    const std::size_t in_class = per_input * static_cast<std::size_t>(window_.source_channels);
+    if (weight >= in_class) {
+      weight -= in_class;
+      continue;
+    }
+    const auto group = weight / per_input / static_cast<std::size_t>(window_.inputs_of_group());
+    return output_factor(static_cast<int>(group * outputs + weight % outputs));
+  }
+  return 0.0;
+}
+
+/// The cotangent of the window's output in one sample, in the layout of its kernels, but for the
+/// factor that its weights have taken over.
+template <class Scalar>
+auto Layer<Scalar>::prepared(std::size_t block, int sample, const Vector* from, const Vector* mean,
+                             Scratch<Scalar>& scratch) const -> const Vector* {
+  if (norm_ == nullptr && divisor_.empty() && !window_.has_halo()) return from;
+  const auto channels = static_cast<std::size_t>(window_.target_channels);
+  Vector* const padded = scratch.padded(window_);
+  PadRun<Scalar> run{};
+  run.from = from;
+  run.into = padded + (window_.y.halo_before() * window_.x.padded() + window_.x.halo_before()) *
+                          window_.target_channels;
+  run.height = window_.y.target;
+  run.width = window_.x.target;
+  run.channels = window_.target_channels;
+  run.into_width = window_.x.padded();
+  if (norm_ != nullptr) {
+    const std::int64_t elements = std::int64_t{run.height} * run.width * run.channels;
+    run.normalised = norm_->normalised.template data_ptr<Scalar>() + sample * elements;
+    run.mean = mean;
+    run.slope = norm_->slope.data() + block * channels;
+  }
+  run.divisor = divisor_.empty() ? nullptr : divisor_.data();
+  kernels<Scalar>().pad(run);
+  return padded;
+}
+
+template <class Scalar>
+void Layer<Scalar>::run(std::size_t block, int sample, const Vector* from, const Vector* mean,
+                        Vector* into, Scratch<Scalar>& scratch) {
+  const Vector* const source = prepared(block, sample, from, mean, scratch);
+  const std::int64_t plane_size = window_.source_shape().pixels();
+  const std::int64_t first_plane = std::int64_t{sample} * window_.source_channels;
+  const Scalar* weights = weights_.data();
+  Vector* gradient = gradient_.empty() ? nullptr : gradient_.data() + block * weights_.size();
+
+  for (std::size_t k = 0; k < visits_.classes().size(); ++k) {
+    const PixelClass& reached = visits_.classes()[k];
+    for (int input = 0; input < window_.source_channels; ++input) {
+      const std::span<const Pixel> pixels = visits_.pixels(sample, input, k);
+      WindowRun<Scalar> run{};
+      run.pixels = pixels.data();
+      run.pixel_count = static_cast<int>(pixels.size());
+      run.tap_count = static_cast<int>(reached.taps.size());
+      run.output_count = window_.outputs_of_group();
+      run.offsets = reached.offsets.data();
+      run.from = source + input / window_.inputs_of_group() * run.output_count;
+      run.from_channels = window_.target_channels;
+      run.weights = weights;
+      run.into = into == nullptr ? nullptr : into + input;
+      run.into_channels = window_.source_channels;
+      run.values = values_ + (first_plane + input) * plane_size;
+      run.gradient = gradient;
+      if (!pixels.empty()) kernels<Scalar>().window(run);
+      weights += run.tap_count * run.output_count;
+      if (gradient != nullptr) gradient += run.tap_count * run.output_count;
+    }
+  }
+}
+
+template class Visits<float>;
+template class Visits<double>;
+template class Scratch<float>;
+template class Scratch<double>;
+template class Layer<float>;
+template class Layer<double>;
+
+}  // namespace thimble::ntk

@@ -1,0 +1,244 @@
+#include <thimble/search/scoring.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/graph/counts.hpp>
+#include <thimble/graph/transforms.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr const char* kDisconnected = "no path from the input to the output";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Runs work(0), ..., work(count - 1) on `jobs` threads.
+template <class Work>
+void in_parallel(int jobs, std::size_t count, const Work& work) {
+  if (jobs == 1 || count < 2) {
+    for (std::size_t i = 0; i < count; ++i) work(i);
+    return;
+  }
+  // More jobs than cores are honoured too: results must not depend on the machine.
+  const tbb::global_control threads{tbb::global_control::max_allowed_parallelism,
+                                    static_cast<std::size_t>(jobs)};
+  tbb::task_arena arena{jobs};
+  arena.execute(
+      [&] { tbb::parallel_for(std::size_t{0}, count, work, tbb::simple_partitioner{}); });
+}
+
+}  // namespace
+
+ProxyStore::~ProxyStore() = default;
+
+std::string state_text(const Graph& supernet, const AliveOptions& alive) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < alive.size(); ++i) {
+    const auto& [name, options] = supernet.decisions()[i];
+    std::vector<std::string> names;
+    for (std::size_t k = 0; k < options.size(); ++k)
+      if (((alive[i] >> k) & 1U) != 0) names.push_back(options[k]);
+    parts.push_back(name + "={" + join(names, ",") + "}");
+  }
+  return join(parts, ",");
+}
+
+/// One candidate to score: its name in the store, and its graph in a given form of the space.
+struct Scoring::Task {
+  std::string key;
+  std::function<Graph(const SearchSpace&)> build;
+  bool is_supernet = false;
+};
+
+Scoring::Scoring(ScoringSetup setup) : setup_{std::move(setup)} {}
+Scoring::~Scoring() = default;
+
+void Scoring::log(const std::string& line) { setup_.log(line); }
+void Scoring::expect(std::int64_t evaluations) { expected_ = done_ + evaluations; }
+std::int64_t Scoring::scored() const { return static_cast<std::int64_t>(known_.size()); }
+
+double Scoring::proxy_seconds() const {
+  double seconds = 0;
+  for (const auto& [candidate, values] : known_)
+    for (const ProxyValue& value : values) seconds += value.seconds;
+  return seconds;
+}
+
+Evaluation Scoring::cost(const Genotype& genotype) const {
+  Evaluation evaluation;
+  evaluation.genotype = genotype;
+  evaluation.text = setup_.space->encode(genotype);
+  const Graph graph = setup_.space->build(genotype);
+  evaluation.macs = macs(graph);
+  evaluation.params = params(graph);
+  if (!is_connected(graph)) {
+    evaluation.invalid = kDisconnected;
+  } else if (setup_.hardware != nullptr) {
+    evaluation.cost = setup_.hardware->cost(graph);
+    evaluation.has_cost = true;
+    if (!evaluation.cost.unsupported.empty())
+      evaluation.invalid = "the hardware cannot run it: " + evaluation.cost.unsupported;
+  }
+  judge(evaluation);
+  return evaluation;
+}
+
+/// Objectives and violation, from what is known of the candidate.
+void Scoring::judge(Evaluation& evaluation) const {
+  evaluation.violation = 0;
+  for (const Limit& limit : setup_.limits) {
+    const double value = cost_metric(evaluation, limit.metric);
+    if (value > limit.most)
+      evaluation.violation += limit.most > 0 ? value / limit.most - 1 : value;
+  }
+  evaluation.objectives.clear();
+  for (const Objective& objective : setup_.objectives) {
+    double value = cost_metric(evaluation, objective.metric);
+    for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+      if (setup_.proxies[i].name == objective.metric) value = evaluation.proxies[i].value;
+    evaluation.objectives.push_back(value);
+  }
+}
+
+const std::vector<Samples>& Scoring::batches_of(const ScoredProxy& scored, const Pass& pass,
+                                                const Shape& input, int repeat) {
+  const std::string key = scored.key + to_string(input) + "#" + std::to_string(repeat);
+  const std::scoped_lock lock{batches_mutex_};
+  auto& batches = batches_[key];
+  if (batches == nullptr)
+    batches = std::make_unique<std::vector<Samples>>(
+        draw_batches(*setup_.dataset, pass, input, repeat, setup_.seed));
+  return *batches;
+}
+
+ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
+  const auto start = std::chrono::steady_clock::now();
+  const Pass pass = scored.proxy->pass();
+  ProxyValue result;
+  try {
+    if (task.is_supernet && !scored.proxy->accepts_supernets())
+      throw Error{fmt::format("proxy '{}' cannot score a supernet", scored.name)};
+    const Graph built = task.build(*scored.space);
+    if (!is_connected(built)) throw Error{kDisconnected};
+    Network network{pass.dead_ends ? built : live(built),
+                    pass.double_precision ? torch::kDouble : torch::kFloat};
+    for (int repeat = 0; repeat < pass.repeats; ++repeat) {
+      const int draw = pass.fresh_weights ? repeat : 0;
+      if (repeat == 0 || pass.fresh_weights)
+        network.initialise(pass.init, setup_.seed, "weights" + std::to_string(draw));
+      const Shape input = built.node(0).shape;
+      Observation seen{network, batches_of(scored, pass, input, repeat)};
+      result.repeats.push_back(scored.proxy->score(seen));
+      if (!std::isfinite(result.repeats.back()))
+        throw Error{fmt::format("proxy '{}' gave {}", scored.name, result.repeats.back())};
+    }
+    result.value = scored.proxy->combine(result.repeats);
+  } catch (const Error& error) {
+    result.invalid = error.diagnostics().front().message;
+  } catch (const std::exception& error) {
+    throw Error{fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, error.what()),
+                "this is a fault of the plugin, not of the experiment"};
+  }
+  result.seconds = seconds_since(start);
+  return result;
+}
+
+std::vector<ProxyValue> Scoring::score(const Task& task) {
+  std::vector<ProxyValue> values;
+  for (const ScoredProxy& scored : setup_.proxies) {
+    std::optional<ProxyValue> value;
+    if (setup_.store != nullptr) value = setup_.store->find(task.key, scored.key);
+    if (!value) {
+      value = compute(scored, task);
+      if (setup_.store != nullptr) setup_.store->put(task.key, scored.key, *value);
+    }
+    values.push_back(std::move(*value));
+  }
+  return values;
+}
+
+void Scoring::run(std::vector<Task>& tasks) {
+  std::erase_if(tasks, [&](const Task& task) { return known_.contains(task.key); });
+  std::ranges::stable_sort(tasks, {}, &Task::key);
+  tasks.erase(std::unique(tasks.begin(), tasks.end(),
+                          [](const Task& a, const Task& b) { return a.key == b.key; }),
+              tasks.end());
+  std::vector<std::vector<ProxyValue>> values(tasks.size());
+  in_parallel(setup_.jobs, tasks.size(), [&](std::size_t i) {
+    if (setup_.stop != nullptr && *setup_.stop) throw Interrupted{"interrupted"};
+    values[i] = score(tasks[i]);
+    setup_.progress(++done_, expected_);
+  });
+  for (std::size_t i = 0; i < tasks.size(); ++i) known_[tasks[i].key] = std::move(values[i]);
+}
+
+std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
+  std::vector<Evaluation> evaluations(genotypes.size());
+  in_parallel(setup_.jobs, genotypes.size(), [&](std::size_t i) {
+    evaluations[i] = cost(genotypes[i]);
+    evaluations[i].canonical = setup_.space->encode(setup_.space->canonical(genotypes[i]));
+  });
+  std::vector<Task> tasks;
+  if (!setup_.proxies.empty()) {
+    for (std::size_t i = 0; i < genotypes.size(); ++i) {
+      if (!evaluations[i].is_feasible()) continue;
+      const Genotype representative = setup_.space->canonical(genotypes[i]);
+      tasks.push_back({evaluations[i].canonical,
+                       [representative](const SearchSpace& space) {
+                         return space.build(representative);
+                       }});
+    }
+  }
+  run(tasks);
+  for (Evaluation& evaluation : evaluations) {
+    const auto known = known_.find(evaluation.canonical);
+    if (evaluation.is_feasible() && known != known_.end()) {
+      evaluation.proxies = known->second;
+      for (const ProxyValue& value : evaluation.proxies)
+        if (evaluation.invalid.empty()) evaluation.invalid = value.invalid;
+      judge(evaluation);
+    }
+    if (evaluated_places_.try_emplace(evaluation.text, evaluated_.size()).second)
+      evaluated_.push_back(evaluation);
+  }
+  return evaluations;
+}
+
+std::vector<Evaluation> Scoring::evaluate_supernets(std::span<const AliveOptions> states) {
+  const Graph& supernet = *setup_.space->supernet();
+  std::vector<Task> tasks;
+  std::vector<Evaluation> evaluations(states.size());
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Evaluation& evaluation = evaluations[i];
+    evaluation.text = evaluation.canonical = state_text(supernet, states[i]);
+    const AliveOptions state = states[i];
+    tasks.push_back({evaluation.text,
+                     [state](const SearchSpace& space) {
+                       return restricted(*space.supernet(), state);
+                     },
+                     true});
+  }
+  run(tasks);
+  for (Evaluation& evaluation : evaluations) {
+    evaluation.macs = evaluation.params = -1;
+    if (const auto known = known_.find(evaluation.text); known != known_.end())
+      evaluation.proxies = known->second;
+    for (const ProxyValue& value : evaluation.proxies)
+      if (evaluation.invalid.empty()) evaluation.invalid = value.invalid;
+    judge(evaluation);
+  }
+  return evaluations;
+}
+
+}  // namespace thimble

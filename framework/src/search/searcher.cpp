@@ -1,0 +1,31 @@
+#include <thimble/search/searcher.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace thimble {
+
+Evaluator::~Evaluator() = default;
+Searcher::~Searcher() = default;
+
+bool Searcher::needs_supernet() const { return false; }
+
+std::optional<std::int64_t> Searcher::expected_evaluations(const Problem&) const {
+  return std::nullopt;
+}
+
+SearchResult summarize(const std::vector<Evaluation>& evaluations, const Problem& problem) {
+  SearchResult result;
+  if (evaluations.empty()) return result;
+  result.best = evaluations[best_by_ranks(evaluations, problem.objectives)];
+  result.front = pareto_front(evaluations, problem.objectives);
+  if (!result.best->is_feasible())
+    result.remarks.push_back(fmt::format(
+        "no network that was looked at keeps all limits; the best of the {} looked at exceeds "
+        "them by {:.1f} % in sum",
+        evaluations.size(), 100 * result.best->violation));
+  return result;
+}
+
+}  // namespace thimble

@@ -1,0 +1,443 @@
+// Latency of int8 kernels as a linear function of what they do. Per operator, with P output pixels
+// and dot products of length K = kh x kw x Cin,
+//
+//     cycles = per_call + per_mac P K Cout + per_leftover P Cout (K mod block)
+//            + per_unfolded P K + per_tap P kh kw + per_output P Cout + per_input (input elements)
+//
+// The terms are the parts of a CMSIS-NN convolution: multiply-accumulate, the slow tail of a dot
+// product, unfolding the input to int16 (im2col), one copy call per window position, and
+// requantising. Coefficients are data: one file a board, each with its origin and error. They
+// come from on-board records of T. King et al., MicroNAS (arXiv:2310.18384), from NATS-Bench-MCU
+// (S. Zimmermann et al., AutoML 2026) and from counted instructions; README.md tells how.
+// Scratch buffers: ARM-software/CMSIS-NN, the *_get_buffer_size functions for cores with DSP.
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/hardware.hpp>
+
+namespace {
+
+using thimble::Extent;
+using thimble::Graph;
+using thimble::Node;
+using thimble::Op;
+using thimble::OpCost;
+using thimble::Origin;
+using thimble::Shape;
+
+/// Cycles of one class of operators.
+struct Coefficients {
+  double per_call = 0;
+  double per_mac = 0;
+  double per_leftover = 0;
+  std::int64_t block = 1;
+  double per_unfolded = 0;
+  double per_tap = 0;
+  double per_output = 0;
+  double per_input = 0;
+  double relative_error = 0;
+  Origin origin = Origin::guessed;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Coefficients::per_call, "per_call", "cycles once per call").at_least(0);
+    param(&Coefficients::per_mac, "per_mac", "cycles per multiply-accumulate, padding included")
+        .at_least(0);
+    param(&Coefficients::per_leftover, "per_leftover",
+          "further cycles per multiply-accumulate behind the last whole block of a dot product")
+        .at_least(0);
+    param(&Coefficients::block, "block", "length of such a block").at_least(1);
+    param(&Coefficients::per_unfolded, "per_unfolded",
+          "cycles per element of the unfolded input: output pixels x window x input channels")
+        .at_least(0);
+    param(&Coefficients::per_tap, "per_tap", "cycles per output pixel and window position")
+        .at_least(0);
+    param(&Coefficients::per_output, "per_output", "cycles per output element").at_least(0);
+    param(&Coefficients::per_input, "per_input", "cycles per input element").at_least(0);
+    param(&Coefficients::relative_error, "relative_error", "expected error on shapes not seen yet")
+        .range(0, 10)
+        .required();
+    param(&Coefficients::origin, "origin", "how the coefficients were found").required();
+    param(&Coefficients::source, "source", "where they come from").required();
+  }
+};
+
+struct Operators {
+  std::optional<Coefficients> conv;
+  std::optional<Coefficients> conv_1x1;
+  std::optional<Coefficients> depthwise;
+  std::optional<Coefficients> linear;
+  std::optional<Coefficients> avg_pool;
+  std::optional<Coefficients> global_avg_pool;
+  std::optional<Coefficients> relu;
+  std::optional<Coefficients> add;
+  std::optional<Coefficients> batch_norm;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Operators::conv, "conv", "convolutions that none of the next two is");
+    param(&Operators::conv_1x1, "conv_1x1", "1x1 convolutions of stride 1, ungrouped");
+    param(&Operators::depthwise, "depthwise", "convolutions with a group per input channel");
+    param(&Operators::linear, "linear", "fully connected layers");
+    param(&Operators::avg_pool, "avg_pool", "average pools");
+    param(&Operators::global_avg_pool, "global_avg_pool", "means over height and width");
+    param(&Operators::relu, "relu", "ReLUs that are not fused into another operator");
+    param(&Operators::add, "add", "sums, per pair of terms");
+    param(&Operators::batch_norm, "batch_norm", "batch norms that are not folded");
+  }
+};
+
+/// A figure with its origin, as it stands in a board file.
+struct Stated {
+  double value = 0;
+  double relative_error = 0;
+  Origin origin = Origin::guessed;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Stated::value, "value", "the figure; 0: unknown").at_least(0).required();
+    param(&Stated::relative_error, "relative_error", "its error").range(0, 10).required();
+    param(&Stated::origin, "origin", "how it was found").required();
+    param(&Stated::source, "source", "where it comes from").required();
+  }
+};
+
+struct Latency {
+  double relative_error = 0;
+  Origin origin = Origin::guessed;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Latency::relative_error, "relative_error",
+          "error that all operators share (flags, memory placement): none of them is known better")
+        .range(0, 10)
+        .required();
+    param(&Latency::origin, "origin", "of latencies of whole networks").required();
+    param(&Latency::source, "source", "where this comes from").required();
+  }
+};
+
+struct Memory {
+  std::int64_t fixed_ram_bytes = 0;
+  std::int64_t fixed_rom_bytes = 0;
+  std::int64_t ram_bytes_per_operator = 0;
+  std::int64_t ram_bytes_per_channel = 0;
+  std::int64_t rom_bytes_per_operator = 0;
+  std::int64_t rom_bytes_per_channel = 0;
+  double ram_relative_error = 0;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Memory::fixed_ram_bytes, "fixed_ram_bytes", "stack and runtime").at_least(0).required();
+    param(&Memory::fixed_rom_bytes, "fixed_rom_bytes", "kernels and runtime")
+        .at_least(0)
+        .required();
+    param(&Memory::ram_bytes_per_operator, "ram_bytes_per_operator",
+          "what the runtime keeps for an operator all the time")
+        .at_least(0)
+        .required();
+    param(&Memory::ram_bytes_per_channel, "ram_bytes_per_channel",
+          "the same per output channel of an operator with weights")
+        .at_least(0)
+        .required();
+    param(&Memory::rom_bytes_per_operator, "rom_bytes_per_operator", "description of an operator")
+        .at_least(0)
+        .required();
+    param(&Memory::rom_bytes_per_channel, "rom_bytes_per_channel",
+          "per output channel of an operator with weights: bias and rescaling")
+        .at_least(0)
+        .required();
+    param(&Memory::ram_relative_error, "ram_relative_error",
+          "of the peak: the runtime may order operators and place tensors in its own way")
+        .range(0, 10)
+        .required();
+    param(&Memory::source, "source", "where this comes from").required();
+  }
+};
+
+struct Board {
+  std::string id;
+  std::string name;
+  std::string core;
+  double clock_mhz = 0;
+  std::int64_t ram_bytes = 0;
+  std::int64_t rom_bytes = 0;
+  std::string engine;
+  Latency latency;
+  double inference_cycles = 0;
+  double dispatch_cycles = 0;
+  Operators operators;
+  Memory memory;
+  Stated active_power_mw;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Board::id, "id", "the file's name without .yaml").required();
+    param(&Board::name, "name", "the board's name").required();
+    param(&Board::core, "core", "its processor").required();
+    param(&Board::clock_mhz, "clock_mhz", "the processor's clock").range(0.001, 1e5).required();
+    param(&Board::ram_bytes, "ram_bytes", "RAM of the board").at_least(1).required();
+    param(&Board::rom_bytes, "rom_bytes", "flash of the board").at_least(1).required();
+    param(&Board::engine, "engine", "kernels and runtime that the figures hold for").required();
+    param(&Board::latency, "latency", "how good latencies are").required();
+    param(&Board::inference_cycles, "inference_cycles", "cycles once per inference")
+        .at_least(0)
+        .required();
+    param(&Board::dispatch_cycles, "dispatch_cycles", "cycles between two operators")
+        .at_least(0)
+        .required();
+    param(&Board::operators, "operators", "coefficients; an operator without is unsupported")
+        .required();
+    param(&Board::memory, "memory", "what a program needs beside tensors and weights").required();
+    param(&Board::active_power_mw, "active_power_mw", "power while computing").required();
+  }
+};
+
+std::vector<std::string> boards_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator{folder, none})
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::filesystem::path board_file(const std::string& board, const std::filesystem::path& folder) {
+  if (board.ends_with(".yaml")) return board;
+  const auto known = boards_in(folder);
+  if (std::find(known.begin(), known.end(), board) == known.end()) {
+    throw thimble::InputError{
+        "no board " + thimble::in_quotes(board) + thimble::did_you_mean(board, known),
+        known.empty() ? "there are no board files in " + folder.string()
+                      : "boards are " + thimble::join(known) + ", or a path to a .yaml file"};
+  }
+  return folder / (board + ".yaml");
+}
+
+Board read_board(const std::filesystem::path& file) {
+  const thimble::Value yaml = thimble::read_yaml(file);
+  thimble::Diagnostics problems;
+  if (!yaml.is_map()) {
+    problems.error({file.string(), 1, 1}, "a board file is a map, found " + yaml.found());
+    problems.throw_if_any();
+  }
+  auto board = thimble::read_params<Board>(yaml, "board file", problems);
+  if (const thimble::Value* id = yaml.find("id"); id != nullptr && board.id != file.stem()) {
+    problems.error(id->where(),
+                   "'id' is " + thimble::in_quotes(board.id) + " in a file named " +
+                       thimble::in_quotes(file.filename().string()),
+                   "rename one of them");
+  }
+  problems.throw_if_any();
+  return board;
+}
+
+/// What one operator does, in the units of Coefficients.
+struct Work {
+  std::int64_t calls = 1;
+  std::int64_t macs = 0;
+  std::int64_t dot_products = 0;
+  std::int64_t dot_length = 0;
+  std::int64_t unfolded = 0;
+  std::int64_t taps = 0;
+  std::int64_t outputs = 0;
+  std::int64_t inputs = 0;
+  std::int64_t weights = 0;
+  std::int64_t scratch_bytes = 0;
+};
+
+double cycles(const Coefficients& cost, const Work& work) {
+  const std::int64_t leftover = work.dot_products * (work.dot_length % cost.block);
+  return cost.per_call * static_cast<double>(work.calls) +
+         cost.per_mac * static_cast<double>(work.macs) +
+         cost.per_leftover * static_cast<double>(leftover) +
+         cost.per_unfolded * static_cast<double>(work.unfolded) +
+         cost.per_tap * static_cast<double>(work.taps) +
+         cost.per_output * static_cast<double>(work.outputs) +
+         cost.per_input * static_cast<double>(work.inputs);
+}
+
+/// A kernel adds two tensors; more are added one after the other.
+std::int64_t kernel_calls(const Node& node) {
+  if (node.op == Op::input || node.op == Op::zero) return 0;
+  if (node.op == Op::add) return std::max<std::int64_t>(1, std::int64_t{node.input_count} - 1);
+  return 1;
+}
+
+/// Output channels that have a bias and a rescaling of their own.
+std::int64_t channels_with_constants(const Node& node) {
+  const bool has_constants =
+      node.op == Op::conv || node.op == Op::linear || node.op == Op::batch_norm;
+  return has_constants ? node.shape.channels : 0;
+}
+
+std::int64_t round_up_to_4(std::int64_t value) { return (value + 3) / 4 * 4; }
+
+class Analytic final : public thimble::Hardware {
+ public:
+  static constexpr thimble::Kind kKind = thimble::Kind::hardware;
+
+  struct Params {
+    std::string board = "nucleo_f446re";
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param(&Params::board, "board", "name of a board, or path to a board file ending in .yaml");
+    }
+  };
+
+  Analytic(const Params& params, const thimble::Context& context)
+      : board_{read_board(board_file(params.board, context.plugin_folder))},
+        ms_per_cycle_{1e-3 / board_.clock_mhz} {
+    target_.name = board_.name;
+    target_.ram_bytes = board_.ram_bytes;
+    target_.rom_bytes = board_.rom_bytes;
+    target_.inference_latency_ms = board_.inference_cycles * ms_per_cycle_;
+    target_.fixed_ram_bytes = board_.memory.fixed_ram_bytes;
+    target_.fixed_rom_bytes = board_.memory.fixed_rom_bytes;
+    target_.active_power_mw = board_.active_power_mw.value;
+    target_.power_relative_error = board_.active_power_mw.relative_error;
+    target_.latency_origin = board_.latency.origin;
+    target_.power_origin = board_.active_power_mw.origin;
+  }
+
+  const thimble::Target& target() const override { return target_; }
+
+  thimble::Cost cost(const Graph& network) const override {
+    thimble::Cost cost = Hardware::cost(network);
+    const Memory& memory = board_.memory;
+    cost.ram_bytes.relative_error = memory.ram_relative_error;
+    if (memory.ram_bytes_per_operator == 0 && memory.ram_bytes_per_channel == 0) return cost;
+    std::int64_t bytes = 0;
+    for (const Node& node : thimble::deployed(network).nodes()) {
+      bytes += memory.ram_bytes_per_operator * kernel_calls(node);
+      bytes += memory.ram_bytes_per_channel * channels_with_constants(node);
+    }
+    cost.ram_bytes.value += static_cast<double>(bytes);
+    return cost;
+  }
+
+  OpCost op_cost(const Graph& deployed, const Node& node) const override {
+    const Operators& operators = board_.operators;
+    switch (node.op) {
+      case Op::input:
+      case Op::zero: return {};
+      case Op::conv: return conv(node, input_shape(deployed, node));
+      case Op::linear: return linear(node, input_shape(deployed, node));
+      case Op::avg_pool: {
+        const std::int64_t taps = node.shape.pixels() * node.kernel.height * node.kernel.width;
+        Work work = element_wise(node.shape);
+        work.taps = taps;
+        work.macs = taps * node.shape.channels;
+        work.inputs = input_shape(deployed, node).elements();
+        work.scratch_bytes = 4 * node.shape.channels;
+        return priced(operators.avg_pool, work, node);
+      }
+      case Op::global_avg_pool: {
+        Work work = element_wise(node.shape);
+        work.inputs = input_shape(deployed, node).elements();
+        return priced(operators.global_avg_pool, work, node);
+      }
+      case Op::relu: return priced(operators.relu, element_wise(node.shape), node);
+      case Op::batch_norm: return priced(operators.batch_norm, element_wise(node.shape), node);
+      case Op::add: {
+        Work work = element_wise(node.shape);
+        work.outputs *= kernel_calls(node);
+        work.calls = kernel_calls(node);
+        return priced(operators.add, work, node);
+      }
+      case Op::choice: break;
+    }
+    return unsupported("an open choice cannot run");
+  }
+
+ private:
+  static const Shape& input_shape(const Graph& graph, const Node& node) {
+    return graph.node(graph.inputs(node)[0]).shape;
+  }
+
+  static Work element_wise(const Shape& shape) {
+    Work work;
+    work.outputs = shape.elements();
+    work.inputs = shape.elements();
+    return work;
+  }
+
+  OpCost conv(const Node& node, const Shape& input) const {
+    const bool is_depthwise = node.groups > 1 && node.groups == input.channels;
+    const bool is_1x1 = node.groups == 1 && node.kernel == Extent{1, 1} &&
+                        node.stride == Extent{1, 1} && node.padding == Extent{0, 0};
+    const std::int64_t window = std::int64_t{node.kernel.height} * node.kernel.width;
+    Work work = element_wise(node.shape);
+    work.dot_length = window * (input.channels / node.groups);
+    work.dot_products = work.outputs;
+    work.macs = work.outputs * work.dot_length;
+    work.inputs = input.elements();
+    work.weights = node.shape.channels * work.dot_length;
+    work.unfolded = node.shape.pixels() * window * input.channels;
+    work.taps = node.shape.pixels() * window;
+    if (is_1x1) return priced(board_.operators.conv_1x1, work, node);
+    if (is_depthwise) {
+      const bool has_own_kernel =
+          node.kernel == Extent{3, 3} && node.padding.height <= 1 && node.padding.width <= 1;
+      work.scratch_bytes = has_own_kernel ? 0 : 2 * window * input.channels;
+      return priced(board_.operators.depthwise, work, node);
+    }
+    // Groups run one after the other.
+    work.calls = node.groups;
+    work.taps *= node.groups;
+    work.scratch_bytes = 2 * 2 * round_up_to_4(work.dot_length);  // two columns of int16
+    return priced(board_.operators.conv, work, node);
+  }
+
+  OpCost linear(const Node& node, const Shape& input) const {
+    Work work = element_wise(node.shape);
+    work.dot_length = input.elements();
+    work.dot_products = work.outputs;
+    work.macs = work.outputs * work.dot_length;
+    work.inputs = input.elements();
+    work.weights = work.macs;
+    return priced(board_.operators.linear, work, node);
+  }
+
+  OpCost priced(const std::optional<Coefficients>& cost, const Work& work, const Node& node) const {
+    if (!cost)
+      return unsupported(board_.name + " has no coefficients for " + thimble::name_of(node.op));
+    const std::int64_t calls = kernel_calls(node);
+    const Memory& memory = board_.memory;
+    OpCost result;
+    result.latency_ms =
+        ms_per_cycle_ * (cycles(*cost, work) + board_.dispatch_cycles * static_cast<double>(calls));
+    result.relative_error = std::max(cost->relative_error, board_.latency.relative_error);
+    result.rom_bytes = work.weights + calls * memory.rom_bytes_per_operator +
+                       channels_with_constants(node) * memory.rom_bytes_per_channel;
+    result.scratch_bytes = work.scratch_bytes;
+    return result;
+  }
+
+  static OpCost unsupported(std::string why) {
+    OpCost result;
+    result.unsupported = std::move(why);
+    return result;
+  }
+
+  Board board_;
+  double ms_per_cycle_;
+  thimble::Target target_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("analytic", "1.0.0") {
+  plugin.provides<Analytic>("latency, memory and energy of int8 networks on a board, by formula");
+}

@@ -1,0 +1,68 @@
+// The number of linear regions that a batch of samples meets at initialisation: TE-NAS (Chen, Gong
+// and Wang, ICLR 2021, arXiv 2102.11535), and MicroNAS (arXiv 2401.08996).
+//
+//     R = |{ (sign of every ReLU's output)(x) : x in samples }|
+//
+// More is better: more regions can express more. Forward only. As published: a network of one
+// channel, 3x3 pixels, one cell and no stem, 3 batches of 1,000 training images, each cropped at
+// random to 3x3 pixels of one random channel.
+//
+// Traps: on a network of ordinary width every sample has a pattern of its own and the count is the
+// number of samples, so the tiny network is part of the measure; even there strong supernets come
+// close to it. The published code counts ReLUs that do not reach the output too (dead_ends) and
+// runs PyTorch's default initialisation, once, for all repeats; tenas_compat does both.
+
+#include <thimble/nn/patterns.hpp>
+#include <thimble/proxy.hpp>
+
+namespace {
+
+class LinearRegions final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+    bool tenas_compat = false;
+
+    Params() {
+      pass.net = thimble::Value::scalar("tiny");
+      pass.init = thimble::Init::kaiming_normal_fan_in;
+      pass.batch = 1000;
+      pass.batches = 3;
+      pass.repeats = 3;
+      pass.fit = thimble::Fit::crop;
+    }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass);
+      param(&Params::tenas_compat, "tenas_compat",
+            "as TE-NAS's code does: PyTorch's initialisation, drawn once, dead ends counted");
+    }
+  };
+
+  explicit LinearRegions(Params params) : params_{std::move(params)} {
+    if (params_.tenas_compat) {
+      params_.pass.init = thimble::Init::torch_default;
+      params_.pass.fresh_weights = false;
+      params_.pass.dead_ends = true;
+    }
+  }
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Pass pass() const override { return params_.pass; }
+
+  double score(thimble::Observation& seen) const override {
+    std::vector<torch::Tensor> batches;
+    for (const thimble::Samples& samples : seen.batches()) batches.push_back(samples.images);
+    return static_cast<double>(thimble::count_linear_regions(seen.network(), batches));
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("linear_regions", "1.0.0") {
+  plugin.provides<LinearRegions>("different ReLU patterns among a batch of samples (TE-NAS, MicroNAS)");
+}

@@ -1,0 +1,80 @@
+// The condition number of the neural tangent kernel at initialisation: TE-NAS (Chen, Gong and
+// Wang, ICLR 2021, arXiv 2102.11535), and MicroNAS (arXiv 2401.08996).
+//
+//     g_b = d(sum_k f_k(x_b)) / d theta,   Theta = G G^T,   kappa = lambda_max / lambda_min
+//
+// Less is better: a large kappa means that gradient descent learns some samples far slower than
+// others. theta are the weights of convolutions, classifier and batch norm's scales. Cost: one
+// forward and B backward passes a repeat, done at once (thimble/nn/ntk.hpp).
+//
+// Traps: TE-NAS's launcher asks for Kaiming initialisation by a name its helper does not know, so
+// the published code runs PyTorch's default initialisation, once, for all repeats; tenas_compat
+// does that. The mean of kappa over repeats is dominated by its largest; ours is geometric.
+
+#include <algorithm>
+#include <cmath>
+
+#include <thimble/core/error.hpp>
+#include <thimble/nn/ntk.hpp>
+#include <thimble/proxy.hpp>
+
+namespace {
+
+class Ntk final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+    thimble::Coupling coupling = thimble::Coupling::coupled;
+    bool tenas_compat = false;
+
+    Params() {
+      pass.net = thimble::Value::scalar("narrow");
+      pass.init = thimble::Init::kaiming_normal_fan_out;
+      pass.batch = 32;
+      pass.repeats = 3;
+    }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass);
+      param(&Params::coupling, "coupling",
+            "how batch norm takes part: through the batch as published, or frozen, which is cheaper "
+            "and another measure");
+      param(&Params::tenas_compat, "tenas_compat",
+            "as TE-NAS's code does: PyTorch's initialisation, drawn once, and an arithmetic mean");
+    }
+  };
+
+  explicit Ntk(Params params) : params_{std::move(params)} {
+    if (params_.pass.batches != 1)
+      throw thimble::Error{"the kernel is that of one batch", "leave 'batches' at 1"};
+    if (params_.tenas_compat) {
+      params_.pass.init = thimble::Init::torch_default;
+      params_.pass.fresh_weights = false;
+    }
+  }
+
+  thimble::Direction direction() const override { return thimble::Direction::minimize; }
+  thimble::Pass pass() const override { return params_.pass; }
+
+  double score(thimble::Observation& seen) const override {
+    return thimble::condition_number(
+        thimble::ntk_gram(seen.network(), seen.images(), params_.coupling));
+  }
+
+  double combine(std::span<const double> repeats) const override {
+    if (params_.tenas_compat) return Proxy::combine(repeats);
+    double sum = 0;
+    for (const double kappa : repeats) sum += std::log(kappa);
+    return std::exp(sum / static_cast<double>(repeats.size()));
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("ntk", "1.0.0") {
+  plugin.provides<Ntk>("condition number of the neural tangent kernel (TE-NAS, MicroNAS)");
+}
