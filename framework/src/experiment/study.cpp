@@ -166,8 +166,7 @@ class Maker {
   std::unique_ptr<Interface> make_plugin(const Value& value, const std::string& key, Use& use) {
     if (value.is_null()) return nullptr;
     use = use_plugin(Interface::kKind, value, key);
-    Value shown = use.resolved;
-    if (use.type != nullptr) remember(key, *use.type, shown);
+    if (use.type != nullptr) resolved_.set(key, with_use(*use.type, use.resolved));
     return instantiate<Interface>(use, value.find("use"));
   }
 
@@ -184,16 +183,13 @@ class Maker {
     }
   }
 
-  static Value with_use(const PluginType& type, const Value& resolved) {
+  Value with_use(const PluginType& type, const Value& resolved) {
+    study_.plugins.push_back(
+        fmt::format("{} {} {}", name_of(type.kind), type.name, type.version));
     Value map = Value::map();
     map.set("use", Value::scalar(type.name));
-    map.set("version", Value::scalar(type.version, true));
     for (const auto& entry : resolved.entries()) map.set(entry.key, entry.value);
     return map;
-  }
-
-  void remember(const std::string& key, const PluginType& type, const Value& resolved) {
-    resolved_.set(key, with_use(type, resolved));
   }
 
   void make_proxies() {

@@ -129,7 +129,9 @@ std::vector<int> reader_counts(const Graph& graph) {
   return readers;
 }
 
-bool can_fuse_relu(Op op) { return op == Op::conv || op == Op::linear || op == Op::add; }
+bool can_fuse_relu(Op op) {
+  return op == Op::conv || op == Op::linear || op == Op::add || op == Op::avg_pool;
+}
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <thimble/core/random.hpp>
 
 #include "evaluate.hpp"
+#include "narrow_convolution.hpp"
 
 namespace thimble {
 namespace {
@@ -79,6 +80,8 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
       return at::zeros({images.size(0), node.shape.channels, node.shape.height, node.shape.width},
                        network.precision());
     case Op::conv:
+      if (!at::GradMode::is_enabled() && is_narrow_convolution(graph, node))
+        return narrow_convolution(as_image(x()), weight, bias, node.padding);
       return at::conv2d(as_image(x()), weight, bias, pair_of(node.stride), pair_of(node.padding),
                         /*dilation=*/1, node.groups);
     case Op::batch_norm:

@@ -7,7 +7,8 @@
 
 #include <ATen/ATen.h>
 
-#include "evaluate.hpp"
+#include "ntk_buffers.hpp"
+#include "ntk_forward.hpp"
 #include "ntk_layer.hpp"
 
 namespace thimble::ntk {
@@ -38,7 +39,7 @@ std::vector<Block> blocks_of(int samples, int lanes, Coupling coupling) {
 /// and a layer's input are the same for all lanes.
 template <class Scalar>
 struct Cotangent {
-  std::vector<Lanes<Scalar>> values;
+  Lanes<Scalar>* values = nullptr;
   std::vector<Lanes<Scalar>> mean;  ///< over samples and pixels: block x channel
   int readers = 0;
 };
@@ -52,13 +53,11 @@ class Engine {
         terms_{terms_of(graph_)},
         samples_{static_cast<int>(images.size(0))},
         is_coupled_{coupling == Coupling::coupled},
-        blocks_{blocks_of(samples_, kLanes, coupling)},
-        activations_(static_cast<std::size_t>(graph_.size())),
-        norms_(activations_.size()),
-        cotangents_(activations_.size()),
-        gram_{at::zeros({samples_, samples_}, at::kDouble)} {
-    run_forward(images);
-  }
+        blocks_{blocks_of(samples_, Vector::kCount, coupling)},
+        forward_{run_forward<Scalar>(network, terms_, images)},
+        cotangents_(static_cast<std::size_t>(graph_.size())),
+        buffers_{largest_cotangent()},
+        gram_{at::zeros({samples_, samples_}, at::kDouble)} {}
 
   torch::Tensor run() {
     start(graph_.output());
@@ -69,17 +68,20 @@ class Engine {
 
  private:
   using Vector = Lanes<Scalar>;
-  static constexpr int kLanes = Vector::kCount;
+  using VisitsOf = std::vector<std::unique_ptr<Visits<Scalar>>>;
 
   static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-  int channels(NodeId id) const { return graph_.node(id).shape.channels; }
+  std::size_t channels(NodeId id) const { return at(graph_.node(id).shape.channels); }
+  std::size_t elements(NodeId id) const {
+    return static_cast<std::size_t>(graph_.node(id).shape.elements());
+  }
+  std::size_t largest_cotangent() const;
 
-  void run_forward(const torch::Tensor& images);
-  void keep_norm(NodeId id, const torch::Tensor& input);
   void start(NodeId output);
   void propagate(NodeId id);
-  std::vector<Layer<Scalar>> layers_into(NodeId id,
-                                         std::vector<std::unique_ptr<Visits<Scalar>>>& visits);
+  void run_layers(NodeId id, std::vector<Layer<Scalar>>& layers, std::size_t block, int sample);
+  std::vector<Layer<Scalar>> layers_into(NodeId id, VisitsOf& visits);
+  const Visits<Scalar>& visits_of(const Term& term, VisitsOf& visits) const;
   void allocate(NodeId id);
   void add_sums(NodeId id, std::size_t block, int sample);
   void finish(NodeId id);
@@ -88,11 +90,10 @@ class Engine {
                    const std::function<double(std::size_t)>& factor);
 
   /// `sample` counts from the first of the block.
-  Vector* values(NodeId id, std::size_t block, int sample) {
-    const auto elements = static_cast<std::size_t>(graph_.node(id).shape.elements());
-    const auto before = block * static_cast<std::size_t>(blocks_[0].sample_count);
-    return cotangents_[at(id)].values.data() +
-           (before + static_cast<std::size_t>(sample)) * elements;
+  Vector* values(NodeId id, std::size_t block, int sample) const {
+    const std::size_t before = block * static_cast<std::size_t>(blocks_[0].sample_count);
+    return cotangents_[at(id)].values +
+           (before + static_cast<std::size_t>(sample)) * elements(id);
   }
 
   const Network& network_;
@@ -101,48 +102,35 @@ class Engine {
   const int samples_;
   const bool is_coupled_;
   const std::vector<Block> blocks_;
-  std::vector<torch::Tensor> activations_;  ///< of nodes that terms go to
-  std::vector<Norm<Scalar>> norms_;
+  Forward<Scalar> forward_;
   std::vector<Cotangent<Scalar>> cotangents_;
+  Buffers buffers_;
   Scratch<Scalar> scratch_;
   torch::Tensor gram_;
 };
 
+/// In bytes.
 template <class Scalar>
-void Engine<Scalar>::run_forward(const torch::Tensor& images) {
-  std::vector<std::vector<NodeId>> norms_after(activations_.size());
-  for (const auto& norms : terms_.norms)
-    for (const Term& term : norms) norms_after[at(graph_.inputs(term.norm)[0])].push_back(term.norm);
-  for_each_output(network_, images, [&](NodeId id, const torch::Tensor& output) {
-    if (!terms_.into[at(id)].empty()) activations_[at(id)] = output.contiguous();
-    for (const NodeId norm : norms_after[at(id)]) keep_norm(norm, output);
-  });
-}
-
-template <class Scalar>
-void Engine<Scalar>::keep_norm(NodeId id, const torch::Tensor& input) {
-  const auto [normalised, mean, inverse_deviation] =
-      at::native_batch_norm(input, {}, {}, {}, {}, /*training=*/true, 0.0, kBatchNormEpsilon);
-  const torch::Tensor factor = (network_.parameters(id).weight.detach() * inverse_deviation)
-                                   .to(at::kDouble)
-                                   .contiguous();
-  const auto* first = factor.template data_ptr<double>();
-  norms_[at(id)].normalised = normalised.contiguous();
-  norms_[at(id)].factor.assign(first, first + factor.numel());
+std::size_t Engine<Scalar>::largest_cotangent() const {
+  std::size_t largest = elements(graph_.output());
+  for (NodeId id = 0; id < graph_.output(); ++id)
+    if (terms_.is_wanted[at(id)] && !terms_.into[at(id)].empty())
+      largest = std::max(largest, elements(id));
+  const auto samples = blocks_.size() * static_cast<std::size_t>(blocks_[0].sample_count);
+  return samples * largest * sizeof(Vector);
 }
 
 /// What to begin with: d(sum of sample b's outputs) is one in sample b and else zero.
 template <class Scalar>
 void Engine<Scalar>::start(NodeId output) {
   allocate(output);
-  const auto elements = graph_.node(output).shape.elements();
   for (std::size_t k = 0; k < blocks_.size(); ++k) {
     const Block& block = blocks_[k];
     for (int s = 0; s < block.sample_count; ++s) {
-      Vector* const cotangent = values(output, k, s);
+      Vector start{};
       const int lane = block.first_sample + s - block.first_cotangent;
-      if (lane >= 0 && lane < block.cotangent_count)
-        for (std::int64_t i = 0; i < elements; ++i) cotangent[i].lane[lane] = Scalar{1};
+      if (lane >= 0 && lane < block.cotangent_count) start.lane[lane] = Scalar{1};
+      std::fill_n(values(output, k, s), elements(output), start);
       add_sums(output, k, s);
     }
   }
@@ -155,17 +143,11 @@ template <class Scalar>
 void Engine<Scalar>::propagate(NodeId id) {
   const bool is_wanted = terms_.is_wanted[at(id)];
   if (is_wanted) allocate(id);
-  std::vector<std::unique_ptr<Visits<Scalar>>> visits;
+  VisitsOf visits;
   std::vector<Layer<Scalar>> layers = layers_into(id, visits);
   for (std::size_t k = 0; k < blocks_.size(); ++k) {
     for (int s = 0; s < blocks_[k].sample_count; ++s) {
-      Vector* const into = is_wanted ? values(id, k, s) : nullptr;
-      for (Layer<Scalar>& layer : layers) {
-        const NodeId from = layer.term().from;
-        const Vector* mean = cotangents_[at(from)].mean.data() +
-                             k * static_cast<std::size_t>(channels(from));
-        layer.run(k, blocks_[k].first_sample + s, values(from, k, s), mean, into, scratch_);
-      }
+      run_layers(id, layers, k, s);
       if (is_wanted) add_sums(id, k, s);
     }
   }
@@ -176,57 +158,83 @@ void Engine<Scalar>::propagate(NodeId id) {
 }
 
 template <class Scalar>
-std::vector<Layer<Scalar>> Engine<Scalar>::layers_into(
-    NodeId id, std::vector<std::unique_ptr<Visits<Scalar>>>& visits) {
-  const auto* activation = activations_[at(id)].template data_ptr<Scalar>();
+void Engine<Scalar>::run_layers(NodeId id, std::vector<Layer<Scalar>>& layers, std::size_t block,
+                                int sample) {
+  Vector* const into = terms_.is_wanted[at(id)] ? values(id, block, sample) : nullptr;
+  bool is_begun = into == nullptr;
+  if (!is_begun && !layers[0].is_plain()) {
+    std::fill_n(into, elements(id), Vector{});
+    is_begun = true;
+  }
+  std::vector<const Vector*> from;
+  for (Layer<Scalar>& layer : layers) {
+    from.clear();
+    for (const NodeId source : layer.sources()) from.push_back(values(source, block, sample));
+    const NodeId first = layer.sources()[0];
+    const Vector* mean = cotangents_[at(first)].mean.data() + block * channels(first);
+    layer.run(block, blocks_[block].first_sample + sample, from, mean, into, !is_begun, scratch_);
+    is_begun = true;
+  }
+}
+
+template <class Scalar>
+std::vector<Layer<Scalar>> Engine<Scalar>::layers_into(NodeId id, VisitsOf& visits) {
   std::vector<Layer<Scalar>> layers;
   for (const Term& term : terms_.into[at(id)]) {
-    const Window window = term.window < 0 ? identity_window(graph_.node(id).shape)
-                                          : window_of(graph_, term.window);
-    auto suiting = std::ranges::find_if(
-        visits, [&](const auto& visit) { return visit->suits(window, term.is_rectified); });
-    if (suiting == visits.end()) {
-      visits.push_back(std::make_unique<Visits<Scalar>>(window, term.is_rectified, activation,
-                                                        samples_));
-      suiting = visits.end() - 1;
-    }
-    const Norm<Scalar>* norm = term.norm < 0 ? nullptr : &norms_[at(term.norm)];
-    layers.emplace_back(network_, term, norm, **suiting, activation, blocks_.size());
+    const bool is_absorbed = std::ranges::any_of(
+        layers, [&](Layer<Scalar>& layer) { return layer.absorbs(network_, term); });
+    if (is_absorbed) continue;
+    const Norm<Scalar>* norm = term.norm < 0 ? nullptr : &forward_.norms[at(term.norm)];
+    const auto* values = forward_.activations[at(id)].template data_ptr<Scalar>();
+    layers.emplace_back(network_, term, norm, visits_of(term, visits), values, blocks_.size());
   }
+  std::ranges::stable_partition(layers, &Layer<Scalar>::is_plain);
   return layers;
+}
+
+template <class Scalar>
+const Visits<Scalar>& Engine<Scalar>::visits_of(const Term& term, VisitsOf& visits) const {
+  const Window window = window_of(graph_, term);
+  for (const auto& visit : visits)
+    if (visit->suits(window, term.is_rectified)) return *visit;
+  const auto* values = forward_.activations[at(term.to)].template data_ptr<Scalar>();
+  visits.push_back(
+      std::make_unique<Visits<Scalar>>(window, term.is_rectified, values, samples_));
+  return *visits.back();
 }
 
 template <class Scalar>
 void Engine<Scalar>::allocate(NodeId id) {
   auto& cotangent = cotangents_[at(id)];
-  const auto elements = static_cast<std::size_t>(graph_.node(id).shape.elements());
-  const auto samples = blocks_.size() * static_cast<std::size_t>(blocks_[0].sample_count);
-  const auto per_channel = blocks_.size() * static_cast<std::size_t>(channels(id));
   cotangent.readers = terms_.readers[at(id)];
-  cotangent.values.assign(samples * elements, Vector{});
-  cotangent.mean.assign(per_channel, Vector{});
+  cotangent.values = static_cast<Vector*>(buffers_.take());
+  cotangent.mean.assign(blocks_.size() * channels(id), Vector{});
   for (const Term& term : terms_.norms[at(id)])
-    norms_[at(term.norm)].slope.assign(per_channel, Vector{});
+    forward_.norms[at(term.norm)].slope.assign(blocks_.size() * channels(id), Vector{});
 }
 
 /// Adds one sample to the sums that batch norm needs.
 template <class Scalar>
 void Engine<Scalar>::add_sums(NodeId id, std::size_t block, int sample) {
-  const auto first = block * static_cast<std::size_t>(channels(id));
-  const auto elements = graph_.node(id).shape.elements();
+  const std::vector<Term>& norms = terms_.norms[at(id)];
+  std::vector<Vector> ignored;
   SumRun<Scalar> run{};
   run.from = values(id, block, sample);
   run.pixels = static_cast<int>(graph_.node(id).shape.pixels());
-  run.channels = channels(id);
-  if (terms_.norms[at(id)].empty()) return;
-  run.sum = cotangents_[at(id)].mean.data() + first;
-  kernels<Scalar>().sum(run);
-  for (const Term& term : terms_.norms[at(id)]) {
-    Norm<Scalar>& norm = norms_[at(term.norm)];
-    run.normalised = norm.normalised.template data_ptr<Scalar>() +
-                     (blocks_[block].first_sample + sample) * elements;
-    run.sum = norm.slope.data() + first;
+  run.channels = graph_.node(id).shape.channels;
+  run.sum = cotangents_[at(id)].mean.data() + block * channels(id);
+  for (std::size_t i = 0; i < norms.size();) {
+    run.norm_count = 0;
+    for (; i < norms.size() && run.norm_count < SumRun<Scalar>::kMostNorms; ++i) {
+      Norm<Scalar>& norm = forward_.norms[at(norms[i].norm)];
+      const std::size_t before =
+          static_cast<std::size_t>(blocks_[block].first_sample + sample) * elements(id);
+      run.normalised[run.norm_count] = norm.normalised.template data_ptr<Scalar>() + before;
+      run.norm_sum[run.norm_count++] = norm.slope.data() + block * channels(id);
+    }
     kernels<Scalar>().sum(run);
+    ignored.resize(channels(id));
+    run.sum = ignored.data();  // the plain sum is complete after the first time
   }
 }
 
@@ -241,7 +249,7 @@ void Engine<Scalar>::finish(NodeId id) {
   };
   mean_of(cotangents_[at(id)].mean);
   for (const Term& term : terms_.norms[at(id)]) {
-    Norm<Scalar>& norm = norms_[at(term.norm)];
+    Norm<Scalar>& norm = forward_.norms[at(term.norm)];
     add_to_gram(norm.slope, [&term](std::size_t) { return term.factor; });
     mean_of(norm.slope);
   }
@@ -249,11 +257,11 @@ void Engine<Scalar>::finish(NodeId id) {
 
 template <class Scalar>
 void Engine<Scalar>::release_sources(NodeId id) {
-  activations_[at(id)].reset();
+  forward_.activations[at(id)].reset();
   for (const Term& term : terms_.into[at(id)]) {
     auto& from = cotangents_[at(term.from)];
-    if (--from.readers == 0) from = {};
-    if (term.norm >= 0) norms_[at(term.norm)] = {};
+    if (--from.readers == 0) buffers_.give(from.values);
+    if (term.norm >= 0) forward_.norms[at(term.norm)] = {};
   }
 }
 

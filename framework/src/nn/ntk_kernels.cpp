@@ -1,5 +1,6 @@
 #include "ntk_kernels.hpp"
 
+#include <cmath>
 #include <cstddef>
 
 namespace thimble::ntk {

@@ -46,27 +46,72 @@ struct PadRun {
   int width;
   int channels;
   int into_width;
-  const Scalar* divisor;          ///< per pixel; null unless a mean
-  const Scalar* normalised;       ///< channel by channel; null without batch norm
-  const Lanes<Scalar>* mean;      ///< per channel
-  const Lanes<Scalar>* slope;     ///< per channel
+  bool adds;                  ///< to what `into` holds; not with batch norm
+  const Scalar* divisor;      ///< per pixel; null unless a mean
+  const Scalar* normalised;   ///< channel by channel; null without batch norm
+  const Lanes<Scalar>* mean;  ///< per channel
+  const Lanes<Scalar>* slope;  ///< per channel
 };
 
-/// sum[c] += sum over pixels of from[p][c] * normalised[c][p]; null stands for ones.
+/// into = factor * from, or += when it adds.
+template <class Scalar>
+struct ScaleRun {
+  const Lanes<Scalar>* from;
+  Lanes<Scalar>* into;
+  std::int64_t count;
+  Scalar factor;
+  bool adds;
+};
+
+/// sum[c] += sum over pixels of from[p][c], and likewise of from[p][c] * normalised[c][p] for up to
+/// kMostNorms batch norms.
 template <class Scalar>
 struct SumRun {
+  static constexpr int kMostNorms = 6;
   const Lanes<Scalar>* from;
   int pixels;
   int channels;
-  const Scalar* normalised;
   Lanes<Scalar>* sum;
+  int norm_count;
+  const Scalar* normalised[kMostNorms];
+  Lanes<Scalar>* norm_sum[kMostNorms];
+};
+
+/// The forward convolution of one sample, with stride 1. Planes are read as if they were one row:
+/// what comes out beyond the width of the result is to be thrown away.
+template <class Scalar>
+struct ConvolveRun {
+  const Scalar* from;  ///< padded planes, `plane` apart; readable beyond the last
+  std::int64_t plane;
+  int inputs;
+  int outputs;
+  int tap_count;
+  const int* offsets;     ///< of the taps in a plane
+  const Scalar* weights;  ///< output x input x tap
+  Scalar* into;           ///< rows of `length`, whole vectors
+  std::int64_t length;
+};
+
+/// Batch norm's first half: into = (from - mean) / deviation per channel of N x C x pixels.
+template <class Scalar>
+struct NormaliseRun {
+  const Scalar* from;
+  Scalar* into;
+  int samples;
+  int channels;
+  int pixels;
+  double epsilon;
+  double* inverse_deviation;  ///< per channel; written
 };
 
 template <class Scalar>
 struct Kernels {
   void (*window)(const WindowRun<Scalar>&);
   void (*pad)(const PadRun<Scalar>&);
+  void (*scale)(const ScaleRun<Scalar>&);
   void (*sum)(const SumRun<Scalar>&);
+  void (*convolve)(const ConvolveRun<Scalar>&);
+  void (*normalise)(const NormaliseRun<Scalar>&);
 };
 
 /// The fastest that this machine's processor can run.

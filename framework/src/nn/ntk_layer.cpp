@@ -61,11 +61,11 @@ template <class Scalar>
 Layer<Scalar>::Layer(const Network& network, const Term& term, const Norm<Scalar>* norm,
                      const Visits<Scalar>& visits, const Scalar* values, std::size_t block_count)
     : term_{term},
+      sources_{term.from},
       norm_{norm},
-      visits_{visits},
+      visits_{&visits},
       values_{values},
-      window_{term.window < 0 ? identity_window(network.graph().node(term.to).shape)
-                              : window_of(network.graph(), term.window)} {
+      window_{window_of(network.graph(), term)} {
   if (window_.is_mean) {
     make_divisor();
   } else {
@@ -88,7 +88,7 @@ void Layer<Scalar>::pack_weights(const torch::Tensor& weight) {
   const int inputs = window_.inputs_of_group();
   const int outputs = window_.outputs_of_group();
   weights_.reserve(static_cast<std::size_t>(weight.numel()));
-  for (const PixelClass& reached : visits_.classes()) {
+  for (const PixelClass& reached : visits_->classes()) {
     for (int input = 0; input < window_.source_channels; ++input) {
       const int group = input / inputs;
       for (const PixelClass::Tap& tap : reached.taps) {
@@ -108,7 +108,7 @@ template <class Scalar>
 void Layer<Scalar>::make_divisor() {
   const bool is_uniform = window_.y.padding == 0 && window_.x.padding == 0;
   const double common = is_uniform ? 1.0 / window_.cells(0, 0) : 1.0;
-  for (const PixelClass& reached : visits_.classes())
+  for (const PixelClass& reached : visits_->classes())
     for (int channel = 0; channel < window_.source_channels; ++channel)
       weights_.insert(weights_.end(), reached.taps.size(),
                       static_cast<Scalar>(output_factor(channel) * common));
@@ -122,7 +122,7 @@ template <class Scalar>
 double Layer<Scalar>::factor(std::size_t weight) const {
   // Outputs of the group run fastest in a pack, then taps, then input channels, then classes.
   const auto outputs = static_cast<std::size_t>(window_.outputs_of_group());
-  for (const PixelClass& reached : visits_.classes()) {
+  for (const PixelClass& reached : visits_->classes()) {
     const std::size_t per_input = reached.taps.size() * outputs;
     const std::size_t in_class = per_input * static_cast<std::size_t>(window_.source_channels);
     if (weight >= in_class) {
@@ -135,16 +135,40 @@ double Layer<Scalar>::factor(std::size_t weight) const {
   return 0.0;
 }
 
+template <class Scalar>
+bool Layer<Scalar>::absorbs(const Network& network, const Term& other) {
+  const bool is_alike = window_.is_mean && norm_ == nullptr && other.norm < 0 &&
+                        other.factor == term_.factor &&
+                        other.is_rectified == term_.is_rectified &&
+                        window_of(network.graph(), other) == window_;
+  if (is_alike) sources_.push_back(other.from);
+  return is_alike;
+}
+
+template <class Scalar>
+void Layer<Scalar>::copy(std::span<const Vector* const> from, Vector* into, bool overwrites) const {
+  ScaleRun<Scalar> run{};
+  run.into = into;
+  run.count = window_.source_shape().elements();
+  run.factor = static_cast<Scalar>(term_.factor);
+  run.adds = !overwrites;
+  for (const Vector* source : from) {
+    run.from = source;
+    kernels<Scalar>().scale(run);
+    run.adds = true;
+  }
+}
+
 /// The cotangent of the window's output in one sample, in the layout of its kernels, but for the
 /// factor that its weights have taken over.
 template <class Scalar>
-auto Layer<Scalar>::prepared(std::size_t block, int sample, const Vector* from, const Vector* mean,
-                             Scratch<Scalar>& scratch) const -> const Vector* {
-  if (norm_ == nullptr && divisor_.empty() && !window_.has_halo()) return from;
+auto Layer<Scalar>::prepared(std::size_t block, int sample, std::span<const Vector* const> from,
+                             const Vector* mean, Scratch<Scalar>& scratch) const -> const Vector* {
+  if (from.size() == 1 && norm_ == nullptr && divisor_.empty() && !window_.has_halo())
+    return from[0];
   const auto channels = static_cast<std::size_t>(window_.target_channels);
   Vector* const padded = scratch.padded(window_);
   PadRun<Scalar> run{};
-  run.from = from;
   run.into = padded + (window_.y.halo_before() * window_.x.padded() + window_.x.halo_before()) *
                           window_.target_channels;
   run.height = window_.y.target;
@@ -158,39 +182,46 @@ auto Layer<Scalar>::prepared(std::size_t block, int sample, const Vector* from, 
     run.slope = norm_->slope.data() + block * channels;
   }
   run.divisor = divisor_.empty() ? nullptr : divisor_.data();
-  kernels<Scalar>().pad(run);
+  for (const Vector* source : from) {
+    run.from = source;
+    kernels<Scalar>().pad(run);
+    run.adds = true;
+  }
   return padded;
 }
 
 template <class Scalar>
-void Layer<Scalar>::run(std::size_t block, int sample, const Vector* from, const Vector* mean,
-                        Vector* into, Scratch<Scalar>& scratch) {
+void Layer<Scalar>::run(std::size_t block, int sample, std::span<const Vector* const> from,
+                        const Vector* mean, Vector* into, bool overwrites,
+                        Scratch<Scalar>& scratch) {
+  if (is_plain()) return copy(from, into, overwrites);
   const Vector* const source = prepared(block, sample, from, mean, scratch);
   const std::int64_t plane_size = window_.source_shape().pixels();
   const std::int64_t first_plane = std::int64_t{sample} * window_.source_channels;
   const Scalar* weights = weights_.data();
   Vector* gradient = gradient_.empty() ? nullptr : gradient_.data() + block * weights_.size();
 
-  for (std::size_t k = 0; k < visits_.classes().size(); ++k) {
-    const PixelClass& reached = visits_.classes()[k];
+  WindowRun<Scalar> run{};
+  run.output_count = window_.outputs_of_group();
+  run.from_channels = window_.target_channels;
+  run.into_channels = window_.source_channels;
+  for (std::size_t k = 0; k < visits_->classes().size(); ++k) {
+    const PixelClass& reached = visits_->classes()[k];
+    run.tap_count = static_cast<int>(reached.taps.size());
+    run.offsets = reached.offsets.data();
+    const int weights_per_input = run.tap_count * run.output_count;
     for (int input = 0; input < window_.source_channels; ++input) {
-      const std::span<const Pixel> pixels = visits_.pixels(sample, input, k);
-      WindowRun<Scalar> run{};
+      const std::span<const Pixel> pixels = visits_->pixels(sample, input, k);
       run.pixels = pixels.data();
       run.pixel_count = static_cast<int>(pixels.size());
-      run.tap_count = static_cast<int>(reached.taps.size());
-      run.output_count = window_.outputs_of_group();
-      run.offsets = reached.offsets.data();
       run.from = source + input / window_.inputs_of_group() * run.output_count;
-      run.from_channels = window_.target_channels;
       run.weights = weights;
       run.into = into == nullptr ? nullptr : into + input;
-      run.into_channels = window_.source_channels;
       run.values = values_ + (first_plane + input) * plane_size;
       run.gradient = gradient;
       if (!pixels.empty()) kernels<Scalar>().window(run);
-      weights += run.tap_count * run.output_count;
-      if (gradient != nullptr) gradient += run.tap_count * run.output_count;
+      weights += weights_per_input;
+      if (gradient != nullptr) gradient += weights_per_input;
     }
   }
 }

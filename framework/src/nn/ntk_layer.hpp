@@ -8,20 +8,12 @@
 
 #include <thimble/nn/network.hpp>
 
+#include "ntk_forward.hpp"
 #include "ntk_kernels.hpp"
 #include "ntk_terms.hpp"
 #include "ntk_window.hpp"
 
 namespace thimble::ntk {
-
-/// Batch norm, z -> scale * normalised + shift. With dy the cotangent of its output,
-///     dz = scale / deviation * (dy - mean(dy) - normalised * mean(dy * normalised))
-template <class Scalar>
-struct Norm {
-  torch::Tensor normalised;          ///< N x C x H x W
-  std::vector<double> factor;        ///< scale / deviation
-  std::vector<Lanes<Scalar>> slope;  ///< mean(dy * normalised): block x channel
-};
 
 /// Which pixels a window's kernels visit: those where the input is positive when a ReLU made that
 /// input, since the rest neither has a gradient nor gives one; else all.
@@ -57,7 +49,8 @@ class Scratch {
   std::vector<std::unique_ptr<Copy>> copies_;
 };
 
-/// One term made ready to run: its batch norm's and its window's step of the backward pass.
+/// One term made ready to run: its batch norm's and its window's step of the backward pass. Terms
+/// that differ in nothing but where they come from, and have no weights, share one.
 template <class Scalar>
 class Layer {
  public:
@@ -67,12 +60,17 @@ class Layer {
   Layer(const Network& network, const Term& term, const Norm<Scalar>* norm,
         const Visits<Scalar>& visits, const Scalar* values, std::size_t block_count);
 
-  const Term& term() const { return term_; }
+  /// True when the other term needs no layer of its own; it is then one of the sources.
+  bool absorbs(const Network& network, const Term& other);
+  const std::vector<NodeId>& sources() const { return sources_; }
+  /// True when nothing but the factor lies between: such a layer can begin a cotangent.
+  bool is_plain() const { return term_.window < 0 && term_.norm < 0 && !term_.is_rectified; }
 
   /// Adds to the cotangent of the term's target (when `into` is not null) and to the weights'
-  /// gradients. `mean` is that of the cotangent `from`, per channel.
-  void run(std::size_t block, int sample, const Vector* from, const Vector* mean, Vector* into,
-           Scratch<Scalar>& scratch);
+  /// gradients; a plain layer may overwrite instead. `from` has one sample of each source's
+  /// cotangent, `mean` that of the only source, per channel.
+  void run(std::size_t block, int sample, std::span<const Vector* const> from, const Vector* mean,
+           Vector* into, bool overwrites, Scratch<Scalar>& scratch);
 
   /// Of all weights, block x weight; empty when there are none.
   std::span<const Vector> gradient() const { return gradient_; }
@@ -80,15 +78,17 @@ class Layer {
   double factor(std::size_t weight) const;
 
  private:
-  const Vector* prepared(std::size_t block, int sample, const Vector* from, const Vector* mean,
-                         Scratch<Scalar>& scratch) const;
+  void copy(std::span<const Vector* const> from, Vector* into, bool overwrites) const;
+  const Vector* prepared(std::size_t block, int sample, std::span<const Vector* const> from,
+                         const Vector* mean, Scratch<Scalar>& scratch) const;
   double output_factor(int output) const;
   void pack_weights(const torch::Tensor& weight);
   void make_divisor();
 
   Term term_;
+  std::vector<NodeId> sources_;
   const Norm<Scalar>* norm_;
-  const Visits<Scalar>& visits_;
+  const Visits<Scalar>* visits_;
   const Scalar* values_;
   Window window_;
   std::vector<Scalar> weights_;  ///< class x input channel x tap x output of the group, by factor()

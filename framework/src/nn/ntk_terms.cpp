@@ -19,7 +19,7 @@ class Walk {
     terms_.norms.resize(count);
     terms_.is_wanted.resize(count);
     terms_.readers.resize(count);
-    edges_to_output_.resize(count);
+    terms_.uses.resize(count);
   }
 
   Terms walk() {
@@ -38,15 +38,10 @@ class Walk {
 
   /// Looks at what the output depends on only.
   void count_edges() {
-    std::vector<bool> matters(edges_to_output_.size());
-    matters[at(graph_.output())] = true;
     for (NodeId id = graph_.output(); id >= 0; --id) {
-      if (!matters[at(id)]) continue;
+      if (terms_.uses[at(id)] == 0 && id != graph_.output()) continue;
       if (graph_.node(id).has_relu) throw Error{"the tangent kernel of a deployed graph"};
-      for (const NodeId input : graph_.inputs(id)) {
-        matters[at(input)] = true;
-        ++edges_to_output_[at(input)];
-      }
+      for (const NodeId input : graph_.inputs(id)) ++terms_.uses[at(input)];
     }
     for (NodeId id = 0; id < graph_.size(); ++id) {
       bool wanted = has_weight(graph_.node(id).op);
@@ -55,7 +50,7 @@ class Walk {
     }
   }
 
-  bool is_shared(NodeId id) const { return edges_to_output_[at(id)] > 1; }
+  bool is_shared(NodeId id) const { return terms_.uses[at(id)] > 1; }
 
   /// From a node whose cotangent is `term.factor` times the one stored at `term.from`.
   void descend(NodeId id, Term term) {
@@ -76,7 +71,8 @@ class Walk {
       term.norm = id;
       terms_.norms[at(term.from)].push_back(term);
       id = graph_.inputs(id)[0];
-      if (is_shared(id)) return finish(id, term);
+      // A pool divides cell by cell, which does not fit into one step with batch norm.
+      if (is_shared(id) || graph_.node(id).op == Op::avg_pool) return finish(id, term);
     }
     if (is_windowed(graph_.node(id).op)) {
       term.window = id;
@@ -100,7 +96,6 @@ class Walk {
 
   const Graph& graph_;
   Terms terms_;
-  std::vector<int> edges_to_output_;
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ struct Terms {
   std::vector<bool> is_wanted;
   /// How many terms read a node's cotangent.
   std::vector<int> readers;
+  /// How many nodes on the way to the output read a node; 0 where nothing depends on it.
+  std::vector<int> uses;
 };
 
 Terms terms_of(const Graph& graph);

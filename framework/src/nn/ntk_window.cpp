@@ -39,7 +39,9 @@ int Axis::halo_after() const { return std::max(0, last(source - 1) - (target - 1
 
 int Window::cells(int q_y, int q_x) const { return cells_along(y, q_y) * cells_along(x, q_x); }
 
-Window identity_window(const Shape& shape) {
+namespace {
+
+Window copy_window(const Shape& shape) {
   return {.y = {shape.height, shape.height},
           .x = {shape.width, shape.width},
           .groups = shape.channels,
@@ -48,10 +50,15 @@ Window identity_window(const Shape& shape) {
           .is_mean = true};
 }
 
-Window window_of(const Graph& graph, NodeId id) {
-  const Node& node = graph.node(id);
+}  // namespace
+
+Window window_of(const Graph& graph, const Term& term) {
+  if (term.window < 0) return copy_window(graph.node(term.to).shape);
+  const Node& node = graph.node(term.window);
   const Shape& source = graph.node(graph.inputs(node)[0]).shape;
-  Window window{.source_channels = source.channels, .target_channels = node.shape.channels};
+  Window window;
+  window.source_channels = source.channels;
+  window.target_channels = node.shape.channels;
   if (node.op == Op::linear || node.op == Op::global_avg_pool) {
     window.y = {source.height, 1, source.height, source.height};
     window.x = {source.width, 1, source.width, source.width};

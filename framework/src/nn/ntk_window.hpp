@@ -6,6 +6,7 @@
 #include <thimble/graph/graph.hpp>
 
 #include "ntk_kernels.hpp"
+#include "ntk_terms.hpp"
 
 namespace thimble::ntk {
 
@@ -46,8 +47,8 @@ struct Window {
   bool operator==(const Window&) const = default;
 };
 
-Window identity_window(const Shape& shape);
-Window window_of(const Graph& graph, NodeId id);
+/// The window of a term's operator; without one it is a copy.
+Window window_of(const Graph& graph, const Term& term);
 
 /// The pixels of the source that are reached by the same taps in the same relative places.
 struct PixelClass {
@@ -55,8 +56,8 @@ struct PixelClass {
     int y;
     int x;
   };
-  std::vector<Tap> taps;    ///< in the kernel; for a pool only their number matters
-  std::vector<int> offsets; ///< of each tap's output from the pixel's target, in padded pixels
+  std::vector<Tap> taps;      ///< in the kernel; for a pool only their number matters
+  std::vector<int> offsets;   ///< of each tap's output from the pixel's target, in padded pixels
   std::vector<Pixel> pixels;
 };
 

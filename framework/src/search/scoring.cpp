@@ -94,6 +94,12 @@ Evaluation Scoring::cost(const Genotype& genotype) const {
   return evaluation;
 }
 
+const ProxyValue* Scoring::proxy(const Evaluation& evaluation, std::string_view metric) const {
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+    if (setup_.proxies[i].name == metric) return &evaluation.proxies[i];
+  return nullptr;
+}
+
 /// Objectives and violation, from what is known of the candidate.
 void Scoring::judge(Evaluation& evaluation) const {
   evaluation.violation = 0;
@@ -105,8 +111,7 @@ void Scoring::judge(Evaluation& evaluation) const {
   evaluation.objectives.clear();
   for (const Objective& objective : setup_.objectives) {
     double value = cost_metric(evaluation, objective.metric);
-    for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
-      if (setup_.proxies[i].name == objective.metric) value = evaluation.proxies[i].value;
+    if (const ProxyValue* const said = proxy(evaluation, objective.metric)) value = said->value;
     evaluation.objectives.push_back(value);
   }
 }

@@ -31,7 +31,7 @@ using thimble::OpCost;
 using thimble::Origin;
 using thimble::Shape;
 
-/// Cycles of one class of operators.
+// Cycles of one class of operators.
 struct Coefficients {
   double per_call = 0;
   double per_mac = 0;
@@ -94,7 +94,7 @@ struct Operators {
   }
 };
 
-/// A figure with its origin, as it stands in a board file.
+// A figure with its origin, as it stands in a board file.
 struct Stated {
   double value = 0;
   double relative_error = 0;
@@ -242,7 +242,7 @@ Board read_board(const std::filesystem::path& file) {
   return board;
 }
 
-/// What one operator does, in the units of Coefficients.
+// What one operator does, in the units of Coefficients.
 struct Work {
   std::int64_t calls = 1;
   std::int64_t macs = 0;
@@ -267,14 +267,14 @@ double cycles(const Coefficients& cost, const Work& work) {
          cost.per_input * static_cast<double>(work.inputs);
 }
 
-/// A kernel adds two tensors; more are added one after the other.
+// A kernel adds two tensors; more are added one after the other.
 std::int64_t kernel_calls(const Node& node) {
   if (node.op == Op::input || node.op == Op::zero) return 0;
   if (node.op == Op::add) return std::max<std::int64_t>(1, std::int64_t{node.input_count} - 1);
   return 1;
 }
 
-/// Output channels that have a bias and a rescaling of their own.
+// Output channels that have a bias and a rescaling of their own.
 std::int64_t channels_with_constants(const Node& node) {
   const bool has_constants =
       node.op == Op::conv || node.op == Op::linear || node.op == Op::batch_norm;

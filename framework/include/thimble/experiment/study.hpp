@@ -76,10 +76,11 @@ struct Study {
   std::optional<BenchmarkSettings> benchmark;
   ReportSettings report;
   std::vector<std::string> remarks;  ///< what a person should know before it runs
-  Value resolved;                    ///< every key with the value in force
+  std::vector<std::string> plugins;  ///< "kind name version" of each in use
+  Value resolved;                    ///< every key with the value in force; an experiment again
 
-  Problem problem() const;
-  ScoringSetup scoring() const;
+  THIMBLE_EXPORT Problem problem() const;
+  THIMBLE_EXPORT ScoringSetup scoring() const;
 };
 
 /// Checks an experiment and makes its plugins. Everything wrong with it goes to `problems` with

@@ -65,6 +65,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   std::vector<Evaluation> evaluate(std::span<const Genotype> genotypes) override;
   std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) override;
   Evaluation cost(const Genotype& genotype) const override;
+  const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const override;
   void log(const std::string& line) override;
   void expect(std::int64_t evaluations) override;
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <thimble/core/export.hpp>
@@ -24,6 +25,8 @@ class THIMBLE_EXPORT Evaluator {
   virtual std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) = 0;
   /// Counts, cost and feasibility of one network; runs no proxy. Tens of microseconds.
   virtual Evaluation cost(const Genotype& genotype) const = 0;
+  /// What a proxy said of a candidate, by its metric's name; nullptr when it was not asked.
+  virtual const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const = 0;
   /// A line for the run's log.
   virtual void log(const std::string& line) = 0;
   /// Tells how many evaluations are still to come, for the time left.

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <thimble/experiment/run.hpp>
+#include <thimble/plugin/loader.hpp>
+
+/// The commands of `thimble`. Each returns an exit code: 0, or 1 when something failed; errors
+/// are thrown and become 1, 2 or 130 in main().
+namespace thimble::cli {
+
+/// Set by SIGINT and SIGTERM.
+extern std::atomic<bool> stop_requested;
+
+struct World {
+  std::filesystem::path prefix;       ///< of this installation or build
+  std::filesystem::path data_folder;  ///< --data, THIMBLE_DATA, or data
+  PluginLoader& loader;
+};
+
+struct RunArguments {
+  std::string experiment;
+  std::vector<std::string> overrides;
+  std::string output = "runs";
+  int jobs = 0;
+  bool resume = false;
+  bool is_quiet = false;
+  bool as_json = false;
+};
+int run(const RunArguments& arguments, const World& world);
+
+struct CheckArguments {
+  std::string experiment;
+  std::vector<std::string> overrides;
+};
+int check(const CheckArguments& arguments, const World& world);
+
+struct ScoreArguments {
+  std::string experiment;
+  std::vector<std::string> overrides;
+  std::vector<std::string> archs;
+  std::string archs_file;
+  int jobs = 0;
+  bool as_json = false;
+};
+int score(const ScoreArguments& arguments, const World& world);
+
+int list_plugins(const std::string& kind, const World& world);
+int show(const std::string& name, bool as_markdown, const World& world);
+int create(const std::string& kind, const std::string& name, const std::string& folder);
+int complete(const std::string& shell);
+
+/// The overrides of a command line. Throws InputError.
+std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
+/// 0 means all cores. Throws InputError.
+int jobs_or_all(int jobs);
+/// JSON, on one line.
+std::string to_json(const Value& value);
+
+}  // namespace thimble::cli

@@ -1,0 +1,286 @@
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/nn/threads.hpp>
+
+#include "cli.hpp"
+
+namespace thimble::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A line that renews itself on a terminal, and a plain line now and then elsewhere.
+class Progress {
+ public:
+  explicit Progress(bool is_quiet) : is_quiet_{is_quiet}, is_terminal_{isatty(STDERR_FILENO) != 0} {}
+
+  void operator()(std::int64_t done, std::int64_t expected, std::size_t point,
+                  std::size_t points) {
+    const std::scoped_lock lock{mutex_};
+    const auto now = Clock::now();
+    if (point != point_) {
+      point_ = point;
+      point_start_ = now;
+    }
+    const auto pause = is_terminal_ ? std::chrono::milliseconds{200} : std::chrono::seconds{10};
+    if (is_quiet_ || now - last_ < pause) return;
+    last_ = now;
+    std::fprintf(stderr, is_terminal_ ? "\r\x1b[K%s" : "%s\n",
+                 line(done, expected, point, points, now).c_str());
+  }
+
+  void say(const std::string& line) {
+    const std::scoped_lock lock{mutex_};
+    if (!is_quiet_) std::fprintf(stderr, is_terminal_ ? "\r\x1b[K%s\n" : "%s\n", line.c_str());
+  }
+
+  void clear() const {
+    if (is_terminal_ && !is_quiet_) std::fprintf(stderr, "\r\x1b[K");
+  }
+
+ private:
+  std::string line(std::int64_t done, std::int64_t expected, std::size_t point,
+                   std::size_t points, Clock::time_point now) const {
+    const double seconds = std::chrono::duration<double>(now - point_start_).count();
+    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    std::string text = points > 1 ? fmt::format("point {} of {}: ", point + 1, points) : "";
+    text += expected > 0 ? fmt::format("{} of {} scored", done, expected)
+                         : fmt::format("{} scored", done);
+    text += fmt::format(", {:.1f} a second", rate);
+    if (expected > done && rate > 0)
+      text += fmt::format(", {:.0f} s left", static_cast<double>(expected - done) / rate);
+    return text;
+  }
+
+  bool is_quiet_;
+  bool is_terminal_;
+  std::mutex mutex_;
+  std::size_t point_ = static_cast<std::size_t>(-1);
+  Clock::time_point point_start_ = Clock::now();
+  Clock::time_point last_;
+};
+
+nlohmann::ordered_json json_of(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::null: return nullptr;
+    case Value::Kind::sequence: {
+      auto list = nlohmann::ordered_json::array();
+      for (const Value& item : value.items()) list.push_back(json_of(item));
+      return list;
+    }
+    case Value::Kind::map: {
+      auto map = nlohmann::ordered_json::object();
+      for (const auto& entry : value.entries()) map[entry.key] = json_of(entry.value);
+      return map;
+    }
+    case Value::Kind::scalar: break;
+  }
+  if (!value.is_quoted()) {
+    if (value.text() == "true" || value.text() == "false") return value.text() == "true";
+    if (const auto whole = parse_integer(value.text())) return *whole;
+    if (const auto number = parse_number(value.text())) return *number;
+  }
+  return value.text();
+}
+
+/// The cost as plain numbers; scripts want cost.latency_ms, not its origin.
+Value plain_costs(Value document) {
+  if (Value* const cost = document.find("cost"))
+    for (auto& entry : cost->entries())
+      if (const Value* const value = entry.value.find("value")) entry.value = Value{*value};
+  return document;
+}
+
+std::string best_lines(const RunOutcome& outcome) {
+  std::string text;
+  for (const PointOutcome& point : outcome.points) {
+    if (!point.result.best) continue;
+    text += fmt::format("{}{}{}\n", point.row, point.row.empty() ? "" : fmt::format(" (seed {}): ", point.seed),
+                        point.result.best->text);
+  }
+  return text;
+}
+
+
+std::vector<std::string> asked_archs(const ScoreArguments& arguments) {
+  std::vector<std::string> archs = arguments.archs;
+  if (!arguments.archs_file.empty()) {
+    std::string text;
+    if (arguments.archs_file == "-") {
+      text.assign(std::istreambuf_iterator<char>{std::cin}, {});
+    } else {
+      text = read_file(arguments.archs_file);
+    }
+    for (const std::string& line : split(text, '\n'))
+      if (!trimmed(line).empty()) archs.emplace_back(trimmed(line));
+  }
+  if (archs.empty())
+    throw InputError{"no architecture to score", "give --arch TEXT, or --archs FILE"};
+  return archs;
+}
+
+/// Unreadable architectures become invalid evaluations: one bad line does not cost the others.
+std::vector<Evaluation> evaluate_texts(const std::vector<std::string>& texts, const Study& study,
+                                       Scoring& scoring) {
+  std::vector<Evaluation> evaluations(texts.size());
+  std::vector<Genotype> readable;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    try {
+      readable.push_back(study.space->decode(texts[i]));
+      places.push_back(i);
+    } catch (const Error& error) {
+      evaluations[i].text = texts[i];
+      evaluations[i].invalid = error.diagnostics().front().message;
+    }
+  }
+  auto known = scoring.evaluate(readable);
+  for (std::size_t i = 0; i < places.size(); ++i) evaluations[places[i]] = std::move(known[i]);
+  return evaluations;
+}
+
+void print_evaluation(const Evaluation& evaluation, const Study& study) {
+  fmt::print("{}\n", evaluation.text);
+  if (!evaluation.is_valid()) fmt::print("  invalid: {}\n", evaluation.invalid);
+  if (evaluation.macs > 0)
+    fmt::print("  macs {}  params {}\n", evaluation.macs, evaluation.params);
+  if (evaluation.has_cost) {
+    const Cost& cost = evaluation.cost;
+    fmt::print("  latency {:.2f} ms (±{:.0f} %)  ram {:.1f} KiB  rom {:.1f} KiB", cost.latency_ms.value,
+               100 * cost.latency_ms.relative_error, cost.ram_bytes.value / 1024,
+               cost.rom_bytes.value / 1024);
+    if (std::isfinite(cost.energy_mj.value)) fmt::print("  energy {:.3f} mJ", cost.energy_mj.value);
+    fmt::print("{}\n", evaluation.is_feasible() ? "" : "  (beyond the limits)");
+  }
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+    fmt::print("  {} {}\n", study.proxies[i].name, number_text(evaluation.proxies[i].value));
+}
+
+}  // namespace
+
+std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts) {
+  std::vector<Assignment> overrides;
+  for (const std::string& text : texts) overrides.push_back(parse_override(text));
+  return overrides;
+}
+
+int jobs_or_all(int jobs) {
+  constexpr int kMostJobs = 1024;
+  if (jobs < 0 || jobs > kMostJobs)
+    throw InputError{fmt::format("'--jobs {}' is outside [0, {}]", jobs, kMostJobs),
+                     "0 means one a core"};
+  return jobs > 0 ? jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+std::string to_json(const Value& value) { return json_of(value).dump(); }
+
+int run(const RunArguments& arguments, const World& world) {
+  Progress progress{arguments.is_quiet};
+  RunOptions options;
+  options.experiment = arguments.experiment;
+  options.overrides = parse_overrides(arguments.overrides);
+  options.output = arguments.output;
+  options.data_folder = world.data_folder;
+  options.jobs = jobs_or_all(arguments.jobs);
+  options.resume = arguments.resume;
+  options.stop = &stop_requested;
+  options.say = [&](const std::string& line) { progress.say(line); };
+  options.progress = [&](auto... where) { progress(where...); };
+  if (!is_blas_fast()) progress.say("warning: " + blas_name());
+  const RunOutcome outcome = run_experiment(options, world.loader);
+  progress.clear();
+  if (arguments.as_json) {
+    Value document = result_document(outcome.points);
+    document.set("folder", Value::scalar(outcome.folder.string(), true));
+    fmt::print("{}\n", to_json(document));
+    return 0;
+  }
+  if (!arguments.is_quiet)
+    fmt::print("\n{}\n{}\n", best_lines(outcome), to_markdown(outcome.report));
+  fmt::print("{}\n", outcome.folder.string());
+  return 0;
+}
+
+int check(const CheckArguments& arguments, const World& world) {
+  const auto experiment =
+      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
+  const Study& study = experiment.studies.front();
+  fmt::print("{}: {} point{}, identity {}\n", study.name, experiment.studies.size(),
+             experiment.studies.size() == 1 ? "" : "s", experiment.identity);
+  for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
+    const Study& each = experiment.studies[i];
+    const auto count = each.searcher == nullptr
+                           ? std::nullopt
+                           : each.searcher->expected_evaluations(each.problem());
+    fmt::print("  point {}: seed {}{}{}, {}\n", i + 1, each.seed, each.row.empty() ? "" : ", ",
+               each.row,
+               each.searcher == nullptr ? "no searcher"
+               : count                  ? fmt::format("about {} candidates", *count)
+                                        : "an unknown number of candidates");
+  }
+  if (study.dataset != nullptr) {
+    const DatasetInfo info = study.dataset->describe();
+    fmt::print("dataset {}: {} samples of {}, {} classes{}{}\n", info.name, info.train_samples,
+               to_string(info.shape), info.classes, info.remark.empty() ? "" : "; ", info.remark);
+  }
+  if (const auto size = space_size(study.space->decisions()))
+    fmt::print("search space: {} networks{}\n", *size,
+               study.space->supernet() != nullptr ? ", with a supernet" : "");
+  for (const auto& proxy : study.proxies) {
+    const Pass pass = proxy.proxy->pass();
+    fmt::print("proxy {}: {} x {} batch{} of {}, network {}, init {}{}\n", proxy.name, pass.repeats,
+               pass.batches, pass.batches == 1 ? "" : "es", pass.batch,
+               detail::one_line(pass.net), detail::one_line(detail::Codec<Init>::write(pass.init)),
+               pass.fresh_weights ? "" : ", one draw for all repeats");
+  }
+  if (study.hardware != nullptr) {
+    const Target& target = study.hardware->target();
+    fmt::print("hardware {}: {} KiB RAM, {} KiB ROM\n", target.name, target.ram_bytes / 1024,
+               target.rom_bytes / 1024);
+  }
+  for (const Limit& limit : study.limits)
+    fmt::print("limit: {} <= {}\n", limit.metric, number_text(limit.most));
+  for (const std::string& remark : study.remarks) fmt::print("remark: {}\n", remark);
+  load_benchmark(study, world.data_folder,
+                 [](const std::string& line) { fmt::print("remark: {}\n", line); });
+  fmt::print("{}\n", blas_name());
+  return 0;
+}
+
+int score(const ScoreArguments& arguments, const World& world) {
+  use_single_threaded_math();
+  const auto archs = asked_archs(arguments);
+  const auto experiment =
+      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
+  const Study& study = experiment.studies.front();
+  std::vector<std::string> proxies;
+  for (const auto& proxy : study.proxies) proxies.push_back(proxy.name);
+  ScoringSetup setup = study.scoring();
+  setup.jobs = jobs_or_all(arguments.jobs);
+  setup.stop = &stop_requested;
+  setup.limits.clear();  // what is asked for is scored, whether it fits or not
+  Scoring scoring{std::move(setup)};
+  bool are_all_valid = true;
+  for (const Evaluation& evaluation : evaluate_texts(archs, study, scoring)) {
+    are_all_valid = are_all_valid && evaluation.is_valid();
+    if (arguments.as_json) {
+      fmt::print("{}\n", to_json(plain_costs(evaluation_document(evaluation, proxies))));
+    } else {
+      print_evaluation(evaluation, study);
+    }
+  }
+  return are_all_valid ? 0 : 1;
+}
+
+}  // namespace thimble::cli

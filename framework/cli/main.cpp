@@ -1,0 +1,191 @@
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <thimble/core/text.hpp>
+
+#include "cli.hpp"
+
+namespace thimble::cli {
+
+std::atomic<bool> stop_requested = false;
+
+}  // namespace thimble::cli
+
+namespace {
+
+using namespace thimble::cli;  // NOLINT(google-build-using-namespace): this is their program
+
+constexpr int kFailed = 1;
+constexpr int kInputWrong = 2;
+constexpr int kInterrupted = 130;
+
+/// The first request lets running candidates finish; the second ends the program at once.
+void request_stop(int) {
+  if (stop_requested.exchange(true)) _exit(kInterrupted);
+}
+
+/// bin/ or libexec/thimble/ is where the program lies; everything else is found from there.
+std::filesystem::path installation_prefix() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path();
+}
+
+std::vector<std::filesystem::path> plugin_folders(const std::filesystem::path& prefix) {
+  std::vector<std::filesystem::path> folders{prefix / "lib" / "thimble" / "plugins"};
+  if (const char* const path = std::getenv("THIMBLE_PLUGIN_PATH"))
+    for (const std::string& folder : thimble::split(path, ':'))
+      if (!folder.empty()) folders.push_back(std::filesystem::absolute(folder));
+  return folders;
+}
+
+std::string data_folder_by_default() {
+  const char* const folder = std::getenv("THIMBLE_DATA");
+  return folder != nullptr && *folder != '\0' ? folder : "data";
+}
+
+/// The command line: one subcommand each, and what to call for it.
+class Program {
+ public:
+  Program() {
+    app_.set_version_flag("--version", "thimble " THIMBLE_VERSION);
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(34);
+    app_.footer("Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
+                "130 interrupted (go on with run --resume).");
+    add_run();
+    add_check();
+    add_score();
+    add_plugins();
+    add_new();
+  }
+
+  int parse_and_call(int count, char** arguments) {
+    try {
+      app_.parse(count, arguments);
+    } catch (const CLI::Success& asked) {
+      return app_.exit(asked);
+    } catch (const CLI::ParseError& error) {
+      std::fprintf(stderr, "thimble: error: %s\n  note: thimble --help lists what there is\n",
+                   error.what());
+      return kInputWrong;
+    }
+    const auto prefix = installation_prefix();
+    thimble::Context context;
+    context.data_folder = data_;
+    thimble::PluginLoader loader{plugin_folders(prefix), context};
+    return command_(World{prefix, data_, loader});
+  }
+
+ private:
+  CLI::App* add(const std::string& name, const std::string& what,
+                std::function<int(const World&)> command) {
+    CLI::App* const sub = app_.add_subcommand(name, what);
+    sub->callback([this, command = std::move(command)] { command_ = command; });
+    return sub;
+  }
+
+  void add_data(CLI::App* sub) {
+    sub->add_option("--data", data_, "folder of data sets (THIMBLE_DATA)")->capture_default_str();
+  }
+
+  static void add_experiment(CLI::App* sub, std::string& experiment,
+                             std::vector<std::string>& overrides) {
+    sub->add_option("experiment", experiment, "experiment file (YAML)")->required();
+    sub->add_option("overrides", overrides, "key.path=value, as in seed=3 or proxies.ntk.batch=16");
+  }
+
+  void add_run() {
+    auto* const sub = add("run", "run an experiment",
+                          [this](const World& world) { return run(run_, world); });
+    add_experiment(sub, run_.experiment, run_.overrides);
+    sub->add_option("--jobs,-j", run_.jobs, "candidates at a time; 0: one a core")
+        ->capture_default_str();
+    sub->add_flag("--resume", run_.resume, "go on where an equal run stopped");
+    sub->add_option("--output", run_.output, "folder of run folders")->capture_default_str();
+    sub->add_flag("--quiet,-q", run_.is_quiet, "print the run folder's path and nothing else");
+    sub->add_flag("--json", run_.as_json, "print the result as JSON instead of a table");
+    add_data(sub);
+  }
+
+  void add_check() {
+    auto* const sub =
+        add("check", "check an experiment, show what would run and what it costs; run nothing",
+            [this](const World& world) { return check(check_, world); });
+    add_experiment(sub, check_.experiment, check_.overrides);
+    add_data(sub);
+  }
+
+  void add_score() {
+    auto* const sub = add("score", "score architectures as an experiment would",
+                          [this](const World& world) { return score(score_, world); });
+    add_experiment(sub, score_.experiment, score_.overrides);
+    sub->add_option("--arch", score_.archs, "an architecture, as the search space writes it")
+        ->allow_extra_args(false);
+    sub->add_option("--archs", score_.archs_file, "file of architectures, one a line; - for input");
+    sub->add_option("--jobs,-j", score_.jobs, "candidates at a time; 0: one a core");
+    sub->add_flag("--json", score_.as_json, "one JSON object a line");
+    add_data(sub);
+  }
+
+  void add_plugins() {
+    auto* const plugins = add("plugins", "list plugins", [this](const World& world) {
+      return list_plugins(kind_, world);
+    });
+    plugins->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset");
+    auto* const shown = add("show", "show a plugin's parameters", [this](const World& world) {
+      return show(name_, as_markdown_, world);
+    });
+    shown->add_option("name", name_, "the plugin's name, or kind/name")->required();
+    shown->add_flag("--markdown", as_markdown_, "as the table for its README");
+  }
+
+  void add_new() {
+    auto* const made = add("new", "write the folder of a new plugin", [this](const World&) {
+      return create(kind_, name_, folder_);
+    });
+    made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset")->required();
+    made->add_option("name", name_, "lower case letters, digits and _")->required();
+    made->add_option("--folder", folder_, "where to; ./NAME when left out");
+    auto* const completion = add("completion", "print a completion script",
+                                 [this](const World&) { return complete(shell_); });
+    completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
+  }
+
+  CLI::App app_{"thimble finds neural networks that fit a microcontroller, without training the "
+                "candidates.",
+                "thimble"};
+  std::function<int(const World&)> command_;
+  RunArguments run_;
+  CheckArguments check_;
+  ScoreArguments score_;
+  std::string data_ = data_folder_by_default();
+  std::string kind_, name_, folder_, shell_ = "bash";
+  bool as_markdown_ = false;
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  try {
+    return Program{}.parse_and_call(count, arguments);
+  } catch (const thimble::Interrupted&) {
+    std::fprintf(stderr, "thimble: interrupted; the same command with --resume goes on\n");
+    return kInterrupted;
+  } catch (const thimble::InputError& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return kInputWrong;
+  } catch (const thimble::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return kFailed;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "thimble: error: %s\n", error.what());
+    return kFailed;
+  }
+}

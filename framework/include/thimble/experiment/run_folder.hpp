@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include <thimble/core/export.hpp>
+
+namespace thimble {
+
+/// A run's folder, locked: two processes never write into one. Released with the object.
+class THIMBLE_EXPORT RunFolder {
+ public:
+  /// A new folder parent/time-identity.
+  static RunFolder create(const std::filesystem::path& parent, const std::string& identity);
+  /// The newest folder of this identity, or a new one, and a line that says so. A complete one is
+  /// taken too: its values are in its store, and the same result comes of them.
+  static RunFolder resume(const std::filesystem::path& parent, const std::string& identity,
+                          const std::function<void(const std::string&)>& say);
+
+  RunFolder(RunFolder&& other) noexcept;
+  RunFolder& operator=(RunFolder&&) = delete;
+  ~RunFolder();
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  explicit RunFolder(std::filesystem::path path);
+
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+}  // namespace thimble

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/graph/graph.hpp>
+#include <thimble/nn/dataset.hpp>
+
+namespace thimble {
+
+/// How a record of labels and one image lies in its file: first the labels, a byte each, then the
+/// image, a byte a pixel, channel by channel and row by row.
+struct RecordFormat {
+  Shape shape;
+  int classes = 0;            ///< a label is one of 0 to classes - 1
+  int labels = 1;             ///< bytes before the image
+  int label = 0;              ///< which of them counts
+  std::vector<float> mean;    ///< of each channel, on the scale of 0 to 255
+  std::vector<float> spread;  ///< standard deviation of each channel, on the same scale
+
+  std::int64_t bytes() const noexcept { return labels + shape.elements(); }
+};
+
+/// Samples in files of fixed-size records, such as CIFAR's binary files; several files count as
+/// one, in the order given. Files are mapped into memory, so that opening costs nothing and only
+/// what is asked for is read. They must not shrink while this object lives. const is thread safe.
+class THIMBLE_EXPORT RecordFiles {
+ public:
+  /// Every file must hold exactly `records_per_file` records. Throws one InputError that names all
+  /// files that do not, with the bytes found and expected; `note` is the next step for the user.
+  RecordFiles(RecordFormat format, const std::vector<std::filesystem::path>& files,
+              std::int64_t records_per_file, const std::string& note = {});
+
+  std::int64_t size() const noexcept;
+  /// The samples at these places, each channel as (byte - mean) / spread. Throws Error when there
+  /// is no such place, InputError with file and record when a label is not a class.
+  Samples batch(std::span<const std::int64_t> indices) const;
+
+ private:
+  struct Unmap {
+    std::size_t bytes;
+    void operator()(const std::uint8_t* data) const noexcept;
+  };
+  using Mapping = std::unique_ptr<const std::uint8_t, Unmap>;
+  struct File {
+    std::filesystem::path path;
+    Mapping data;
+  };
+  static Mapping map(const std::filesystem::path& file, std::int64_t bytes, std::string& problem);
+  void read(std::int64_t index, float* image, std::int64_t& label) const;
+
+  RecordFormat format_;
+  std::int64_t records_per_file_;
+  std::vector<File> files_;
+};
+
+}  // namespace thimble

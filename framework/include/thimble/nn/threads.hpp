@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include <thimble/core/export.hpp>
+
+namespace thimble {
+
+/// Sets LibTorch and the BLAS library to one thread each: the kernel runs candidates in parallel,
+/// and many small networks lose by threads inside. To be called once, before any other work.
+THIMBLE_EXPORT void use_single_threaded_math();
+
+/// The BLAS library that LibTorch's matrix products run on ("OpenBLAS, SkylakeX kernels"), with a
+/// warning when it is the reference one, which is 60 times slower.
+THIMBLE_EXPORT std::string blas_name();
+THIMBLE_EXPORT bool is_blas_fast();
+
+}  // namespace thimble

@@ -1,0 +1,364 @@
+#include <thimble/experiment/report.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+#include <thimble/experiment/statistics.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr double kMillion = 1e6;
+constexpr double kKilobyte = 1024;
+
+Value number(double value) {
+  return std::isfinite(value) ? Value::scalar(number_text(value)) : Value{};
+}
+
+Value text(const std::string& words) { return Value::scalar(words, true); }
+
+void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
+  auto& quantities = outcome.quantities;
+  const Evaluation& best = *outcome.result.best;
+  quantities["macs_m"] = static_cast<double>(best.macs) / kMillion;
+  quantities["params_m"] = static_cast<double>(best.params) / kMillion;
+  if (best.has_cost) {
+    quantities["latency_ms"] = best.cost.latency_ms.value;
+    quantities["energy_mj"] = best.cost.energy_mj.value;
+    quantities["ram_kb"] = best.cost.ram_bytes.value / kKilobyte;
+    quantities["rom_kb"] = best.cost.rom_bytes.value / kKilobyte;
+  }
+  for (std::size_t i = 0; i < best.proxies.size(); ++i)
+    quantities[outcome.proxies[i]] = best.proxies[i].value;
+  if (benchmark == nullptr) return;
+  if (const auto standing = benchmark->standing(best.text)) {
+    quantities["accuracy"] = standing->accuracy;
+    quantities["rank"] = standing->rank;
+    quantities["class_size"] = standing->class_size;
+    quantities["class_best"] = standing->class_best;
+    quantities["regret"] = standing->regret();
+  }
+}
+
+/// Over all networks with a value: how each proxy ranks them against the published accuracies,
+/// and how long it took.
+void measure_proxies(PointOutcome& outcome, const Benchmark* benchmark) {
+  std::set<std::string> timed;
+  std::vector<double> seconds(outcome.proxies.size());
+  std::vector<std::vector<double>> values(outcome.proxies.size());
+  std::vector<std::vector<double>> accuracies(outcome.proxies.size());
+  for (const Evaluation& evaluation : outcome.evaluated) {
+    const auto accuracy =
+        benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
+    const bool is_first = timed.insert(evaluation.canonical).second;
+    for (std::size_t i = 0; i < evaluation.proxies.size(); ++i) {
+      if (is_first) seconds[i] += evaluation.proxies[i].seconds;
+      if (!accuracy || !evaluation.proxies[i].invalid.empty()) continue;
+      values[i].push_back(evaluation.proxies[i].value);
+      accuracies[i].push_back(*accuracy);
+    }
+  }
+  for (std::size_t i = 0; i < outcome.proxies.size(); ++i) {
+    if (!timed.empty())
+      outcome.quantities["seconds." + outcome.proxies[i]] =
+          seconds[i] / static_cast<double>(timed.size());
+    if (values[i].size() < 2) continue;
+    outcome.quantities["tau." + outcome.proxies[i]] = kendall_tau(values[i], accuracies[i]);
+    outcome.quantities["rho." + outcome.proxies[i]] = spearman_rho(values[i], accuracies[i]);
+    outcome.quantities["count." + outcome.proxies[i]] = static_cast<double>(values[i].size());
+  }
+}
+
+std::string cell_text(const std::vector<double>& values) {
+  if (values.empty()) return "-";
+  const auto [mean, deviation] = mean_and_deviation(values);
+  if (!std::isfinite(mean)) return "-";
+  const double size = std::abs(mean);
+  const int decimals = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 5;
+  const std::string text = size >= 1e6 ? fmt::format("{:.3g}", mean)
+                                       : fmt::format("{:.{}f}", mean, decimals);
+  return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
+                                             : fmt::format(" ± {:.{}f}", deviation, decimals))
+                       : text;
+}
+
+Value figure(const Figure& figure) {
+  Value map = Value::map();
+  map.set("value", number(figure.value));
+  map.set("relative_error", number(figure.relative_error));
+  for (const auto& [name, origin] : names_of(Origin{}))
+    if (origin == figure.origin) map.set("origin", Value::scalar(name));
+  return map;
+}
+
+/// Columns of the display width, which is what UTF-8 text of one-column letters has.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::vector<std::string> candidate_cells(const Evaluation& evaluation, std::size_t proxies,
+                                         const Benchmark* benchmark) {
+  const auto shown = [](double value) { return std::isfinite(value) ? number_text(value) : ""; };
+  std::vector<std::string> cells{evaluation.text,
+                                 evaluation.canonical,
+                                 evaluation.is_valid() ? "true" : "false",
+                                 evaluation.is_feasible() ? "true" : "false",
+                                 evaluation.invalid};
+  for (const std::string& metric : cost_metrics()) cells.push_back(shown(cost_metric(evaluation, metric)));
+  for (std::size_t i = 0; i < proxies; ++i)
+    cells.push_back(i < evaluation.proxies.size() ? shown(evaluation.proxies[i].value) : "");
+  const auto accuracy = benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
+  if (benchmark != nullptr) cells.push_back(accuracy ? number_text(*accuracy) : "");
+  return cells;
+}
+
+}  // namespace
+
+void measure(PointOutcome& outcome, const Benchmark* benchmark) {
+  if (outcome.result.best) measure_best(outcome, benchmark);
+  measure_proxies(outcome, benchmark);
+  outcome.quantities["front"] = static_cast<double>(outcome.result.front.size());
+  outcome.quantities["scored"] = static_cast<double>(outcome.scored);
+  outcome.quantities["search_seconds"] = outcome.proxy_seconds;
+  outcome.quantities["wall_seconds"] = outcome.wall_seconds;
+}
+
+bool is_duration(const std::string& quantity) {
+  return quantity == "search_seconds" || quantity == "wall_seconds" ||
+         quantity.starts_with("seconds.");
+}
+
+void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline) {
+  std::vector<double> latencies;
+  for (const PointOutcome& outcome : outcomes)
+    if (outcome.row == baseline && outcome.quantities.contains("latency_ms"))
+      latencies.push_back(outcome.quantities.at("latency_ms"));
+  if (latencies.empty()) return;
+  const double reference = mean_and_deviation(latencies).mean;
+  for (PointOutcome& outcome : outcomes)
+    if (outcome.quantities.contains("latency_ms"))
+      outcome.quantities["speedup"] = reference / outcome.quantities.at("latency_ms");
+}
+
+std::vector<std::string> default_columns(const Study& study) {
+  std::vector<std::string> columns{"macs_m", "params_m"};
+  if (study.hardware != nullptr)
+    columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
+  if (!study.report.baseline.empty()) columns.emplace_back("speedup");
+  for (const auto& proxy : study.proxies) columns.push_back(proxy.name);
+  if (study.benchmark) columns.insert(columns.end(), {"accuracy", "rank", "regret"});
+  columns.emplace_back("search_seconds");
+  return columns;
+}
+
+std::vector<std::string> known_columns(const Study& study) {
+  std::vector<std::string> columns{"macs_m",     "params_m",   "latency_ms", "energy_mj",
+                                   "ram_kb",     "rom_kb",     "speedup",    "accuracy",
+                                   "rank",       "class_size", "class_best", "regret",
+                                   "front",      "scored",     "search_seconds", "wall_seconds"};
+  for (const auto& proxy : study.proxies) {
+    columns.push_back(proxy.name);
+    for (const char* const what : {"tau.", "rho.", "count.", "seconds."})
+      columns.push_back(what + proxy.name);
+  }
+  return columns;
+}
+
+Table report_table(const std::vector<PointOutcome>& outcomes,
+                   const std::vector<std::string>& columns, const ReportSettings& settings) {
+  Table table;
+  table.header.emplace_back("row");
+  table.header.insert(table.header.end(), columns.begin(), columns.end());
+  std::vector<std::string> rows;
+  for (const PointOutcome& outcome : outcomes)
+    if (std::ranges::find(rows, outcome.row) == rows.end()) rows.push_back(outcome.row);
+  for (const std::string& row : rows) {
+    std::vector<std::string> cells{row.empty() ? "result" : row};
+    for (const std::string& column : columns) {
+      std::vector<double> values;
+      for (const PointOutcome& outcome : outcomes)
+        if (outcome.row == row && outcome.quantities.contains(column))
+          values.push_back(outcome.quantities.at(column));
+      cells.push_back(cell_text(values));
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  for (const auto& published : settings.published) {
+    std::vector<std::string> cells;
+    for (const std::string& column : table.header) {
+      const auto found = published.find(column);
+      cells.push_back(found == published.end() ? "-" : found->second.text());
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+std::string to_markdown(const Table& table) {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < table.header.size(); ++i) {
+    std::size_t width = std::max<std::size_t>(3, width_of(table.header[i]));
+    for (const auto& row : table.rows) width = std::max(width, width_of(row[i]));
+    widths.push_back(width);
+  }
+  std::string out;
+  const auto add_line = [&](const std::vector<std::string>& cells) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string gap(widths[i] - width_of(cells[i]), ' ');
+      out += "| " + (i == 0 ? cells[i] + gap : gap + cells[i]) + " ";
+    }
+    out += "|\n";
+  };
+  add_line(table.header);
+  for (std::size_t i = 0; i < widths.size(); ++i)
+    out += i == 0 ? "|" + std::string(widths[i] + 2, '-') : "|" + std::string(widths[i] + 1, '-') + ":";
+  out += "|\n";
+  for (const auto& row : table.rows) add_line(row);
+  return out;
+}
+
+std::string to_csv(const Table& table) {
+  std::string out;
+  const auto add_line = [&](const std::vector<std::string>& cells) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (i > 0) out += ',';
+      if (cells[i].find_first_of(",\"\n") == std::string::npos) {
+        out += cells[i];
+        continue;
+      }
+      out += '"';
+      for (const char letter : cells[i]) out += letter == '"' ? "\"\"" : std::string(1, letter);
+      out += '"';
+    }
+    out += '\n';
+  };
+  add_line(table.header);
+  for (const auto& row : table.rows) add_line(row);
+  return out;
+}
+
+Table result_table(const std::vector<PointOutcome>& outcomes) {
+  std::set<std::string> quantities;
+  std::vector<std::string> paths;
+  for (const PointOutcome& outcome : outcomes) {
+    for (const auto& [name, value] : outcome.quantities)
+      if (!is_duration(name)) quantities.insert(name);
+    for (const Assignment& assignment : outcome.assignments)
+      if (assignment.path != "seed" && std::ranges::find(paths, assignment.path) == paths.end())
+        paths.push_back(assignment.path);
+  }
+  Table table;
+  table.header = {"row", "seed", "arch", "feasible"};
+  table.header.insert(table.header.end(), paths.begin(), paths.end());
+  table.header.insert(table.header.end(), quantities.begin(), quantities.end());
+  for (const PointOutcome& outcome : outcomes) {
+    const auto& best = outcome.result.best;
+    std::vector<std::string> cells{outcome.row, std::to_string(outcome.seed),
+                                   best ? best->text : "",
+                                   best && best->is_feasible() ? "true" : "false"};
+    for (const std::string& path : paths) {
+      const auto found = std::ranges::find(outcome.assignments, path, &Assignment::path);
+      cells.push_back(found == outcome.assignments.end() ? "" : detail::one_line(found->value));
+    }
+    for (const std::string& name : quantities) {
+      const auto found = outcome.quantities.find(name);
+      const bool is_known = found != outcome.quantities.end() && std::isfinite(found->second);
+      cells.push_back(is_known ? number_text(found->second) : "");
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark) {
+  Table table;
+  if (outcomes.empty()) return table;
+  table.header = {"point", "arch", "canonical", "valid", "feasible", "reason"};
+  table.header.insert(table.header.end(), cost_metrics().begin(), cost_metrics().end());
+  const auto& proxies = outcomes.front().proxies;
+  table.header.insert(table.header.end(), proxies.begin(), proxies.end());
+  if (benchmark != nullptr) table.header.emplace_back("accuracy");
+  for (std::size_t point = 0; point < outcomes.size(); ++point) {
+    for (const Evaluation& evaluation : outcomes[point].evaluated) {
+      auto cells = candidate_cells(evaluation, proxies.size(), benchmark);
+      cells.insert(cells.begin(), std::to_string(point + 1));
+      table.rows.push_back(std::move(cells));
+    }
+  }
+  return table;
+}
+
+Value evaluation_document(const Evaluation& evaluation, const std::vector<std::string>& proxies) {
+  Value map = Value::map();
+  map.set("arch", text(evaluation.text));
+  map.set("canonical", text(evaluation.canonical));
+  map.set("valid", Value::scalar(evaluation.is_valid() ? "true" : "false"));
+  map.set("feasible", Value::scalar(evaluation.is_feasible() ? "true" : "false"));
+  map.set("reason", text(evaluation.invalid));
+  map.set("macs", number(static_cast<double>(evaluation.macs)));
+  map.set("params", number(static_cast<double>(evaluation.params)));
+  Value values = Value::map();
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+    values.set(proxies[i], number(evaluation.proxies[i].value));
+  map.set("proxies", std::move(values));
+  Value cost = Value::map();
+  if (evaluation.has_cost) {
+    cost.set("latency_ms", figure(evaluation.cost.latency_ms));
+    cost.set("energy_mj", figure(evaluation.cost.energy_mj));
+    cost.set("ram_bytes", figure(evaluation.cost.ram_bytes));
+    cost.set("rom_bytes", figure(evaluation.cost.rom_bytes));
+  }
+  map.set("cost", std::move(cost));
+  return map;
+}
+
+Value result_document(const std::vector<PointOutcome>& outcomes) {
+  Value points = Value::sequence();
+  for (const PointOutcome& outcome : outcomes) {
+    Value point = Value::map();
+    point.set("row", text(outcome.row));
+    point.set("seed", Value::scalar(std::to_string(outcome.seed)));
+    Value set = Value::map();
+    for (const auto& [path, value] : outcome.assignments) set.set(path, value);
+    point.set("set", std::move(set));
+    if (outcome.result.best)
+      point.set("best", evaluation_document(*outcome.result.best, outcome.proxies));
+    Value quantities = Value::map();
+    for (const auto& [name, value] : outcome.quantities)
+      if (!is_duration(name)) quantities.set(name, number(value));
+    point.set("quantities", std::move(quantities));
+    Value front = Value::sequence();
+    for (const Evaluation& evaluation : outcome.result.front)
+      front.items().push_back(evaluation_document(evaluation, outcome.proxies));
+    point.set("front", std::move(front));
+    Value remarks = Value::sequence();
+    for (const std::string& remark : outcome.result.remarks) remarks.items().push_back(text(remark));
+    point.set("remarks", std::move(remarks));
+    points.items().push_back(std::move(point));
+  }
+  Value document = Value::map();
+  document.set("points", std::move(points));
+  return document;
+}
+
+Value timing_document(const std::vector<PointOutcome>& outcomes) {
+  Value points = Value::sequence();
+  for (const PointOutcome& outcome : outcomes) {
+    Value point = Value::map();
+    point.set("row", text(outcome.row));
+    point.set("seed", Value::scalar(std::to_string(outcome.seed)));
+    for (const auto& [name, value] : outcome.quantities)
+      if (is_duration(name)) point.set(name, number(value));
+    points.items().push_back(std::move(point));
+  }
+  Value document = Value::map();
+  document.set("points", std::move(points));
+  return document;
+}
+
+}  // namespace thimble

@@ -1,0 +1,240 @@
+#include <thimble/experiment/run.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
+#include <thimble/experiment/run_folder.hpp>
+#include <thimble/experiment/store.hpp>
+#include <thimble/nn/threads.hpp>
+
+namespace thimble {
+namespace {
+
+/// Where numbers come from, as comments above a resolved experiment.
+std::string provenance(const LoadedExperiment& experiment) {
+  std::set<std::string> plugins;
+  for (const Study& study : experiment.studies)
+    plugins.insert(study.plugins.begin(), study.plugins.end());
+  std::string text = fmt::format("# thimble {} ({})\n# identity {}\n# {} cores; {}\n",
+                                 THIMBLE_VERSION, THIMBLE_REVISION, experiment.identity,
+                                 std::thread::hardware_concurrency(), blas_name());
+  for (const std::string& plugin : plugins) text += "# plugin " + plugin + "\n";
+  return text;
+}
+
+void write_resolved(const std::filesystem::path& folder, const LoadedExperiment& experiment) {
+  const std::string head = provenance(experiment);
+  if (experiment.studies.size() == 1)
+    return write_file(folder / "resolved.yaml", head + to_yaml(experiment.studies[0].resolved));
+  std::filesystem::create_directories(folder / "resolved");
+  for (std::size_t i = 0; i < experiment.studies.size(); ++i)
+    write_file(folder / "resolved" / fmt::format("{:03}.yaml", i + 1),
+               head + to_yaml(experiment.studies[i].resolved));
+}
+
+std::shared_ptr<spdlog::logger> open_log(const std::filesystem::path& folder) {
+  auto logger = std::make_shared<spdlog::logger>(
+      "run", std::make_shared<spdlog::sinks::basic_file_sink_mt>((folder / "log.txt").string()));
+  logger->flush_on(spdlog::level::info);
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %v");
+  return logger;
+}
+
+/// One point of the sweep, from its study to its outcome.
+PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
+                       const Benchmark* benchmark) {
+  const auto start = std::chrono::steady_clock::now();
+  Scoring scoring{std::move(setup)};
+  const Problem problem = study.problem();
+  PointOutcome outcome;
+  outcome.result = study.searcher->search(problem, scoring);
+  outcome.row = point.row;
+  outcome.assignments = point.assignments;
+  outcome.seed = study.seed;
+  for (const auto& proxy : study.proxies) outcome.proxies.push_back(proxy.name);
+  outcome.objectives = study.objectives;
+  outcome.evaluated = scoring.evaluated();
+  outcome.scored = scoring.scored();
+  outcome.proxy_seconds = scoring.proxy_seconds();
+  outcome.wall_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  measure(outcome, benchmark);
+  return outcome;
+}
+
+/// All points of one run, in order, into its folder.
+class Runner {
+ public:
+  Runner(const RunOptions& options, const LoadedExperiment& experiment, RunFolder folder)
+      : options_{options},
+        experiment_{experiment},
+        folder_{std::move(folder)},
+        log_{open_log(folder_.path())},
+        store_{folder_.path() / "store.sqlite"} {}
+
+  RunOutcome run() {
+    log_->info("thimble {} runs {} (identity {}), {} values known", THIMBLE_VERSION,
+               options_.experiment.string(), experiment_.identity, store_.size());
+    RunOutcome outcome;
+    outcome.folder = folder_.path();
+    const auto benchmark = load_benchmark(experiment_.studies[0], options_.data_folder, [&](auto& l) { say(l); });
+    for (std::size_t i = 0; i < experiment_.studies.size(); ++i) {
+      for (const std::string& remark : experiment_.studies[i].remarks) say_once(remark);
+      outcome.points.push_back(run_point(experiment_.studies[i], experiment_.points[i],
+                                         setup_for(i), benchmark.get()));
+      log_->info("point {} of {} ({}): {}", i + 1, experiment_.studies.size(),
+                 experiment_.points[i].row, best_text(outcome.points.back()));
+      for (const std::string& remark : outcome.points.back().result.remarks) say_once(remark);
+    }
+    finish(outcome, benchmark.get());
+    return outcome;
+  }
+
+  void note_interruption() { log_->info("interrupted; {} values known", store_.size()); }
+
+ private:
+  ScoringSetup setup_for(std::size_t point) {
+    ScoringSetup setup = experiment_.studies[point].scoring();
+    setup.jobs = options_.jobs;
+    setup.store = &store_;
+    setup.stop = options_.stop;
+    setup.log = [this](const std::string& line) { log_->info(line); };
+    setup.progress = [this, point](std::int64_t done, std::int64_t expected) {
+      options_.progress(done, expected, point, experiment_.studies.size());
+    };
+    return setup;
+  }
+
+  static std::string best_text(const PointOutcome& outcome) {
+    return outcome.result.best ? outcome.result.best->text : "nothing found";
+  }
+
+  void say(const std::string& line) {
+    log_->info(line);
+    options_.say(line);
+  }
+
+  void say_once(const std::string& line) {
+    if (said_.insert(line).second) say(line);
+  }
+
+  void finish(RunOutcome& outcome, const Benchmark* benchmark) {
+    const ReportSettings& report = experiment_.studies[0].report;
+    add_speedups(outcome.points, report.baseline);
+    outcome.report = report_table(
+        outcome.points,
+        report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns, report);
+    const auto& path = folder_.path();
+    write_file(path / "report.md", to_markdown(outcome.report));
+    write_file(path / "candidates.csv", to_csv(candidate_table(outcome.points, benchmark)));
+    write_file(path / "result.csv", to_csv(result_table(outcome.points)));
+    write_file(path / "timing.yaml", to_yaml(timing_document(outcome.points)));
+    // Last: its presence says that the run is complete.
+    write_file(path / "result.yaml", to_yaml(result_document(outcome.points)));
+    log_->info("complete");
+  }
+
+  const RunOptions& options_;
+  const LoadedExperiment& experiment_;
+  RunFolder folder_;
+  std::shared_ptr<spdlog::logger> log_;
+  SqliteStore store_;
+  std::set<std::string> said_;
+};
+
+void check_report(const Study& study, const std::vector<SweepPoint>& points,
+                  Diagnostics& problems) {
+  const Value* const report = points[0].root.find("report");
+  if (report == nullptr) return;
+  const auto known = known_columns(study);
+  if (const Value* const columns = report->find("columns"))
+    for (const Value& column : columns->items())
+      if (std::ranges::find(known, column.text()) == known.end())
+        problems.error(column.where(),
+                       fmt::format("no column {}{}", in_quotes(column.text()),
+                                   did_you_mean(column.text(), known)),
+                       "columns are " + join(known));
+  const bool has_baseline = study.report.baseline.empty() ||
+                            std::ranges::any_of(points, [&](const SweepPoint& point) {
+                              return point.row == study.report.baseline;
+                            });
+  if (!has_baseline) {
+    std::vector<std::string> rows;
+    for (const SweepPoint& point : points)
+      if (std::ranges::find(rows, point.row) == rows.end()) rows.push_back(point.row);
+    problems.error(report->find("baseline")->where(),
+                   fmt::format("no row {}{}", in_quotes(study.report.baseline),
+                               did_you_mean(study.report.baseline, rows)),
+                   "rows are " + join(rows, "; "));
+  }
+}
+
+}  // namespace
+
+LoadedExperiment load_experiment(const std::filesystem::path& file,
+                                 const std::vector<Assignment>& overrides, PluginLoader& loader) {
+  LoadedExperiment experiment;
+  experiment.text = read_file(file, std::size_t{4} << 20);
+  experiment.points = expand_sweep(parse_yaml(experiment.text, file.string()), overrides);
+  std::string identity;
+  for (const SweepPoint& point : experiment.points) {
+    Diagnostics problems;
+    Study study = make_study(point, loader, problems);
+    if (experiment.studies.empty() && problems.empty())
+      check_report(study, experiment.points, problems);
+    problems.throw_if_any();
+    identity += to_yaml(study.resolved) + join(study.plugins) + "\n" + point.row + "\n";
+    experiment.studies.push_back(std::move(study));
+  }
+  experiment.identity = hex(fingerprint(identity));
+  return experiment;
+}
+
+std::unique_ptr<Benchmark> load_benchmark(const Study& study,
+                                          const std::filesystem::path& data_folder,
+                                          const std::function<void(const std::string&)>& say) {
+  if (!study.benchmark) return nullptr;
+  const auto file = find_benchmark(*study.benchmark, data_folder);
+  if (file) return std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);
+  const std::string missing =
+      fmt::format("no benchmark '{}', neither here nor in '{}'", study.benchmark->file,
+                  data_folder.string());
+  if (study.benchmark->required)
+    throw InputError{missing, "name the folder that has it with --data DIR"};
+  say(missing + "; accuracies are left out");
+  return nullptr;
+}
+
+RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
+  use_single_threaded_math();
+  const LoadedExperiment experiment =
+      load_experiment(options.experiment, options.overrides, loader);
+  for (const Study& study : experiment.studies)
+    if (study.searcher == nullptr)
+      throw InputError{Diagnostic{{options.experiment.string()}, "the experiment has no 'searcher'",
+                                  "add searcher: {use: NAME} to run it"}};
+  const auto parent = options.output / experiment.studies[0].name;
+  RunFolder folder = options.resume ? RunFolder::resume(parent, experiment.identity, options.say)
+                                    : RunFolder::create(parent, experiment.identity);
+  write_file(folder.path() / "experiment.yaml", experiment.text);
+  write_resolved(folder.path(), experiment);
+  Runner runner{options, experiment, std::move(folder)};
+  try {
+    return runner.run();
+  } catch (const Interrupted&) {
+    runner.note_interruption();
+    throw;
+  }
+}
+
+}  // namespace thimble

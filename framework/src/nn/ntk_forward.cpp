@@ -1,0 +1,92 @@
+#include "ntk_forward.hpp"
+
+#include <ATen/ATen.h>
+
+#include "evaluate.hpp"
+
+namespace thimble::ntk {
+namespace {
+
+template <class Scalar>
+Norm<Scalar> normalise(const torch::Tensor& input, const torch::Tensor& scale) {
+  const torch::Tensor x = input.contiguous();
+  Norm<Scalar> norm;
+  norm.normalised = at::empty_like(x);
+  norm.factor.resize(static_cast<std::size_t>(x.size(1)));
+  NormaliseRun<Scalar> run{};
+  run.from = x.template data_ptr<Scalar>();
+  run.into = norm.normalised.template data_ptr<Scalar>();
+  run.samples = static_cast<int>(x.size(0));
+  run.channels = static_cast<int>(x.size(1));
+  run.pixels = static_cast<int>(x.numel() / x.size(0) / x.size(1));
+  run.epsilon = kBatchNormEpsilon;
+  run.inverse_deviation = norm.factor.data();
+  kernels<Scalar>().normalise(run);
+  const torch::Tensor scales = scale.to(at::kDouble).contiguous();
+  for (std::size_t c = 0; c < norm.factor.size(); ++c)
+    norm.factor[c] *= scales.data_ptr<double>()[c];
+  return norm;
+}
+
+torch::Tensor scaled(const torch::Tensor& normalised, const Network::Parameters& parameters) {
+  // Fresh networks have scale 1 and shift 0, and then there is nothing to do.
+  const bool is_fresh = (parameters.weight == 1).all().item<bool>() &&
+                        (parameters.bias == 0).all().item<bool>();
+  if (is_fresh) return normalised;
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(normalised.dim()), 1);
+  shape[1] = -1;
+  return normalised * parameters.weight.view(shape) + parameters.bias.view(shape);
+}
+
+/// The node before `id` that computes the same, as the options of a choice often do; else `id`.
+NodeId first_alike(const Graph& graph, NodeId id, const std::vector<torch::Tensor>& outputs) {
+  const Node& node = graph.node(id);
+  if (node.op != Op::relu && node.op != Op::avg_pool) return id;
+  const NodeId input = graph.inputs(node)[0];
+  for (NodeId other = input + 1; other < id; ++other) {
+    const Node& that = graph.node(other);
+    if (that.op == node.op && graph.inputs(that)[0] == input && that.kernel == node.kernel &&
+        that.stride == node.stride && that.padding == node.padding &&
+        outputs[static_cast<std::size_t>(other)].defined())
+      return other;
+  }
+  return id;
+}
+
+}  // namespace
+
+template <class Scalar>
+Forward<Scalar> run_forward(const Network& network, const Terms& terms,
+                            const torch::Tensor& images) {
+  const Graph& graph = network.graph();
+  const auto count = static_cast<std::size_t>(graph.size());
+  Forward<Scalar> forward{std::vector<torch::Tensor>(count), std::vector<Norm<Scalar>>(count)};
+  std::vector<torch::Tensor> outputs(count);
+  std::vector<int> uses = terms.uses;
+  for (NodeId id = 0; id <= graph.output(); ++id) {
+    const auto i = static_cast<std::size_t>(id);
+    const bool is_wanted_norm = id == graph.output() && graph.node(id).op == Op::batch_norm;
+    if (uses[i] == 0 && !is_wanted_norm) continue;
+    const NodeId alike = first_alike(graph, id, outputs);
+    if (alike != id) {
+      outputs[i] = outputs[static_cast<std::size_t>(alike)];
+    } else if (graph.node(id).op == Op::batch_norm) {
+      const auto& parameters = network.parameters(id);
+      const auto input = static_cast<std::size_t>(graph.inputs(id)[0]);
+      forward.norms[i] = normalise<Scalar>(outputs[input], parameters.weight);
+      outputs[i] = scaled(forward.norms[i].normalised, parameters);
+    } else {
+      outputs[i] = evaluate(network, id, images, outputs);
+    }
+    if (!terms.into[i].empty()) forward.activations[i] = outputs[i].contiguous();
+    for (const NodeId input : graph.inputs(id))
+      if (--uses[static_cast<std::size_t>(input)] == 0)
+        outputs[static_cast<std::size_t>(input)].reset();
+  }
+  return forward;
+}
+
+template Forward<float> run_forward<float>(const Network&, const Terms&, const torch::Tensor&);
+template Forward<double> run_forward<double>(const Network&, const Terms&, const torch::Tensor&);
+
+}  // namespace thimble::ntk

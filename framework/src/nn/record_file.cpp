@@ -1,0 +1,140 @@
+#include <thimble/nn/record_file.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thimble/core/error.hpp>
+
+namespace thimble {
+namespace {
+
+class Descriptor {
+ public:
+  // Without O_NONBLOCK, opening a pipe would wait for its writer.
+  explicit Descriptor(const std::filesystem::path& file)
+      : number_{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const noexcept { return number_; }
+
+ private:
+  int number_;
+};
+
+}  // namespace
+
+void RecordFiles::Unmap::operator()(const std::uint8_t* data) const noexcept {
+  ::munmap(const_cast<std::uint8_t*>(data), bytes);
+}
+
+RecordFiles::Mapping RecordFiles::map(const std::filesystem::path& file, std::int64_t bytes,
+                                      std::string& problem) {
+  const auto cannot = [&](const char* what) {
+    problem = fmt::format("cannot be {}: {}", what, std::strerror(errno));
+    return nullptr;
+  };
+  const Descriptor descriptor{file};
+  if (descriptor.number() < 0 && errno == ENOENT) {
+    problem = "no such file";
+    return nullptr;
+  }
+  struct stat status {};
+  if (descriptor.number() < 0 || ::fstat(descriptor.number(), &status) != 0) return cannot("read");
+  if (!S_ISREG(status.st_mode)) {
+    problem = "not a file";
+    return nullptr;
+  }
+  if (status.st_size != bytes) {
+    problem = fmt::format("found {} bytes", status.st_size);
+    return nullptr;
+  }
+  const auto size = static_cast<std::size_t>(bytes);
+  void* const data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.number(), 0);
+  if (data == MAP_FAILED) return cannot("mapped into memory");
+  return Mapping{static_cast<const std::uint8_t*>(data), Unmap{size}};
+}
+
+RecordFiles::RecordFiles(RecordFormat format, const std::vector<std::filesystem::path>& files,
+                         std::int64_t records_per_file, const std::string& note)
+    : format_{std::move(format)}, records_per_file_{records_per_file} {
+  const auto channels = static_cast<std::size_t>(format_.shape.channels);
+  if (format_.shape.elements() < 1 || records_per_file < 1 || format_.label < 0 ||
+      format_.label >= format_.labels || format_.mean.size() != channels ||
+      format_.spread.size() != channels)
+    throw Error{"a record format needs a shape, a label, and a mean and a spread for each channel"};
+
+  const std::int64_t bytes = records_per_file * format_.bytes();
+  std::vector<Diagnostic> problems;
+  for (const std::filesystem::path& file : files) {
+    std::string problem;
+    if (Mapping data = map(file, bytes, problem)) {
+      files_.push_back({file, std::move(data)});
+      continue;
+    }
+    Diagnostic& found = problems.emplace_back();
+    found.where.file = file.string();
+    found.message = fmt::format("{}, expected {} bytes ({} records of {})", problem, bytes,
+                                records_per_file, format_.bytes());
+  }
+  if (problems.empty()) return;
+  problems.back().note = note;  // it is the same for all of them
+  throw InputError{std::move(problems)};
+}
+
+std::int64_t RecordFiles::size() const noexcept {
+  return static_cast<std::int64_t>(files_.size()) * records_per_file_;
+}
+
+void RecordFiles::read(std::int64_t index, float* image, std::int64_t& label) const {
+  const File& file = files_[static_cast<std::size_t>(index / records_per_file_)];
+  const std::int64_t record = index % records_per_file_;
+  const std::uint8_t* const bytes = file.data.get() + record * format_.bytes();
+  label = bytes[format_.label];
+  if (label >= format_.classes) {
+    Diagnostic problem;
+    problem.where.file = file.path.string();
+    problem.message = fmt::format("label {} in record {} (the first is 0), expected 0 to {}", label,
+                                  record, format_.classes - 1);
+    problem.note = "the file is damaged or in another format; fetch it again";
+    throw InputError{std::move(problem)};
+  }
+  const std::uint8_t* pixels = bytes + format_.labels;
+  const std::int64_t pixel_count = format_.shape.pixels();
+  for (std::size_t channel = 0; channel < format_.mean.size(); ++channel) {
+    const float mean = format_.mean[channel], spread = format_.spread[channel];
+    for (std::int64_t i = 0; i < pixel_count; ++i)
+      image[i] = (static_cast<float>(pixels[i]) - mean) / spread;
+    image += pixel_count;
+    pixels += pixel_count;
+  }
+}
+
+Samples RecordFiles::batch(std::span<const std::int64_t> indices) const {
+  const at::NoGradGuard no_grad;
+  const Shape& shape = format_.shape;
+  const auto count = static_cast<std::int64_t>(indices.size());
+  Samples samples{at::empty({count, shape.channels, shape.height, shape.width}, at::kFloat),
+                  at::empty({count}, at::kLong)};
+  auto* image = samples.images.data_ptr<float>();
+  auto* label = samples.labels.data_ptr<std::int64_t>();
+  for (const std::int64_t index : indices) {
+    if (index < 0 || index >= size())
+      throw Error{fmt::format("there is no sample {}, the last is {}", index, size() - 1)};
+    read(index, image, *label++);
+    image += shape.elements();
+  }
+  return samples;
+}
+
+}  // namespace thimble

@@ -1,0 +1,98 @@
+// CIFAR-100: 60,000 photographs of 3 x 32 x 32 pixels in 100 classes, which make 20 coarse ones.
+// A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009;
+// https://www.cs.toronto.edu/~kriz/cifar.html.
+//
+// Files: its binary version, records of a coarse and a fine label byte and 3,072 pixels. Mean and
+// standard deviation are those NAS-Bench-201 (Dong and Yang, ICLR 2020, arXiv 2001.00326)
+// normalises with.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <thimble/dataset.hpp>
+#include <thimble/nn/record_file.hpp>
+
+namespace {
+
+constexpr std::int64_t kTrainingRecords = 50000;
+constexpr std::int64_t kTestRecords = 10000;
+
+enum class Labels { coarse, fine };
+
+const std::vector<std::pair<std::string, Labels>>& names_of(Labels) {
+  static const std::vector<std::pair<std::string, Labels>> names{{"fine", Labels::fine},
+                                                                 {"coarse", Labels::coarse}};
+  return names;
+}
+
+class Cifar100 final : public thimble::Dataset {
+ public:
+  struct Params {
+    std::string folder = "cifar100";
+    Labels labels = Labels::fine;
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param(&Params::folder, "folder", "where the files are, relative to the data folder");
+      param(&Params::labels, "labels", "the 100 fine or the 20 coarse classes");
+    }
+  };
+
+  Cifar100(Params params, const thimble::Context& context)
+      : params_{std::move(params)},
+        folder_{context.data_folder / params_.folder},
+        train_{open(folder_ / "train.bin", kTrainingRecords)} {
+    if (std::error_code ignored; std::filesystem::exists(test_file(), ignored))
+      test_.emplace(open(test_file(), kTestRecords));
+  }
+
+  thimble::DatasetInfo describe() const override {
+    return {.name = "cifar100",
+            .shape = format().shape,
+            .classes = format().classes,
+            .train_samples = train_.size(),
+            .test_samples = test_ ? test_->size() : 0,
+            .remark = params_.labels == Labels::coarse ? "the 20 coarse classes" : ""};
+  }
+
+  thimble::Samples batch(thimble::Split split,
+                         std::span<const std::int64_t> indices) const override {
+    if (split == thimble::Split::train) return train_.batch(indices);
+    return test_ ? test_->batch(indices) : open(test_file(), kTestRecords).batch(indices);
+  }
+
+ private:
+  thimble::RecordFormat format() const {
+    const bool is_fine = params_.labels == Labels::fine;
+    return {.shape = {3, 32, 32},
+            .classes = is_fine ? 100 : 20,
+            .labels = 2,
+            .label = is_fine ? 1 : 0,
+            .mean = {129.3F, 124.1F, 112.4F},
+            .spread = {68.2F, 65.4F, 70.4F}};
+  }
+
+  std::filesystem::path test_file() const { return folder_ / "test.bin"; }
+
+  thimble::RecordFiles open(const std::filesystem::path& file, std::int64_t records) const {
+    return {format(),
+            {file},
+            records,
+            "put the files of cifar-100-binary.tar.gz into '" + params_.folder +
+                "'; --data DIR says where that lies"};
+  }
+
+  Params params_;
+  std::filesystem::path folder_;
+  thimble::RecordFiles train_;
+  std::optional<thimble::RecordFiles> test_;  // nothing when there is no such file
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("cifar100", "1.0.0") {
+  plugin.provides<Cifar100>("CIFAR-100: 60,000 photographs, 3x32x32, 100 classes");
+}

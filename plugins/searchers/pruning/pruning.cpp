@@ -1,0 +1,443 @@
+// Pruning-based search: TE-NAS (Chen, Gong and Wang, ICLR 2021, arXiv 2102.11535), made aware of
+// hardware as MicroNAS has it (Qiao et al., arXiv 2401.08996).
+//
+// The search begins with every option of every decision alive in one supernet and removes, round
+// by round, one option from each decision that has several left. What the removal of option o
+// from decision d does to an objective:
+//
+//     proxy:  gain = (score without o - score with o) / |score with o|, the sign turned so that an
+//             improvement is positive, from equal batches and weights, mean of the repeats
+//     cost:   gain = (E(state) - E(state without o)) / E(start), E the expected cost of a uniform
+//             draw: the sum over decisions of the mean over their options' costs
+//
+// Gains are ranked over all candidates of a round, best first; S = sum of weight x rank, and on
+// each decision the option with the least S goes. With weights 1 for ntk and linear_regions and 0
+// for costs this is TE-NAS. The papers leave open how costs enter; ranks need no scale. `score:
+// true` takes S = -sum of weight x gain instead.
+//
+// Limits hold by construction: the search carries a witness, a network within the present state
+// that keeps all limits, and removes a witness's option only if another witness exists.
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/searcher.hpp>
+
+namespace {
+
+using thimble::AliveOptions;
+using thimble::Evaluation;
+using thimble::Evaluator;
+using thimble::Genotype;
+using thimble::Objective;
+using thimble::Problem;
+
+constexpr double kWorst = -std::numeric_limits<double>::infinity();
+
+int count_alive(std::uint64_t mask) { return __builtin_popcountll(mask); }
+
+std::vector<int> options_in(std::uint64_t mask) {
+  std::vector<int> options;
+  for (int i = 0; i < 64; ++i)
+    if (((mask >> i) & 1U) != 0) options.push_back(i);
+  return options;
+}
+
+AliveOptions without(AliveOptions alive, std::size_t decision, int option) {
+  alive[decision] &= ~(std::uint64_t{1} << option);
+  return alive;
+}
+
+/// To so many significant digits, as TE-NAS sorts.
+double rounded(double value, int digits) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const double scale = std::pow(10.0, digits - 1 - std::floor(std::log10(std::abs(value))));
+  return std::round(value * scale) / scale;
+}
+
+/// One option that could go.
+struct Removal {
+  std::size_t decision = 0;
+  int option = 0;
+};
+
+/// Ranks as TE-NAS's code gives them: sorted by the gain rounded to three significant digits,
+/// ties in the order of decisions and options; neighbours share a rank when their unrounded gains
+/// are equal.
+std::vector<double> ranks_of(const std::vector<double>& gains) {
+  std::vector<std::size_t> order(gains.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(
+      order, [&](std::size_t a, std::size_t b) { return rounded(gains[a], 3) > rounded(gains[b], 3); });
+  std::vector<double> ranks(gains.size());
+  double rank = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i > 0 && gains[order[i]] != gains[order[i - 1]]) ++rank;
+    ranks[order[i]] = rank;
+  }
+  return ranks;
+}
+
+/// Looks for networks within a state that keep the limits.
+class Witnesses {
+ public:
+  Witnesses(const Evaluator& evaluator, std::int64_t most) : evaluator_{evaluator}, most_{most} {}
+
+  /// A network of the state that keeps all limits, or the least violating one seen.
+  /// Exact when the state has at most `most` networks; else the end of a coordinate descent.
+  const Evaluation& best_in(const AliveOptions& alive) {
+    Genotype genotype;
+    for (const std::uint64_t mask : alive) genotype.push_back(options_in(mask).front());
+    const Evaluation* best = descend(alive, &cost(genotype));
+    double size = 1;
+    for (const std::uint64_t mask : alive) size *= count_alive(mask);
+    if (!best->is_feasible() && size <= static_cast<double>(most_)) best = enumerate(alive, best);
+    return *best;
+  }
+
+  const Evaluation& cost(const Genotype& genotype) {
+    auto [place, is_new] = known_.try_emplace(genotype);
+    if (is_new) place->second = evaluator_.cost(genotype);
+    return place->second;
+  }
+
+ private:
+  static bool is_better(const Evaluation& a, const Evaluation& b) {
+    if (a.is_valid() != b.is_valid()) return a.is_valid();
+    return a.violation < b.violation;
+  }
+
+  const Evaluation* descend(const AliveOptions& alive, const Evaluation* best) {
+    for (bool is_moving = true; is_moving && !best->is_feasible();) {
+      is_moving = false;
+      for (std::size_t i = 0; i < alive.size(); ++i) {
+        for (const int option : options_in(alive[i])) {
+          Genotype neighbour = best->genotype;
+          neighbour[i] = option;
+          const Evaluation& other = cost(neighbour);
+          if (!is_better(other, *best)) continue;
+          best = &other;
+          is_moving = true;
+        }
+      }
+    }
+    return best;
+  }
+
+  const Evaluation* enumerate(const AliveOptions& alive, const Evaluation* best) {
+    Genotype genotype = best->genotype;
+    const auto visit = [&](const auto& self, std::size_t decision) -> void {
+      if (best->is_feasible()) return;
+      if (decision == alive.size()) {
+        if (const Evaluation& other = cost(genotype); is_better(other, *best)) best = &other;
+        return;
+      }
+      for (const int option : options_in(alive[decision])) {
+        genotype[decision] = option;
+        self(self, decision + 1);
+      }
+    };
+    visit(visit, 0);
+    return best;
+  }
+
+  const Evaluator& evaluator_;
+  std::int64_t most_;
+  std::map<Genotype, Evaluation> known_;  // addresses stay
+};
+
+/// Expected cost of a uniform draw from a state, in one metric.
+class ExpectedCost {
+ public:
+  ExpectedCost(const std::string& metric, const AliveOptions& start, Witnesses& networks) {
+    Genotype reference;
+    for (const std::uint64_t mask : start) reference.push_back(options_in(mask).front());
+    base_ = thimble::cost_metric(networks.cost(reference), metric);
+    for (std::size_t i = 0; i < start.size(); ++i) {
+      auto& costs = own_.emplace_back(64, 0.0);
+      for (const int option : options_in(start[i])) {
+        Genotype changed = reference;
+        changed[i] = option;
+        costs[static_cast<std::size_t>(option)] =
+            thimble::cost_metric(networks.cost(changed), metric) - base_;
+      }
+    }
+    start_ = of(start);
+  }
+
+  /// (E(state) - E(state without the option)) / E(start).
+  double gain(const AliveOptions& state, const Removal& removal) const {
+    const auto& [decision, option] = removal;
+    const double saved = mean(decision, state[decision]) -
+                         mean(decision, without(state, decision, option)[decision]);
+    return start_ != 0 ? saved / start_ : saved;
+  }
+
+ private:
+  double mean(std::size_t decision, std::uint64_t mask) const {
+    double sum = 0;
+    for (const int option : options_in(mask)) sum += own_[decision][static_cast<std::size_t>(option)];
+    return sum / count_alive(mask);
+  }
+  double of(const AliveOptions& state) const {
+    double sum = base_;
+    for (std::size_t i = 0; i < state.size(); ++i) sum += mean(i, state[i]);
+    return sum;
+  }
+
+  double base_ = 0;
+  double start_ = 0;
+  std::vector<std::vector<double>> own_;  // by decision and option, against the reference
+};
+
+class Pruning final : public thimble::Searcher {
+ public:
+  struct Params {
+    std::vector<std::string> drop{"none"};
+    bool score = false;
+    bool adapt_weights = false;
+    std::int64_t exact_guard = 20000;
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param(&Params::drop, "drop", "options that are dead from the start");
+      param(&Params::score, "score", "weigh the gains themselves instead of their ranks");
+      param(&Params::adapt_weights, "adapt_weights",
+            "multiply the weights of costs by 0, 1/4, 1/2, 1, 2, 4 in turn until the limits are met "
+            "without the guard");
+      param(&Params::exact_guard, "exact_guard",
+            "prove that no network keeps the limits in states of at most so many networks")
+          .range(0, 10'000'000);
+    }
+  };
+
+  explicit Pruning(Params params) : params_{std::move(params)} {}
+
+  bool needs_supernet() const override { return true; }
+
+  std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
+    AliveOptions state = start(problem);
+    std::int64_t count = 0;
+    for (bool is_open = true; is_open;) {
+      is_open = false;
+      for (std::uint64_t& mask : state) {
+        if (count_alive(mask) < 2) continue;
+        count += count_alive(mask);
+        mask &= mask - 1;
+        is_open = true;
+      }
+      count += is_open ? 1 : 0;
+    }
+    return count + 1;
+  }
+
+  thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
+    Witnesses networks{evaluator, params_.exact_guard};
+    const AliveOptions state = start(problem);
+    const Evaluation& witness = networks.best_in(state);
+    if (!witness.is_feasible()) return infeasible(witness, problem);
+    Run run{problem, evaluator, networks, params_.score};
+    evaluator.expect(*expected_evaluations(problem));
+    if (!params_.adapt_weights) return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
+    for (const double factor : {0.0, 0.25, 0.5, 1.0, 2.0, 4.0}) {
+      const Genotype found = run.prune(state, witness.genotype, factor, false);
+      evaluator.log("weights of costs x " + thimble::number_text(factor) + ": " +
+                    networks.cost(found).text);
+      if (networks.cost(found).is_feasible()) {
+        auto result = finish(found, problem, evaluator);
+        result.remarks.push_back("the limits were met with the weights of costs multiplied by " +
+                                 thimble::number_text(factor));
+        return result;
+      }
+    }
+    auto result = finish(run.prune(state, witness.genotype, 4, true), problem, evaluator);
+    result.remarks.push_back("no weights met the limits by themselves; the guard did");
+    return result;
+  }
+
+ private:
+  /// One search from the start to a single network.
+  class Run {
+   public:
+    Run(const Problem& problem, Evaluator& evaluator, Witnesses& networks, bool by_score)
+        : problem_{problem}, evaluator_{evaluator}, networks_{networks}, by_score_{by_score} {}
+
+    Genotype prune(AliveOptions state, Genotype witness, double cost_factor, bool is_guarded) {
+      for (int round = 1;; ++round) {
+        const auto removals = open_removals(state);
+        if (removals.empty()) break;
+        const auto sums = judge(state, removals, cost_factor);
+        remove_one_each(state, witness, removals, sums, is_guarded);
+        evaluator_.log("round " + std::to_string(round) + " of pruning leaves " +
+                       state_line(state));
+      }
+      Genotype found;
+      for (const std::uint64_t mask : state) found.push_back(options_in(mask).front());
+      return found;
+    }
+
+   private:
+    static std::vector<Removal> open_removals(const AliveOptions& state) {
+      std::vector<Removal> removals;
+      for (std::size_t i = 0; i < state.size(); ++i) {
+        if (count_alive(state[i]) < 2) continue;
+        for (const int option : options_in(state[i])) removals.push_back({i, option});
+      }
+      return removals;
+    }
+
+    std::string state_line(const AliveOptions& state) const {
+      std::vector<std::string> parts;
+      for (std::size_t i = 0; i < state.size(); ++i) {
+        std::vector<std::string> names;
+        for (const int option : options_in(state[i]))
+          names.push_back(problem_.decisions[i].options[static_cast<std::size_t>(option)]);
+        parts.push_back(problem_.decisions[i].name + "={" + thimble::join(names, ",") + "}");
+      }
+      return thimble::join(parts, " ");
+    }
+
+    /// S of every removal; the least is best to remove.
+    std::vector<double> judge(const AliveOptions& state, const std::vector<Removal>& removals,
+                              double cost_factor) {
+      std::vector<AliveOptions> states{state};
+      for (const auto& [decision, option] : removals)
+        states.push_back(without(state, decision, option));
+      const auto seen = evaluator_.evaluate_supernets(states);
+      std::vector<double> sums(removals.size());
+      for (std::size_t k = 0; k < problem_.objectives.size(); ++k) {
+        const Objective& objective = problem_.objectives[k];
+        const bool is_cost = thimble::is_cost_metric(objective.metric);
+        const double weight = objective.weight * (is_cost ? cost_factor : 1);
+        if (weight == 0) continue;
+        const auto gains = is_cost ? cost_gains(objective, state, removals)
+                                   : proxy_gains(objective, seen);
+        const auto ranks = by_score_ ? std::vector<double>{} : ranks_of(gains);
+        for (std::size_t i = 0; i < sums.size(); ++i)
+          sums[i] += weight * (by_score_ ? -gains[i] : ranks[i]);
+      }
+      return sums;
+    }
+
+    std::vector<double> cost_gains(const Objective& objective, const AliveOptions& state,
+                                   const std::vector<Removal>& removals) {
+      auto place = costs_.find(objective.metric);
+      if (place == costs_.end())
+        place = costs_.emplace(objective.metric,
+                               ExpectedCost{objective.metric, start_or(state), networks_}).first;
+      std::vector<double> gains;
+      for (const Removal& removal : removals) {
+        const double saved = place->second.gain(state, removal);
+        gains.push_back(objective.direction == thimble::Direction::minimize ? saved : -saved);
+      }
+      return gains;
+    }
+
+    /// Costs are taken once, in the state in which the run began.
+    const AliveOptions& start_or(const AliveOptions& state) {
+      if (start_.empty()) start_ = state;
+      return start_;
+    }
+
+    /// From the first evaluation, of the present state, to each of the others.
+    std::vector<double> proxy_gains(const Objective& objective,
+                                    const std::vector<Evaluation>& seen) const {
+      std::vector<double> gains;
+      const auto* const full = evaluator_.proxy(seen[0], objective.metric);
+      for (std::size_t i = 1; i < seen.size(); ++i) {
+        const auto* const rest = evaluator_.proxy(seen[i], objective.metric);
+        gains.push_back(mean_gain(*full, *rest, objective.direction));
+      }
+      return gains;
+    }
+
+    static double mean_gain(const thimble::ProxyValue& full, const thimble::ProxyValue& rest,
+                            thimble::Direction direction) {
+      if (!full.invalid.empty() || !rest.invalid.empty()) return kWorst;
+      double sum = 0;
+      for (std::size_t r = 0; r < full.repeats.size(); ++r) {
+        const double change = (rest.repeats[r] - full.repeats[r]) / std::abs(full.repeats[r]);
+        // To three decimals, as TE-NAS rounds each repeat's change.
+        sum += std::round(change * 1000) / 1000;
+      }
+      const double mean = sum / static_cast<double>(full.repeats.size());
+      if (std::isnan(mean)) return kWorst;
+      return direction == thimble::Direction::maximize ? mean : -mean;
+    }
+
+    void remove_one_each(AliveOptions& state, Genotype& witness,
+                         const std::vector<Removal>& removals, const std::vector<double>& sums,
+                         bool is_guarded) {
+      std::vector<std::size_t> order(removals.size());
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      std::ranges::stable_sort(order, {}, [&](std::size_t i) { return sums[i]; });
+      std::vector<bool> is_done(state.size());
+      for (const std::size_t i : order) {
+        const auto& [decision, option] = removals[i];
+        if (is_done[decision]) continue;
+        if (is_guarded && !keeps_a_witness(without(state, decision, option), removals[i], witness)) {
+          evaluator_.log("guard: " + problem_.decisions[decision].name + " keeps " +
+                         problem_.decisions[decision].options[static_cast<std::size_t>(option)] +
+                         ", or no network would keep the limits");
+          continue;
+        }
+        state = without(state, decision, option);
+        is_done[decision] = true;
+      }
+    }
+
+    bool keeps_a_witness(const AliveOptions& rest, const Removal& removal, Genotype& witness) {
+      if (witness[removal.decision] != removal.option) return true;
+      const Evaluation& other = networks_.best_in(rest);
+      if (!other.is_feasible()) return false;
+      witness = other.genotype;
+      return true;
+    }
+
+    const Problem& problem_;
+    Evaluator& evaluator_;
+    Witnesses& networks_;
+    bool by_score_;
+    AliveOptions start_;
+    std::map<std::string, ExpectedCost> costs_;
+  };
+
+  AliveOptions start(const Problem& problem) const {
+    AliveOptions state;
+    for (const thimble::Decision& decision : problem.decisions) {
+      std::uint64_t mask = 0;
+      for (std::size_t i = 0; i < decision.options.size(); ++i)
+        if (std::ranges::find(params_.drop, decision.options[i]) == params_.drop.end())
+          mask |= std::uint64_t{1} << i;
+      if (mask == 0)
+        throw thimble::Error{"'drop' leaves decision '" + decision.name + "' without an option",
+                             "shorten searcher.drop"};
+      state.push_back(mask);
+    }
+    return state;
+  }
+
+  static thimble::SearchResult infeasible(const Evaluation& nearest, const Problem& problem) {
+    auto result = thimble::summarize({nearest}, problem);
+    result.remarks.push_back("nothing was scored: the limits cannot be met within this space");
+    return result;
+  }
+
+  static thimble::SearchResult finish(const Genotype& found, const Problem& problem,
+                                      Evaluator& evaluator) {
+    const std::vector<Genotype> last{found};
+    return thimble::summarize(evaluator.evaluate(last), problem);
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("pruning", "1.0.0") {
+  plugin.provides<Pruning>("removes options from a supernet until one network is left (TE-NAS, MicroNAS)");
+}

@@ -1,0 +1,78 @@
+// Random search: different networks drawn uniformly, those beyond a limit drawn again before any
+// proxy runs. The baseline that every other searcher has to beat at equal evaluations.
+
+#include <algorithm>
+#include <set>
+
+#include <thimble/searcher.hpp>
+
+namespace {
+
+using thimble::Evaluation;
+using thimble::Genotype;
+
+class RandomSearch final : public thimble::Searcher {
+ public:
+  struct Params {
+    std::int64_t samples = 100;
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param(&Params::samples, "samples", "networks to score").range(1, 10'000'000);
+    }
+  };
+
+  explicit RandomSearch(const Params& params) : params_{params} {}
+
+  std::optional<std::int64_t> expected_evaluations(const thimble::Problem& problem) const override {
+    return std::min(params_.samples, problem.budget.evaluations);
+  }
+
+  thimble::SearchResult search(const thimble::Problem& problem,
+                               thimble::Evaluator& evaluator) const override {
+    const std::int64_t wanted = *expected_evaluations(problem);
+    std::optional<Evaluation> nearest;
+    const auto genotypes = draw(problem, evaluator, wanted, nearest);
+    evaluator.expect(static_cast<std::int64_t>(genotypes.size()));
+    auto result = thimble::summarize(evaluator.evaluate(genotypes), problem);
+    if (genotypes.empty() && nearest) result = thimble::summarize({*nearest}, problem);
+    if (static_cast<std::int64_t>(genotypes.size()) < wanted)
+      result.remarks.push_back("only " + std::to_string(genotypes.size()) + " of " +
+                               std::to_string(wanted) + " networks that keep the limits were found");
+    return result;
+  }
+
+ private:
+  /// Different feasible networks; `nearest` becomes the least violating of the others.
+  static std::vector<Genotype> draw(const thimble::Problem& problem,
+                                    const thimble::Evaluator& evaluator, std::int64_t wanted,
+                                    std::optional<Evaluation>& nearest) {
+    thimble::Random random = thimble::Random::stream(problem.seed, {"random search"});
+    std::vector<Genotype> drawn;
+    std::set<std::string> seen;
+    std::int64_t misses = 0;
+    const std::int64_t most_misses = 1000 + 20 * wanted;
+    while (static_cast<std::int64_t>(drawn.size()) < wanted && misses < most_misses) {
+      Genotype genotype = thimble::random_genotype(problem.decisions, random);
+      Evaluation cost = evaluator.cost(genotype);
+      if (!seen.insert(cost.text).second) {
+        ++misses;
+      } else if (cost.is_feasible()) {
+        drawn.push_back(std::move(genotype));
+      } else {
+        ++misses;
+        if (cost.is_valid() && (!nearest || cost.violation < nearest->violation))
+          nearest = std::move(cost);
+      }
+    }
+    return drawn;
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("random", "1.0.0") {
+  plugin.provides<RandomSearch>("networks drawn uniformly, within the limits");
+}
