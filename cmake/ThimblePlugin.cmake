@@ -52,7 +52,8 @@ function(thimble_add_plugin kind name)
   endif()
   if(BUILD_TESTING AND TARGET thimble::conformance)
     add_test(NAME conformance.${kind}.${name}
-             COMMAND thimble::conformance $<TARGET_FILE:${target}>)
-    set_tests_properties(conformance.${kind}.${name} PROPERTIES LABELS conformance)
+             COMMAND $<TARGET_FILE:thimble::conformance> $<TARGET_FILE:${target}>
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})  # data/ may be there
+    set_tests_properties(conformance.${kind}.${name} PROPERTIES LABELS conformance TIMEOUT 600)
   endif()
 endfunction()

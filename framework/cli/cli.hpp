@@ -50,9 +50,12 @@ int score(const ScoreArguments& arguments, const World& world);
 
 int list_plugins(const std::string& kind, const World& world);
 int show(const std::string& name, bool as_markdown, const World& world);
-int create(const std::string& kind, const std::string& name, const std::string& folder);
+int create(const std::string& kind, const std::string& name, const std::string& folder,
+           const World& world);
 int complete(const std::string& shell);
 
+/// A kind of plugin by name. Throws InputError.
+Kind parse_kind(const std::string& text);
 /// The overrides of a command line. Throws InputError.
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
 /// 0 means all cores. Throws InputError.

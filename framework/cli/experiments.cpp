@@ -216,6 +216,10 @@ int check(const CheckArguments& arguments, const World& world) {
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
   const Study& study = experiment.studies.front();
+  // Before anything is printed: it may be wrong, too.
+  std::vector<std::string> remarks = study.remarks;
+  load_benchmark(study, world.data_folder,
+                 [&](const std::string& line) { remarks.push_back(line); });
   fmt::print("{}: {} point{}, identity {}\n", study.name, experiment.studies.size(),
              experiment.studies.size() == 1 ? "" : "s", experiment.identity);
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
@@ -251,9 +255,7 @@ int check(const CheckArguments& arguments, const World& world) {
   }
   for (const Limit& limit : study.limits)
     fmt::print("limit: {} <= {}\n", limit.metric, number_text(limit.most));
-  for (const std::string& remark : study.remarks) fmt::print("remark: {}\n", remark);
-  load_benchmark(study, world.data_folder,
-                 [](const std::string& line) { fmt::print("remark: {}\n", line); });
+  for (const std::string& remark : remarks) fmt::print("remark: {}\n", remark);
   fmt::print("{}\n", blas_name());
   return 0;
 }

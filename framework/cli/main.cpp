@@ -70,8 +70,8 @@ class Program {
     } catch (const CLI::Success& asked) {
       return app_.exit(asked);
     } catch (const CLI::ParseError& error) {
-      std::fprintf(stderr, "thimble: error: %s\n  note: thimble --help lists what there is\n",
-                   error.what());
+      std::fprintf(stderr, "thimble: error: %s\n  note: thimble %s--help lists what there is\n",
+                   reason(error).c_str(), asked_command().c_str());
       return kInputWrong;
     }
     const auto prefix = installation_prefix();
@@ -82,6 +82,36 @@ class Program {
   }
 
  private:
+  /// "run " once a command is known, for the note.
+  std::string asked_command() const {
+    const auto asked = app_.get_subcommands();
+    return asked.empty() ? "" : asked.front()->get_name() + " ";
+  }
+
+  /// CLI11's words, or better ones for what nobody expected.
+  std::string reason(const CLI::ParseError& error) const {
+    const auto rest = app_.remaining(true);
+    const auto asked = app_.get_subcommands();
+    std::vector<std::string> known;
+    if (asked.empty()) {
+      for (const CLI::App* const command : app_.get_subcommands({}))
+        known.push_back(command->get_name());
+      if (rest.empty()) return "no command given";
+      return fmt::format("no command {}{}", thimble::in_quotes(rest.front()),
+                         thimble::did_you_mean(rest.front(), known));
+    }
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty()) {
+      for (const CLI::Option* const option : asked.front()->get_options())
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      return fmt::format("{} is not expected{}", thimble::in_quotes(rest.front()),
+                         thimble::did_you_mean(rest.front(), known));
+    }
+    std::string text = error.what();
+    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
+      text[0] = static_cast<char>(text[0] - 'A' + 'a');
+    return text;
+  }
+
   CLI::App* add(const std::string& name, const std::string& what,
                 std::function<int(const World&)> command) {
     CLI::App* const sub = app_.add_subcommand(name, what);
@@ -145,8 +175,8 @@ class Program {
   }
 
   void add_new() {
-    auto* const made = add("new", "write the folder of a new plugin", [this](const World&) {
-      return create(kind_, name_, folder_);
+    auto* const made = add("new", "write the folder of a new plugin", [this](const World& world) {
+      return create(kind_, name_, folder_, world);
     });
     made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset")->required();
     made->add_option("name", name_, "lower case letters, digits and _")->required();

@@ -1,6 +1,72 @@
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+
 #include "cli.hpp"
 
 namespace thimble::cli {
-int create(const std::string&, const std::string&, const std::string&) { return 0; }
-int complete(const std::string&) { return 0; }
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* folder_of(Kind kind) {
+  switch (kind) {
+    case Kind::proxy: return "proxies";
+    case Kind::searchspace: return "searchspaces";
+    case Kind::searcher: return "searchers";
+    case Kind::hardware: return "hardware";
+    case Kind::dataset: return "datasets";
+  }
+  return "?";
+}
+
+/// my_idea -> MyIdea.
+std::string type_name(const std::string& name) {
+  std::string type;
+  for (const std::string& part : split(name, '_'))
+    if (!part.empty()) type += static_cast<char>(std::toupper(part[0])) + part.substr(1);
+  return type;
+}
+
+std::string filled(std::string text, const std::string& hole, const std::string& value) {
+  for (auto at = text.find(hole); at != std::string::npos; at = text.find(hole, at + value.size()))
+    text.replace(at, hole.size(), value);
+  return text;
+}
+
+}  // namespace
+
+int create(const std::string& kind_text, const std::string& name, const std::string& folder,
+           const World& world) {
+  const Kind kind = parse_kind(kind_text);
+  if (!is_identifier(name))
+    throw InputError{in_quotes(name) + " is no name for a plugin",
+                     "names are lower case letters, digits and _, and begin with a letter"};
+  const fs::path target = folder.empty() ? fs::path{name} : fs::path{folder};
+  if (fs::exists(target))
+    throw InputError{Diagnostic{{target.string()}, "is there already",
+                                "remove it, or name another with --folder"}};
+  fs::create_directories(target);
+  const fs::path templates = world.prefix / "share" / "thimble" / "templates";
+  const auto write = [&](const std::string& from, const std::string& to) {
+    std::string text = read_file(templates / from);
+    text = filled(text, "@name@", name);
+    text = filled(text, "@Name@", type_name(name));
+    text = filled(text, "@kind@", name_of(kind));
+    write_file(target / to, filled(text, "@folder@", folder_of(kind)));
+  };
+  write(std::string{name_of(kind)} + ".cpp.in", name + ".cpp");
+  write("CMakeLists.txt.in", "CMakeLists.txt");
+  write("README.md.in", "README.md");
+  fmt::print("{0}: a {1} that builds as it stands\n"
+             "  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH={2} && cmake --build {0}/build\n"
+             "  ctest --test-dir {0}/build\n"
+             "  THIMBLE_PLUGIN_PATH={0}/build/plugins thimble show {3}\n",
+             target.string(), name_of(kind), world.prefix.string(), name);
+  return 0;
+}
+
 }  // namespace thimble::cli

@@ -34,19 +34,22 @@ void print_plainly(const FoundPlugin& plugin) {
   for (const auto& [name, yaml] : type.profiles) fmt::print("  profile {}: {}\n", name, yaml);
 }
 
-std::optional<Kind> parse_kind(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  if (const auto kind = kind_named(text)) return kind;
+std::optional<Kind> kind_if_any(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{parse_kind(text)};
+}
+
+}  // namespace
+
+Kind parse_kind(const std::string& text) {
+  if (const auto kind = kind_named(text)) return *kind;
   std::vector<std::string> known;
   for (const Kind kind : all_kinds()) known.emplace_back(name_of(kind));
   throw InputError{fmt::format("no kind of plugin {}{}", in_quotes(text), did_you_mean(text, known)),
                    "kinds are " + join(known)};
 }
 
-}  // namespace
-
 int list_plugins(const std::string& kind, const World& world) {
-  const auto found = world.loader.list(parse_kind(kind));
+  const auto found = world.loader.list(kind_if_any(kind));
   std::size_t width = 4;
   for (const FoundPlugin& plugin : found)
     if (plugin.type != nullptr) width = std::max(width, plugin.type->name.size());
@@ -62,7 +65,7 @@ int list_plugins(const std::string& kind, const World& world) {
 
 int show(const std::string& name, bool as_markdown, const World& world) {
   const auto slash = name.find('/');
-  const auto kind = slash == std::string::npos ? std::nullopt : parse_kind(name.substr(0, slash));
+  const auto kind = slash == std::string::npos ? std::nullopt : kind_if_any(name.substr(0, slash));
   const std::string plain = slash == std::string::npos ? name : name.substr(slash + 1);
   std::vector<std::string> known;
   bool is_found = false;

@@ -1,6 +1,7 @@
 #include <thimble/core/params.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,26 @@ std::vector<std::string> names_in(const Schema& schema) {
   return names;
 }
 
+/// Whole numbers in full: that is how they have to be written.
+std::string bound_text(double bound) {
+  constexpr double kExact = 0x1.0p53;
+  return bound == std::floor(bound) && std::abs(bound) < kExact
+             ? std::to_string(static_cast<std::int64_t>(bound))
+             : number_text(bound);
+}
+
+/// What a value out of range must be instead.
+std::string demand(const Field& field) {
+  if (field.least == field.most) return bound_text(field.least);
+  const std::string range = field.range_text();
+  return range.starts_with('[') ? "in " + range : range;
+}
+
+bool is_all_digits(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 std::string with_article(const std::string& type) {
   if (type == "true or false" || type == "text") return type;
   return (type.starts_with('i') ? "an " : "a ") + type;
@@ -26,15 +47,16 @@ std::string with_article(const std::string& type) {
 std::string Field::range_text() const {
   const bool has_least = least != -std::numeric_limits<double>::infinity();
   const bool has_most = most != std::numeric_limits<double>::infinity();
-  if (has_least && has_most) return "[" + number_text(least) + ", " + number_text(most) + "]";
-  if (has_least) return "at least " + number_text(least);
-  if (has_most) return "at most " + number_text(most);
+  if (has_least && has_most) return "[" + bound_text(least) + ", " + bound_text(most) + "]";
+  if (has_least) return "at least " + bound_text(least);
+  if (has_most) return "at most " + bound_text(most);
   return "";
 }
 
 void read_fields(const Value& map, const Schema& schema, const std::string& subject,
                  Diagnostics& problems) {
   const auto names = names_in(schema);
+  std::vector<std::string> meant;  // what unknown keys probably are: not missing on top of it
   for (const auto& entry : map.entries()) {
     const auto field = std::find_if(schema.begin(), schema.end(),
                                     [&](const Field& f) { return f.name == entry.key; });
@@ -43,12 +65,18 @@ void read_fields(const Value& map, const Schema& schema, const std::string& subj
                      "unknown key " + in_quotes(entry.key) + " for " + subject +
                          did_you_mean(entry.key, names),
                      names.empty() ? "it takes no keys" : "known keys are " + join(names));
+      if (const auto near = nearest(entry.key, names)) meant.push_back(*near);
+    } else if (entry.value.is_null()) {
+      problems.error(entry.value.where(), in_quotes(field->name) + " has no value",
+                     field->is_required ? field->name + ": " + field->sentence
+                                        : "write a value, or leave the key out");
     } else {
       field->read(entry.value, *field, problems);
     }
   }
   for (const Field& field : schema) {
-    if (field.is_required && map.find(field.name) == nullptr)
+    const bool is_meant = std::find(meant.begin(), meant.end(), field.name) != meant.end();
+    if (field.is_required && !is_meant && map.find(field.name) == nullptr)
       problems.error(map.where(), "missing key " + in_quotes(field.name) + " for " + subject,
                      field.name + ": " + field.sentence);
   }
@@ -67,10 +95,13 @@ namespace detail {
 
 void wrong_type(const Value& value, const Field& field, Diagnostics& problems) {
   std::string note;
-  if (field.type == "true or false" && value.is_scalar()) {
-    note = "YAML's other spellings of true and false are not read";
-  } else if (value.is_quoted()) {
+  if (value.is_quoted()) {
     note = "leave out the quotes";
+  } else if (field.type == "true or false" && value.is_scalar()) {
+    note = "YAML's other spellings of true and false are not read";
+  } else if (field.type == "integer" && is_all_digits(value.text()) &&
+             value.text().find_first_of("123456789") < 2) {
+    note = "it must fit into 64 bits";
   } else if (field.type == "integer" && value.is_scalar()) {
     note = "write a decimal integer without leading zeros, point or exponent";
   } else {
@@ -85,7 +116,7 @@ void wrong_type(const Value& value, const Field& field, Diagnostics& problems) {
 bool in_range(double number, const Value& value, const Field& field, Diagnostics& problems) {
   if (number >= field.least && number <= field.most) return true;
   problems.error(value.where(),
-                 in_quotes(field.name) + " is " + value.text() + ", outside " + field.range_text(),
+                 in_quotes(field.name) + " is " + value.text() + ", must be " + demand(field),
                  field.name + ": " + field.sentence);
   return false;
 }

@@ -1,7 +1,8 @@
 #include <thimble/core/yaml.hpp>
 
-#include <sstream>
+#include <algorithm>
 #include <set>
+#include <sstream>
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{4} << 20;
 constexpr std::size_t kDeepest = 64;
+const char* const kSyntaxNote = "look for tabs, open brackets and open quotes there and above";
 const char* const kPlainNote = "write the value out; thimble reads plain YAML without them";
 
 bool is_utf8(std::string_view text) {
@@ -33,18 +35,23 @@ bool is_utf8(std::string_view text) {
 /// (duplicate keys, the place of a key, whether a scalar was quoted).
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(std::string file, Diagnostics& problems) : file_{std::move(file)}, problems_{problems} {}
+  Builder(std::string_view text, std::string file, Diagnostics& problems)
+      : text_{text}, file_{std::move(file)}, problems_{problems} {
+    root.set_where(start);
+  }
 
+  Location start{file_, 1, 1};  ///< of the document
   Value root;
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start = place(mark); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_anchor(mark, anchor);
-    // The parser gives an empty value the mark of what follows it; its key is the better place.
+    // The parser gives an empty value the mark of what follows it; its key, or the dash of its
+    // entry, is the better place.
     Value value;
-    value.set_where(pending_key_ ? key_where_ : place(mark));
+    value.set_where(pending_key_ ? key_where_ : place_of_entry(mark));
     add(std::move(value));
   }
 
@@ -89,6 +96,15 @@ class Builder final : public YAML::EventHandler {
   };
 
   Location place(const YAML::Mark& mark) const { return {file_, mark.line + 1, mark.column + 1}; }
+  Location place_of_entry(const YAML::Mark& mark) const {
+    const auto end = std::min(text_.size(), static_cast<std::size_t>(std::max(mark.pos, 0)));
+    const auto dash = text_.find_last_not_of(" \t\r\n", end == 0 ? 0 : end - 1);
+    if (end == 0 || dash == std::string_view::npos || text_[dash] != '-') return place(mark);
+    const auto above = text_.substr(0, dash);
+    const auto line = std::count(above.begin(), above.end(), '\n');
+    const auto column = dash - (above.rfind('\n') + 1);  // npos + 1 is 0
+    return {file_, static_cast<int>(line) + 1, static_cast<int>(column) + 1};
+  }
   bool expects_key() const {
     return !levels_.empty() && levels_.back().value.is_map() && !levels_.back().has_key;
   }
@@ -151,6 +167,7 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
+  std::string_view text_;
   std::string file_;
   Diagnostics& problems_;
   std::vector<Level> levels_;
@@ -194,19 +211,21 @@ Value parse_yaml(std::string_view text, const std::string& file) {
   if (!is_utf8(text)) throw InputError{Diagnostic{{file}, "not UTF-8 text", "is it a YAML file?"}};
   if (text.find('\0') != std::string_view::npos)
     throw InputError{Diagnostic{{file}, "contains a NUL byte", "is it a YAML file?"}};
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Diagnostics problems;
-  Builder builder{file, problems};
+  Builder builder{text, file, problems};
   try {
     std::istringstream stream{std::string{text}};
     YAML::Parser parser{stream};
     parser.HandleNextDocument(builder);
     Diagnostics ignored;
-    Builder rest{file, ignored};
+    Builder rest{text, file, ignored};
     if (parser.HandleNextDocument(rest))
-      problems.error({file}, "more than one document", "keep one document a file");
+      problems.error(rest.start, "a second document begins", "keep one document a file");
   } catch (const YAML::Exception& broken) {
+    // Alone: what was found before may come of the same mistake, read on.
     const Location where{file, broken.mark.line + 1, broken.mark.column + 1};
-    problems.error(where, "not valid YAML: " + broken.msg, {});
+    throw InputError{Diagnostic{where, "not valid YAML: " + broken.msg, kSyntaxNote}};
   }
   problems.throw_if_any();
   return std::move(builder.root);

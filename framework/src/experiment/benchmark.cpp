@@ -73,12 +73,16 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
     const auto cells = cells_of(line, separator);
     if (cells.size() <= std::max(arch_column, value_column))
       throw InputError{Diagnostic{
-          where, fmt::format("{} cells, the header has {}", cells.size(), header.size()), {}}};
+          where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
+          "is the file whole?"}};
     const std::string_view value = trimmed(cells[value_column]);
     if (value.empty()) continue;
     const auto accuracy = parse_number(value);
     if (!accuracy)
-      throw InputError{Diagnostic{where, in_quotes(value) + " is no accuracy", {}}};
+      throw InputError{Diagnostic{
+          where, fmt::format("{} in column {} is no accuracy", in_quotes(value),
+                             in_quotes(settings.accuracy)),
+          "write per cent as a plain number, or leave the cell empty"}};
     try {
       accuracies_[space.encode(space.decode(cells[arch_column]))] = *accuracy;
     } catch (const Error& error) {
@@ -87,7 +91,8 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
     }
   }
   if (accuracies_.empty())
-    throw InputError{Diagnostic{head, fmt::format("column '{}' is empty", settings.accuracy), {}}};
+    throw InputError{Diagnostic{head, fmt::format("column {} is empty", in_quotes(settings.accuracy)),
+                                "columns are " + join(header)}};
 }
 
 std::optional<double> Benchmark::accuracy(const std::string& architecture) const {

@@ -97,10 +97,10 @@ class Maker {
     if (settings_.budget.evaluations) study_.budget.evaluations = *settings_.budget.evaluations;
     study_.benchmark = settings_.benchmark;
     study_.report = settings_.report;
-    if (!settings_.name.empty() && !is_file_name(settings_.name))
-      problems_.error(point_.root.find("name")->where(),
-                      in_quotes(settings_.name) + " is no name for a folder",
-                      "use letters, digits, '-', '_' and '.'");
+    const Value* const name = point_.root.find("name");
+    if (name != nullptr && name->is_scalar() && !is_file_name(settings_.name))
+      problems_.error(name->where(), in_quotes(settings_.name) + " is no name for a folder",
+                      "use letters, digits, '-', '_' and '.', 100 at most");
     study_.space = make_plugin<SearchSpace>(settings_.search_space, "search_space", space_use_);
     Use dataset_use, hardware_use, searcher_use;
     study_.dataset = make_plugin<Dataset>(settings_.dataset, "dataset", dataset_use);
@@ -111,6 +111,7 @@ class Maker {
     make_limits();
     study_.searcher = make_plugin<Searcher>(settings_.searcher, "searcher", searcher_use);
     require_supernet();
+    require_search();
     finish_resolved();
     return std::move(study_);
   }
@@ -125,34 +126,53 @@ class Maker {
   };
 
   static bool is_file_name(const std::string& text) {
-    return text != "." && text != ".." && text.size() <= 100 &&
+    return !text.empty() && text != "." && text != ".." && text.size() <= 100 &&
            std::ranges::all_of(text, [](char c) {
              return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                     c == '-' || c == '_' || c == '.';
            });
   }
 
-  Use use_plugin(Kind kind, const Value& value, const std::string& key) {
+  /// `what` is how messages call the value.
+  Use use_plugin(Kind kind, const Value& value, const std::string& what) {
     Use use;
     if (!value.is_map()) {
-      problems_.error(value.where(), fmt::format("'{}' must be a map, found {}", key, value.found()),
+      problems_.error(value.where(), fmt::format("{} must be a map, found {}", what, value.found()),
                       "write {use: NAME, parameter: value, ...}");
       return use;
     }
     const Value* const name = value.find("use");
     if (name == nullptr || !name->is_scalar()) {
       problems_.error(name == nullptr ? value.where() : name->where(),
-                      fmt::format("'{}' does not say which plugin to use", key),
+                      fmt::format("{} does not say which plugin to use", what),
                       "write {use: NAME, parameter: value, ...}");
       return use;
     }
-    use.type = loader_.find(kind, name->text(), name->where(), problems_);
+    use.type = find_plugin(kind, *name);
     if (use.type == nullptr) return use;
     use.given = value;
     use.given.erase("use");
-    use.given.erase("as");
+    if (kind == Kind::proxy) use.given.erase("as");
     resolve(use, name->where());
     return use;
+  }
+
+  /// A name that only another kind has is worth saying so.
+  const PluginType* find_plugin(Kind kind, const Value& name) {
+    Diagnostics missing;
+    if (const PluginType* const found = loader_.find(kind, name.text(), name.where(), missing))
+      return found;
+    for (const Kind other : all_kinds()) {
+      Diagnostics ignored;
+      if (other == kind || loader_.find(other, name.text(), name.where(), ignored) == nullptr)
+        continue;
+      problems_.error(name.where(),
+                      fmt::format("plugin {} is a {}, not a {}", in_quotes(name.text()),
+                                  name_of(other), name_of(kind)),
+                      fmt::format("thimble plugins {} lists what can stand here", name_of(kind)));
+      return nullptr;
+    }
+    return loader_.find(kind, name.text(), name.where(), problems_);
   }
 
   void resolve(Use& use, const Location& where) {
@@ -165,7 +185,7 @@ class Maker {
   template <class Interface>
   std::unique_ptr<Interface> make_plugin(const Value& value, const std::string& key, Use& use) {
     if (value.is_null()) return nullptr;
-    use = use_plugin(Interface::kKind, value, key);
+    use = use_plugin(Interface::kKind, value, "'" + key + "'");
     if (use.type != nullptr) resolved_.set(key, with_use(*use.type, use.resolved));
     return instantiate<Interface>(use, value.find("use"));
   }
@@ -177,8 +197,11 @@ class Maker {
       return loader_.make<Interface>(*use.type, use.resolved,
                                      where != nullptr ? where->where() : Location{});
     } catch (const InputError& error) {
-      for (const Diagnostic& problem : error.diagnostics())
-        problems_.error(problem.where, problem.message, problem.note);
+      // A plugin that names no file of its own means what the experiment says.
+      for (const Diagnostic& problem : error.diagnostics()) {
+        const bool is_placed = !problem.where.file.empty() || where == nullptr;
+        problems_.error(is_placed ? problem.where : where->where(), problem.message, problem.note);
+      }
       return nullptr;
     }
   }
@@ -195,16 +218,21 @@ class Maker {
   void make_proxies() {
     Value shown = Value::sequence();
     for (const Value& value : settings_.proxies) {
-      Use use = use_plugin(Kind::proxy, value, "proxies");
-      if (use.type == nullptr) continue;
-      std::string name = use.type->name;
-      Location where = value.find("use")->where();
-      if (const Value* const as = value.find("as")) {
-        where = as->where();
-        name = as->text();
-        if (!is_identifier(name))
-          problems_.error(where, in_quotes(name) + " is no name for a metric",
-                          "names are lower case letters, digits and _, and begin with a letter");
+      Use use = use_plugin(Kind::proxy, value, "an entry of 'proxies'");
+      const Value* const as = value.find("as");
+      const Value* const named = as != nullptr ? as : value.find("use");
+      const std::string name = named != nullptr ? named->text() : "";
+      if (use.type == nullptr) {
+        broken_proxies_.push_back(name);
+        continue;
+      }
+      const Location& where = named->where();
+      if (!is_identifier(name)) {
+        problems_.error(where,
+                        named->is_scalar() ? in_quotes(name) + " is no name for a metric"
+                                           : "'as' must be text, found " + named->found(),
+                        "names are lower case letters, digits and _, and begin with a letter");
+        continue;
       }
       const bool is_taken =
           is_cost_metric(name) || std::ranges::any_of(study_.proxies, [&](const auto& other) {
@@ -214,7 +242,10 @@ class Maker {
         problems_.error(where, fmt::format("two metrics are called '{}'", name),
                         "give one another name with as: NAME");
       auto proxy = instantiate<Proxy>(use, value.find("use"));
-      if (proxy == nullptr) continue;
+      if (proxy == nullptr) {
+        broken_proxies_.push_back(name);
+        continue;
+      }
       require_dataset(value);
       add_proxy(name, std::move(proxy), use, value);
       Value entry = with_use(*use.type, use.resolved);
@@ -282,7 +313,8 @@ class Maker {
       overrides = parse_yaml(*yaml, "profile '" + net.text() + "' of " + use.type->name);
     }
     if (!overrides.is_map()) {
-      problems_.error(net.where(), "'net' must be a profile's name or a map, found " + net.found());
+      problems_.error(net.where(), "'net' must be a profile's name or a map, found " + net.found(),
+                      "net: narrow, or net: {parameter: value, ...} of the search space");
       return false;
     }
     for (const auto& entry : overrides.entries())
@@ -303,12 +335,13 @@ class Maker {
         problems_.error(value.where(),
                         fmt::format("proxy '{}' looks at a network of {} classes, dataset '{}' "
                                     "has {}", name, classes, info.name, info.classes),
-                        "set the search space's number of classes");
+                        "give the search space or the proxy's 'net' as many classes");
       require_fit(info, pass, graph.node(0).shape);
     } catch (const Error& error) {
-      problems_.error(value.where(), fmt::format("proxy '{}': {}", name,
-                                                 error.diagnostics().front().message),
-                      error.diagnostics().front().note);
+      const Diagnostic& problem = error.diagnostics().front();
+      problems_.error(value.where(), fmt::format("proxy '{}': {}", name, problem.message),
+                      problem.note.empty() ? "change the proxy's batch, fit or net, or the dataset"
+                                           : problem.note);
     }
   }
 
@@ -335,9 +368,11 @@ class Maker {
                         "write {minimize: METRIC} or {maximize: METRIC}");
         continue;
       }
+      const auto before = problems_.size();
       const auto given = read_params<ObjectiveSettings>(value, "an objective", problems_);
+      if (problems_.size() != before) continue;
       if (given.minimize.empty() == given.maximize.empty()) {
-        problems_.error(value.where(), "an objective needs one of 'minimize' and 'maximize'",
+        problems_.error(value.where(), "an objective needs either 'minimize' or 'maximize'",
                         "write {minimize: METRIC} or {maximize: METRIC}");
         continue;
       }
@@ -363,6 +398,8 @@ class Maker {
     const auto known = metrics();
     if (std::ranges::find(known, metric) == known.end()) {
       const bool needs_board = is_cost_metric(metric);
+      const bool is_of_broken = nearest(metric, broken_proxies_).has_value();
+      if (needs_board ? !settings_.hardware.is_null() : is_of_broken) return;  // reported there
       problems_.error(where,
                       needs_board ? fmt::format("'{}' needs 'hardware'", metric)
                                   : fmt::format("no metric {}{}", in_quotes(metric),
@@ -372,7 +409,7 @@ class Maker {
       return;
     }
     if (std::ranges::any_of(study_.objectives, [&](const Objective& o) { return o.metric == metric; }))
-      problems_.error(where, fmt::format("'{}' is an objective twice", metric));
+      problems_.error(where, fmt::format("'{}' is an objective twice", metric), "keep one of them");
     const Direction direction = is_minimized ? Direction::minimize : Direction::maximize;
     for (const auto& proxy : study_.proxies)
       if (proxy.name == metric && proxy.proxy->direction() != direction)
@@ -421,6 +458,20 @@ class Maker {
                       "add proxies, or objectives such as - {minimize: macs}");
   }
 
+  /// What a searcher finds wrong with its problem is said now, not when it runs.
+  void require_search() {
+    if (!problems_.empty() || study_.searcher == nullptr) return;
+    try {
+      study_.searcher->expected_evaluations(study_.problem());
+    } catch (const Error& error) {
+      const Diagnostic& problem = error.diagnostics().front();
+      problems_.error(settings_.searcher.find("use")->where(),
+                      fmt::format("searcher '{}': {}", settings_.searcher.find("use")->text(),
+                                  problem.message),
+                      problem.note);
+    }
+  }
+
   /// Keeps the format's order, whatever order things were made in.
   void finish_resolved() {
     Value all = write_params(settings_);
@@ -445,6 +496,7 @@ class Maker {
   Use space_use_;
   std::string dataset_key_;
   bool is_dataset_missing_ = false;
+  std::vector<std::string> broken_proxies_;  ///< names of those that could not be made
   Value resolved_ = Value::map();
 };
 

@@ -12,6 +12,7 @@ namespace thimble {
 namespace {
 
 constexpr std::size_t kMostPoints = 100'000;
+const char* const kAxisNote = "write key paths and the values they take, as in seed: [1, 2, 3]";
 
 [[noreturn]] void refuse(const Location& where, std::string message, std::string note = {}) {
   throw InputError{Diagnostic{where, std::move(message), std::move(note)}};
@@ -31,7 +32,7 @@ Value& entry_of_list(Value& list, const std::string& step, const Assignment& ass
   if (const auto place = parse_integer(step)) {
     if (*place < 0 || *place >= static_cast<std::int64_t>(items.size()))
       refuse(assignment.value.where(),
-             fmt::format("'{}' names entry {} of a list of {}", assignment.path, step,
+             fmt::format("{} names entry {} of a list of {}", in_quotes(assignment.path), step,
                          items.size()),
              "the first entry is 0");
     return items[static_cast<std::size_t>(*place)];
@@ -44,8 +45,8 @@ Value& entry_of_list(Value& list, const std::string& step, const Assignment& ass
     }
   }
   refuse(assignment.value.where(),
-         fmt::format("'{}' leads nowhere: no entry {}{}", assignment.path, in_quotes(step),
-                     did_you_mean(step, known)),
+         fmt::format("{} leads nowhere: no entry {}{}", in_quotes(assignment.path),
+                     in_quotes(step), did_you_mean(step, known)),
          known.empty() ? "the list is empty" : "entries are " + join(known));
 }
 
@@ -55,6 +56,16 @@ std::vector<std::string> steps_of(const Assignment& assignment) {
     refuse(assignment.value.where(), fmt::format("{} is no key path", in_quotes(assignment.path)),
            "write key.path=value, as in searcher.use=random or proxies.ntk.batch=16");
   return steps;
+}
+
+/// Puts a value and all in it at one place: inside an argument, lines and columns help nobody.
+void place_all(Value& value, const Location& where) {
+  value.set_where(where);
+  for (Value& item : value.items()) place_all(item, where);
+  for (auto& entry : value.entries()) {
+    entry.key_where = where;
+    place_all(entry.value, where);
+  }
 }
 
 /// A grid: its label and its axes in order.
@@ -69,17 +80,18 @@ struct Grid {
 
 Grid read_grid(const Value& map) {
   if (!map.is_map())
-    refuse(map.where(), "an entry of 'sweep' must be a map, found " + map.found(),
-           "write key paths and the values they take, as in seed: [1, 2, 3]");
+    refuse(map.where(), "an entry of 'sweep' must be a map, found " + map.found(), kAxisNote);
   Grid grid;
   for (const auto& entry : map.entries()) {
     if (entry.key == "row") {
       if (!entry.value.is_scalar())
-        refuse(entry.value.where(), "'row' must be text, found " + entry.value.found());
+        refuse(entry.value.where(), "'row' must be text, found " + entry.value.found(),
+               "row: the label in the report; {key.path} in it stands for a value");
       grid.row = entry.value.text();
     } else if (entry.value.is_sequence()) {
       if (entry.value.items().empty())
-        refuse(entry.value.where(), fmt::format("'{}' has no values to sweep over", entry.key));
+        refuse(entry.value.where(), in_quotes(entry.key) + " has no values to sweep over",
+               "write the values it takes, or leave it out");
       grid.axes.push_back({entry.key, entry.value.items()});
     } else {
       grid.axes.push_back({entry.key, {entry.value}});
@@ -91,10 +103,12 @@ Grid read_grid(const Value& map) {
 }
 
 std::vector<Grid> read_grids(const Value& sweep) {
+  if (!sweep.is_map() && !sweep.is_sequence())
+    refuse(sweep.where(), "'sweep' must be a map or a list of maps, found " + sweep.found(),
+           kAxisNote);
+  if (sweep.items().empty() && sweep.entries().empty())
+    refuse(sweep.where(), "'sweep' is empty", "leave it out");
   if (sweep.is_map()) return {read_grid(sweep)};
-  if (!sweep.is_sequence())
-    refuse(sweep.where(), "'sweep' must be a map or a list of maps, found " + sweep.found());
-  if (sweep.items().empty()) refuse(sweep.where(), "'sweep' is empty", "leave it out");
   std::vector<Grid> grids;
   for (const Value& item : sweep.items()) grids.push_back(read_grid(item));
   return grids;
@@ -118,7 +132,8 @@ void add_points(const Grid& grid, const Value& root, std::vector<SweepPoint>& po
   for (const auto& axis : grid.axes) {
     count *= axis.values.size();
     if (points.size() + count > kMostPoints)
-      refuse(axis.values[0].where(), fmt::format("the sweep has more than {} points", kMostPoints));
+      refuse(axis.values[0].where(), fmt::format("the sweep has more than {} points", kMostPoints),
+             "sweep over fewer values, or in several experiments");
   }
   for (std::size_t index = 0; index < count; ++index) {
     SweepPoint point;
@@ -143,10 +158,16 @@ Assignment parse_override(const std::string& text) {
   if (equals == std::string::npos || equals == 0)
     refuse(where, in_quotes(text) + " is no override",
            "write key.path=value, as in seed=3 or proxies.ntk.batch=16");
-  Assignment assignment{text.substr(0, equals), parse_yaml(text.substr(equals + 1), where.file)};
-  // Columns count from the value on; the whole argument is the better place.
+  Assignment assignment{text.substr(0, equals), {}};
   assignment.value.set_where(where);
   steps_of(assignment);
+  try {
+    assignment.value = parse_yaml(text.substr(equals + 1), where.file);
+  } catch (const InputError& error) {
+    const Diagnostic& problem = error.diagnostics().front();
+    refuse(where, problem.message, problem.note);
+  }
+  place_all(assignment.value, where);
   return assignment;
 }
 
@@ -162,8 +183,10 @@ void assign(Value& root, const Assignment& assignment) {
     }
     if (!at->is_map())
       refuse(assignment.value.where(),
-             fmt::format("'{}' leads nowhere: '{}' is inside {}", assignment.path, steps[i],
-                         at->found()));
+             fmt::format("{} leads nowhere: {} is {}, not a map", in_quotes(assignment.path),
+                         in_quotes(join({steps.begin(), steps.begin() + static_cast<int>(i)}, ".")),
+                         at->found()),
+             "paths go through maps by key and through lists by place or name");
     if (is_last && assignment.value.is_null()) {
       at->erase(steps[i]);
     } else if (is_last) {

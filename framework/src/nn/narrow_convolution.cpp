@@ -79,4 +79,14 @@ torch::Tensor narrow_convolution(const torch::Tensor& x, const torch::Tensor& we
   return y;
 }
 
+torch::Tensor narrow_mean(const torch::Tensor& x, const Extent& kernel, const Extent& padding) {
+  const auto box = at::ones({1, 1, kernel.height, kernel.width}, x.options());
+  const auto sums_of = [&](const torch::Tensor& planes) {
+    return narrow_convolution(planes, box, {}, padding);
+  };
+  const torch::Tensor cells = sums_of(at::ones({1, 1, x.size(2), x.size(3)}, x.options()));
+  const torch::Tensor sums = sums_of(x.reshape({-1, 1, x.size(2), x.size(3)}));
+  return (sums / cells).view({x.size(0), x.size(1), cells.size(2), cells.size(3)});
+}
+
 }  // namespace thimble

@@ -14,4 +14,7 @@ bool is_narrow_convolution(const Graph& graph, const Node& node);
 torch::Tensor narrow_convolution(const torch::Tensor& x, const torch::Tensor& weight,
                                  const torch::Tensor& bias, const Extent& padding);
 
+/// The same as at::avg_pool2d with stride 1 that does not count padding, without autograd.
+torch::Tensor narrow_mean(const torch::Tensor& x, const Extent& kernel, const Extent& padding);
+
 }  // namespace thimble

@@ -89,6 +89,8 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
                             /*momentum=*/0.0, kBatchNormEpsilon, /*cudnn_enabled=*/false);
     case Op::relu: return at::relu(x());
     case Op::avg_pool:
+      if (!at::GradMode::is_enabled() && node.stride == Extent{1, 1})
+        return narrow_mean(as_image(x()), node.kernel, node.padding);
       return at::avg_pool2d(as_image(x()), pair_of(node.kernel), pair_of(node.stride),
                             pair_of(node.padding), /*ceil_mode=*/false,
                             /*count_include_pad=*/false);

@@ -27,8 +27,9 @@ struct WindowRun {
   int tap_count;
   int output_count;
   const int* offsets;             ///< of the taps, in pixels
-  const Lanes<Scalar>* from;      ///< at the first of the outputs
+  const Lanes<Scalar>* from;      ///< at the first of the outputs of pixel `first_target`
   int from_channels;
+  int first_target;
   const Scalar* weights;
   Lanes<Scalar>* into;            ///< at the input channel; null when that is not needed
   int into_channels;
@@ -48,7 +49,8 @@ struct PadRun {
   int into_width;
   bool adds;                  ///< to what `into` holds; not with batch norm
   const Scalar* divisor;      ///< per pixel; null unless a mean
-  const Scalar* normalised;   ///< channel by channel; null without batch norm
+  const Scalar* normalised;   ///< channel by channel, `plane` apart; null without batch norm
+  int plane;
   const Lanes<Scalar>* mean;  ///< per channel
   const Lanes<Scalar>* slope;  ///< per channel
 };
@@ -73,7 +75,8 @@ struct SumRun {
   int channels;
   Lanes<Scalar>* sum;
   int norm_count;
-  const Scalar* normalised[kMostNorms];
+  const Scalar* normalised[kMostNorms];  ///< channels are `plane` apart
+  int plane;
   Lanes<Scalar>* norm_sum[kMostNorms];
 };
 

@@ -7,21 +7,33 @@
 namespace thimble::ntk {
 
 template <class Scalar>
-Visits<Scalar>::Visits(const Window& window, bool is_rectified, const Scalar* values, int samples)
-    : window_{window}, is_rectified_{is_rectified}, classes_{pixel_classes(window)} {
-  if (!is_rectified) return;
-  const std::int64_t planes = std::int64_t{samples} * window.source_channels;
+Visits<Scalar>::Visits(const Window& window, bool is_rectified, const Scalar* values, int samples,
+                       int band_rows)
+    : window_{window},
+      is_rectified_{is_rectified},
+      band_rows_{band_rows},
+      bands_{(window.y.source + band_rows - 1) / band_rows},
+      classes_{pixel_classes(window)} {
+  const std::int64_t planes =
+      is_rectified ? std::int64_t{samples} * window.source_channels : std::int64_t{1};
   const std::int64_t plane_size = window.source_shape().pixels();
   pixels_.resize(static_cast<std::size_t>(planes * plane_size));
-  ends_.reserve(static_cast<std::size_t>(planes) * classes_.size() + 1);
-  ends_.push_back(0);
-  std::size_t used = 0;
-  for (std::int64_t plane = 0; plane < planes; ++plane) {
-    const Scalar* value = values + plane * plane_size;
-    for (const PixelClass& reached : classes_) {
-      for (const Pixel& pixel : reached.pixels) {  // without a branch: signs are unpredictable
-        pixels_[used] = pixel;
-        used += value[pixel.source] > Scalar{0} ? 1 : 0;
+  ends_.assign(1, 0);
+  for (std::int64_t plane = 0; plane < planes; ++plane) append(values + plane * plane_size);
+}
+
+/// The pixels of one plane.
+template <class Scalar>
+void Visits<Scalar>::append(const Scalar* values) {
+  std::size_t used = ends_.back();
+  for (const PixelClass& reached : classes_) {
+    auto pixel = reached.pixels.begin();
+    for (int band = 0; band < bands_; ++band) {
+      const int end = (band + 1) * band_rows_ * window_.x.source;
+      // Without a branch on the value: signs are unpredictable.
+      for (; pixel != reached.pixels.end() && pixel->source < end; ++pixel) {
+        pixels_[used] = *pixel;
+        used += !is_rectified_ || values[pixel->source] > Scalar{0} ? 1 : 0;
       }
       ends_.push_back(used);
     }
@@ -35,26 +47,29 @@ bool Visits<Scalar>::suits(const Window& window, bool is_rectified) const {
 }
 
 template <class Scalar>
-std::span<const Pixel> Visits<Scalar>::pixels(int sample, int channel,
-                                              std::size_t class_index) const {
-  if (!is_rectified_) return classes_[class_index].pixels;
-  const auto plane = static_cast<std::size_t>(sample * window_.source_channels + channel);
-  const std::size_t* end = ends_.data() + plane * classes_.size() + class_index;
+std::span<const Pixel> Visits<Scalar>::pixels(int sample, int channel, std::size_t class_index,
+                                              int band) const {
+  const int plane = is_rectified_ ? sample * window_.source_channels + channel : 0;
+  const std::size_t list = static_cast<std::size_t>(plane) * classes_.size() + class_index;
+  const std::size_t* end = &ends_[list * static_cast<std::size_t>(bands_) +
+                                  static_cast<std::size_t>(band)];
   return std::span{pixels_}.subspan(end[0], end[1] - end[0]);
 }
 
 template <class Scalar>
-Lanes<Scalar>* Scratch<Scalar>::padded(const Window& window) {
-  const auto same = std::find_if(copies_.begin(), copies_.end(), [&](const auto& copy) {
-    return copy->window.y == window.y && copy->window.x == window.x &&
-           copy->window.target_channels == window.target_channels;
+Lanes<Scalar>* Scratch<Scalar>::rows(const Window& window, int count) {
+  auto found = std::ranges::find_if(all_, [&](const auto& rows) {
+    return rows->window.x == window.x && rows->window.target_channels == window.target_channels;
   });
-  if (same != copies_.end()) return (*same)->values.data();
-  const auto pixels = static_cast<std::size_t>(window.y.padded() * window.x.padded());
-  const auto channels = static_cast<std::size_t>(window.target_channels);
-  copies_.push_back(std::make_unique<Copy>(
-      Copy{window, std::vector<Lanes<Scalar>>(pixels * channels, Lanes<Scalar>{})}));
-  return copies_.back()->values.data();
+  if (found == all_.end()) {
+    all_.push_back(std::make_unique<Rows>(Rows{window, {}}));
+    found = all_.end() - 1;
+  }
+  auto& values = (*found)->values;
+  const auto needed =
+      static_cast<std::size_t>(count * window.x.padded() * window.target_channels);
+  if (values.size() < needed) values.resize(needed, Lanes<Scalar>{});
+  return values.data();
 }
 
 template <class Scalar>
@@ -146,62 +161,86 @@ bool Layer<Scalar>::absorbs(const Network& network, const Term& other) {
 }
 
 template <class Scalar>
-void Layer<Scalar>::copy(std::span<const Vector* const> from, Vector* into, bool overwrites) const {
+void Layer<Scalar>::copy(const Band& band, std::span<const Vector* const> from, Vector* into,
+                         bool overwrites) const {
+  const std::int64_t row = std::int64_t{window_.x.source} * window_.source_channels;
   ScaleRun<Scalar> run{};
-  run.into = into;
-  run.count = window_.source_shape().elements();
+  run.into = into + band.first_row * row;
+  run.count = (band.end_row - band.first_row) * row;
   run.factor = static_cast<Scalar>(term_.factor);
   run.adds = !overwrites;
   for (const Vector* source : from) {
-    run.from = source;
+    run.from = source + band.first_row * row;
     kernels<Scalar>().scale(run);
     run.adds = true;
   }
 }
 
-/// The cotangent of the window's output in one sample, in the layout of its kernels, but for the
-/// factor that its weights have taken over.
 template <class Scalar>
-auto Layer<Scalar>::prepared(std::size_t block, int sample, std::span<const Vector* const> from,
-                             const Vector* mean, Scratch<Scalar>& scratch) const -> const Vector* {
-  if (from.size() == 1 && norm_ == nullptr && divisor_.empty() && !window_.has_halo())
-    return from[0];
-  const auto channels = static_cast<std::size_t>(window_.target_channels);
-  Vector* const padded = scratch.padded(window_);
+bool Layer<Scalar>::is_padded() const {
+  return sources_.size() > 1 || norm_ != nullptr || !divisor_.empty() || window_.has_halo();
+}
+
+/// Rows of the cotangent of the window's output, in the layout of its kernels, but for the factor
+/// that its weights have taken over.
+template <class Scalar>
+void Layer<Scalar>::pad(const Band& band, int padded_begin, int padded_end,
+                        std::span<const Vector* const> from, const Vector* mean,
+                        Vector* rows) const {
+  const int halo = window_.y.halo_before();
+  const int first = std::clamp(padded_begin - halo, 0, window_.y.target);
+  const int end = std::clamp(padded_end - halo, first, window_.y.target);
+  const int row = window_.x.padded() * window_.target_channels;
+  std::fill(rows, rows + (first + halo - padded_begin) * row, Vector{});
+  std::fill(rows + (end + halo - padded_begin) * row, rows + (padded_end - padded_begin) * row,
+            Vector{});
+
+  const int first_pixel = first * window_.x.target;
   PadRun<Scalar> run{};
-  run.into = padded + (window_.y.halo_before() * window_.x.padded() + window_.x.halo_before()) *
-                          window_.target_channels;
-  run.height = window_.y.target;
+  run.into = rows + (first + halo - padded_begin) * row +
+             window_.x.halo_before() * window_.target_channels;
+  run.height = end - first;
   run.width = window_.x.target;
   run.channels = window_.target_channels;
   run.into_width = window_.x.padded();
+  run.plane = window_.y.target * window_.x.target;
   if (norm_ != nullptr) {
-    const std::int64_t elements = std::int64_t{run.height} * run.width * run.channels;
-    run.normalised = norm_->normalised.template data_ptr<Scalar>() + sample * elements;
+    const std::int64_t elements = std::int64_t{run.plane} * run.channels;
+    run.normalised =
+        norm_->normalised.template data_ptr<Scalar>() + band.sample * elements + first_pixel;
     run.mean = mean;
-    run.slope = norm_->slope.data() + block * channels;
+    run.slope = norm_->slope.data() + band.block * static_cast<std::size_t>(run.channels);
   }
-  run.divisor = divisor_.empty() ? nullptr : divisor_.data();
+  run.divisor = divisor_.empty() ? nullptr : divisor_.data() + first_pixel;
   for (const Vector* source : from) {
-    run.from = source;
+    run.from = source + std::int64_t{first_pixel} * window_.target_channels;
     kernels<Scalar>().pad(run);
     run.adds = true;
   }
-  return padded;
 }
 
 template <class Scalar>
-void Layer<Scalar>::run(std::size_t block, int sample, std::span<const Vector* const> from,
-                        const Vector* mean, Vector* into, bool overwrites,
-                        Scratch<Scalar>& scratch) {
-  if (is_plain()) return copy(from, into, overwrites);
-  const Vector* const source = prepared(block, sample, from, mean, scratch);
+void Layer<Scalar>::run(const Band& band, std::span<const Vector* const> from, const Vector* mean,
+                        Vector* into, bool overwrites, Scratch<Scalar>& scratch) {
+  if (is_plain()) return copy(band, from, into, overwrites);
+  if (!is_padded()) return run_windows(band, 0, from[0], into);
+  const int begin = window_.y.padded_begin(band.first_row);
+  const int end = window_.y.padded_end(band.end_row);
+  Vector* const rows = scratch.rows(window_, end - begin);
+  pad(band, begin, end, from, mean, rows);
+  run_windows(band, begin * window_.x.padded(), rows, into);
+}
+
+template <class Scalar>
+void Layer<Scalar>::run_windows(const Band& band, int first_target, const Vector* source,
+                                Vector* into) {
   const std::int64_t plane_size = window_.source_shape().pixels();
-  const std::int64_t first_plane = std::int64_t{sample} * window_.source_channels;
+  const std::int64_t first_plane = std::int64_t{band.sample} * window_.source_channels;
   const Scalar* weights = weights_.data();
-  Vector* gradient = gradient_.empty() ? nullptr : gradient_.data() + block * weights_.size();
+  Vector* gradient = gradient_.empty() ? nullptr : gradient_.data() + band.block * weights_.size();
 
   WindowRun<Scalar> run{};
+  run.first_target = first_target;
   run.output_count = window_.outputs_of_group();
   run.from_channels = window_.target_channels;
   run.into_channels = window_.source_channels;
@@ -211,7 +250,7 @@ void Layer<Scalar>::run(std::size_t block, int sample, std::span<const Vector* c
     run.offsets = reached.offsets.data();
     const int weights_per_input = run.tap_count * run.output_count;
     for (int input = 0; input < window_.source_channels; ++input) {
-      const std::span<const Pixel> pixels = visits_->pixels(sample, input, k);
+      const std::span<const Pixel> pixels = visits_->pixels(band.sample, input, k, band.index);
       run.pixels = pixels.data();
       run.pixel_count = static_cast<int>(pixels.size());
       run.from = source + input / window_.inputs_of_group() * run.output_count;

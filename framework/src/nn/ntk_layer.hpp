@@ -16,37 +16,52 @@
 namespace thimble::ntk {
 
 /// Which pixels a window's kernels visit: those where the input is positive when a ReLU made that
-/// input, since the rest neither has a gradient nor gives one; else all.
+/// input, since the rest neither has a gradient nor gives one; else all. They come by bands of rows.
 template <class Scalar>
 class Visits {
  public:
   /// values: N x C x H x W, the ReLU's input; not looked at when there is no ReLU.
-  Visits(const Window& window, bool is_rectified, const Scalar* values, int samples);
+  Visits(const Window& window, bool is_rectified, const Scalar* values, int samples,
+         int band_rows);
 
   bool suits(const Window& window, bool is_rectified) const;
   std::span<const PixelClass> classes() const { return classes_; }
-  std::span<const Pixel> pixels(int sample, int channel, std::size_t class_index) const;
+  std::span<const Pixel> pixels(int sample, int channel, std::size_t class_index, int band) const;
 
  private:
+  void append(const Scalar* values);
+
   Window window_;
   bool is_rectified_;
+  int band_rows_;
+  int bands_;
   std::vector<PixelClass> classes_;
   std::vector<Pixel> pixels_;
-  std::vector<std::size_t> ends_;  ///< by sample, channel, class; after a leading zero
+  std::vector<std::size_t> ends_;  ///< by sample, channel, class, band; after a leading zero
 };
 
-/// Padded copies of one sample's cotangent, one for each layout. The zeros around are written once.
+/// Some rows of the input of a node's readers, in one sample: what is worked on at a time, so that
+/// all that happens to them happens in the processor's nearest cache.
+struct Band {
+  std::size_t block;
+  int sample;
+  int index;
+  int first_row;
+  int end_row;
+};
+
+/// Memory for the rows of a padded cotangent, by layout. What is left and right of them stays zero.
 template <class Scalar>
 class Scratch {
  public:
-  Lanes<Scalar>* padded(const Window& window);
+  Lanes<Scalar>* rows(const Window& window, int count);
 
  private:
-  struct Copy {
+  struct Rows {
     Window window;
     std::vector<Lanes<Scalar>> values;
   };
-  std::vector<std::unique_ptr<Copy>> copies_;
+  std::vector<std::unique_ptr<Rows>> all_;
 };
 
 /// One term made ready to run: its batch norm's and its window's step of the backward pass. Terms
@@ -67,10 +82,10 @@ class Layer {
   bool is_plain() const { return term_.window < 0 && term_.norm < 0 && !term_.is_rectified; }
 
   /// Adds to the cotangent of the term's target (when `into` is not null) and to the weights'
-  /// gradients; a plain layer may overwrite instead. `from` has one sample of each source's
+  /// gradients; a plain layer may overwrite instead. `from` has the sample of each source's
   /// cotangent, `mean` that of the only source, per channel.
-  void run(std::size_t block, int sample, std::span<const Vector* const> from, const Vector* mean,
-           Vector* into, bool overwrites, Scratch<Scalar>& scratch);
+  void run(const Band& band, std::span<const Vector* const> from, const Vector* mean, Vector* into,
+           bool overwrites, Scratch<Scalar>& scratch);
 
   /// Of all weights, block x weight; empty when there are none.
   std::span<const Vector> gradient() const { return gradient_; }
@@ -78,9 +93,12 @@ class Layer {
   double factor(std::size_t weight) const;
 
  private:
-  void copy(std::span<const Vector* const> from, Vector* into, bool overwrites) const;
-  const Vector* prepared(std::size_t block, int sample, std::span<const Vector* const> from,
-                         const Vector* mean, Scratch<Scalar>& scratch) const;
+  void copy(const Band& band, std::span<const Vector* const> from, Vector* into,
+            bool overwrites) const;
+  bool is_padded() const;
+  void pad(const Band& band, int padded_begin, int padded_end,
+           std::span<const Vector* const> from, const Vector* mean, Vector* rows) const;
+  void run_windows(const Band& band, int first_target, const Vector* source, Vector* into);
   double output_factor(int output) const;
   void pack_weights(const torch::Tensor& weight);
   void make_divisor();

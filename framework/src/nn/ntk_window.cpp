@@ -35,6 +35,10 @@ PixelClass make_class(const Window& window, int residue_y, int residue_x) {
 
 int Axis::halo_before() const { return std::max(0, (kernel - 1 - padding) / stride); }
 
+int Axis::padded_begin(int first) const {
+  return std::max(0, last(first) + halo_before() - (taps(0) - 1));
+}
+
 int Axis::halo_after() const { return std::max(0, last(source - 1) - (target - 1)); }
 
 int Window::cells(int q_y, int q_x) const { return cells_along(y, q_y) * cells_along(x, q_x); }
@@ -87,6 +91,7 @@ std::vector<PixelClass> pixel_classes(const Window& window) {
         classes.push_back(std::move(made));
       } else {
         same->pixels.insert(same->pixels.end(), made.pixels.begin(), made.pixels.end());
+        std::ranges::sort(same->pixels, {}, &Pixel::source);
       }
     }
   }

@@ -22,6 +22,9 @@ struct Axis {
 
   int taps(int residue) const { return residue < kernel ? (kernel - residue - 1) / stride + 1 : 0; }
   int last(int source_index) const { return (source_index + padding) / stride; }
+  /// The padded outputs that the inputs first, ..., end - 1 are reached from.
+  int padded_begin(int first) const;
+  int padded_end(int end) const { return last(end - 1) + halo_before() + 1; }
   /// Zeros to put around the output, so that every tap finds something to read.
   int halo_before() const;
   int halo_after() const;
@@ -58,7 +61,7 @@ struct PixelClass {
   };
   std::vector<Tap> taps;      ///< in the kernel; for a pool only their number matters
   std::vector<int> offsets;   ///< of each tap's output from the pixel's target, in padded pixels
-  std::vector<Pixel> pixels;
+  std::vector<Pixel> pixels;  ///< in the order of their source
 };
 
 /// All classes of a window, those without any tap left out.

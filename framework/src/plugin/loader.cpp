@@ -1,10 +1,11 @@
 #include <thimble/plugin/loader.hpp>
 
 #include <algorithm>
+#include <tuple>
 
-#include <boost/dll/shared_library.hpp>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <boost/dll/shared_library.hpp>
 
 #include <thimble/core/text.hpp>
 
@@ -17,19 +18,29 @@ InputError broken(const fs::path& file, std::string message, std::string note = 
   return InputError{Diagnostic{{file.string()}, std::move(message), std::move(note)}};
 }
 
-bool is_library(const fs::directory_entry& entry) {
-  std::error_code ignored;
-  return entry.path().extension() == ".so" && entry.is_regular_file(ignored);
-}
-
+/// Everything called x.so, whatever it is: a folder or a link to nothing is a mistake to be told.
 std::vector<fs::path> libraries_in(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code trouble;
   for (fs::directory_iterator it{folder, trouble}, end; !trouble && it != end;
        it.increment(trouble))
-    if (is_library(*it)) files.push_back(it->path());
+    if (it->path().extension() == ".so") files.push_back(it->path());
   std::ranges::sort(files);
   return files;
+}
+
+/// Each folder once, however often and by whatever path it was named.
+std::vector<fs::path> without_repeats(const std::vector<fs::path>& folders) {
+  std::vector<fs::path> all;
+  std::vector<fs::path> seen;
+  for (const fs::path& folder : folders) {
+    std::error_code ignored;
+    const fs::path real = fs::weakly_canonical(folder, ignored);
+    if (std::ranges::find(seen, real) != seen.end()) continue;
+    seen.push_back(real);
+    all.push_back(folder);
+  }
+  return all;
 }
 
 /// What plugin code threw, as text; to be called in a catch block.
@@ -46,6 +57,12 @@ std::string what_was_thrown() {
 }
 
 boost::dll::shared_library open(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored))
+    throw broken(file, fs::is_symlink(file, ignored) ? "is a link to nothing" : "does not exist");
+  if (!fs::is_regular_file(file, ignored))  // the loader would wait for ever on a pipe
+    throw broken(file, "is no file, so no plugin",
+                 "folders are searched for FOLDER/<kind>/NAME.so");
   // Everything is resolved now: a missing symbol must not surface hours into a run. Local: two
   // plugins may use the same names. Never unloaded: objects, deleters and exceptions of a plugin
   // would outlive its code.
@@ -54,11 +71,14 @@ boost::dll::shared_library open(const fs::path& file) {
   try {
     return boost::dll::shared_library{boost::filesystem::path{file.string()}, mode};
   } catch (const std::exception& error) {
-    // Boost's first words are of errno and mislead ("Bad file descriptor"); the loader's own
-    // words stand in brackets behind them.
+    // "... failed (dlerror system message: FILE: undefined symbol: f): Bad file descriptor ...":
+    // the words around it are Boost's and errno's, and mislead.
     std::string why = error.what();
-    if (const auto begin = why.find('('); begin != std::string::npos)
-      why = why.substr(begin + 1, why.rfind(')') - begin - 1);
+    constexpr std::string_view kBefore = "message: ";
+    if (const auto begin = why.find(kBefore); begin != std::string::npos)
+      why = why.substr(begin + kBefore.size(), why.rfind("):") - begin - kBefore.size());
+    if (const std::string prefix = file.string() + ": "; why.starts_with(prefix))
+      why.erase(0, prefix.size());
     throw broken(file, "cannot be loaded: " + why,
                  "is it a shared library, built against this thimble?");
   }
@@ -88,7 +108,7 @@ struct PluginLoader::Library {
 };
 
 PluginLoader::PluginLoader(std::vector<fs::path> folders, Context context)
-    : folders_{std::move(folders)}, context_{std::move(context)} {}
+    : folders_{without_repeats(folders)}, context_{std::move(context)} {}
 
 PluginLoader::~PluginLoader() = default;
 
@@ -111,12 +131,13 @@ const PluginType& PluginLoader::load(const fs::path& file) {
                                    info.version, what_was_thrown()));
   }
   if (registrar.types().size() != 1)
-    throw broken(file, fmt::format("plugin '{}' provides {} things, not one", info.name,
-                                   registrar.types().size()),
-                 "say plugin.provides<T>(\"what it does\") once");
+    throw broken(
+        file,
+        fmt::format("plugin '{}' provides {} things, not one", info.name, registrar.types().size()),
+        "say plugin.provides<T>(\"what it does\") once");
   if (file.stem() != info.name)
-    throw broken(file, fmt::format("the file of plugin '{}' must be called {}.so", info.name,
-                                   info.name));
+    throw broken(file,
+                 fmt::format("the file of plugin '{}' must be called {}.so", info.name, info.name));
   library->types = registrar.types();
   return libraries_.emplace(absolute, std::move(library)).first->second->types.front();
 }
@@ -136,11 +157,11 @@ void PluginLoader::report_missing(Kind kind, const std::string& name, const Loca
   for (const fs::path& file : files_of(kind)) known.push_back(file.stem().string());
   std::vector<std::string> searched;
   for (const fs::path& folder : folders_) searched.push_back(folder.string());
-  problems.error(where,
-                 fmt::format("no {} plugin {}{}", name_of(kind), in_quotes(name),
-                             did_you_mean(name, known)),
-                 fmt::format("searched {} ({} of that kind; list them with: thimble plugins {})",
-                             join(searched), known.size(), name_of(kind)));
+  problems.error(
+      where,
+      fmt::format("no {} plugin {}{}", name_of(kind), in_quotes(name), did_you_mean(name, known)),
+      fmt::format("searched {} ({} of that kind; list them with: thimble plugins {})",
+                  join(searched), known.size(), name_of(kind)));
 }
 
 const PluginType* PluginLoader::find(Kind kind, const std::string& name, const Location& where,
@@ -148,9 +169,9 @@ const PluginType* PluginLoader::find(Kind kind, const std::string& name, const L
   std::vector<fs::path> files = files_of(kind);
   std::erase_if(files, [&](const fs::path& file) { return file.stem() != name; });
   if (files.size() > 1) {
-    problems.error(where, fmt::format("two plugins are called '{}'", name),
-                   fmt::format("{} and {}; remove or rename one", files[0].string(),
-                               files[1].string()));
+    problems.error(
+        where, fmt::format("two plugins are called '{}'", name),
+        fmt::format("{} and {}; remove or rename one", files[0].string(), files[1].string()));
     return nullptr;
   }
   if (files.empty()) {
@@ -160,9 +181,10 @@ const PluginType* PluginLoader::find(Kind kind, const std::string& name, const L
   try {
     const PluginType& type = load(files[0]);
     if (type.kind == kind) return &type;
-    problems.error(where, fmt::format("plugin '{}' is a {}, not a {}", name, name_of(type.kind),
-                                      name_of(kind)),
-                   files[0].string());
+    problems.error(
+        where,
+        fmt::format("plugin '{}' is a {}, not a {}", name, name_of(type.kind), name_of(kind)),
+        files[0].string());
   } catch (const InputError& error) {
     const Diagnostic& problem = error.diagnostics().front();
     problems.error(where, fmt::format("plugin '{}' cannot be used: {}", name, problem.message),
@@ -189,6 +211,10 @@ std::vector<FoundPlugin> PluginLoader::list(std::optional<Kind> kind) {
       if (!kind || actual == *kind) found.push_back(std::move(plugin));
     }
   }
+  std::ranges::stable_sort(found, {}, [](const FoundPlugin& plugin) {
+    const Kind its_kind = plugin.type != nullptr ? plugin.type->kind : Kind{};
+    return std::tuple{plugin.type == nullptr, its_kind, plugin.file.stem().string()};
+  });
   return found;
 }
 
@@ -210,16 +236,17 @@ void* PluginLoader::make_untyped(const PluginType& type, const Value& resolved,
     if (&library->types.front() == &type) context.plugin_folder = file.parent_path() / type.name;
   try {
     return type.make(resolved, context);
-  } catch (const InputError&) {
-    throw;  // it names a file of the user's, and knows better than we where
   } catch (const Error& error) {
     const Diagnostic& problem = error.diagnostics().front();
+    // A file that it names itself is the better place.
+    if (!problem.where.file.empty()) throw InputError{error.diagnostics()};
     throw InputError{Diagnostic{
         where, fmt::format("{} '{}': {}", name_of(type.kind), type.name, problem.message),
         problem.note}};
   } catch (...) {
-    throw InputError{Diagnostic{where, fmt::format("plugin '{}' {} failed while it was made: {}",
-                                                   type.name, type.version, what_was_thrown()),
+    throw InputError{Diagnostic{where,
+                                fmt::format("plugin '{}' {} failed while it was made: {}",
+                                            type.name, type.version, what_was_thrown()),
                                 "this is a fault of the plugin, not of the experiment"}};
   }
 }

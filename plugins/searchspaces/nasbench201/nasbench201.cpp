@@ -131,12 +131,12 @@ class NasBench201 final : public thimble::SearchSpace {
   }
 
   /// The benchmark's unique string with zeros propagated: terms of a sum are sorted, a skip is its
-  /// source itself, and `none`, or anything applied to zero, is "#". 6,466 different ones.
+  /// source itself, and `none`, or anything applied to "#", is "#". 6,466 different ones. As
+  /// published: a node of several zero terms reads "#+#" and is not seen to be zero itself.
   static std::string unique_text(const Genotype& genotype) {
     std::array<std::string, kNodes> nodes{"0"};
     for (int target = 1; target < kNodes; ++target) {
       std::vector<std::string> terms;
-      bool is_zero = true;
       for (int source = 0; source < target; ++source) {
         const std::string& from = nodes[static_cast<std::size_t>(source)];
         const std::string& op = op_name(genotype, edge(source, target));
@@ -144,11 +144,10 @@ class NasBench201 final : public thimble::SearchSpace {
           terms.emplace_back("#");
           continue;
         }
-        is_zero = false;
         terms.push_back(op == "skip_connect" ? from : "(" + from + ")@" + op);
       }
       std::sort(terms.begin(), terms.end());
-      nodes[static_cast<std::size_t>(target)] = is_zero ? "#" : thimble::join(terms, "+");
+      nodes[static_cast<std::size_t>(target)] = thimble::join(terms, "+");
     }
     return nodes[kNodes - 1];
   }

@@ -264,7 +264,9 @@ struct Codec<T> {
 
 template <class T>
 struct Codec<std::vector<T>> {
-  static std::string type() { return "list of " + Codec<T>::type(); }
+  static std::string type() {
+    return std::is_same_v<T, Value> ? "list" : "list of " + Codec<T>::type();
+  }
   static std::vector<std::string> choices() { return Codec<T>::choices(); }
   static bool read(const Value& value, std::vector<T>& target, const Field& field,
                    Diagnostics& problems) {
@@ -303,7 +305,9 @@ struct Codec<std::optional<T>> {
 
 template <class T>
 struct Codec<std::map<std::string, T>> {
-  static std::string type() { return "map of " + Codec<T>::type(); }
+  static std::string type() {
+    return std::is_same_v<T, Value> ? "map" : "map of " + Codec<T>::type();
+  }
   static std::vector<std::string> choices() { return {}; }
   static bool read(const Value& value, std::map<std::string, T>& target, const Field& field,
                    Diagnostics& problems) {

@@ -30,6 +30,18 @@ struct PluginType {
   std::function<void*(const Value& resolved, const Context&)> make;
 };
 
+namespace detail {
+
+template <class T>
+concept HasInterface =
+    requires { typename T::Interface; } && std::is_convertible_v<T*, typename T::Interface*>;
+
+template <class T>
+concept HasParams = requires { typename T::Params; } && Described<typename T::Params> &&
+                    std::is_default_constructible_v<typename T::Params>;
+
+}  // namespace detail
+
 /// What a plugin's entry point gets: it says there what it provides.
 class THIMBLE_EXPORT Registrar {
  public:
@@ -40,6 +52,14 @@ class THIMBLE_EXPORT Registrar {
   /// not fit together; their ranges are checked before.
   template <class T>
   Registrar& provides(std::string summary) {
+    static_assert(detail::HasInterface<T>,
+                  "a plugin class derives publicly from its kind's interface, such as "
+                  "thimble::Proxy");
+    static_assert(detail::HasParams<T>,
+                  "a plugin class has a default-constructible struct Params with "
+                  "template <class Describe> static void describe(Describe& param)");
+    static_assert(!std::is_abstract_v<T>,
+                  "a plugin class overrides every function that its interface requires");
     using Interface = typename T::Interface;
     using Params = typename T::Params;
     PluginType type;

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Usage: client_test.sh BUILD_FOLDER WORK_FOLDER
+set -euo pipefail
+build=$1 work=$2
+prefix=$work/prefix
+rm -rf "$work"
+mkdir -p "$work"
+cmake --install "$build" --prefix "$prefix" >/dev/null
+cd "$work"
+
+# The installed program stands on its own.
+"$prefix/bin/thimble" plugins | grep -q nasbench201
+
+# One project with a plugin of each kind, as `thimble new` writes them.
+printf 'cmake_minimum_required(VERSION 3.25)\nproject(mine LANGUAGES CXX)\ninclude(CTest)\n' >CMakeLists.txt
+printf 'find_package(thimble REQUIRED)\n' >>CMakeLists.txt
+for kind in proxy searchspace searcher hardware dataset; do
+  "$prefix/bin/thimble" new "$kind" "my_$kind" >/dev/null
+  printf 'add_subdirectory(my_%s)\n' "$kind" >>CMakeLists.txt
+done
+cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release >/dev/null
+cmake --build build --parallel >build.log 2>&1 || { cat build.log; exit 1; }
+ctest --test-dir build --output-on-failure
+
+# They are found, and they run together.
+export THIMBLE_PLUGIN_PATH=$work/build/plugins
+for kind in proxy searchspace searcher hardware dataset; do
+  "$prefix/bin/thimble" plugins "$kind" | grep -q "my_$kind"
+done
+cat >mine.yaml <<'YAML'
+name: mine
+search_space: { use: my_searchspace }
+dataset: { use: my_dataset }
+proxies: [{ use: my_proxy }]
+hardware: { use: my_hardware }
+objectives: [{ maximize: my_proxy }, { minimize: latency_ms }]
+searcher: { use: my_searcher, steps: 5 }
+YAML
+"$prefix/bin/thimble" run mine.yaml
+echo "a project outside of thimble's tree builds, conforms and runs"

@@ -1,0 +1,75 @@
+// The analytic board against hand calculations.
+
+#include <array>
+#include <cmath>
+
+#include <support/world.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/hardware.hpp>
+
+namespace thimble {
+namespace {
+
+class Analytic : public ::testing::Test {
+ protected:
+  static std::unique_ptr<Hardware> board(const std::string& name) {
+    static PluginLoader loader = testing::plugins();
+    return testing::make<Hardware>(loader, "analytic", "{board: " + name + "}");
+  }
+
+  /// The last operator of a network with the input 16x32x32.
+  template <class Build>
+  static OpCost last_op(const Hardware& hardware, Build build) {
+    Graph graph;
+    build(graph, graph.input({16, 32, 32}));
+    const Graph ready = deployed(graph);
+    return hardware.op_cost(ready, ready.node(ready.output()));
+  }
+};
+
+TEST_F(Analytic, AgreesWithHandCalculationsOnTheF446RE) {
+  const auto f446 = board("nucleo_f446re");
+  constexpr double kCyclesPerMs = 180e3;
+  const OpCost conv3 = last_op(*f446, [](Graph& g, NodeId x) {
+    g.batch_norm(g.conv(x, {.out = 16, .kernel = {3, 3}, .padding = {1, 1}}));
+  });
+  EXPECT_NEAR(conv3.latency_ms * kCyclesPerMs, 9'309'419, 20);
+  EXPECT_EQ(conv3.scratch_bytes, 2 * 2 * 144);  // two im2col columns of int16
+  const OpCost conv1 =
+      last_op(*f446, [](Graph& g, NodeId x) { g.batch_norm(g.conv(x, {.out = 16})); });
+  EXPECT_NEAR(conv1.latency_ms * kCyclesPerMs, 1'461'292, 20);
+  const OpCost add = last_op(*f446, [](Graph& g, NodeId x) {
+    const std::array<NodeId, 2> terms{x, g.batch_norm(g.conv(x, {.out = 16}))};
+    g.add(terms);
+  });
+  EXPECT_NEAR(add.latency_ms * kCyclesPerMs, 2'242'335, 20);
+}
+
+TEST_F(Analytic, AddsUpOperatorsAndKeepsTheLargestMomentInRam) {
+  const auto f446 = board("nucleo_f446re");
+  Graph graph;
+  const NodeId x = graph.input({16, 32, 32});
+  graph.batch_norm(graph.conv(x, {.out = 16, .kernel = {3, 3}, .padding = {1, 1}}));
+  const Cost cost = f446->cost(graph);
+  const Graph ready = deployed(graph);
+  double sum = f446->target().inference_latency_ms;
+  for (const Node& node : ready.nodes()) sum += f446->op_cost(ready, node).latency_ms;
+  EXPECT_NEAR(cost.latency_ms.value, sum, 1e-9);
+  EXPECT_GE(cost.ram_bytes.value, 2 * 16 * 32 * 32);
+  EXPECT_TRUE(std::isnan(cost.energy_mj.value)) << "its power is unknown, so its energy is too";
+}
+
+TEST_F(Analytic, KnowsItsBoards) {
+  for (const char* const name :
+       {"nucleo_f746zg", "nucleo_f446re", "nucleo_l552zeq", "nrf5340_dk", "imxrt1062_evk"})
+    EXPECT_GT(board(name)->target().ram_bytes, 64 * 1024) << name;
+  try {
+    board("nucleo_f746zgg");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(std::string{error.what()}, ::testing::HasSubstr("did you mean 'nucleo_f746zg'?"));
+  }
+}
+
+}  // namespace
+}  // namespace thimble

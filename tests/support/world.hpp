@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thimble/core/yaml.hpp>
+#include <thimble/plugin/loader.hpp>
+
+namespace thimble::testing {
+
+/// A loader of the plugins that were just built.
+inline PluginLoader plugins(const std::filesystem::path& data_folder = "data") {
+  Context context;
+  context.data_folder = data_folder;
+  return PluginLoader{{THIMBLE_TEST_PLUGINS}, context};
+}
+
+/// A plugin by kind, name and YAML parameters: make<Proxy>(loader, "ntk", "{batch: 8}").
+template <class Interface>
+std::unique_ptr<Interface> make(PluginLoader& loader, const std::string& name,
+                                const std::string& yaml = "{}") {
+  Diagnostics problems;
+  const PluginType* const type = loader.find(Interface::kKind, name, {}, problems);
+  problems.throw_if_any();
+  const Value resolved = PluginLoader::resolve(*type, parse_yaml(yaml, "test"), {}, problems);
+  problems.throw_if_any();
+  return loader.make<Interface>(*type, resolved, {});
+}
+
+/// Real data, where the machine has it.
+inline std::filesystem::path test_data() {
+  const char* const folder = std::getenv("THIMBLE_TEST_DATA");
+  return folder != nullptr ? folder : "";
+}
+
+/// A fresh folder for one test, removed afterwards.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "thimble-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace thimble::testing
+
+/// Skips a test that needs real data.
+#define THIMBLE_NEEDS_DATA(file)                                                          \
+  if (!std::filesystem::exists(thimble::testing::test_data() / (file)))                   \
+  GTEST_SKIP() << "needs " << (file) << " in the folder that THIMBLE_TEST_DATA names"

@@ -1,0 +1,148 @@
+// Whole runs of the program: the same seed gives the same result whatever the number of threads,
+// and a run that was killed goes on to the result of an unbroken one.
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <support/program.hpp>
+#include <support/world.hpp>
+#include <thimble/core/random.hpp>
+
+namespace thimble {
+namespace {
+
+using testing::content;
+using testing::Finished;
+using testing::TemporaryFolder;
+using testing::thimble_program;
+
+constexpr const char* kExperiment = R"(
+name: small
+seed: 5
+search_space: { use: nasbench201 }
+dataset: { use: synthetic, samples: 512 }
+proxies:
+  - { use: ntk, batch: 8, repeats: 2 }
+  - { use: linear_regions, batch: 100, batches: 2, repeats: 2 }
+hardware: { use: analytic, board: nucleo_f746zg }
+objectives:
+  - { minimize: ntk }
+  - { maximize: linear_regions }
+  - { minimize: latency_ms, weight: 0.5 }
+searcher: { use: pruning }
+)";
+
+class Run : public ::testing::Test {
+ protected:
+  Run() { std::ofstream{here_.path() / "small.yaml"} << kExperiment; }
+
+  /// The result file of a run; the last line of the output is its folder.
+  std::string result(const Finished& finished) const {
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    const auto folder = finished.output.substr(finished.output.rfind('\n', finished.output.size() - 2) + 1);
+    return content(here_.path() / folder.substr(0, folder.size() - 1) / "result.yaml");
+  }
+
+  /// Starts a run and kills it after a while; true when it was still running.
+  bool run_and_kill(const std::string& more, std::chrono::milliseconds after) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      if (chdir(here_.path().c_str()) != 0) _exit(127);
+      const std::string command =
+          std::string{"exec '" THIMBLE_TEST_PROGRAM "' run small.yaml --quiet "} + more + " >/dev/null";
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    std::this_thread::sleep_for(after);
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status);
+  }
+
+  TemporaryFolder here_;
+};
+
+TEST_F(Run, GivesTheSameResultAtOneTwoAndFourJobs) {
+  const std::string one = result(thimble_program("run small.yaml --quiet --jobs 1", here_.path()));
+  ASSERT_FALSE(one.empty());
+  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --jobs 2", here_.path())), one);
+  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --jobs 4", here_.path())), one);
+}
+
+TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
+  const std::string whole =
+      result(thimble_program("run small.yaml --quiet --jobs 2 --output whole", here_.path()));
+  Random random{2024};
+  int killed = 0;
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const std::string output = "--jobs 2 --output broken" + std::to_string(attempt);
+    for (int kills = 0; kills < 3; ++kills)
+      killed += run_and_kill(output + (kills > 0 ? " --resume" : ""),
+                             std::chrono::milliseconds{300 + random.below(900)})
+                    ? 1
+                    : 0;
+    ASSERT_EQ(result(thimble_program("run small.yaml --quiet --resume " + output, here_.path())), whole)
+        << "attempt " << attempt;
+  }
+  EXPECT_GT(killed, 20) << "too few of the runs were still running when they were killed";
+}
+
+TEST_F(Run, StopsOnInterruptAndSaysHowToGoOn) {
+  const Finished stopped = thimble_program(
+      "run small.yaml searcher='{use: random, samples: 5000}' & child=$!; sleep 1.5; "
+      "kill -INT $child; wait $child",
+      here_.path());
+  EXPECT_EQ(stopped.code, 130);
+  EXPECT_THAT(stopped.errors, ::testing::HasSubstr("--resume goes on"));
+}
+
+TEST_F(Run, WritesEverythingIntoItsFolder) {
+  const Finished finished =
+      thimble_program("run small.yaml searcher='{use: random, samples: 3}' seed=8", here_.path());
+  ASSERT_EQ(finished.code, 0) << finished.errors;
+  for (const auto& run : std::filesystem::directory_iterator{here_.path() / "runs" / "small"})
+    for (const char* const file : {"experiment.yaml", "resolved.yaml", "store.sqlite", "result.yaml",
+                                   "result.csv", "candidates.csv", "report.md", "timing.yaml", "log.txt"})
+      EXPECT_TRUE(std::filesystem::exists(run.path() / file)) << file;
+}
+
+TEST_F(Run, ReadsItsOwnResolvedExperiment) {
+  const Finished first =
+      thimble_program("run small.yaml --quiet searcher='{use: random, samples: 3}'", here_.path());
+  ASSERT_EQ(first.code, 0) << first.errors;
+  const std::string folder = first.output.substr(0, first.output.size() - 1);
+  EXPECT_EQ(result(thimble_program("run --quiet --output again " + folder + "/resolved.yaml", here_.path())),
+            result(first));
+}
+
+TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
+  const Finished kept = thimble_program("run small.yaml limits.latency_ms=500 --json", here_.path());
+  ASSERT_EQ(kept.code, 0) << kept.errors;
+  EXPECT_THAT(kept.output, ::testing::HasSubstr("\"feasible\":true"));
+  const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
+  ASSERT_EQ(none.code, 0) << none.errors;
+  EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met within this space"));
+}
+
+TEST_F(Run, ScoresArchitecturesFromStandardInput) {
+  const std::string good = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|";
+  const Finished scored = thimble_program(
+      "score small.yaml --json --archs - <<'END'\n" + good +
+          "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|\nEND\n true",
+      here_.path());
+  std::istringstream lines{scored.output};
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_THAT(line, ::testing::HasSubstr("no path from the input to the output"));
+  std::getline(lines, line);
+  EXPECT_THAT(line, ::testing::HasSubstr("\"arch\":\"nonsense\""));
+  std::getline(lines, line);
+  for (const char* const key : {"\"valid\":true", "\"macs\":43172490", "\"ntk\":", "\"latency_ms\":"})
+    EXPECT_THAT(line, ::testing::HasSubstr(key));
+}
+
+}  // namespace
+}  // namespace thimble
