@@ -96,7 +96,7 @@ class Program {
     if (asked.empty()) {
       for (const CLI::App* const command : app_.get_subcommands({}))
         known.push_back(command->get_name());
-      if (rest.empty()) return "no command given";
+      if (rest.empty() || rest.front().starts_with('-')) return "no command given";
       return fmt::format("no command {}{}", thimble::in_quotes(rest.front()),
                          thimble::did_you_mean(rest.front(), known));
     }

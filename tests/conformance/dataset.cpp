@@ -1,5 +1,6 @@
 // Laws of datasets.
 
+#include <array>
 #include <atomic>
 #include <optional>
 #include <vector>
@@ -121,11 +122,15 @@ TEST_F(DatasetLaws, RefusesIndicesThatAreOutOfRange) {
 }
 
 TEST_F(DatasetLaws, ServesTwoThreadsAtOnce) {
-  const Samples alone = dataset_->batch(Split::train, some(Split::train));
+  const std::array<Indices, 2> indices{some(Split::train), Indices{1, 0}};
+  const std::array alone{dataset_->batch(Split::train, indices[0]),
+                         dataset_->batch(Split::train, indices[1])};
   std::atomic<bool> is_same = true;
-  on_two_threads([&] {
-    for (int i = 0; i < 20; ++i)
-      if (!are_equal(dataset_->batch(Split::train, some(Split::train)), alone)) is_same = false;
+  on_two_threads([&](std::size_t thread) {
+    for (std::size_t k = 0; k < 20; ++k) {
+      const std::size_t i = (k + thread) % 2;
+      if (!are_equal(dataset_->batch(Split::train, indices[i]), alone[i])) is_same = false;
+    }
   });
   EXPECT_TRUE(is_same);
 }

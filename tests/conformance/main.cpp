@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -19,36 +20,40 @@ namespace {
 
 std::optional<Subject> the_subject;
 
-/// Test suites are named after the kind whose laws they hold.
-std::string suites_of(Kind kind) {
-  switch (kind) {
-    case Kind::proxy: return "Parameters.*:ProxyLaws.*";
-    case Kind::searchspace: return "Parameters.*:SearchSpaceLaws.*";
-    case Kind::searcher: return "Parameters.*:SearcherLaws.*";
-    case Kind::hardware: return "Parameters.*:HardwareLaws.*";
-    case Kind::dataset: return "Parameters.*:DatasetLaws.*";
+const std::map<Kind, std::string>& suites() {
+  static const std::map<Kind, std::string> names{{Kind::proxy, "ProxyLaws"},
+                                                 {Kind::searchspace, "SearchSpaceLaws"},
+                                                 {Kind::searcher, "SearcherLaws"},
+                                                 {Kind::hardware, "HardwareLaws"},
+                                                 {Kind::dataset, "DatasetLaws"}};
+  return names;
+}
+
+/// Takes the laws of other kinds out of what GoogleTest will run.
+void keep_laws_of(Kind kind) {
+  std::string filter = GTEST_FLAG_GET(filter);
+  char separator = filter.find('-') == std::string::npos ? '-' : ':';
+  for (const auto& [other, suite] : suites()) {
+    if (other == kind) continue;
+    filter += separator + suite + ".*";
+    separator = ':';
   }
-  return "*";
+  GTEST_FLAG_SET(filter, filter);
 }
 
 int run(int count, char** arguments) {
-  // GoogleTest's own options may narrow the filter, which therefore is set before it reads them.
-  std::optional<PluginLoader> loader;
+  testing::InitGoogleTest(&count, arguments);  // takes its own options out
+  if (count < 2 || count > 3)
+    throw InputError{"not one plugin is named", "thimble-conformance PLUGIN.so [PARAMETERS]"};
   Context context;
   const char* const data = std::getenv("THIMBLE_TEST_DATA");
   if (data != nullptr && *data != '\0') context.data_folder = data;
-  loader.emplace(std::vector<std::filesystem::path>{}, context);
-
-  std::string file;
-  for (int i = 1; i < count && file.empty(); ++i)
-    if (arguments[i][0] != '-') file = arguments[i];
-  if (file.empty()) throw InputError{"no plugin is named", "thimble-conformance PLUGIN.so"};
-  const PluginType& type = loader->load(file);
-  GTEST_FLAG_SET(filter, suites_of(type.kind));
-  testing::InitGoogleTest(&count, arguments);  // takes its own options out
-  Value given = Value::map();
-  if (count > 2) given = parse_yaml(arguments[2], "parameters");
-  the_subject.emplace(Subject{*loader, type, std::move(given)});
+  PluginLoader loader{{}, context};
+  const std::string file = arguments[1];
+  const PluginType& type = loader.load(file);
+  Value given = count > 2 ? parse_yaml(arguments[2], "parameters") : Value::map();
+  the_subject.emplace(Subject{loader, type, std::move(given)});
+  keep_laws_of(type.kind);
   use_single_threaded_math();
   std::printf("%s '%s' %s, %s\n", name_of(type.kind), type.name.c_str(), type.version.c_str(),
               file.c_str());
@@ -77,9 +82,9 @@ Value resolved() {
   return all;
 }
 
-void on_two_threads(const std::function<void()>& work) {
-  std::thread other{work};
-  work();
+void on_two_threads(const std::function<void(std::size_t)>& work) {
+  std::thread other{work, std::size_t{1}};
+  work(0);
   other.join();
 }
 

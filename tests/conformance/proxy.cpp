@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <thimble/core/random.hpp>
 #include <thimble/core/yaml.hpp>
@@ -128,10 +129,11 @@ TEST_F(ProxyLaws, ScoresOnTwoThreadsAtOnce) {
   std::vector<double> alone;
   for (const auto& [name, world] : worlds_) alone.push_back(world.score(*proxy_));
   std::atomic<bool> is_same = true;
-  on_two_threads([&] {
-    for (int round = 0; round < 3; ++round)
-      for (std::size_t i = 0; i < worlds_.size(); ++i)
-        if (worlds_[i].second.score(*proxy_) != alone[i]) is_same = false;
+  on_two_threads([&](std::size_t thread) {
+    for (std::size_t k = 0; k < 10 * worlds_.size(); ++k) {
+      const std::size_t i = (k + thread) % worlds_.size();
+      if (worlds_[i].second.score(*proxy_) != alone[i]) is_same = false;
+    }
   });
   EXPECT_TRUE(is_same);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,7 +38,8 @@ std::unique_ptr<Interface> make(const Value& with = Value::map()) {
   return subject().loader.make<Interface>(subject().type, all, {});
 }
 
-/// Runs `work` on two threads at once.
-void on_two_threads(const std::function<void()>& work);
+/// Runs work(0) and work(1) at once. They should be at different things at any one time, or
+/// something they share by mistake may go unnoticed.
+void on_two_threads(const std::function<void(std::size_t thread)>& work);
 
 }  // namespace thimble::conformance

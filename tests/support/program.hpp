@@ -31,8 +31,8 @@ inline Finished thimble_program(const std::string& arguments,
                                 const std::string& environment = "") {
   std::string errors = (std::filesystem::temp_directory_path() / "thimble-stderr-XXXXXX").string();
   ::close(mkstemp(errors.data()));
-  const std::string command = "cd '" + folder.string() + "' && " + environment +
-                              " '" THIMBLE_TEST_PROGRAM "' " + arguments + " 2>'" + errors + "'";
+  const std::string command = "cd '" + folder.string() + "' && { " + environment +
+                              " '" THIMBLE_TEST_PROGRAM "' " + arguments + "\n} 2>'" + errors + "'";
   Finished finished;
   FILE* const pipe = ::popen(command.c_str(), "r");
   std::array<char, 4096> block{};

@@ -131,7 +131,7 @@ TEST_F(Run, ScoresArchitecturesFromStandardInput) {
   const std::string good = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|";
   const Finished scored = thimble_program(
       "score small.yaml --json --archs - <<'END'\n" + good +
-          "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|\nEND\n true",
+          "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|\nEND\n",
       here_.path());
   std::istringstream lines{scored.output};
   std::string line;

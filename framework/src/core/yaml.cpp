@@ -1,6 +1,7 @@
 #include <thimble/core/yaml.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -18,17 +19,26 @@ constexpr std::size_t kDeepest = 64;
 const char* const kSyntaxNote = "look for tabs, open brackets and open quotes there and above";
 const char* const kPlainNote = "write the value out; thimble reads plain YAML without them";
 
-bool is_utf8(std::string_view text) {
+/// Where the first byte is that is no UTF-8, or no text at all.
+std::optional<std::size_t> first_broken_byte(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
     const std::size_t more = lead < 0x80 ? 0 : lead < 0xc2 ? 9 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2
                              : lead < 0xf5 ? 3 : 9;
-    if (i + more >= text.size()) return false;
+    if (lead == 0 || i + more >= text.size()) return i;
     for (std::size_t j = 1; j <= more; ++j)
-      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return false;
+      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
     i += more + 1;
   }
-  return true;
+  return std::nullopt;
+}
+
+/// The place of a byte.
+Location place_in(std::string_view text, std::size_t offset, const std::string& file) {
+  const auto above = text.substr(0, offset);
+  const auto line = std::count(above.begin(), above.end(), '\n');
+  const auto column = offset - (above.rfind('\n') + 1);  // npos + 1 is 0
+  return {file, static_cast<int>(line) + 1, static_cast<int>(column) + 1};
 }
 
 /// Builds a Value from the parser's events: yaml-cpp's own nodes drop what we must see
@@ -37,10 +47,11 @@ class Builder final : public YAML::EventHandler {
  public:
   Builder(std::string_view text, std::string file, Diagnostics& problems)
       : text_{text}, file_{std::move(file)}, problems_{problems} {
+    start = {file_, 1, 1};
     root.set_where(start);
   }
 
-  Location start{file_, 1, 1};  ///< of the document
+  Location start;  ///< of the document
   Value root;
 
   void OnDocumentStart(const YAML::Mark& mark) override { start = place(mark); }
@@ -100,10 +111,7 @@ class Builder final : public YAML::EventHandler {
     const auto end = std::min(text_.size(), static_cast<std::size_t>(std::max(mark.pos, 0)));
     const auto dash = text_.find_last_not_of(" \t\r\n", end == 0 ? 0 : end - 1);
     if (end == 0 || dash == std::string_view::npos || text_[dash] != '-') return place(mark);
-    const auto above = text_.substr(0, dash);
-    const auto line = std::count(above.begin(), above.end(), '\n');
-    const auto column = dash - (above.rfind('\n') + 1);  // npos + 1 is 0
-    return {file_, static_cast<int>(line) + 1, static_cast<int>(column) + 1};
+    return place_in(text_, dash, file_);
   }
   bool expects_key() const {
     return !levels_.empty() && levels_.back().value.is_map() && !levels_.back().has_key;
@@ -208,9 +216,10 @@ void emit(YAML::Emitter& out, const Value& value) {
 }  // namespace
 
 Value parse_yaml(std::string_view text, const std::string& file) {
-  if (!is_utf8(text)) throw InputError{Diagnostic{{file}, "not UTF-8 text", "is it a YAML file?"}};
-  if (text.find('\0') != std::string_view::npos)
-    throw InputError{Diagnostic{{file}, "contains a NUL byte", "is it a YAML file?"}};
+  if (const auto broken = first_broken_byte(text))
+    throw InputError{Diagnostic{place_in(text, *broken, file),
+                                text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text",
+                                "is it a YAML file?"}};
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Diagnostics problems;
   Builder builder{text, file, problems};
@@ -225,6 +234,8 @@ Value parse_yaml(std::string_view text, const std::string& file) {
   } catch (const YAML::Exception& broken) {
     // Alone: what was found before may come of the same mistake, read on.
     const Location where{file, broken.mark.line + 1, broken.mark.column + 1};
+    if (broken.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR)
+      throw InputError{Diagnostic{where, "aliases are not supported", kPlainNote}};
     throw InputError{Diagnostic{where, "not valid YAML: " + broken.msg, kSyntaxNote}};
   }
   problems.throw_if_any();

@@ -9,6 +9,10 @@ namespace {
 // Each kernel is compiled for several instruction sets, and the machine's best is taken at run
 // time: the library itself stays one for any x86-64 (or other) processor.
 
+// Has an address computed once instead of with every use: instructions that add up two registers
+// for an address are split in two by the processor.
+#define THIMBLE_KEEP(pointer) asm("" : "+r"(pointer))
+
 namespace generic {
 #define THIMBLE_TARGET
 #include "ntk_kernels.inc"

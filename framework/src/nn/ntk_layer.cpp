@@ -209,7 +209,7 @@ void Layer<Scalar>::pad(const Band& band, int padded_begin, int padded_end,
     run.normalised =
         norm_->normalised.template data_ptr<Scalar>() + band.sample * elements + first_pixel;
     run.mean = mean;
-    run.slope = norm_->slope.data() + band.block * static_cast<std::size_t>(run.channels);
+    run.slope = norm_->slope.data();
   }
   run.divisor = divisor_.empty() ? nullptr : divisor_.data() + first_pixel;
   for (const Vector* source : from) {

@@ -319,7 +319,8 @@ class Analytic final : public thimble::Hardware {
     cost.ram_bytes.relative_error = memory.ram_relative_error;
     if (memory.ram_bytes_per_operator == 0 && memory.ram_bytes_per_channel == 0) return cost;
     std::int64_t bytes = 0;
-    for (const Node& node : thimble::deployed(network).nodes()) {
+    const Graph graph = thimble::deployed(network);  // named: its nodes are only lent out
+    for (const Node& node : graph.nodes()) {
       bytes += memory.ram_bytes_per_operator * kernel_calls(node);
       bytes += memory.ram_bytes_per_channel * channels_with_constants(node);
     }

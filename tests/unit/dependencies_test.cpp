@@ -1,0 +1,231 @@
+// The order of the floors (CONTRIBUTING.md, "Dependencies go one way"), read off the #include
+// lines.
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace thimble {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = THIMBLE_TEST_SOURCE;
+const fs::path kHeaders = kRoot / "framework" / "include";
+const fs::path kSources = kRoot / "framework" / "src";
+
+using Words = std::set<std::string>;
+
+const std::map<std::string, Words>& allowed_floors() {
+  static const std::map<std::string, Words> allowed{
+      {"core", {"core"}},
+      {"graph", {"core", "graph"}},
+      {"space", {"core", "graph", "space"}},
+      {"hardware", {"core", "graph", "hardware"}},
+      {"nn", {"core", "graph", "nn"}},
+      {"search", {"core", "graph", "space", "hardware", "nn", "search"}},
+      {"plugin", {"core", "graph", "space", "hardware", "nn", "search", "plugin"}},
+      {"experiment",
+       {"core", "graph", "space", "hardware", "nn", "search", "plugin", "experiment"}}};
+  return allowed;
+}
+
+std::vector<std::string> lines_of(const fs::path& file) {
+  std::ifstream stream{file};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// Our own C++ files below a folder.
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  if (!fs::exists(folder)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator{folder}) {
+    const auto extension = entry.path().extension();
+    if (extension == ".hpp" || extension == ".cpp" || extension == ".inc")
+      files.push_back(entry.path());
+  }
+  return files;
+}
+
+struct Include {
+  std::string path;
+  bool is_quoted = false;
+};
+
+std::vector<Include> includes_of(const fs::path& file) {
+  static const std::regex include{R"(^\s*#\s*include\s*([<"])([^>"]+)[>"].*)"};
+  std::vector<Include> found;
+  std::smatch match;
+  for (const std::string& line : lines_of(file))
+    if (std::regex_match(line, match, include)) found.push_back({match[2], match[1] == "\""});
+  return found;
+}
+
+/// "nn" of "thimble/nn/proxy.hpp"; nothing for what is not ours, "" for the kinds' headers.
+std::string floor_of(const std::string& include) {
+  constexpr std::string_view kOurs = "thimble/";
+  if (!include.starts_with(kOurs)) return "?";
+  const std::string rest = include.substr(kOurs.size());
+  const auto slash = rest.find('/');
+  return slash == std::string::npos ? "" : rest.substr(0, slash);
+}
+
+std::string shown(const fs::path& file) { return fs::relative(file, kRoot).string(); }
+
+bool includes_torch(const fs::path& file) {
+  for (const Include& include : includes_of(file))
+    for (const char* const library : {"torch/", "ATen/", "c10/"})
+      if (include.path.starts_with(library)) return true;
+  return false;
+}
+
+/// Every header of ours that a header draws in.
+Words drawn_in_by(const std::string& header) {
+  Words seen;
+  std::vector<std::string> open{header};
+  while (!open.empty()) {
+    const std::string next = open.back();
+    open.pop_back();
+    if (!seen.insert(next).second) continue;
+    for (const Include& include : includes_of(kHeaders / next))
+      if (floor_of(include.path) != "?") open.push_back(include.path);
+  }
+  return seen;
+}
+
+TEST(Dependencies, EveryFloorIncludesOnlyTheFloorsBelowIt) {
+  std::size_t count = 0;
+  for (const auto& [floor, allowed] : allowed_floors()) {
+    auto files = files_in(kHeaders / "thimble" / floor);
+    for (const fs::path& file : files_in(kSources / floor)) files.push_back(file);
+    EXPECT_FALSE(files.empty()) << "floor " << floor << " is empty";
+    for (const fs::path& file : files) {
+      for (const Include& include : includes_of(file)) {
+        const std::string target = floor_of(include.path);
+        if (target == "?") continue;
+        ++count;
+        EXPECT_TRUE(allowed.contains(target)) << shown(file) << " includes " << include.path;
+      }
+    }
+  }
+  EXPECT_GT(count, 100U) << "the includes were not found";
+}
+
+TEST(Dependencies, EveryFolderIsAFloor) {
+  for (const fs::path& folder : {kHeaders / "thimble", kSources}) {
+    for (const auto& entry : fs::directory_iterator{folder}) {
+      if (!entry.is_directory()) continue;
+      EXPECT_TRUE(allowed_floors().contains(entry.path().filename().string()))
+          << shown(entry.path()) << ": say here what it may include";
+    }
+  }
+}
+
+TEST(Dependencies, QuotedIncludesStayInTheirFolder) {
+  for (const char* const folder : {"framework", "plugins"}) {
+    for (const fs::path& file : files_in(kRoot / folder)) {
+      for (const Include& include : includes_of(file)) {
+        if (!include.is_quoted) continue;
+        EXPECT_EQ(include.path.find('/'), std::string::npos)
+            << shown(file) << " includes " << include.path;
+        EXPECT_TRUE(fs::exists(file.parent_path() / include.path))
+            << shown(file) << " includes " << include.path;
+      }
+    }
+  }
+}
+
+TEST(Dependencies, OneFileKnowsBoostDllAndOneYamlCpp) {
+  Words dll;
+  Words yaml;
+  for (const char* const folder : {"framework", "plugins"}) {
+    for (const fs::path& file : files_in(kRoot / folder)) {
+      for (const Include& include : includes_of(file)) {
+        if (include.path.starts_with("boost/dll")) dll.insert(shown(file));
+        if (include.path.starts_with("yaml-cpp")) yaml.insert(shown(file));
+      }
+    }
+  }
+  EXPECT_EQ(dll, Words{"framework/src/plugin/loader.cpp"});
+  EXPECT_EQ(yaml, Words{"framework/src/core/yaml.cpp"});
+}
+
+TEST(Dependencies, OnlyTheNetworksFloorAndScoringSeeTensors) {
+  for (const fs::path& file : files_in(kRoot / "framework")) {
+    const std::string name = shown(file);
+    const bool may = name.starts_with("framework/include/thimble/nn/") ||
+                     name.starts_with("framework/src/nn/") ||
+                     name == "framework/include/thimble/search/scoring.hpp" ||
+                     name == "framework/src/search/scoring.cpp";
+    EXPECT_TRUE(may || !includes_torch(file)) << name << " includes LibTorch";
+  }
+  for (const fs::path& file : files_in(kRoot / "plugins")) {
+    const std::string name = shown(file);
+    const bool may = name.starts_with("plugins/proxies/") || name.starts_with("plugins/datasets/");
+    EXPECT_TRUE(may || !includes_torch(file)) << name << " includes LibTorch";
+  }
+}
+
+/// Searchers, search spaces and hardware are compiled without LibTorch, in a second each.
+TEST(Dependencies, HeadersOfTensorlessKindsDrawInNoTensors) {
+  for (const char* const header :
+       {"thimble/search/searcher.hpp", "thimble/search/evaluation.hpp", "thimble/searcher.hpp",
+        "thimble/search_space.hpp", "thimble/hardware.hpp", "thimble/plugin/loader.hpp"}) {
+    const Words drawn = drawn_in_by(header);
+    EXPECT_GT(drawn.size(), 3U) << header;
+    for (const std::string& other : drawn) {
+      EXPECT_NE(floor_of(other), "nn") << header << " draws in " << other;
+      EXPECT_FALSE(includes_torch(kHeaders / other)) << header << " draws in " << other;
+    }
+  }
+}
+
+TEST(Dependencies, PluginsKnowNeitherOtherPluginsNorTheExperiment) {
+  for (const fs::path& file : files_in(kRoot / "plugins")) {
+    for (const Include& include : includes_of(file)) {
+      EXPECT_FALSE(include.path.starts_with("plugins/")) << shown(file);
+      EXPECT_NE(floor_of(include.path), "experiment") << shown(file);
+    }
+  }
+}
+
+TEST(Dependencies, EveryPluginIsAFolderOfItsKind) {
+  const Words kinds{"proxies", "searchspaces", "searchers", "hardware", "datasets"};
+  for (const fs::path& file : files_in(kRoot / "plugins")) {
+    const fs::path place = fs::relative(file, kRoot / "plugins");
+    EXPECT_TRUE(kinds.contains(place.begin()->string())) << shown(file);
+    EXPECT_GE(std::distance(place.begin(), place.end()), 3) << shown(file);
+  }
+}
+
+/// A library neither prints, nor reads the environment, nor ends the program.
+TEST(Dependencies, PluginsAndTheFrameworkLeaveTheWorldAlone) {
+  static const std::regex forbidden{
+      R"(std::c(out|err|log)\b|\b(f|s|v|vf)?printf\s*\(|\bputs\s*\(|fmt::print\b|\bgetenv\s*\()"
+      R"(|\bsetenv\s*\(|\b_?exit\s*\(|std::abort\b|std::terminate\b|manual_seed\b)"};
+  std::vector<fs::path> files = files_in(kRoot / "plugins");
+  for (const fs::path& folder : {kHeaders, kSources})
+    for (const fs::path& file : files_in(folder)) files.push_back(file);
+  EXPECT_GT(files.size(), 50U);
+  for (const fs::path& file : files) {
+    int number = 0;
+    for (std::string line : lines_of(file)) {
+      ++number;
+      line.erase(std::min(line.find("//"), line.size()));
+      std::smatch match;
+      EXPECT_FALSE(std::regex_search(line, match, forbidden))
+          << shown(file) << ":" << number << ": " << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace thimble
