@@ -26,6 +26,7 @@ function(thimble_add_plugin kind name)
   else()
     set(folder ${PROJECT_BINARY_DIR}/plugins/${kind})
   endif()
+  target_compile_definitions(${target} PRIVATE THIMBLE_TORCH="${Torch_VERSION}")
   target_compile_features(${target} PRIVATE cxx_std_20)
   set_target_properties(${target} PROPERTIES
     PREFIX "" OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${folder}

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/graph/counts.hpp>
 #include <thimble/nn/threads.hpp>
 
 #include "cli.hpp"
@@ -167,6 +169,61 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
     fmt::print("  {} {}\n", study.proxies[i].name, number_text(evaluation.proxies[i].value));
 }
 
+std::string point_line(std::size_t index, const Study& study) {
+  const auto count = study.searcher == nullptr
+                         ? std::nullopt
+                         : study.searcher->expected_evaluations(study.problem());
+  return fmt::format("  point {}: seed {}{}{}, {}", index + 1, study.seed,
+                     study.row.empty() ? "" : ", ", study.row,
+                     study.searcher == nullptr ? "no searcher"
+                     : count ? fmt::format("about {} candidates", *count)
+                             : "an unknown number of candidates");
+}
+
+/// What a proxy looks at, and the work of it.
+std::string proxy_line(const Study::NamedProxy& named) {
+  const Pass pass = named.proxy->pass();
+  const std::string net = detail::one_line(pass.net);
+  std::string line = fmt::format(
+      "proxy {}: {} repeat{} of {} batch{} of {}, network {}, init {}{}", named.name, pass.repeats,
+      pass.repeats == 1 ? "" : "s", pass.batches, pass.batches == 1 ? "" : "es", pass.batch, net,
+      detail::one_line(detail::Codec<Init>::write(pass.init)),
+      pass.fresh_weights ? "" : " drawn once");
+  if (const Graph* const supernet = named.space->supernet())
+    line += fmt::format("; a candidate costs {} images of at most {:.3f} M MACs forward",
+                        pass.repeats * pass.batches * pass.batch,
+                        static_cast<double>(macs(*supernet)) / 1e6);
+  return line;
+}
+
+std::vector<std::string> lines_of(const Study& study) {
+  std::vector<std::string> lines;
+  if (const auto size = space_size(study.space->decisions()))
+    lines.push_back(fmt::format("search space: {} networks{}", *size,
+                                study.space->supernet() != nullptr ? ", with a supernet" : ""));
+  if (study.dataset != nullptr) {
+    const DatasetInfo info = study.dataset->describe();
+    lines.push_back(fmt::format("dataset {}: {} samples of {}, {} classes{}{}", info.name,
+                                info.train_samples, to_string(info.shape), info.classes,
+                                info.remark.empty() ? "" : "; ", info.remark));
+  }
+  for (const auto& proxy : study.proxies) lines.push_back(proxy_line(proxy));
+  if (study.hardware != nullptr) {
+    const Target& target = study.hardware->target();
+    lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", target.name,
+                                target.ram_bytes / 1024, target.rom_bytes / 1024));
+  }
+  for (const Objective& objective : study.objectives)
+    lines.push_back(fmt::format(
+        "objective: {} {}, weight {}",
+        objective.direction == Direction::minimize ? "minimize" : "maximize", objective.metric,
+        number_text(objective.weight)));
+  for (const Limit& limit : study.limits)
+    lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
+  for (const std::string& remark : study.remarks) lines.push_back("remark: " + remark);
+  return lines;
+}
+
 }  // namespace
 
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts) {
@@ -215,47 +272,20 @@ int run(const RunArguments& arguments, const World& world) {
 int check(const CheckArguments& arguments, const World& world) {
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
-  const Study& study = experiment.studies.front();
   // Before anything is printed: it may be wrong, too.
-  std::vector<std::string> remarks = study.remarks;
-  load_benchmark(study, world.data_folder,
-                 [&](const std::string& line) { remarks.push_back(line); });
-  fmt::print("{}: {} point{}, identity {}\n", study.name, experiment.studies.size(),
-             experiment.studies.size() == 1 ? "" : "s", experiment.identity);
+  std::set<std::string> benchmark_remarks;
+  load_benchmark(experiment.studies.front(), world.data_folder,
+                 [&](const std::string& line) { benchmark_remarks.insert("remark: " + line); });
+  fmt::print("{}: {} point{}, identity {}\n", experiment.studies.front().name,
+             experiment.studies.size(), experiment.studies.size() == 1 ? "" : "s",
+             experiment.identity);
+  std::set<std::string> said;  // points of a sweep share most of it
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
-    const Study& each = experiment.studies[i];
-    const auto count = each.searcher == nullptr
-                           ? std::nullopt
-                           : each.searcher->expected_evaluations(each.problem());
-    fmt::print("  point {}: seed {}{}{}, {}\n", i + 1, each.seed, each.row.empty() ? "" : ", ",
-               each.row,
-               each.searcher == nullptr ? "no searcher"
-               : count                  ? fmt::format("about {} candidates", *count)
-                                        : "an unknown number of candidates");
+    fmt::print("{}\n", point_line(i, experiment.studies[i]));
+    for (const std::string& line : lines_of(experiment.studies[i]))
+      if (said.insert(line).second) fmt::print("    {}\n", line);
   }
-  if (study.dataset != nullptr) {
-    const DatasetInfo info = study.dataset->describe();
-    fmt::print("dataset {}: {} samples of {}, {} classes{}{}\n", info.name, info.train_samples,
-               to_string(info.shape), info.classes, info.remark.empty() ? "" : "; ", info.remark);
-  }
-  if (const auto size = space_size(study.space->decisions()))
-    fmt::print("search space: {} networks{}\n", *size,
-               study.space->supernet() != nullptr ? ", with a supernet" : "");
-  for (const auto& proxy : study.proxies) {
-    const Pass pass = proxy.proxy->pass();
-    fmt::print("proxy {}: {} x {} batch{} of {}, network {}, init {}{}\n", proxy.name, pass.repeats,
-               pass.batches, pass.batches == 1 ? "" : "es", pass.batch,
-               detail::one_line(pass.net), detail::one_line(detail::Codec<Init>::write(pass.init)),
-               pass.fresh_weights ? "" : ", one draw for all repeats");
-  }
-  if (study.hardware != nullptr) {
-    const Target& target = study.hardware->target();
-    fmt::print("hardware {}: {} KiB RAM, {} KiB ROM\n", target.name, target.ram_bytes / 1024,
-               target.rom_bytes / 1024);
-  }
-  for (const Limit& limit : study.limits)
-    fmt::print("limit: {} <= {}\n", limit.metric, number_text(limit.most));
-  for (const std::string& remark : remarks) fmt::print("remark: {}\n", remark);
+  for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
   fmt::print("{}\n", blas_name());
   return 0;
 }
@@ -271,7 +301,7 @@ int score(const ScoreArguments& arguments, const World& world) {
   ScoringSetup setup = study.scoring();
   setup.jobs = jobs_or_all(arguments.jobs);
   setup.stop = &stop_requested;
-  setup.limits.clear();  // what is asked for is scored, whether it fits or not
+  setup.scores_infeasible = true;  // what is asked for is scored, whether it fits or not
   Scoring scoring{std::move(setup)};
   bool are_all_valid = true;
   for (const Evaluation& evaluation : evaluate_texts(archs, study, scoring)) {

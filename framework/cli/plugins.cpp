@@ -9,7 +9,7 @@ namespace thimble::cli {
 namespace {
 
 std::string type_text(const Field& field) {
-  std::string text = field.choices.empty() ? field.type : join(field.choices, " | ");
+  std::string text = field.choices.empty() ? field.type : join(field.choices, " or ");
   if (const std::string range = field.range_text(); !range.empty()) text += " in " + range;
   return text;
 }

@@ -147,8 +147,8 @@ std::vector<Case> cases() {
   const std::vector<test::EdgeOptions> mixed{{"nor_conv_3x3"}, {"none"},         {"avg_pool_3x3"},
                                              {"none"},         {"skip_connect"}, {"nor_conv_1x1"}};
   made.push_back({"mixed cell", nas_bench_201(mixed, 4, 8), 8});
-  const auto all = every_edge(
-      {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"});
+  const auto all =
+      every_edge({"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"});
   made.push_back({"supernet", nas_bench_201(all, 3, 8), 2});
   made.push_back({"supernet, two blocks of lanes", nas_bench_201(all, 2, 8), 19});
   const Graph pruned = restricted(nas_bench_201(all, 3, 8), {0b11111, 1, 0b110, 0b10010, 8, 0b11});
@@ -224,7 +224,9 @@ TEST(Ntk, EqualsTheGramMatrixByRows) {
     const torch::Tensor x = images(c.graph, c.batch);
     const torch::Tensor truth = ntk_gram_by_rows(net, x);
     const torch::Tensor gram = ntk_gram(net, x, Coupling::coupled);
-    if (c.name != "none") { EXPECT_GT(truth.abs().max().item<double>(), 0.0) << c.name; }
+    if (c.name != "none") {
+      EXPECT_GT(truth.abs().max().item<double>(), 0.0) << c.name;
+    }
     EXPECT_LT(relative_error(gram, truth), 1e-10) << c.name;
   }
 }
@@ -382,9 +384,7 @@ TEST(Network, DrawsWhatTheInitialisersSay) {
   x = graph.conv(x, {.out = 128, .kernel = {3, 3}, .groups = 2, .bias = true});
   graph.linear(x, 10);
   Network net{graph};
-  const auto deviation = [&](NodeId id) {
-    return net.parameters(id).weight.std().item<double>();
-  };
+  const auto deviation = [&](NodeId id) { return net.parameters(id).weight.std().item<double>(); };
   net.initialise(Init::kaiming_normal_fan_in, 1, "a");
   EXPECT_NEAR(deviation(1), std::sqrt(2.0 / (16 * 9)), 2e-3);
   net.initialise(Init::kaiming_normal_fan_out, 1, "a");

@@ -164,6 +164,13 @@ void check_report(const Study& study, const std::vector<SweepPoint>& points,
                        fmt::format("no column {}{}", in_quotes(column.text()),
                                    did_you_mean(column.text(), known)),
                        "columns are " + join(known));
+  for (const auto& row : study.report.published)
+    for (const auto& [column, value] : row)
+      if (column != "row" && std::ranges::find(known, column) == known.end())
+        problems.error(value.where(),
+                       fmt::format("a published row has no column {}{}", in_quotes(column),
+                                   did_you_mean(column, known)),
+                       "columns are row, " + join(known));
   const bool has_baseline = study.report.baseline.empty() ||
                             std::ranges::any_of(points, [&](const SweepPoint& point) {
                               return point.row == study.report.baseline;

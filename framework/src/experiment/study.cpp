@@ -153,8 +153,41 @@ class Maker {
     use.given = value;
     use.given.erase("use");
     if (kind == Kind::proxy) use.given.erase("as");
+    if (const Value* const profile = value.find("profile")) {
+      use.given.erase("profile");
+      if (!add_profile(*profile, use)) return Use{};
+    }
     resolve(use, name->where());
     return use;
+  }
+
+  /// A named set of parameters, which keys that are written out overrule.
+  bool add_profile(const Value& name, Use& use) {
+    const auto profile = find_profile(*use.type, name, {});
+    if (!profile) return false;
+    for (const auto& entry : profile->entries())
+      if (use.given.find(entry.key) == nullptr) use.given.set(entry.key, entry.value);
+    return true;
+  }
+
+  /// The parameters of a plugin's profile; an unknown one is a problem at the place of its name.
+  std::optional<Value> find_profile(const PluginType& type, const Value& name,
+                                    std::vector<std::string> known) {
+    for (const auto& [profile, yaml] : type.profiles) {
+      known.push_back(profile);
+      if (name.is_scalar() && profile == name.text())
+        return parse_yaml(yaml, fmt::format("profile '{}' of {}", profile, type.name));
+    }
+    problems_.error(name.where(),
+                    fmt::format("{} '{}' has no profile {}{}", name_of(type.kind), type.name,
+                                name.is_scalar() ? in_quotes(name.text()) : name.found(),
+                                name.is_scalar() ? did_you_mean(name.text(), known) : ""),
+                    known.empty() ? "it has none" : "profiles are " + join(known));
+    return std::nullopt;
+  }
+
+  static bool has_profile(const PluginType& type, const std::string& name) {
+    return std::ranges::any_of(type.profiles, [&](const auto& p) { return p.first == name; });
   }
 
   /// A name that only another kind has is worth saying so.
@@ -291,26 +324,15 @@ class Maker {
     Value overrides = net;
     if (net.is_scalar()) {
       if (net.text() == "full") return true;
-      std::vector<std::string> known{"full"};
-      const std::string* yaml = nullptr;
-      for (const auto& [name, text] : use.type->profiles) {
-        known.push_back(name);
-        if (name == net.text()) yaml = &text;
-      }
-      if (yaml == nullptr && !is_explicit) {
+      if (!has_profile(*use.type, net.text()) && !is_explicit) {
         study_.remarks.push_back(
             fmt::format("search space '{}' has no profile '{}'; proxy '{}' looks at the full "
                         "network", use.type->name, net.text(), proxy));
         return true;
       }
-      if (yaml == nullptr) {
-        problems_.error(net.where(),
-                        fmt::format("search space '{}' has no profile {}{}", use.type->name,
-                                    in_quotes(net.text()), did_you_mean(net.text(), known)),
-                        "profiles are " + join(known) + "; or give a map of its parameters");
-        return false;
-      }
-      overrides = parse_yaml(*yaml, "profile '" + net.text() + "' of " + use.type->name);
+      const auto profile = find_profile(*use.type, net, {"full"});
+      if (!profile) return false;
+      overrides = *profile;
     }
     if (!overrides.is_map()) {
       problems_.error(net.where(), "'net' must be a profile's name or a map, found " + net.found(),
@@ -485,6 +507,8 @@ class Maker {
         all.erase(key);
       }
     }
+    // The baseline is a row of the whole sweep; a single point runs without.
+    if (!point_.row.empty()) all.find("report")->erase("baseline");
     study_.resolved = std::move(all);
   }
 

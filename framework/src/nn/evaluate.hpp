@@ -18,6 +18,6 @@ torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& i
 
 /// Runs the network and shows every node's output once; a tensor is released after its last reader.
 void for_each_output(const Network& network, const torch::Tensor& images,
-         const std::function<void(NodeId, const torch::Tensor&)>& visit);
+                     const std::function<void(NodeId, const torch::Tensor&)>& visit);
 
 }  // namespace thimble

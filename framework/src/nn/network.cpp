@@ -122,7 +122,7 @@ torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& i
 }
 
 void for_each_output(const Network& network, const torch::Tensor& images,
-         const std::function<void(NodeId, const torch::Tensor&)>& visit) {
+                     const std::function<void(NodeId, const torch::Tensor&)>& visit) {
   const Graph& graph = network.graph();
   std::vector<int> readers(static_cast<std::size_t>(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id)
@@ -174,7 +174,8 @@ void Network::initialise(Init init, std::uint64_t seed, std::string_view stream)
       if (bias.defined()) draw(id, "bias", bias, uniform);
       continue;
     }
-    const double deviation = std::sqrt(2.0 / (init == Init::kaiming_normal_fan_in ? fan_in : fan_out));
+    const double deviation =
+        std::sqrt(2.0 / (init == Init::kaiming_normal_fan_in ? fan_in : fan_out));
     draw(id, "weight", weight, [deviation](Random& random, std::span<float> values) {
       random.fill_normal(values, deviation);
     });
@@ -201,7 +202,8 @@ torch::Tensor Network::forward(const torch::Tensor& images) const {
 
 std::vector<torch::Tensor> Network::activations(const torch::Tensor& images) const {
   std::vector<torch::Tensor> all;
-  for_each_output(*this, images, [&](NodeId, const torch::Tensor& output) { all.push_back(output); });
+  for_each_output(*this, images,
+                  [&](NodeId, const torch::Tensor& output) { all.push_back(output); });
   return all;
 }
 

@@ -30,8 +30,8 @@ std::vector<torch::Tensor> make_leaves(Network& copy) {
 }  // namespace
 
 const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling) {
-  static const std::vector<std::pair<std::string, Coupling>> names{
-      {"coupled", Coupling::coupled}, {"frozen", Coupling::frozen}};
+  static const std::vector<std::pair<std::string, Coupling>> names{{"coupled", Coupling::coupled},
+                                                                   {"frozen", Coupling::frozen}};
   return names;
 }
 

@@ -67,13 +67,10 @@ class Engine {
         buffers_{largest_cotangent()} {
     for (NodeId id = graph_.output() - 1; id >= 0; --id)
       if (!terms_.into[at(id)].empty()) prepare(id);
-    for (const auto& norms : terms_.norms)
-      for (const Term& term : norms)
-        forward_.norms[at(term.norm)].sum.resize(blocks_.size() * channels(term.norm));
   }
 
   torch::Tensor run() {
-    for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    for (const Block& block : blocks_) {
       start(block);
       for (Way<Scalar>& way : ways_) propagate(way, block);
     }
@@ -94,20 +91,21 @@ class Engine {
 
   void prepare(NodeId id);
   const Visits<Scalar>& visits_of(const Term& term, Way<Scalar>& way) const;
-  void start(std::size_t block);
-  void propagate(Way<Scalar>& way, std::size_t block);
-  void propagate(Way<Scalar>& way, const Band& band);
+  void start(const Block& block);
+  void propagate(Way<Scalar>& way, const Block& block);
+  void propagate(Way<Scalar>& way, const Band& band, const Block& block);
   void allocate(NodeId id);
-  void add_sums(NodeId id, const Band& band);
-  void finish(NodeId id, std::size_t block);
+  void add_sums(NodeId id, const Band& band, const Block& block);
+  void finish(NodeId id, const Block& block);
   void release_sources(NodeId id);
-  torch::Tensor gram() const;
-  void add_to(torch::Tensor& gram, std::span<const Vector> gradient,
+  void keep(const Block& block, std::span<const Vector> gradient,
+            std::vector<Scalar>& jacobian) const;
+  torch::Tensor gram();
+  void add_to(torch::Tensor& gram, std::span<const Scalar> jacobian,
               const std::function<double(std::size_t)>& factor) const;
 
-  Vector* values(NodeId id, std::size_t block, int sample) const {
-    const auto in_block = static_cast<std::size_t>(sample - blocks_[block].first_sample);
-    return cotangents_[at(id)].values + in_block * elements(id);
+  Vector* values(NodeId id, const Block& block, int sample) const {
+    return cotangents_[at(id)].values + at(sample - block.first_sample) * elements(id);
   }
 
   const Network& network_;
@@ -150,7 +148,7 @@ void Engine<Scalar>::prepare(NodeId id) {
         way.layers, [&](Layer<Scalar>& layer) { return layer.absorbs(network_, term); });
     if (is_absorbed) continue;
     const Norm<Scalar>* norm = term.norm < 0 ? nullptr : &forward_.norms[at(term.norm)];
-    way.layers.emplace_back(network_, term, norm, visits_of(term, way), values, blocks_.size());
+    way.layers.emplace_back(network_, term, norm, visits_of(term, way), values);
   }
   std::stable_partition(way.layers.begin(), way.layers.end(),
                         [](const Layer<Scalar>& layer) { return layer.is_plain(); });
@@ -163,24 +161,23 @@ const Visits<Scalar>& Engine<Scalar>::visits_of(const Term& term, Way<Scalar>& w
   for (const auto& visits : way.visits)
     if (visits->suits(window, term.is_rectified)) return *visits;
   const auto* values = forward_.activations[at(term.to)].template data_ptr<Scalar>();
-  way.visits.push_back(std::make_unique<Visits<Scalar>>(window, term.is_rectified, values,
-                                                        samples_, band_rows(term.to)));
+  way.visits.push_back(std::make_unique<Visits<Scalar>>(window, term.is_rectified, values, samples_,
+                                                        band_rows(term.to)));
   return *way.visits.back();
 }
 
 /// What to begin with: d(sum of sample b's outputs) is one in sample b and else zero.
 template <class Scalar>
-void Engine<Scalar>::start(std::size_t block) {
-  const auto [first_cotangent, cotangents, first_sample, samples] = blocks_[block];
+void Engine<Scalar>::start(const Block& block) {
   const NodeId output = graph_.output();
   const int height = graph_.node(output).shape.height;
   allocate(output);
-  for (int s = first_sample; s < first_sample + samples; ++s) {
+  for (int s = block.first_sample; s < block.first_sample + block.sample_count; ++s) {
     Vector start{};
-    const int lane = s - first_cotangent;
-    if (lane >= 0 && lane < cotangents) start.lane[lane] = Scalar{1};
+    const int lane = s - block.first_cotangent;
+    if (lane >= 0 && lane < block.cotangent_count) start.lane[lane] = Scalar{1};
     std::fill_n(values(output, block, s), elements(output), start);
-    add_sums(output, {.block = block, .sample = s, .index = 0, .first_row = 0, .end_row = height});
+    add_sums(output, {.sample = s, .index = 0, .first_row = 0, .end_row = height}, block);
   }
   finish(output, block);
 }
@@ -188,22 +185,23 @@ void Engine<Scalar>::start(std::size_t block) {
 /// Pulls the cotangent of a node from those of all its readers, some rows at a time, and takes the
 /// weights' gradients on the way.
 template <class Scalar>
-void Engine<Scalar>::propagate(Way<Scalar>& way, std::size_t block) {
+void Engine<Scalar>::propagate(Way<Scalar>& way, const Block& block) {
   if (terms_.is_wanted[at(way.to)]) allocate(way.to);
+  for (Layer<Scalar>& layer : way.layers) std::ranges::fill(layer.gradient(), Vector{});
   const int height = graph_.node(way.to).shape.height;
   const int rows = band_rows(way.to);
-  const int end_sample = blocks_[block].first_sample + blocks_[block].sample_count;
-  for (int s = blocks_[block].first_sample; s < end_sample; ++s)
+  for (int s = block.first_sample; s < block.first_sample + block.sample_count; ++s)
     for (int y = 0; y < height; y += rows)
-      propagate(way, {block, s, y / rows, y, std::min(y + rows, height)});
+      propagate(way, {s, y / rows, y, std::min(y + rows, height)}, block);
+  for (Layer<Scalar>& layer : way.layers) keep(block, layer.gradient(), layer.jacobian());
   if (terms_.is_wanted[at(way.to)]) finish(way.to, block);
   release_sources(way.to);
 }
 
 template <class Scalar>
-void Engine<Scalar>::propagate(Way<Scalar>& way, const Band& band) {
+void Engine<Scalar>::propagate(Way<Scalar>& way, const Band& band, const Block& block) {
   const NodeId id = way.to;
-  Vector* const into = terms_.is_wanted[at(id)] ? values(id, band.block, band.sample) : nullptr;
+  Vector* const into = terms_.is_wanted[at(id)] ? values(id, block, band.sample) : nullptr;
   bool is_begun = into == nullptr;
   if (!is_begun && !way.layers[0].is_plain()) {
     std::fill(into + at(band.first_row) * row(id), into + at(band.end_row) * row(id), Vector{});
@@ -212,13 +210,12 @@ void Engine<Scalar>::propagate(Way<Scalar>& way, const Band& band) {
   std::vector<const Vector*> from;
   for (Layer<Scalar>& layer : way.layers) {
     from.clear();
-    for (const NodeId source : layer.sources())
-      from.push_back(values(source, band.block, band.sample));
+    for (const NodeId source : layer.sources()) from.push_back(values(source, block, band.sample));
     const Vector* mean = cotangents_[at(layer.sources()[0])].mean.data();
     layer.run(band, from, mean, into, !is_begun, scratch_);
     is_begun = true;
   }
-  if (into != nullptr) add_sums(id, band);
+  if (into != nullptr) add_sums(id, band, block);
 }
 
 template <class Scalar>
@@ -227,16 +224,18 @@ void Engine<Scalar>::allocate(NodeId id) {
   cotangent.readers = terms_.readers[at(id)];
   cotangent.values = static_cast<Vector*>(buffers_.take());
   cotangent.mean.assign(channels(id), Vector{});
+  for (const Term& term : terms_.norms[at(id)])
+    forward_.norms[at(term.norm)].slope.assign(channels(id), Vector{});
 }
 
 /// Adds some rows to the sums that batch norm needs.
 template <class Scalar>
-void Engine<Scalar>::add_sums(NodeId id, const Band& band) {
+void Engine<Scalar>::add_sums(NodeId id, const Band& band, const Block& block) {
   const std::vector<Term>& norms = terms_.norms[at(id)];
   const Shape& shape = graph_.node(id).shape;
   const auto first_pixel = at(band.first_row * shape.width);
   SumRun<Scalar> run{};
-  run.from = values(id, band.block, band.sample) + first_pixel * channels(id);
+  run.from = values(id, block, band.sample) + first_pixel * channels(id);
   run.pixels = (band.end_row - band.first_row) * shape.width;
   run.plane = static_cast<int>(shape.pixels());
   run.channels = shape.channels;
@@ -248,7 +247,7 @@ void Engine<Scalar>::add_sums(NodeId id, const Band& band) {
       Norm<Scalar>& norm = forward_.norms[at(norms[i].norm)];
       run.normalised[run.norm_count] = norm.normalised.template data_ptr<Scalar>() +
                                        at(band.sample) * elements(id) + first_pixel;
-      run.norm_sum[run.norm_count++] = norm.sum.data() + band.block * channels(id);
+      run.norm_sum[run.norm_count++] = norm.slope.data();
     }
     kernels<Scalar>().sum(run);
     ignored.resize(channels(id));
@@ -256,10 +255,10 @@ void Engine<Scalar>::add_sums(NodeId id, const Band& band) {
   }
 }
 
-/// The sums over one block are complete: makes them means. Frozen statistics do not depend on the
-/// weights, as if those means were zero.
+/// The sums over one block are complete. They are the gradients of batch norm's scales; then they
+/// become means. Frozen statistics do not depend on the weights, as if those means were zero.
 template <class Scalar>
-void Engine<Scalar>::finish(NodeId id, std::size_t block) {
+void Engine<Scalar>::finish(NodeId id, const Block& block) {
   const auto members = static_cast<Scalar>(samples_ * graph_.node(id).shape.pixels());
   const auto make_mean = [&](std::vector<Vector>& sums) {
     for (Vector& sum : sums)
@@ -268,8 +267,7 @@ void Engine<Scalar>::finish(NodeId id, std::size_t block) {
   make_mean(cotangents_[at(id)].mean);
   for (const Term& term : terms_.norms[at(id)]) {
     Norm<Scalar>& norm = forward_.norms[at(term.norm)];
-    const auto sums = std::span{norm.sum}.subspan(block * channels(id), channels(id));
-    norm.slope.assign(sums.begin(), sums.end());
+    keep(block, norm.slope, norm.jacobian);
     make_mean(norm.slope);
   }
   if (terms_.readers[at(id)] == 0) buffers_.give(cotangents_[at(id)].values);
@@ -284,33 +282,42 @@ void Engine<Scalar>::release_sources(NodeId id) {
 }
 
 template <class Scalar>
-torch::Tensor Engine<Scalar>::gram() const {
+void Engine<Scalar>::keep(const Block& block, std::span<const Vector> gradient,
+                          std::vector<Scalar>& jacobian) const {
+  jacobian.resize(gradient.size() * at(samples_));
+  for (std::size_t weight = 0; weight < gradient.size(); ++weight)
+    std::copy_n(gradient[weight].lane, block.cotangent_count,
+                &jacobian[weight * at(samples_) + at(block.first_cotangent)]);
+}
+
+template <class Scalar>
+torch::Tensor Engine<Scalar>::gram() {
   torch::Tensor gram = at::zeros({samples_, samples_}, at::kDouble);
-  for (const Way<Scalar>& way : ways_)
-    for (const Layer<Scalar>& layer : way.layers)
-      add_to(gram, layer.gradient(), [&](std::size_t weight) { return layer.factor(weight); });
-  for (const auto& norms : terms_.norms)  // the sums are the gradients of batch norm's scales
+  for (Way<Scalar>& way : ways_)
+    for (Layer<Scalar>& layer : way.layers)
+      add_to(gram, layer.jacobian(), [&](std::size_t weight) { return layer.factor(weight); });
+  for (const auto& norms : terms_.norms)
     for (const Term& term : norms)
-      add_to(gram, forward_.norms[at(term.norm)].sum, [&](std::size_t) { return term.factor; });
+      add_to(gram, forward_.norms[at(term.norm)].jacobian,
+             [&](std::size_t) { return term.factor; });
   return gram;
 }
 
-/// gradient: block x weight. Adds J J^T, J being the samples x weights block of the Jacobian.
+/// Adds J^T J, J being the weights x cotangents part of the Jacobian but for factors.
 template <class Scalar>
-void Engine<Scalar>::add_to(torch::Tensor& gram, std::span<const Vector> gradient,
+void Engine<Scalar>::add_to(torch::Tensor& gram, std::span<const Scalar> jacobian,
                             const std::function<double(std::size_t)>& factor) const {
-  const std::size_t weights = gradient.size() / blocks_.size();
+  const std::size_t weights = jacobian.size() / at(samples_);
   if (weights == 0) return;
-  const torch::Tensor jacobian =
+  const torch::Tensor scaled =
       at::empty({static_cast<std::int64_t>(weights), samples_}, at::kDouble);
-  auto* into = jacobian.template data_ptr<double>();
+  auto* into = scaled.template data_ptr<double>();
+  const Scalar* from = jacobian.data();
   for (std::size_t weight = 0; weight < weights; ++weight) {
     const double by = factor(weight);
-    for (std::size_t k = 0; k < blocks_.size(); ++k)
-      for (int lane = 0; lane < blocks_[k].cotangent_count; ++lane)
-        *into++ = by * gradient[k * weights + weight].lane[lane];
+    for (int b = 0; b < samples_; ++b) *into++ = by * *from++;
   }
-  gram.addmm_(jacobian.t(), jacobian);
+  gram.addmm_(scaled.t(), scaled);
 }
 
 }  // namespace

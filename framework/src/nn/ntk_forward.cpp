@@ -30,8 +30,8 @@ Norm<Scalar> normalise(const torch::Tensor& input, const torch::Tensor& scale) {
 
 torch::Tensor scaled(const torch::Tensor& normalised, const Network::Parameters& parameters) {
   // Fresh networks have scale 1 and shift 0, and then there is nothing to do.
-  const bool is_fresh = (parameters.weight == 1).all().item<bool>() &&
-                        (parameters.bias == 0).all().item<bool>();
+  const bool is_fresh =
+      (parameters.weight == 1).all().item<bool>() && (parameters.bias == 0).all().item<bool>();
   if (is_fresh) return normalised;
   std::vector<std::int64_t> shape(static_cast<std::size_t>(normalised.dim()), 1);
   shape[1] = -1;

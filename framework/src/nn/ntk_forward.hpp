@@ -17,8 +17,8 @@ template <class Scalar>
 struct Norm {
   torch::Tensor normalised;          ///< N x C x H x W
   std::vector<double> factor;        ///< scale / deviation
-  std::vector<Lanes<Scalar>> sum;    ///< of dy * normalised: block x channel
   std::vector<Lanes<Scalar>> slope;  ///< mean(dy * normalised) of the block at hand, per channel
+  std::vector<Scalar> jacobian;      ///< sum(dy * normalised): channel x cotangent
 };
 
 /// What the backward pass reads of the forward one.

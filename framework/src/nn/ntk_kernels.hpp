@@ -26,15 +26,15 @@ struct WindowRun {
   int pixel_count;
   int tap_count;
   int output_count;
-  const int* offsets;             ///< of the taps, in pixels
-  const Lanes<Scalar>* from;      ///< at the first of the outputs of pixel `first_target`
+  const int* offsets;         ///< of the taps, in pixels
+  const Lanes<Scalar>* from;  ///< at the first of the outputs of pixel `first_target`
   int from_channels;
   int first_target;
   const Scalar* weights;
-  Lanes<Scalar>* into;            ///< at the input channel; null when that is not needed
+  Lanes<Scalar>* into;  ///< at the input channel; null when that is not needed
   int into_channels;
-  const Scalar* values;           ///< of the operator's input, by source
-  Lanes<Scalar>* gradient;        ///< null when that is not needed
+  const Scalar* values;     ///< of the operator's input, by source
+  Lanes<Scalar>* gradient;  ///< null when that is not needed
 };
 
 /// One sample's cotangent copied into a padded one, which is where a window reads it:
@@ -47,11 +47,11 @@ struct PadRun {
   int width;
   int channels;
   int into_width;
-  bool adds;                  ///< to what `into` holds; not with batch norm
-  const Scalar* divisor;      ///< per pixel; null unless a mean
-  const Scalar* normalised;   ///< channel by channel, `plane` apart; null without batch norm
+  bool adds;                 ///< to what `into` holds; not with batch norm
+  const Scalar* divisor;     ///< per pixel; null unless a mean
+  const Scalar* normalised;  ///< channel by channel, `plane` apart; null without batch norm
   int plane;
-  const Lanes<Scalar>* mean;  ///< per channel
+  const Lanes<Scalar>* mean;   ///< per channel
   const Lanes<Scalar>* slope;  ///< per channel
 };
 

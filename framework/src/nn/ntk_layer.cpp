@@ -51,8 +51,8 @@ std::span<const Pixel> Visits<Scalar>::pixels(int sample, int channel, std::size
                                               int band) const {
   const int plane = is_rectified_ ? sample * window_.source_channels + channel : 0;
   const std::size_t list = static_cast<std::size_t>(plane) * classes_.size() + class_index;
-  const std::size_t* end = &ends_[list * static_cast<std::size_t>(bands_) +
-                                  static_cast<std::size_t>(band)];
+  const std::size_t* end =
+      &ends_[list * static_cast<std::size_t>(bands_) + static_cast<std::size_t>(band)];
   return std::span{pixels_}.subspan(end[0], end[1] - end[0]);
 }
 
@@ -66,15 +66,14 @@ Lanes<Scalar>* Scratch<Scalar>::rows(const Window& window, int count) {
     found = all_.end() - 1;
   }
   auto& values = (*found)->values;
-  const auto needed =
-      static_cast<std::size_t>(count * window.x.padded() * window.target_channels);
+  const auto needed = static_cast<std::size_t>(count * window.x.padded() * window.target_channels);
   if (values.size() < needed) values.resize(needed, Lanes<Scalar>{});
   return values.data();
 }
 
 template <class Scalar>
 Layer<Scalar>::Layer(const Network& network, const Term& term, const Norm<Scalar>* norm,
-                     const Visits<Scalar>& visits, const Scalar* values, std::size_t block_count)
+                     const Visits<Scalar>& visits, const Scalar* values)
     : term_{term},
       sources_{term.from},
       norm_{norm},
@@ -86,7 +85,7 @@ Layer<Scalar>::Layer(const Network& network, const Term& term, const Norm<Scalar
   } else {
     const torch::Tensor weight = network.parameters(term.window).weight.detach();
     pack_weights(weight.contiguous());
-    gradient_.resize(block_count * weights_.size());
+    gradient_.resize(weights_.size());
   }
 }
 
@@ -153,8 +152,7 @@ double Layer<Scalar>::factor(std::size_t weight) const {
 template <class Scalar>
 bool Layer<Scalar>::absorbs(const Network& network, const Term& other) {
   const bool is_alike = window_.is_mean && norm_ == nullptr && other.norm < 0 &&
-                        other.factor == term_.factor &&
-                        other.is_rectified == term_.is_rectified &&
+                        other.factor == term_.factor && other.is_rectified == term_.is_rectified &&
                         window_of(network.graph(), other) == window_;
   if (is_alike) sources_.push_back(other.from);
   return is_alike;
@@ -237,7 +235,7 @@ void Layer<Scalar>::run_windows(const Band& band, int first_target, const Vector
   const std::int64_t plane_size = window_.source_shape().pixels();
   const std::int64_t first_plane = std::int64_t{band.sample} * window_.source_channels;
   const Scalar* weights = weights_.data();
-  Vector* gradient = gradient_.empty() ? nullptr : gradient_.data() + band.block * weights_.size();
+  Vector* gradient = gradient_.empty() ? nullptr : gradient_.data();
 
   WindowRun<Scalar> run{};
   run.first_target = first_target;

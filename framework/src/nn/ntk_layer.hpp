@@ -16,13 +16,13 @@
 namespace thimble::ntk {
 
 /// Which pixels a window's kernels visit: those where the input is positive when a ReLU made that
-/// input, since the rest neither has a gradient nor gives one; else all. They come by bands of rows.
+/// input, since the rest neither has a gradient nor gives one; else all. They come by bands of
+/// rows.
 template <class Scalar>
 class Visits {
  public:
   /// values: N x C x H x W, the ReLU's input; not looked at when there is no ReLU.
-  Visits(const Window& window, bool is_rectified, const Scalar* values, int samples,
-         int band_rows);
+  Visits(const Window& window, bool is_rectified, const Scalar* values, int samples, int band_rows);
 
   bool suits(const Window& window, bool is_rectified) const;
   std::span<const PixelClass> classes() const { return classes_; }
@@ -43,7 +43,6 @@ class Visits {
 /// Some rows of the input of a node's readers, in one sample: what is worked on at a time, so that
 /// all that happens to them happens in the processor's nearest cache.
 struct Band {
-  std::size_t block;
   int sample;
   int index;
   int first_row;
@@ -73,7 +72,7 @@ class Layer {
 
   /// `values` is the activation of the node that the term goes to; `norm` may be null.
   Layer(const Network& network, const Term& term, const Norm<Scalar>* norm,
-        const Visits<Scalar>& visits, const Scalar* values, std::size_t block_count);
+        const Visits<Scalar>& visits, const Scalar* values);
 
   /// True when the other term needs no layer of its own; it is then one of the sources.
   bool absorbs(const Network& network, const Term& other);
@@ -87,8 +86,10 @@ class Layer {
   void run(const Band& band, std::span<const Vector* const> from, const Vector* mean, Vector* into,
            bool overwrites, Scratch<Scalar>& scratch);
 
-  /// Of all weights, block x weight; empty when there are none.
-  std::span<const Vector> gradient() const { return gradient_; }
+  /// Of all weights, summed up since it was last made zero; empty when there are none.
+  std::vector<Vector>& gradient() { return gradient_; }
+  /// The gradients of all cotangents, weight x cotangent, which the owner keeps here.
+  std::vector<Scalar>& jacobian() { return jacobian_; }
   /// What the gradient of one weight is still to be multiplied with.
   double factor(std::size_t weight) const;
 
@@ -96,8 +97,8 @@ class Layer {
   void copy(const Band& band, std::span<const Vector* const> from, Vector* into,
             bool overwrites) const;
   bool is_padded() const;
-  void pad(const Band& band, int padded_begin, int padded_end,
-           std::span<const Vector* const> from, const Vector* mean, Vector* rows) const;
+  void pad(const Band& band, int padded_begin, int padded_end, std::span<const Vector* const> from,
+           const Vector* mean, Vector* rows) const;
   void run_windows(const Band& band, int first_target, const Vector* source, Vector* into);
   double output_factor(int output) const;
   void pack_weights(const torch::Tensor& weight);
@@ -112,6 +113,7 @@ class Layer {
   std::vector<Scalar> weights_;  ///< class x input channel x tap x output of the group, by factor()
   std::vector<Scalar> divisor_;  ///< of a mean whose windows hold different numbers of cells
   std::vector<Vector> gradient_;
+  std::vector<Scalar> jacobian_;
 };
 
 }  // namespace thimble::ntk

@@ -1,8 +1,8 @@
 #include <thimble/search/scoring.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <tbb/global_control.h>
@@ -19,8 +19,11 @@ namespace {
 
 constexpr const char* kDisconnected = "no path from the input to the output";
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+/// Of this thread's processor time: what else the machine does must not count as a proxy's.
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 /// Runs work(0), ..., work(count - 1) on `jobs` threads.
@@ -100,6 +103,10 @@ const ProxyValue* Scoring::proxy(const Evaluation& evaluation, std::string_view 
   return nullptr;
 }
 
+bool Scoring::is_to_be_scored(const Evaluation& evaluation) const {
+  return evaluation.is_feasible() || (setup_.scores_infeasible && evaluation.is_valid());
+}
+
 /// Objectives and violation, from what is known of the candidate.
 void Scoring::judge(Evaluation& evaluation) const {
   evaluation.violation = 0;
@@ -128,7 +135,7 @@ const std::vector<Samples>& Scoring::batches_of(const ScoredProxy& scored, const
 }
 
 ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = thread_seconds();
   const Pass pass = scored.proxy->pass();
   ProxyValue result;
   try {
@@ -155,7 +162,7 @@ ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
     throw Error{fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, error.what()),
                 "this is a fault of the plugin, not of the experiment"};
   }
-  result.seconds = seconds_since(start);
+  result.seconds = thread_seconds() - start;
   return result;
 }
 
@@ -197,7 +204,7 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
   std::vector<Task> tasks;
   if (!setup_.proxies.empty()) {
     for (std::size_t i = 0; i < genotypes.size(); ++i) {
-      if (!evaluations[i].is_feasible()) continue;
+      if (!is_to_be_scored(evaluations[i])) continue;
       const Genotype representative = setup_.space->canonical(genotypes[i]);
       tasks.push_back({evaluations[i].canonical,
                        [representative](const SearchSpace& space) {
@@ -208,7 +215,7 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
   run(tasks);
   for (Evaluation& evaluation : evaluations) {
     const auto known = known_.find(evaluation.canonical);
-    if (evaluation.is_feasible() && known != known_.end()) {
+    if (is_to_be_scored(evaluation) && known != known_.end()) {
       evaluation.proxies = known->second;
       for (const ProxyValue& value : evaluation.proxies)
         if (evaluation.invalid.empty()) evaluation.invalid = value.invalid;

@@ -10,7 +10,7 @@
 // Traps: on a network of ordinary width every sample has a pattern of its own and the count is the
 // number of samples, so the tiny network is part of the measure; even there strong supernets come
 // close to it. The published code counts ReLUs that do not reach the output too (dead_ends) and
-// runs PyTorch's default initialisation, once, for all repeats; tenas_compat does both.
+// runs PyTorch's default initialisation, once, for all repeats; `profile: tenas` does both.
 
 #include <thimble/nn/patterns.hpp>
 #include <thimble/proxy.hpp>
@@ -21,7 +21,6 @@ class LinearRegions final : public thimble::Proxy {
  public:
   struct Params {
     thimble::Pass pass;
-    bool tenas_compat = false;
 
     Params() {
       pass.net = thimble::Value::scalar("tiny");
@@ -35,18 +34,10 @@ class LinearRegions final : public thimble::Proxy {
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass);
-      param(&Params::tenas_compat, "tenas_compat",
-            "as TE-NAS's code does: PyTorch's initialisation, drawn once, dead ends counted");
     }
   };
 
-  explicit LinearRegions(Params params) : params_{std::move(params)} {
-    if (params_.tenas_compat) {
-      params_.pass.init = thimble::Init::torch_default;
-      params_.pass.fresh_weights = false;
-      params_.pass.dead_ends = true;
-    }
-  }
+  explicit LinearRegions(Params params) : params_{std::move(params)} {}
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
   thimble::Pass pass() const override { return params_.pass; }
@@ -64,5 +55,6 @@ class LinearRegions final : public thimble::Proxy {
 }  // namespace
 
 THIMBLE_PLUGIN("linear_regions", "1.0.0") {
-  plugin.provides<LinearRegions>("different ReLU patterns among a batch of samples (TE-NAS, MicroNAS)");
+  plugin.provides<LinearRegions>("different ReLU patterns among a batch of samples (TE-NAS, MicroNAS)")
+      .profile("tenas", "{init: torch_default, fresh_weights: false, dead_ends: true}");
 }

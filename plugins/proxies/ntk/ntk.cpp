@@ -8,7 +8,7 @@
 // forward and B backward passes a repeat, done at once (thimble/nn/ntk.hpp).
 //
 // Traps: TE-NAS's launcher asks for Kaiming initialisation by a name its helper does not know, so
-// the published code runs PyTorch's default initialisation, once, for all repeats; tenas_compat
+// the published code runs PyTorch's default initialisation, once, for all repeats; `profile: tenas`
 // does that. The mean of kappa over repeats is dominated by its largest; ours is geometric.
 
 #include <algorithm>
@@ -20,12 +20,20 @@
 
 namespace {
 
+enum class Mean { geometric, arithmetic };
+
+const std::vector<std::pair<std::string, Mean>>& names_of(Mean) {
+  static const std::vector<std::pair<std::string, Mean>> kNames{{"geometric", Mean::geometric},
+                                                                {"arithmetic", Mean::arithmetic}};
+  return kNames;
+}
+
 class Ntk final : public thimble::Proxy {
  public:
   struct Params {
     thimble::Pass pass;
     thimble::Coupling coupling = thimble::Coupling::coupled;
-    bool tenas_compat = false;
+    Mean mean = Mean::geometric;
 
     Params() {
       pass.net = thimble::Value::scalar("narrow");
@@ -40,18 +48,13 @@ class Ntk final : public thimble::Proxy {
       param(&Params::coupling, "coupling",
             "how batch norm takes part: through the batch as published, or frozen, which is cheaper "
             "and another measure");
-      param(&Params::tenas_compat, "tenas_compat",
-            "as TE-NAS's code does: PyTorch's initialisation, drawn once, and an arithmetic mean");
+      param(&Params::mean, "mean", "how the repeats become one value");
     }
   };
 
   explicit Ntk(Params params) : params_{std::move(params)} {
     if (params_.pass.batches != 1)
       throw thimble::Error{"the kernel is that of one batch", "leave 'batches' at 1"};
-    if (params_.tenas_compat) {
-      params_.pass.init = thimble::Init::torch_default;
-      params_.pass.fresh_weights = false;
-    }
   }
 
   thimble::Direction direction() const override { return thimble::Direction::minimize; }
@@ -63,7 +66,7 @@ class Ntk final : public thimble::Proxy {
   }
 
   double combine(std::span<const double> repeats) const override {
-    if (params_.tenas_compat) return Proxy::combine(repeats);
+    if (params_.mean == Mean::arithmetic) return Proxy::combine(repeats);
     double sum = 0;
     for (const double kappa : repeats) sum += std::log(kappa);
     return std::exp(sum / static_cast<double>(repeats.size()));
@@ -76,5 +79,6 @@ class Ntk final : public thimble::Proxy {
 }  // namespace
 
 THIMBLE_PLUGIN("ntk", "1.0.0") {
-  plugin.provides<Ntk>("condition number of the neural tangent kernel (TE-NAS, MicroNAS)");
+  plugin.provides<Ntk>("condition number of the neural tangent kernel (TE-NAS, MicroNAS)")
+      .profile("tenas", "{init: torch_default, fresh_weights: false, batch: 72, mean: arithmetic}");
 }

@@ -220,19 +220,14 @@ class Pruning final : public thimble::Searcher {
   bool needs_supernet() const override { return true; }
 
   std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
-    AliveOptions state = start(problem);
-    std::int64_t count = 0;
-    for (bool is_open = true; is_open;) {
-      is_open = false;
-      for (std::uint64_t& mask : state) {
-        if (count_alive(mask) < 2) continue;
-        count += count_alive(mask);
-        mask &= mask - 1;
-        is_open = true;
-      }
-      count += is_open ? 1 : 0;
-    }
-    return count + 1;
+    const std::int64_t count = evaluations_of_one_run(problem);
+    if (count > problem.budget.evaluations)
+      throw thimble::Error{"a pruning search scores about " + std::to_string(count) +
+                               " candidates, the budget has " +
+                               std::to_string(problem.budget.evaluations),
+                           "raise budget.evaluations, or use another searcher"};
+    if (params_.adapt_weights) return std::nullopt;  // as many runs as it takes
+    return count;
   }
 
   thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
@@ -241,7 +236,7 @@ class Pruning final : public thimble::Searcher {
     const Evaluation& witness = networks.best_in(state);
     if (!witness.is_feasible()) return infeasible(witness, problem);
     Run run{problem, evaluator, networks, params_.score};
-    evaluator.expect(*expected_evaluations(problem));
+    evaluator.expect(evaluations_of_one_run(problem));
     if (!params_.adapt_weights) return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
     for (const double factor : {0.0, 0.25, 0.5, 1.0, 2.0, 4.0}) {
       const Genotype found = run.prune(state, witness.genotype, factor, false);
@@ -405,6 +400,22 @@ class Pruning final : public thimble::Searcher {
     AliveOptions start_;
     std::map<std::string, ExpectedCost> costs_;
   };
+
+  std::int64_t evaluations_of_one_run(const Problem& problem) const {
+    AliveOptions state = start(problem);
+    std::int64_t count = 1;  // the network at the end
+    for (bool is_open = true; is_open;) {
+      is_open = false;
+      for (std::uint64_t& mask : state) {
+        if (count_alive(mask) < 2) continue;
+        count += count_alive(mask);
+        mask &= mask - 1;
+        is_open = true;
+      }
+      count += is_open ? 1 : 0;
+    }
+    return count;
+  }
 
   AliveOptions start(const Problem& problem) const {
     AliveOptions state;

@@ -44,7 +44,9 @@ class THIMBLE_EXPORT Network {
 
   const Graph& graph() const noexcept { return graph_; }
   torch::ScalarType precision() const noexcept { return precision_; }
-  const Parameters& parameters(NodeId id) const { return parameters_[static_cast<std::size_t>(id)]; }
+  const Parameters& parameters(NodeId id) const {
+    return parameters_[static_cast<std::size_t>(id)];
+  }
   Parameters& parameters(NodeId id) { return parameters_[static_cast<std::size_t>(id)]; }
   /// All of them, in the order of the nodes.
   std::vector<torch::Tensor> all_parameters() const;

@@ -18,7 +18,7 @@ inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 struct ProxyValue {
   double value = kNotANumber;
   std::vector<double> repeats;
-  double seconds = 0;   ///< it took, when it was computed
+  double seconds = 0;   ///< of processor time, when it was computed
   std::string invalid;  ///< why there is no value, or nothing
 };
 

@@ -43,6 +43,7 @@ struct ScoringSetup {
   std::vector<ScoredProxy> proxies;
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
+  bool scores_infeasible = false;  ///< run proxies beyond the limits too
   std::uint64_t seed = 0;
   int jobs = 1;
   ProxyStore* store = nullptr;  ///< or none
@@ -83,6 +84,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   ProxyValue compute(const ScoredProxy& scored, const Task& task);
   const std::vector<Samples>& batches_of(const ScoredProxy& scored, const Pass& pass,
                                          const Shape& input, int repeat);
+  bool is_to_be_scored(const Evaluation& evaluation) const;
   void judge(Evaluation& evaluation) const;
 
   ScoringSetup setup_;

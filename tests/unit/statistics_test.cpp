@@ -1,0 +1,115 @@
+#include <cmath>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <thimble/core/random.hpp>
+#include <thimble/experiment/statistics.hpp>
+
+namespace thimble {
+namespace {
+
+using Numbers = std::vector<double>;
+
+/// By its definition, over all pairs.
+double naive_tau(const Numbers& x, const Numbers& y) {
+  double difference = 0, untied_x = 0, untied_y = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const int along_x = (x[i] > x[j]) - (x[i] < x[j]);
+      const int along_y = (y[i] > y[j]) - (y[i] < y[j]);
+      difference += along_x * along_y;
+      untied_x += along_x != 0 ? 1 : 0;
+      untied_y += along_y != 0 ? 1 : 0;
+    }
+  }
+  return difference / std::sqrt(untied_x * untied_y);
+}
+
+/// The mean place among equals, by counting.
+Numbers naive_ranks(const Numbers& values) {
+  Numbers ranks;
+  for (const double value : values) {
+    double below = 0, equal = 0;
+    for (const double other : values) {
+      below += other < value ? 1 : 0;
+      equal += other == value ? 1 : 0;
+    }
+    ranks.push_back(below + (equal - 1) / 2);
+  }
+  return ranks;
+}
+
+double naive_rho(const Numbers& x, const Numbers& y) {
+  const Numbers a = naive_ranks(x), b = naive_ranks(y);
+  const auto n = static_cast<double>(a.size());
+  double sa = 0, sb = 0, saa = 0, sbb = 0, sab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    sa += a[i];
+    sb += b[i];
+    saa += a[i] * a[i];
+    sbb += b[i] * b[i];
+    sab += a[i] * b[i];
+  }
+  return (n * sab - sa * sb) / std::sqrt((n * saa - sa * sa) * (n * sbb - sb * sb));
+}
+
+void expect_same(double ours, double naive) {
+  if (std::isnan(naive)) {
+    EXPECT_TRUE(std::isnan(ours)) << ours;
+  } else {
+    EXPECT_NEAR(ours, naive, 1e-9);
+  }
+}
+
+TEST(Correlation, EqualsItsDefinitionOnRandomNumbersWithTies) {
+  Random random{1};
+  for (int round = 0; round < 2000; ++round) {
+    const auto size = random.below(40);
+    const auto values = 1 + random.below(20);  // the fewer, the more ties
+    Numbers x, y;
+    for (std::uint64_t i = 0; i < size; ++i) {
+      x.push_back(static_cast<double>(random.below(values)));
+      y.push_back(random.below(3) == 0 ? x.back() : static_cast<double>(random.below(values)));
+    }
+    SCOPED_TRACE(round);
+    expect_same(kendall_tau(x, y), naive_tau(x, y));
+    expect_same(spearman_rho(x, y), naive_rho(x, y));
+  }
+}
+
+TEST(Correlation, EqualsPublishedValues) {
+  // scipy.stats.kendalltau's documented example, tau-b with ties.
+  EXPECT_NEAR(kendall_tau(Numbers{12, 2, 1, 12, 2}, Numbers{1, 4, 7, 1, 0}), -0.47140452079103173,
+              1e-12);
+  // scipy.stats.spearmanr's documented example.
+  EXPECT_NEAR(spearman_rho(Numbers{1, 2, 3, 4, 5}, Numbers{5, 6, 7, 8, 7}), 0.8207826816681233,
+              1e-12);
+}
+
+TEST(Correlation, IsOneForTheSameOrderAndMinusOneForTheReverse) {
+  const Numbers up{1, 2, 3, 4}, also{-5, 0, 10, 1e9}, down{4, 3, 2, -7};
+  EXPECT_DOUBLE_EQ(kendall_tau(up, also), 1);
+  EXPECT_DOUBLE_EQ(spearman_rho(up, also), 1);
+  EXPECT_DOUBLE_EQ(kendall_tau(up, down), -1);
+  EXPECT_DOUBLE_EQ(spearman_rho(up, down), -1);
+}
+
+TEST(Correlation, IsNoNumberWhenASideIsConstant) {
+  EXPECT_TRUE(std::isnan(kendall_tau(Numbers{1, 1, 1}, Numbers{1, 2, 3})));
+  EXPECT_TRUE(std::isnan(spearman_rho(Numbers{1, 2, 3}, Numbers{2, 2, 2})));
+  EXPECT_TRUE(std::isnan(kendall_tau(Numbers{}, Numbers{})));
+  EXPECT_TRUE(std::isnan(spearman_rho(Numbers{1}, Numbers{1})));
+}
+
+TEST(MeanAndDeviation, IsThatOfASample) {
+  const auto known = mean_and_deviation(Numbers{2, 4, 4, 4, 5, 5, 7, 9});
+  EXPECT_DOUBLE_EQ(known.mean, 5);
+  EXPECT_DOUBLE_EQ(known.deviation, std::sqrt(32.0 / 7));
+  EXPECT_DOUBLE_EQ(mean_and_deviation(Numbers{3}).mean, 3);
+  EXPECT_DOUBLE_EQ(mean_and_deviation(Numbers{3}).deviation, 0);
+  EXPECT_TRUE(std::isnan(mean_and_deviation(Numbers{}).mean));
+}
+
+}  // namespace
+}  // namespace thimble

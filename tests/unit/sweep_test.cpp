@@ -1,0 +1,141 @@
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <thimble/core/params.hpp>
+#include <thimble/core/yaml.hpp>
+#include <thimble/experiment/sweep.hpp>
+
+namespace thimble {
+namespace {
+
+std::vector<SweepPoint> points_of(const std::string& yaml,
+                                  const std::vector<std::string>& overrides = {}) {
+  std::vector<Assignment> assignments;
+  for (const std::string& text : overrides) assignments.push_back(parse_override(text));
+  return expand_sweep(parse_yaml(yaml, "x"), assignments);
+}
+
+/// "row: {root}" of each point.
+std::vector<std::string> lines_of(const std::string& yaml,
+                                  const std::vector<std::string>& overrides = {}) {
+  std::vector<std::string> lines;
+  for (const SweepPoint& point : points_of(yaml, overrides))
+    lines.push_back(point.row + ": " + detail::one_line(point.root));
+  return lines;
+}
+
+std::string problem_of(const std::string& yaml, const std::vector<std::string>& overrides = {}) {
+  try {
+    points_of(yaml, overrides);
+  } catch (const InputError& error) {
+    return to_string(Diagnostic{error.diagnostics()[0].where, error.diagnostics()[0].message, {}});
+  }
+  return "no problem";
+}
+
+using Lines = std::vector<std::string>;
+
+TEST(Sweep, IsOnePointWhenThereIsNone) { EXPECT_EQ(lines_of("{a: 1}"), Lines{": {a: 1}"}); }
+
+TEST(Sweep, VariesTheLastKeyFastest) {
+  EXPECT_EQ(lines_of("{sweep: {a: [1, 2], b: [x, y]}}"),
+            (Lines{"a=1 b=x: {a: 1, b: x}", "a=1 b=y: {a: 1, b: y}", "a=2 b=x: {a: 2, b: x}",
+                   "a=2 b=y: {a: 2, b: y}"}));
+}
+
+TEST(Sweep, PutsGridsOneAfterTheOther) {
+  EXPECT_EQ(lines_of("{a: 0, sweep: [{a: [1]}, {b: 2}, {row: plain}]}"),
+            (Lines{"a=1: {a: 1}", "b=2: {a: 0, b: 2}", "plain: {a: 0}"}));
+}
+
+TEST(Sweep, FillsTheLabelAndSharesRowsAmongSeeds) {
+  EXPECT_EQ(lines_of("{sweep: {row: 'a of {a}, {a}', a: [1, 2], seed: [3, 4]}}"),
+            (Lines{"a of 1, 1: {a: 1, seed: 3}", "a of 1, 1: {a: 1, seed: 4}",
+                   "a of 2, 2: {a: 2, seed: 3}", "a of 2, 2: {a: 2, seed: 4}"}));
+  EXPECT_EQ(lines_of("{sweep: {seed: [3, 4]}}"), (Lines{": {seed: 3}", ": {seed: 4}"}));
+}
+
+TEST(Sweep, ReachesIntoListsByPlaceAndByName) {
+  const std::string yaml = "{list: [{use: a, n: 1}, {use: b, as: c, n: 1}, {minimize: d, n: 1}]";
+  EXPECT_EQ(
+      lines_of(yaml + ", sweep: {list.0.n: 2}}"),
+      Lines{"list.0.n=2: {list: [{use: a, n: 2}, {use: b, as: c, n: 1}, {minimize: d, n: 1}]}"});
+  EXPECT_EQ(lines_of(yaml + ", sweep: {row: r, list.b.n: 2, list.c.m: 3, list.d.n: 4}}"),
+            Lines{"r: {list: [{use: a, n: 1}, {use: b, as: c, n: 2, m: 3}, {minimize: d, n: 4}]}"});
+}
+
+TEST(Sweep, MakesMapsOnTheWayAndTakesKeysAwayByNull) {
+  EXPECT_EQ(lines_of("{sweep: {row: r, a.b.c: 1}}"), Lines{"r: {a: {b: {c: 1}}}"});
+  EXPECT_EQ(lines_of("{a: 1, b: {c: 1, d: 2}, sweep: {row: r, a: , b.c: }}"),
+            Lines{"r: {b: {d: 2}}"});
+}
+
+TEST(Sweep, TakesOverridesFirst) {
+  EXPECT_EQ(lines_of("{a: 1}", {"a=2", "b.c=[x, y]"}), Lines{": {a: 2, b: {c: [x, y]}}"});
+  EXPECT_EQ(lines_of("{sweep: {a: [1, 2], b: [3, 4]}}", {"a=7"}),
+            (Lines{"a=7 b=3: {a: 7, b: 3}", "a=7 b=4: {a: 7, b: 4}"}))
+      << "an override replaces what is swept";
+  EXPECT_EQ(lines_of("{a: 1, sweep: {b: [1, 2]}}", {"sweep="}), Lines{": {a: 1}"});
+}
+
+TEST(Sweep, RefusesWhatIsNoSweep) {
+  EXPECT_EQ(problem_of("[a]"), "x:1:1: error: an experiment must be a map, found a list");
+  EXPECT_EQ(problem_of("{sweep: a}"),
+            "x:1:9: error: 'sweep' must be a map or a list of maps, found 'a'");
+  EXPECT_EQ(problem_of("{sweep: []}"), "x:1:9: error: 'sweep' is empty");
+  EXPECT_EQ(problem_of("{sweep: {}}"), "x:1:9: error: 'sweep' is empty");
+  EXPECT_EQ(problem_of("{sweep: [a]}"),
+            "x:1:10: error: an entry of 'sweep' must be a map, found 'a'");
+  EXPECT_EQ(problem_of("{sweep: {a: []}}"), "x:1:13: error: 'a' has no values to sweep over");
+  EXPECT_EQ(problem_of("{sweep: {row: {}, a: 1}}"),
+            "x:1:15: error: 'row' must be text, found a map");
+}
+
+TEST(Sweep, RefusesPathsThatLeadNowhere) {
+  EXPECT_EQ(problem_of("{a: 1, sweep: {a.b: 2}}"),
+            "x:1:21: error: 'a.b' leads nowhere: 'a' is '1', not a map");
+  EXPECT_EQ(problem_of("{a: [{use: b}], sweep: {a.c.d: 2}}"),
+            "x:1:32: error: 'a.c.d' leads nowhere: no entry 'c'");
+  EXPECT_EQ(problem_of("{a: [{use: b}], sweep: {a.1: 2}}"),
+            "x:1:30: error: 'a.1' names entry 1 of a list of 1");
+  EXPECT_EQ(problem_of("{a: [1], sweep: {a.-1: 2}}"),
+            "x:1:24: error: 'a.-1' names entry -1 of a list of 1");
+  EXPECT_EQ(problem_of("{sweep: {a..b: 2}}"), "x:1:16: error: 'a..b' is no key path");
+}
+
+TEST(Sweep, RefusesMorePointsThanAnybodyCanRun) {
+  std::string values = "[0";
+  for (int i = 1; i < 400; ++i) values += ", " + std::to_string(i);
+  values += "]";
+  EXPECT_EQ(points_of("{sweep: {a: " + values + "}}").size(), 400U);
+  EXPECT_NE(problem_of("{sweep: {a: " + values + ", b: " + values + ", c: " + values + "}}")
+                .find("more than 100000 points"),
+            std::string::npos);
+}
+
+TEST(Override, KeepsTheWholeArgumentAsItsPlace) {
+  const Assignment read = parse_override("a.b={c: [1, x]}");
+  EXPECT_EQ(read.path, "a.b");
+  EXPECT_EQ(detail::one_line(read.value), "{c: [1, x]}");
+  const Location& where = read.value.find("c")->items()[0].where();
+  EXPECT_EQ(where.file, "override 'a.b={c: [1, x]}'");
+  EXPECT_EQ(where.line, 0);
+}
+
+TEST(Override, RefusesWhatIsNone) {
+  EXPECT_EQ(problem_of("{}", {"a"}), "override 'a': error: 'a' is no override");
+  EXPECT_EQ(problem_of("{}", {"=1"}), "override '=1': error: '=1' is no override");
+  EXPECT_EQ(problem_of("{}", {".a=1"}), "override '.a=1': error: '.a' is no key path");
+  EXPECT_EQ(problem_of("{}", {"a=[1"}),
+            "override 'a=[1': error: not valid YAML: end of sequence flow not found");
+}
+
+TEST(Override, TakesAnEmptyValueAsNone) {
+  EXPECT_EQ(lines_of("{a: 1, b: 2}", {"a="}), Lines{": {b: 2}"});
+  EXPECT_EQ(lines_of("{a: 1}", {"a=x=y"}), Lines{": {a: x=y}"});
+}
+
+}  // namespace
+}  // namespace thimble

@@ -1,0 +1,102 @@
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
+
+namespace thimble {
+namespace {
+
+TEST(InQuotes, ShowsControlCharactersAndCutsLongWords) {
+  EXPECT_EQ(in_quotes("word"), "'word'");
+  EXPECT_EQ(in_quotes(""), "''");
+  EXPECT_EQ(in_quotes(std::string_view{"a\n\x1b\0\x7f", 5}), "'a\\x0a\\x1b\\x00\\x7f'");
+  EXPECT_EQ(in_quotes("\xc3\xa9"), "'\xc3\xa9'");
+  EXPECT_EQ(in_quotes(std::string(80, 'x')), "'" + std::string(80, 'x') + "'");
+  EXPECT_EQ(in_quotes(std::string(81, 'x')), "'" + std::string(80, 'x') + "...'");
+}
+
+TEST(Split, IsUndoneByJoin) {
+  EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string>{"a", "", "b", ""}));
+  EXPECT_EQ(split("", ','), std::vector<std::string>{""});
+  for (const char* const text : {"", ",", "a", "a,b", ",a,,b,"})
+    EXPECT_EQ(join(split(text, ','), ","), text);
+}
+
+TEST(Trimmed, TakesBlanksFromTheEndsAlone) {
+  EXPECT_EQ(trimmed(" \t a b\r\n"), "a b");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(trimmed(""), "");
+}
+
+TEST(Nearest, FindsWordsWithinAThirdOfTheirLength) {
+  const std::vector<std::string> known{"batch", "batches", "repeats", "ntk", "latency_ms"};
+  EXPECT_EQ(nearest("bacth", known), "batch");  // two swapped letters are one edit
+  EXPECT_EQ(nearest("batchs", known), "batch");
+  EXPECT_EQ(nearest("nkt", known), "ntk");
+  EXPECT_EQ(nearest("latencyms", known), "latency_ms");
+  EXPECT_EQ(nearest("ntk", known), "ntk");
+  EXPECT_EQ(nearest("nope", known), std::nullopt);
+  EXPECT_EQ(nearest("", known), std::nullopt);
+  EXPECT_EQ(nearest("x", {"y"}), std::nullopt) << "nothing in common";
+  EXPECT_EQ(nearest(std::string(65, 'a'), {std::string(64, 'a')}), std::nullopt);
+}
+
+TEST(DidYouMean, SaysNothingWhenNothingIsNear) {
+  EXPECT_EQ(did_you_mean("bacth", {"batch"}), "; did you mean 'batch'?");
+  EXPECT_EQ(did_you_mean("colour", {"batch"}), "");
+}
+
+TEST(NumberText, ReadsBackAsTheSameNumber) {
+  Random random{7};
+  for (int i = 0; i < 20000; ++i) {
+    const double value = std::ldexp(random.normal(), static_cast<int>(random.below(1000)) - 500);
+    EXPECT_EQ(parse_number(number_text(value)), value) << number_text(value);
+  }
+  EXPECT_EQ(number_text(0.1), "0.1");
+  EXPECT_EQ(number_text(3), "3");
+  for (const double value :
+       {0.0, std::numeric_limits<double>::min(), std::numeric_limits<double>::denorm_min(),
+        std::numeric_limits<double>::max(), -std::numeric_limits<double>::max()})
+    EXPECT_EQ(parse_number(number_text(value)), value);
+}
+
+TEST(ParseInteger, ReadsPlainDecimalsOnly) {
+  EXPECT_EQ(parse_integer("0"), 0);
+  EXPECT_EQ(parse_integer("-17"), -17);
+  EXPECT_EQ(parse_integer("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(parse_integer("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+  for (const char* const text : {"", "-", "+1", "01", "-01", "00", "0x10", "1.0", "1e3", " 1", "1 ",
+                                 "1_000", "--1", "9223372036854775808", "one"})
+    EXPECT_EQ(parse_integer(text), std::nullopt) << text;
+}
+
+TEST(ParseNumber, ReadsPlainDecimalsOnly) {
+  EXPECT_EQ(parse_number("0.5"), 0.5);
+  EXPECT_EQ(parse_number("-1e-3"), -1e-3);
+  EXPECT_EQ(parse_number("1E+3"), 1000);
+  EXPECT_EQ(parse_number("0"), 0);
+  for (const char* const text : {"", "-", ".5", "5.", "+1", "01", "00.5", "0x1p3", "nan", "inf",
+                                 "-inf", ".inf", "1,5", " 1", "1 ", "1e", "1e999", "--1"})
+    EXPECT_EQ(parse_number(text), std::nullopt) << text;
+}
+
+TEST(IsIdentifier, WantsLowerCaseBeginningWithALetter) {
+  for (const char* const text : {"a", "ntk", "latency_ms", "x1_"}) EXPECT_TRUE(is_identifier(text));
+  for (const char* const text : {"", "1a", "_a", "A", "aB", "a-b", "a b", "a.b", "\xc3\xa9"})
+    EXPECT_FALSE(is_identifier(text)) << text;
+}
+
+TEST(Fingerprint, IsTheSameForEver) {
+  // Identities of old runs depend on it.
+  EXPECT_EQ(hex(fingerprint("")), "f52a15e9a9b5e89b");
+  EXPECT_EQ(hex(fingerprint("thimble")), "");
+  EXPECT_NE(fingerprint("ab"), fingerprint("ba"));
+  EXPECT_EQ(hex(0x12ab), "00000000000012ab");
+}
+
+}  // namespace
+}  // namespace thimble
