@@ -7,8 +7,8 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
@@ -25,10 +25,10 @@ using Clock = std::chrono::steady_clock;
 /// A line that renews itself on a terminal, and a plain line now and then elsewhere.
 class Progress {
  public:
-  explicit Progress(bool is_quiet) : is_quiet_{is_quiet}, is_terminal_{isatty(STDERR_FILENO) != 0} {}
+  explicit Progress(bool is_quiet)
+      : is_quiet_{is_quiet}, is_terminal_{isatty(STDERR_FILENO) != 0} {}
 
-  void operator()(std::int64_t done, std::int64_t expected, std::size_t point,
-                  std::size_t points) {
+  void operator()(std::int64_t done, std::int64_t expected, std::size_t point, std::size_t points) {
     const std::scoped_lock lock{mutex_};
     const auto now = Clock::now();
     if (point != point_) {
@@ -52,8 +52,8 @@ class Progress {
   }
 
  private:
-  std::string line(std::int64_t done, std::int64_t expected, std::size_t point,
-                   std::size_t points, Clock::time_point now) const {
+  std::string line(std::int64_t done, std::int64_t expected, std::size_t point, std::size_t points,
+                   Clock::time_point now) const {
     const double seconds = std::chrono::duration<double>(now - point_start_).count();
     const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
     std::string text = points > 1 ? fmt::format("point {} of {}: ", point + 1, points) : "";
@@ -108,12 +108,12 @@ std::string best_lines(const RunOutcome& outcome) {
   std::string text;
   for (const PointOutcome& point : outcome.points) {
     if (!point.result.best) continue;
-    text += fmt::format("{}{}{}\n", point.row, point.row.empty() ? "" : fmt::format(" (seed {}): ", point.seed),
+    text += fmt::format("{}{}{}\n", point.row,
+                        point.row.empty() ? "" : fmt::format(" (seed {}): ", point.seed),
                         point.result.best->text);
   }
   return text;
 }
-
 
 std::vector<std::string> asked_archs(const ScoreArguments& arguments) {
   std::vector<std::string> archs = arguments.archs;
@@ -155,13 +155,12 @@ std::vector<Evaluation> evaluate_texts(const std::vector<std::string>& texts, co
 void print_evaluation(const Evaluation& evaluation, const Study& study) {
   fmt::print("{}\n", evaluation.text);
   if (!evaluation.is_valid()) fmt::print("  invalid: {}\n", evaluation.invalid);
-  if (evaluation.macs > 0)
-    fmt::print("  macs {}  params {}\n", evaluation.macs, evaluation.params);
+  if (evaluation.macs > 0) fmt::print("  macs {}  params {}\n", evaluation.macs, evaluation.params);
   if (evaluation.has_cost) {
     const Cost& cost = evaluation.cost;
-    fmt::print("  latency {:.2f} ms (±{:.0f} %)  ram {:.1f} KiB  rom {:.1f} KiB", cost.latency_ms.value,
-               100 * cost.latency_ms.relative_error, cost.ram_bytes.value / 1024,
-               cost.rom_bytes.value / 1024);
+    fmt::print("  latency {:.2f} ms (±{:.0f} %)  ram {:.1f} KiB  rom {:.1f} KiB",
+               cost.latency_ms.value, 100 * cost.latency_ms.relative_error,
+               cost.ram_bytes.value / 1024, cost.rom_bytes.value / 1024);
     if (std::isfinite(cost.energy_mj.value)) fmt::print("  energy {:.3f} mJ", cost.energy_mj.value);
     fmt::print("{}\n", evaluation.is_feasible() ? "" : "  (beyond the limits)");
   }
@@ -176,19 +175,19 @@ std::string point_line(std::size_t index, const Study& study) {
   return fmt::format("  point {}: seed {}{}{}, {}", index + 1, study.seed,
                      study.row.empty() ? "" : ", ", study.row,
                      study.searcher == nullptr ? "no searcher"
-                     : count ? fmt::format("about {} candidates", *count)
-                             : "an unknown number of candidates");
+                     : count                   ? fmt::format("about {} candidates", *count)
+                                               : "an unknown number of candidates");
 }
 
 /// What a proxy looks at, and the work of it.
 std::string proxy_line(const Study::NamedProxy& named) {
   const Pass pass = named.proxy->pass();
   const std::string net = detail::one_line(pass.net);
-  std::string line = fmt::format(
-      "proxy {}: {} repeat{} of {} batch{} of {}, network {}, init {}{}", named.name, pass.repeats,
-      pass.repeats == 1 ? "" : "s", pass.batches, pass.batches == 1 ? "" : "es", pass.batch, net,
-      detail::one_line(detail::Codec<Init>::write(pass.init)),
-      pass.fresh_weights ? "" : " drawn once");
+  std::string line = fmt::format("proxy {}: {} repeat{} of {} batch{} of {}, network {}, init {}{}",
+                                 named.name, pass.repeats, pass.repeats == 1 ? "" : "s",
+                                 pass.batches, pass.batches == 1 ? "" : "es", pass.batch, net,
+                                 detail::one_line(detail::Codec<Init>::write(pass.init)),
+                                 pass.fresh_weights ? "" : " drawn once");
   if (const Graph* const supernet = named.space->supernet())
     line += fmt::format("; a candidate costs {} images of at most {:.3f} M MACs forward",
                         pass.repeats * pass.batches * pass.batch,
@@ -214,10 +213,10 @@ std::vector<std::string> lines_of(const Study& study) {
                                 target.ram_bytes / 1024, target.rom_bytes / 1024));
   }
   for (const Objective& objective : study.objectives)
-    lines.push_back(fmt::format(
-        "objective: {} {}, weight {}",
-        objective.direction == Direction::minimize ? "minimize" : "maximize", objective.metric,
-        number_text(objective.weight)));
+    lines.push_back(
+        fmt::format("objective: {} {}, weight {}",
+                    objective.direction == Direction::minimize ? "minimize" : "maximize",
+                    objective.metric, number_text(objective.weight)));
   for (const Limit& limit : study.limits)
     lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
   for (const std::string& remark : study.remarks) lines.push_back("remark: " + remark);

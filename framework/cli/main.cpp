@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <exception>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <thimble/core/text.hpp>
 
@@ -55,8 +55,9 @@ class Program {
     app_.set_version_flag("--version", "thimble " THIMBLE_VERSION);
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(34);
-    app_.footer("Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
-                "130 interrupted (go on with run --resume).");
+    app_.footer(
+        "Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
+        "130 interrupted (go on with run --resume).");
     add_run();
     add_check();
     add_score();
@@ -130,8 +131,8 @@ class Program {
   }
 
   void add_run() {
-    auto* const sub = add("run", "run an experiment",
-                          [this](const World& world) { return run(run_, world); });
+    auto* const sub =
+        add("run", "run an experiment", [this](const World& world) { return run(run_, world); });
     add_experiment(sub, run_.experiment, run_.overrides);
     sub->add_option("--jobs,-j", run_.jobs, "candidates at a time; 0: one a core")
         ->capture_default_str();
@@ -163,9 +164,8 @@ class Program {
   }
 
   void add_plugins() {
-    auto* const plugins = add("plugins", "list plugins", [this](const World& world) {
-      return list_plugins(kind_, world);
-    });
+    auto* const plugins = add("plugins", "list plugins",
+                              [this](const World& world) { return list_plugins(kind_, world); });
     plugins->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset");
     auto* const shown = add("show", "show a plugin's parameters", [this](const World& world) {
       return show(name_, as_markdown_, world);
@@ -178,7 +178,8 @@ class Program {
     auto* const made = add("new", "write the folder of a new plugin", [this](const World& world) {
       return create(kind_, name_, folder_, world);
     });
-    made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset")->required();
+    made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset")
+        ->required();
     made->add_option("name", name_, "lower case letters, digits and _")->required();
     made->add_option("--folder", folder_, "where to; ./NAME when left out");
     auto* const completion = add("completion", "print a completion script",
@@ -186,9 +187,10 @@ class Program {
     completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
   }
 
-  CLI::App app_{"thimble finds neural networks that fit a microcontroller, without training the "
-                "candidates.",
-                "thimble"};
+  CLI::App app_{
+      "thimble finds neural networks that fit a microcontroller, without training the "
+      "candidates.",
+      "thimble"};
   std::function<int(const World&)> command_;
   RunArguments run_;
   CheckArguments check_;
@@ -214,8 +216,8 @@ int main(int count, char** arguments) {
   } catch (const thimble::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return kFailed;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "thimble: error: %s\n", error.what());
+  } catch (...) {
+    std::fprintf(stderr, "thimble: error: %s\n", thimble::what_was_thrown().c_str());
     return kFailed;
   }
 }

@@ -100,7 +100,7 @@ TEST_P(BadExperiment, IsDescribedInTheStyleOfTheOthers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folder, BadExperiment, ::testing::ValuesIn(names_of_experiments()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& instance) { return instance.param; });
 
 }  // namespace
 }  // namespace thimble::testing

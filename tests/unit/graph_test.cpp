@@ -13,8 +13,6 @@ namespace {
 
 using Ids = std::vector<NodeId>;
 
-Ids ids(std::span<const NodeId> span) { return {span.begin(), span.end()}; }
-
 /// "input conv+relu add(1,0)": the nodes in order, with what they read and the output marked.
 std::string sketch(const Graph& graph) {
   std::string text;

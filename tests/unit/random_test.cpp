@@ -17,11 +17,11 @@ TEST(Random, GivesTheSameNumbersForEver) {
   EXPECT_EQ(plain(), 0xe220a8397b1dcdafU) << "SplitMix64's first number from 0";
   EXPECT_EQ(plain(), 0x6e789e6aa1b965f4U) << "and its second";
   Random stream = Random::stream(7, {"weights", "conv1"});
-  EXPECT_EQ(stream(), 0U);
-  EXPECT_EQ(stream.uniform(), 0);
-  EXPECT_EQ(stream.below(1000), 0U);
-  EXPECT_NEAR(stream.normal(), 0, 1e-12) << "libm may differ in the last digit";
-  EXPECT_EQ(stream.sample(10, 4), (std::vector<std::int64_t>{}));
+  EXPECT_EQ(stream(), 0x7b3302192ad173aeU);
+  EXPECT_EQ(stream.uniform(), 0.30649885020414847);
+  EXPECT_EQ(stream.below(1000), 319U);
+  EXPECT_NEAR(stream.normal(), -1.4709948264396537, 1e-12) << "libm may differ in the last digit";
+  EXPECT_EQ(stream.sample(10, 4), (std::vector<std::int64_t>{6, 0, 4, 3}));
 }
 
 TEST(Random, GivesAStreamOfItsOwnForEveryNameAndSeed) {

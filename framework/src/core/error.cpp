@@ -43,6 +43,18 @@ Error::~Error() = default;
 InputError::~InputError() = default;
 Interrupted::~Interrupted() = default;
 
+std::string what_was_thrown() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error.diagnostics().front().message;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "something that is no exception";
+  }
+}
+
 void Diagnostics::error(Location where, std::string message, std::string note) {
   found_.push_back({std::move(where), std::move(message), std::move(note)});
 }

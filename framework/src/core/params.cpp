@@ -32,9 +32,11 @@ std::string demand(const Field& field) {
   return range.starts_with('[') ? "in " + range : range;
 }
 
-bool is_all_digits(std::string_view text) {
+/// Written as an integer should be; then only its size can be wrong.
+bool is_plain_integer(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  return !text.empty() && text[0] != '0' &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 std::string with_article(const std::string& type) {
@@ -99,18 +101,17 @@ void wrong_type(const Value& value, const Field& field, Diagnostics& problems) {
     note = "leave out the quotes";
   } else if (field.type == "true or false" && value.is_scalar()) {
     note = "YAML's other spellings of true and false are not read";
-  } else if (field.type == "integer" && is_all_digits(value.text()) &&
-             value.text().find_first_of("123456789") < 2) {
+  } else if (field.type == "integer" && is_plain_integer(value.text())) {
     note = "it must fit into 64 bits";
   } else if (field.type == "integer" && value.is_scalar()) {
     note = "write a decimal integer without leading zeros, point or exponent";
   } else {
     note = field.name + ": " + field.sentence;
   }
-  problems.error(value.where(),
-                 in_quotes(field.name) + " must be " +
-                     with_article(field.type) + ", found " + value.found(),
-                 note);
+  problems.error(
+      value.where(),
+      in_quotes(field.name) + " must be " + with_article(field.type) + ", found " + value.found(),
+      note);
 }
 
 bool in_range(double number, const Value& value, const Field& field, Diagnostics& problems) {
@@ -170,8 +171,8 @@ Value write_scalar(std::int64_t value) { return Value::scalar(std::to_string(val
 Value write_scalar(double value) { return Value::scalar(number_text(value)); }
 Value write_scalar(const std::string& value) {
   // Quoted where a plain word would read back as something else.
-  const bool is_plain = is_identifier(value) && value != "null" && value != "true" &&
-                        value != "false";
+  const bool is_plain =
+      is_identifier(value) && value != "null" && value != "true" && value != "false";
   return Value::scalar(value, !is_plain);
 }
 

@@ -23,8 +23,12 @@ const char* const kPlainNote = "write the value out; thimble reads plain YAML wi
 std::optional<std::size_t> first_broken_byte(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t more = lead < 0x80 ? 0 : lead < 0xc2 ? 9 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2
-                             : lead < 0xf5 ? 3 : 9;
+    const std::size_t more = lead < 0x80   ? 0
+                             : lead < 0xc2 ? 9
+                             : lead < 0xe0 ? 1
+                             : lead < 0xf0 ? 2
+                             : lead < 0xf5 ? 3
+                                           : 9;
     if (lead == 0 || i + more >= text.size()) return i;
     for (std::size_t j = 1; j <= more; ++j)
       if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
@@ -51,10 +55,16 @@ class Builder final : public YAML::EventHandler {
     root.set_where(start);
   }
 
-  Location start;  ///< of the document
+  Location start;          ///< of the document
+  bool is_marked = false;  ///< it begins with ---
   Value root;
 
-  void OnDocumentStart(const YAML::Mark& mark) override { start = place(mark); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    start = place(mark);
+    is_marked =
+        text_.substr(std::min(text_.size(), static_cast<std::size_t>(std::max(mark.pos, 0))))
+            .starts_with("---");
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -183,13 +193,18 @@ class Builder final : public YAML::EventHandler {
   Location key_where_;
 };
 
+/// yaml-cpp writes some of them as they are, and reads them back as line breaks.
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(text, [](char letter) {
+    return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
+  });
+}
+
 void emit(YAML::Emitter& out, const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::null:
-      out << YAML::Null;
-      return;
+    case Value::Kind::null: out << YAML::Null; return;
     case Value::Kind::scalar:
-      if (value.is_quoted()) out << YAML::DoubleQuoted;
+      if (value.is_quoted() || has_control_character(value.text())) out << YAML::DoubleQuoted;
       out << value.text();
       return;
     case Value::Kind::sequence: {
@@ -217,9 +232,10 @@ void emit(YAML::Emitter& out, const Value& value) {
 
 Value parse_yaml(std::string_view text, const std::string& file) {
   if (const auto broken = first_broken_byte(text))
-    throw InputError{Diagnostic{place_in(text, *broken, file),
-                                text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text",
-                                "is it a YAML file?"}};
+    throw InputError{
+        Diagnostic{place_in(text, *broken, file),
+                   text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text",
+                   "is it a YAML file?"}};
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Diagnostics problems;
   Builder builder{text, file, problems};
@@ -229,8 +245,12 @@ Value parse_yaml(std::string_view text, const std::string& file) {
     parser.HandleNextDocument(builder);
     Diagnostics ignored;
     Builder rest{text, file, ignored};
-    if (parser.HandleNextDocument(rest))
+    if (parser.HandleNextDocument(rest)) {
+      if (!rest.is_marked)
+        throw InputError{Diagnostic{rest.start, "not valid YAML: not a part of what stands above",
+                                    "check the indentation"}};
       problems.error(rest.start, "a second document begins", "keep one document a file");
+    }
   } catch (const YAML::Exception& broken) {
     // Alone: what was found before may come of the same mistake, read on.
     const Location where{file, broken.mark.line + 1, broken.mark.column + 1};

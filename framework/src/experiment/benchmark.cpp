@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include <boost/tokenizer.hpp>
 #include <fmt/format.h>
+#include <boost/tokenizer.hpp>
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
@@ -29,10 +29,9 @@ std::size_t column_of(const std::vector<std::string>& header, const std::string&
                       const Location& where) {
   const auto found = std::ranges::find(header, name);
   if (found == header.end())
-    throw InputError{Diagnostic{where,
-                                fmt::format("no column {}{}", in_quotes(name),
-                                            did_you_mean(name, header)),
-                                "columns are " + join(header)}};
+    throw InputError{Diagnostic{
+        where, fmt::format("no column {}{}", in_quotes(name), did_you_mean(name, header)),
+        "columns are " + join(header)}};
   return static_cast<std::size_t>(found - header.begin());
 }
 
@@ -63,8 +62,8 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
   const Location head{file.string(), 1};
   const char separator = separator_of(line);
   const auto header = cells_of(line, separator);
-  const std::string arch_name = settings.architecture.empty() ? architecture_column(header, head)
-                                                              : settings.architecture;
+  const std::string arch_name =
+      settings.architecture.empty() ? architecture_column(header, head) : settings.architecture;
   const std::size_t arch_column = column_of(header, arch_name, head);
   const std::size_t value_column = column_of(header, settings.accuracy, head);
   for (int number = 2; std::getline(text, line); ++number) {
@@ -72,26 +71,27 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
     const Location where{file.string(), number};
     const auto cells = cells_of(line, separator);
     if (cells.size() <= std::max(arch_column, value_column))
-      throw InputError{Diagnostic{
-          where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
-          "is the file whole?"}};
+      throw InputError{
+          Diagnostic{where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
+                     "is the file whole?"}};
     const std::string_view value = trimmed(cells[value_column]);
     if (value.empty()) continue;
     const auto accuracy = parse_number(value);
     if (!accuracy)
-      throw InputError{Diagnostic{
-          where, fmt::format("{} in column {} is no accuracy", in_quotes(value),
-                             in_quotes(settings.accuracy)),
-          "write per cent as a plain number, or leave the cell empty"}};
+      throw InputError{Diagnostic{where,
+                                  fmt::format("{} in column {} is no accuracy", in_quotes(value),
+                                              in_quotes(settings.accuracy)),
+                                  "write per cent as a plain number, or leave the cell empty"}};
     try {
       accuracies_[space.encode(space.decode(cells[arch_column]))] = *accuracy;
     } catch (const Error& error) {
-      throw InputError{Diagnostic{where, error.diagnostics().front().message,
-                                  error.diagnostics().front().note}};
+      throw InputError{
+          Diagnostic{where, error.diagnostics().front().message, error.diagnostics().front().note}};
     }
   }
   if (accuracies_.empty())
-    throw InputError{Diagnostic{head, fmt::format("column {} is empty", in_quotes(settings.accuracy)),
+    throw InputError{Diagnostic{head,
+                                fmt::format("column {} is empty", in_quotes(settings.accuracy)),
                                 "columns are " + join(header)}};
 }
 
@@ -113,8 +113,8 @@ std::optional<Benchmark::Standing> Benchmark::standing(const std::string& archit
   standing.accuracy = *own;
   standing.class_size = static_cast<int>(peers.size());
   standing.class_best = *std::ranges::max_element(peers);
-  standing.rank = 1 + static_cast<int>(std::ranges::count_if(
-                          peers, [&](double value) { return value > *own; }));
+  standing.rank = 1 + static_cast<int>(
+                          std::ranges::count_if(peers, [&](double value) { return value > *own; }));
   return standing;
 }
 

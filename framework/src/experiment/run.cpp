@@ -57,7 +57,14 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   Scoring scoring{std::move(setup)};
   const Problem problem = study.problem();
   PointOutcome outcome;
-  outcome.result = study.searcher->search(problem, scoring);
+  try {
+    outcome.result = study.searcher->search(problem, scoring);
+  } catch (const Error&) {
+    throw;  // it says what is wrong
+  } catch (...) {
+    throw Error{"the searcher failed: " + what_was_thrown(),
+                "this is a fault of the plugin, not of the experiment"};
+  }
   outcome.row = point.row;
   outcome.assignments = point.assignments;
   outcome.seed = study.seed;

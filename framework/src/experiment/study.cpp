@@ -67,19 +67,20 @@ struct Settings {
     param(&Settings::name, "name", "what its run folders are called").required();
     param(&Settings::schema, "schema", "version of this format").range(1, 1);
     param(&Settings::seed, "seed", "all randomness comes from it").at_least(0);
-    param(&Settings::search_space, "search_space", "the search space: {use: NAME, ...}")
-        .required();
+    param(&Settings::search_space, "search_space", "the search space: {use: NAME, ...}").required();
     param(&Settings::dataset, "dataset", "the data that proxies see: {use: NAME, ...}");
     param(&Settings::proxies, "proxies", "list of {use: NAME, as: METRIC, ...}");
     param(&Settings::hardware, "hardware", "the board that costs are for: {use: NAME, ...}");
-    param(&Settings::objectives, "objectives",
-          "list of {minimize: METRIC} or {maximize: METRIC}, with a weight; every proxy by default");
+    param(
+        &Settings::objectives, "objectives",
+        "list of {minimize: METRIC} or {maximize: METRIC}, with a weight; every proxy by default");
     param(&Settings::limits, "limits", "what no result may exceed");
     param(&Settings::searcher, "searcher", "the search: {use: NAME, ...}");
     param(&Settings::budget, "budget", "when to stop");
     param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
     param(&Settings::report, "report", "the table at the end");
-    param(&Settings::sweep, "sweep", "grids over any keys: a list of {row: LABEL, key.path: [...]}");
+    param(&Settings::sweep, "sweep",
+          "grids over any keys: a list of {row: LABEL, key.path: [...]}");
   }
 };
 
@@ -240,8 +241,7 @@ class Maker {
   }
 
   Value with_use(const PluginType& type, const Value& resolved) {
-    study_.plugins.push_back(
-        fmt::format("{} {} {}", name_of(type.kind), type.name, type.version));
+    study_.plugins.push_back(fmt::format("{} {} {}", name_of(type.kind), type.name, type.version));
     Value map = Value::map();
     map.set("use", Value::scalar(type.name));
     for (const auto& entry : resolved.entries()) map.set(entry.key, entry.value);
@@ -280,7 +280,14 @@ class Maker {
         continue;
       }
       require_dataset(value);
-      add_proxy(name, std::move(proxy), use, value);
+      try {
+        add_proxy(name, std::move(proxy), use, value);
+      } catch (...) {
+        problems_.error(value.find("use")->where(),
+                        fmt::format("proxy '{}' failed while it was asked what it needs: {}",
+                                    use.type->name, what_was_thrown()),
+                        "this is a fault of the plugin, not of the experiment");
+      }
       Value entry = with_use(*use.type, use.resolved);
       entry.set("as", Value::scalar(name));
       shown.items().push_back(std::move(entry));
@@ -302,8 +309,8 @@ class Maker {
     const SearchSpace* const space = net_for(pass.net, value.find("net") != nullptr, name, net_key);
     if (space != nullptr && study_.dataset != nullptr) check_input(*space, pass, name, value);
     const std::string key = use.text + net_key + dataset_key_ + std::to_string(study_.seed);
-    study_.proxies.push_back({name, std::move(proxy), space, use.type->name + "-" +
-                                                                  hex(fingerprint(key))});
+    study_.proxies.push_back(
+        {name, std::move(proxy), space, use.type->name + "-" + hex(fingerprint(key))});
   }
 
   /// The search space as a pass wants it: other parameters, the same decisions.
@@ -327,7 +334,8 @@ class Maker {
       if (!has_profile(*use.type, net.text()) && !is_explicit) {
         study_.remarks.push_back(
             fmt::format("search space '{}' has no profile '{}'; proxy '{}' looks at the full "
-                        "network", use.type->name, net.text(), proxy));
+                        "network",
+                        use.type->name, net.text(), proxy));
         return true;
       }
       const auto profile = find_profile(*use.type, net, {"full"});
@@ -349,14 +357,14 @@ class Maker {
                    const Value& value) {
     try {
       const Graph* const supernet = space.supernet();
-      const Graph graph =
-          supernet != nullptr ? *supernet : space.build(genotype_at_start(space));
+      const Graph graph = supernet != nullptr ? *supernet : space.build(genotype_at_start(space));
       const DatasetInfo info = study_.dataset->describe();
       const int classes = graph.node(graph.output()).shape.channels;
       if (pass.input == InputKind::data && classes < info.classes)
         problems_.error(value.where(),
                         fmt::format("proxy '{}' looks at a network of {} classes, dataset '{}' "
-                                    "has {}", name, classes, info.name, info.classes),
+                                    "has {}",
+                                    name, classes, info.name, info.classes),
                         "give the search space or the proxy's 'net' as many classes");
       require_fit(info, pass, graph.node(0).shape);
     } catch (const Error& error) {
@@ -430,7 +438,8 @@ class Maker {
                                   : "metrics are " + join(known));
       return;
     }
-    if (std::ranges::any_of(study_.objectives, [&](const Objective& o) { return o.metric == metric; }))
+    if (std::ranges::any_of(study_.objectives,
+                            [&](const Objective& o) { return o.metric == metric; }))
       problems_.error(where, fmt::format("'{}' is an objective twice", metric), "keep one of them");
     const Direction direction = is_minimized ? Direction::minimize : Direction::maximize;
     for (const auto& proxy : study_.proxies)
@@ -470,11 +479,12 @@ class Maker {
   void require_supernet() {
     if (study_.searcher == nullptr || study_.space == nullptr) return;
     if (study_.searcher->needs_supernet() && study_.space->supernet() == nullptr)
-      problems_.error(settings_.searcher.find("use")->where(),
-                      fmt::format("searcher '{}' needs a search space with a supernet; '{}' has none",
-                                  settings_.searcher.find("use")->text(),
-                                  settings_.search_space.find("use")->text()),
-                      "use another searcher, such as random");
+      problems_.error(
+          settings_.searcher.find("use")->where(),
+          fmt::format("searcher '{}' needs a search space with a supernet; '{}' has none",
+                      settings_.searcher.find("use")->text(),
+                      settings_.search_space.find("use")->text()),
+          "use another searcher, such as random");
     if (study_.objectives.empty() && settings_.objectives.empty())
       problems_.error(point_.root.where(), "the experiment has no objectives",
                       "add proxies, or objectives such as - {minimize: macs}");
@@ -487,10 +497,10 @@ class Maker {
       study_.searcher->expected_evaluations(study_.problem());
     } catch (const Error& error) {
       const Diagnostic& problem = error.diagnostics().front();
-      problems_.error(settings_.searcher.find("use")->where(),
-                      fmt::format("searcher '{}': {}", settings_.searcher.find("use")->text(),
-                                  problem.message),
-                      problem.note);
+      problems_.error(
+          settings_.searcher.find("use")->where(),
+          fmt::format("searcher '{}': {}", settings_.searcher.find("use")->text(), problem.message),
+          problem.note);
     }
   }
 

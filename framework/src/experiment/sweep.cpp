@@ -45,8 +45,8 @@ Value& entry_of_list(Value& list, const std::string& step, const Assignment& ass
     }
   }
   refuse(assignment.value.where(),
-         fmt::format("{} leads nowhere: no entry {}{}", in_quotes(assignment.path),
-                     in_quotes(step), did_you_mean(step, known)),
+         fmt::format("{} leads nowhere: no entry {}{}", in_quotes(assignment.path), in_quotes(step),
+                     did_you_mean(step, known)),
          known.empty() ? "the list is empty" : "entries are " + join(known));
 }
 

@@ -43,19 +43,6 @@ std::vector<fs::path> without_repeats(const std::vector<fs::path>& folders) {
   return all;
 }
 
-/// What plugin code threw, as text; to be called in a catch block.
-std::string what_was_thrown() {
-  try {
-    throw;
-  } catch (const Error& error) {
-    return error.diagnostics().front().message;
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "something that is no exception";
-  }
-}
-
 boost::dll::shared_library open(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored))

@@ -136,9 +136,9 @@ const std::vector<Samples>& Scoring::batches_of(const ScoredProxy& scored, const
 
 ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
   const double start = thread_seconds();
-  const Pass pass = scored.proxy->pass();
   ProxyValue result;
   try {
+    const Pass pass = scored.proxy->pass();
     if (task.is_supernet && !scored.proxy->accepts_supernets())
       throw Error{fmt::format("proxy '{}' cannot score a supernet", scored.name)};
     const Graph built = task.build(*scored.space);
@@ -158,8 +158,8 @@ ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
     result.value = scored.proxy->combine(result.repeats);
   } catch (const Error& error) {
     result.invalid = error.diagnostics().front().message;
-  } catch (const std::exception& error) {
-    throw Error{fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, error.what()),
+  } catch (...) {
+    throw Error{fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, what_was_thrown()),
                 "this is a fault of the plugin, not of the experiment"};
   }
   result.seconds = thread_seconds() - start;

@@ -58,6 +58,10 @@ class THIMBLE_EXPORT Interrupted : public Error {
   ~Interrupted() override;
 };
 
+/// What is being handled, as text: for the edge behind which somebody else's code ran. To be
+/// called in a catch block.
+THIMBLE_EXPORT std::string what_was_thrown();
+
 /// Collects all problems of one input, so that they can be reported in one go.
 class THIMBLE_EXPORT Diagnostics {
  public:

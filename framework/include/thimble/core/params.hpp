@@ -196,11 +196,12 @@ struct Codec<int> {
   static std::string type() { return "integer"; }
   static std::vector<std::string> choices() { return {}; }
   static bool read(const Value& value, int& target, const Field& field, Diagnostics& problems) {
+    std::int64_t wide = 0;
+    if (!read_scalar(value, wide, field, problems)) return false;
     Field narrowed = field;
     narrowed.least = std::max<double>(field.least, std::numeric_limits<int>::min());
     narrowed.most = std::min<double>(field.most, std::numeric_limits<int>::max());
-    std::int64_t wide = 0;
-    if (!read_scalar(value, wide, narrowed, problems)) return false;
+    if (!in_range(static_cast<double>(wide), value, narrowed, problems)) return false;
     target = static_cast<int>(wide);
     return true;
   }
