@@ -1,6 +1,7 @@
 #include <thimble/core/error.hpp>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 namespace thimble {
@@ -61,10 +62,14 @@ void Diagnostics::error(Location where, std::string message, std::string note) {
 
 void Diagnostics::throw_if_any() const {
   if (found_.empty()) return;
+  // Files in the order in which they were first complained of.
+  std::map<std::string, std::size_t> file_places;
+  for (const Diagnostic& diagnostic : found_)
+    file_places.emplace(diagnostic.where.file, file_places.size());
   auto sorted = found_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    if (a.where.file != b.where.file) return false;
-    return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
+  std::ranges::stable_sort(sorted, {}, [&](const Diagnostic& diagnostic) {
+    const Location& where = diagnostic.where;
+    return std::tuple{file_places.at(where.file), where.line, where.column};
   });
   throw InputError{std::move(sorted)};
 }

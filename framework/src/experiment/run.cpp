@@ -82,9 +82,11 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
 /// All points of one run, in order, into its folder.
 class Runner {
  public:
-  Runner(const RunOptions& options, const LoadedExperiment& experiment, RunFolder folder)
+  Runner(const RunOptions& options, const LoadedExperiment& experiment, const Benchmark* benchmark,
+         RunFolder folder)
       : options_{options},
         experiment_{experiment},
+        benchmark_{benchmark},
         folder_{std::move(folder)},
         log_{open_log(folder_.path())},
         store_{folder_.path() / "store.sqlite"} {}
@@ -94,16 +96,15 @@ class Runner {
                options_.experiment.string(), experiment_.identity, store_.size());
     RunOutcome outcome;
     outcome.folder = folder_.path();
-    const auto benchmark = load_benchmark(experiment_.studies[0], options_.data_folder, [&](auto& l) { say(l); });
     for (std::size_t i = 0; i < experiment_.studies.size(); ++i) {
       for (const std::string& remark : experiment_.studies[i].remarks) say_once(remark);
       outcome.points.push_back(run_point(experiment_.studies[i], experiment_.points[i],
-                                         setup_for(i), benchmark.get()));
+                                         setup_for(i), benchmark_));
       log_->info("point {} of {} ({}): {}", i + 1, experiment_.studies.size(),
                  experiment_.points[i].row, best_text(outcome.points.back()));
       for (const std::string& remark : outcome.points.back().result.remarks) say_once(remark);
     }
-    finish(outcome, benchmark.get());
+    finish(outcome);
     return outcome;
   }
 
@@ -135,7 +136,7 @@ class Runner {
     if (said_.insert(line).second) say(line);
   }
 
-  void finish(RunOutcome& outcome, const Benchmark* benchmark) {
+  void finish(RunOutcome& outcome) {
     const ReportSettings& report = experiment_.studies[0].report;
     add_speedups(outcome.points, report.baseline);
     outcome.report = report_table(
@@ -143,7 +144,7 @@ class Runner {
         report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns, report);
     const auto& path = folder_.path();
     write_file(path / "report.md", to_markdown(outcome.report));
-    write_file(path / "candidates.csv", to_csv(candidate_table(outcome.points, benchmark)));
+    write_file(path / "candidates.csv", to_csv(candidate_table(outcome.points, benchmark_)));
     write_file(path / "result.csv", to_csv(result_table(outcome.points)));
     write_file(path / "timing.yaml", to_yaml(timing_document(outcome.points)));
     // Last: its presence says that the run is complete.
@@ -153,6 +154,7 @@ class Runner {
 
   const RunOptions& options_;
   const LoadedExperiment& experiment_;
+  const Benchmark* benchmark_;
   RunFolder folder_;
   std::shared_ptr<spdlog::logger> log_;
   SqliteStore store_;
@@ -224,7 +226,8 @@ std::unique_ptr<Benchmark> load_benchmark(const Study& study,
       fmt::format("no benchmark '{}', neither here nor in '{}'", study.benchmark->file,
                   data_folder.string());
   if (study.benchmark->required)
-    throw InputError{missing, "name the folder that has it with --data DIR"};
+    throw InputError{
+        Diagnostic{study.benchmark_where, missing, "name the folder that has it with --data DIR"}};
   say(missing + "; accuracies are left out");
   return nullptr;
 }
@@ -237,12 +240,15 @@ RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
     if (study.searcher == nullptr)
       throw InputError{Diagnostic{{options.experiment.string()}, "the experiment has no 'searcher'",
                                   "add searcher: {use: NAME} to run it"}};
+  // Before there is a folder: the file may be wrong.
+  const auto benchmark =
+      load_benchmark(experiment.studies[0], options.data_folder, options.say);
   const auto parent = options.output / experiment.studies[0].name;
   RunFolder folder = options.resume ? RunFolder::resume(parent, experiment.identity, options.say)
                                     : RunFolder::create(parent, experiment.identity);
   write_file(folder.path() / "experiment.yaml", experiment.text);
   write_resolved(folder.path(), experiment);
-  Runner runner{options, experiment, std::move(folder)};
+  Runner runner{options, experiment, benchmark.get(), std::move(folder)};
   try {
     return runner.run();
   } catch (const Interrupted&) {

@@ -97,6 +97,7 @@ class Maker {
     study_.seed = static_cast<std::uint64_t>(settings_.seed);
     if (settings_.budget.evaluations) study_.budget.evaluations = *settings_.budget.evaluations;
     study_.benchmark = settings_.benchmark;
+    if (study_.benchmark) study_.benchmark_where = point_.root.find("benchmark")->where();
     study_.report = settings_.report;
     const Value* const name = point_.root.find("name");
     if (name != nullptr && name->is_scalar() && !is_file_name(settings_.name))
@@ -518,7 +519,8 @@ class Maker {
       }
     }
     // The baseline is a row of the whole sweep; a single point runs without.
-    if (!point_.row.empty()) all.find("report")->erase("baseline");
+    if (!point_.row.empty() || settings_.report.baseline.empty())
+      all.find("report")->erase("baseline");
     study_.resolved = std::move(all);
   }
 

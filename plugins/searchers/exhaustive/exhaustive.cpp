@@ -24,16 +24,15 @@ class Exhaustive final : public thimble::Searcher {
 
   std::optional<std::int64_t> expected_evaluations(const thimble::Problem& problem) const override {
     const auto size = thimble::space_size(problem.decisions);
-    if (!size || *size > static_cast<std::uint64_t>(params_.most)) return std::nullopt;
+    if (!size || *size > static_cast<std::uint64_t>(params_.most))
+      throw thimble::Error{"the space has more than " + std::to_string(params_.most) + " networks",
+                           "raise searcher.most, or use another searcher"};
     return std::min(static_cast<std::int64_t>(*size), problem.budget.evaluations);
   }
 
   thimble::SearchResult search(const thimble::Problem& problem,
                                thimble::Evaluator& evaluator) const override {
     const auto count = expected_evaluations(problem);
-    if (!count)
-      throw thimble::Error{"the space has more than " + std::to_string(params_.most) + " networks",
-                           "raise searcher.most, or use another searcher"};
     evaluator.expect(*count);
     std::vector<thimble::Genotype> genotypes;
     genotypes.reserve(static_cast<std::size_t>(*count));

@@ -220,23 +220,19 @@ class Pruning final : public thimble::Searcher {
   bool needs_supernet() const override { return true; }
 
   std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
-    const std::int64_t count = evaluations_of_one_run(problem);
-    if (count > problem.budget.evaluations)
-      throw thimble::Error{"a pruning search scores about " + std::to_string(count) +
-                               " candidates, the budget has " +
-                               std::to_string(problem.budget.evaluations),
-                           "raise budget.evaluations, or use another searcher"};
+    const std::int64_t count = affordable_evaluations(problem);
     if (params_.adapt_weights) return std::nullopt;  // as many runs as it takes
     return count;
   }
 
   thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
+    const std::int64_t count = affordable_evaluations(problem);
     Witnesses networks{evaluator, params_.exact_guard};
     const AliveOptions state = start(problem);
     const Evaluation& witness = networks.best_in(state);
     if (!witness.is_feasible()) return infeasible(witness, problem);
     Run run{problem, evaluator, networks, params_.score};
-    evaluator.expect(evaluations_of_one_run(problem));
+    evaluator.expect(count);
     if (!params_.adapt_weights) return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
     for (const double factor : {0.0, 0.25, 0.5, 1.0, 2.0, 4.0}) {
       const Genotype found = run.prune(state, witness.genotype, factor, false);
@@ -401,7 +397,8 @@ class Pruning final : public thimble::Searcher {
     std::map<std::string, ExpectedCost> costs_;
   };
 
-  std::int64_t evaluations_of_one_run(const Problem& problem) const {
+  /// How many one run scores; it cannot end early, so too small a budget is an Error.
+  std::int64_t affordable_evaluations(const Problem& problem) const {
     AliveOptions state = start(problem);
     std::int64_t count = 1;  // the network at the end
     for (bool is_open = true; is_open;) {
@@ -414,6 +411,11 @@ class Pruning final : public thimble::Searcher {
       }
       count += is_open ? 1 : 0;
     }
+    if (count > problem.budget.evaluations)
+      throw thimble::Error{"a pruning search scores about " + std::to_string(count) +
+                               " candidates, the budget has " +
+                               std::to_string(problem.budget.evaluations),
+                           "raise budget.evaluations, or use another searcher"};
     return count;
   }
 

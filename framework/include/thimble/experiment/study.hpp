@@ -74,6 +74,7 @@ struct Study {
   std::vector<Limit> limits;
   Budget budget;
   std::optional<BenchmarkSettings> benchmark;
+  Location benchmark_where;
   ReportSettings report;
   std::vector<std::string> remarks;  ///< what a person should know before it runs
   std::vector<std::string> plugins;  ///< "kind name version" of each in use

@@ -10,7 +10,7 @@ namespace thimble {
 /// How batch norm takes part when the gradient of one sample's logits is taken.
 enum class Coupling {
   coupled,  ///< through the batch's statistics into the other samples, as the published code does
-  frozen,   ///< the batch's statistics are constants: about 7x cheaper, another measure
+  frozen,   ///< the batch's statistics are constants: cheaper, and another measure
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling);
 
@@ -20,8 +20,11 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Cou
 ///
 /// theta being the weights of convolutions, fully connected layers and batch norm's scales; biases
 /// and shifts are left out. images: B x C x H x W. Returns B x B in double. Nothing is recorded on
-/// a tape and the B x P Jacobian is never stored: all B cotangents go backwards through the graph
-/// at once, node by node, and the Gram matrix is summed up per node. Thread safe.
+/// a tape: 16 cotangents (8 in double) go backwards through the graph side by side, one a vector
+/// lane, and the gradients of one layer after the other are multiplied into the Gram matrix. Made
+/// for narrow networks, where it is 8 to 14 times faster than row by row; at 16 channels it is no
+/// faster. Memory: the Jacobian, parameters x B, and the cotangents of one block. Throws Error for
+/// graphs with fused ReLUs. Thread safe.
 THIMBLE_EXPORT torch::Tensor ntk_gram(const Network& network, const torch::Tensor& images,
                                       Coupling coupling);
 
