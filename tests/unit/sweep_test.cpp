@@ -137,5 +137,11 @@ TEST(Override, TakesAnEmptyValueAsNone) {
   EXPECT_EQ(lines_of("{a: 1}", {"a=x=y"}), Lines{": {a: x=y}"});
 }
 
+TEST(Sweep, FillsALabelWhoseValueHoldsItsOwnHole) {
+  const auto points = expand_sweep(
+      parse_yaml("sweep: {row: 'a {name} b', name: ['{name}{name}']}", "x.yaml"), {});
+  EXPECT_EQ(points.at(0).row, "a {name}{name} b");
+}
+
 }  // namespace
 }  // namespace thimble

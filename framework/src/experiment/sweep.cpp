@@ -120,7 +120,8 @@ std::string row_label(const Grid& grid, const std::vector<Assignment>& assignmen
   for (const Assignment& assignment : assignments) {
     const std::string value = detail::one_line(assignment.value);
     const std::string hole = "{" + assignment.path + "}";
-    for (auto at = label.find(hole); at != std::string::npos; at = label.find(hole))
+    for (auto at = label.find(hole); at != std::string::npos;
+         at = label.find(hole, at + value.size()))
       label.replace(at, hole.size(), value);
     if (assignment.path != "seed") parts.push_back(assignment.path + "=" + value);
   }
