@@ -168,6 +168,18 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
     fmt::print("  {} {}\n", study.proxies[i].name, number_text(evaluation.proxies[i].value));
 }
 
+/// A run that found no valid network has failed, and says why even when it is quiet.
+int exit_code(const RunOutcome& outcome) {
+  int code = 0;
+  for (const PointOutcome& point : outcome.points) {
+    if (point.result.best) continue;
+    code = 1;
+    fmt::print(stderr, "thimble: error: {}{}\n", point.row.empty() ? "" : point.row + ": ",
+               point.result.remarks.empty() ? "nothing was found" : point.result.remarks.back());
+  }
+  return code;
+}
+
 std::string point_line(std::size_t index, const Study& study) {
   const auto count = study.searcher == nullptr
                          ? std::nullopt
@@ -190,7 +202,7 @@ std::string proxy_line(const Study::NamedProxy& named) {
                                  pass.fresh_weights ? "" : " drawn once");
   if (const Graph* const supernet = named.space->supernet())
     line += fmt::format("; a candidate costs {} images of at most {:.3f} M MACs forward",
-                        pass.repeats * pass.batches * pass.batch,
+                        std::int64_t{pass.repeats} * pass.batches * pass.batch,
                         static_cast<double>(macs(*supernet)) / 1e6);
   return line;
 }
@@ -239,7 +251,10 @@ int jobs_or_all(int jobs) {
   return jobs > 0 ? jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-std::string to_json(const Value& value) { return json_of(value).dump(); }
+std::string to_json(const Value& value) {
+  // A text that is not UTF-8 came from the user; it must not cost the other lines.
+  return json_of(value).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
 
 int run(const RunArguments& arguments, const World& world) {
   Progress progress{arguments.is_quiet};
@@ -260,12 +275,12 @@ int run(const RunArguments& arguments, const World& world) {
     Value document = result_document(outcome.points);
     document.set("folder", Value::scalar(outcome.folder.string(), true));
     fmt::print("{}\n", to_json(document));
-    return 0;
+    return exit_code(outcome);
   }
   if (!arguments.is_quiet)
     fmt::print("\n{}\n{}\n", best_lines(outcome), to_markdown(outcome.report));
   fmt::print("{}\n", outcome.folder.string());
-  return 0;
+  return exit_code(outcome);
 }
 
 int check(const CheckArguments& arguments, const World& world) {
@@ -295,6 +310,9 @@ int score(const ScoreArguments& arguments, const World& world) {
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
   const Study& study = experiment.studies.front();
+  if (experiment.studies.size() > 1)
+    fmt::print(stderr, "remark: the sweep has {} points; scoring as its first does{}\n",
+               experiment.studies.size(), study.row.empty() ? "" : " (" + study.row + ")");
   std::vector<std::string> proxies;
   for (const auto& proxy : study.proxies) proxies.push_back(proxy.name);
   ScoringSetup setup = study.scoring();

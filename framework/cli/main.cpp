@@ -206,7 +206,10 @@ int main(int count, char** arguments) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   try {
-    return Program{}.parse_and_call(count, arguments);
+    const int code = Program{}.parse_and_call(count, arguments);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    std::fprintf(stderr, "thimble: error: the output cannot be written\n");
+    return kFailed;
   } catch (const thimble::Interrupted&) {
     std::fprintf(stderr, "thimble: interrupted; the same command with --resume goes on\n");
     return kInterrupted;

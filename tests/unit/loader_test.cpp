@@ -394,9 +394,11 @@ TEST(Program, RefusesAnExperimentWhosePluginCannotBeMade) {
 
 TEST(Program, CountsACandidateInvalidWhenItsScoreIsAnErrorOrNotFinite) {
   const Outcome error = run_faulty("score", "error");
-  EXPECT_EQ(error.code, 0) << error.err;
+  EXPECT_EQ(error.code, 1) << "nothing else was there to find";
+  EXPECT_THAT(error.err, HasSubstr("is valid: "));
   const Outcome nan = run_faulty("score", "nan");
-  EXPECT_EQ(nan.code, 0) << nan.err;
+  EXPECT_EQ(nan.code, 1);
+  EXPECT_THAT(nan.err, HasSubstr("is valid: proxy 'faulty' gave nan"));
 }
 
 TEST(Program, FailsWithThePluginsNameWhenAScoreThrowsAnythingElse) {

@@ -139,8 +139,27 @@ TEST(Override, TakesAnEmptyValueAsNone) {
 
 TEST(Sweep, FillsALabelWhoseValueHoldsItsOwnHole) {
   const auto points = expand_sweep(
-      parse_yaml("sweep: {row: 'a {name} b', name: ['{name}{name}']}", "x.yaml"), {});
-  EXPECT_EQ(points.at(0).row, "a {name}{name} b");
+      parse_yaml("sweep: {row: 'a {seed} b', seed: ['{seed}{seed}']}", "x.yaml"), {});
+  EXPECT_EQ(points.at(0).row, "a {seed}{seed} b");
+}
+
+TEST(Sweep, ReplacesAnAxisByAList) {
+  const auto points =
+      expand_sweep(parse_yaml("sweep: {seed: [1, 2, 3]}", "x.yaml"), {parse_override("seed=[4, 5]")});
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_EQ(points[1].root.find("seed")->text(), "5");
+}
+
+TEST(Sweep, TakesAnEntryOutOfAListByNull) {
+  const auto points = expand_sweep(parse_yaml("proxies: [{use: a}, {use: b}]", "x.yaml"),
+                                   {parse_override("proxies.a=~")});
+  ASSERT_EQ(points[0].root.find("proxies")->items().size(), 1U);
+  EXPECT_EQ(points[0].root.find("proxies")->items()[0].find("use")->text(), "b");
+}
+
+TEST(Sweep, RefusesWhatAllPointsShare) {
+  EXPECT_THROW(expand_sweep(parse_yaml("sweep: {benchmark.accuracy: [a, b]}", "x.yaml"), {}),
+               InputError);
 }
 
 }  // namespace

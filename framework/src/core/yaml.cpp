@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <optional>
 #include <sstream>
 
 #include <yaml-cpp/eventhandler.h>
@@ -86,6 +87,7 @@ class Builder final : public YAML::EventHandler {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     const bool is_quoted = tag == "!";
+    if (is_quoted) last_quoted_ = mark;
     if (expects_key()) return take_key(text, place(mark));
     if (!is_quoted && (text == "~" || text == "null" || text == "Null" || text == "NULL")) {
       Value nothing;
@@ -105,6 +107,25 @@ class Builder final : public YAML::EventHandler {
     open(Value::map(place(mark)), mark, tag, anchor);
   }
   void OnMapEnd() override { close(); }
+
+  /// The parser takes the end of the text for a closing quote; only the last scalar can reach it.
+  void require_closed_quote() {
+    if (!last_quoted_) return;
+    auto at = static_cast<std::size_t>(std::max(last_quoted_->pos, 0));
+    if (at >= text_.size()) return;
+    const char quote = text_[at];
+    if (quote != '"' && quote != '\'') return;
+    for (++at; at < text_.size(); ++at) {
+      const bool is_pair = quote == '"' ? text_[at] == '\\' : text_.substr(at, 2) == "''";
+      if (is_pair) {
+        ++at;
+      } else if (text_[at] == quote) {
+        return;
+      }
+    }
+    problems_.error(place(*last_quoted_), "this quote is never closed",
+                    std::string{"add the closing "} + quote);
+  }
 
  private:
   struct Level {
@@ -189,6 +210,7 @@ class Builder final : public YAML::EventHandler {
   std::string file_;
   Diagnostics& problems_;
   std::vector<Level> levels_;
+  std::optional<YAML::Mark> last_quoted_;
   bool pending_key_ = false;
   Location key_where_;
 };
@@ -243,6 +265,7 @@ Value parse_yaml(std::string_view text, const std::string& file) {
     std::istringstream stream{std::string{text}};
     YAML::Parser parser{stream};
     parser.HandleNextDocument(builder);
+    builder.require_closed_quote();
     Diagnostics ignored;
     Builder rest{text, file, ignored};
     if (parser.HandleNextDocument(rest)) {

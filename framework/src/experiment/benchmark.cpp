@@ -16,7 +16,9 @@ namespace {
 std::vector<std::string> cells_of(const std::string& line, char separator) {
   using Separator = boost::escaped_list_separator<char>;
   const boost::tokenizer<Separator> cells{line, Separator{'\0', separator, '"'}};
-  return {cells.begin(), cells.end()};
+  std::vector<std::string> trimmed_cells;
+  for (const std::string& cell : cells) trimmed_cells.emplace_back(trimmed(cell));
+  return trimmed_cells;
 }
 
 char separator_of(const std::string& header) {
@@ -59,6 +61,7 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
   std::string line;
   std::getline(text, line);
   if (line.ends_with('\r')) line.pop_back();
+  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // spreadsheets write it
   const Location head{file.string(), 1};
   const char separator = separator_of(line);
   const auto header = cells_of(line, separator);

@@ -101,7 +101,9 @@ std::size_t width_of(const std::string& text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::vector<std::string> candidate_cells(const Evaluation& evaluation, std::size_t proxies,
+std::vector<std::string> candidate_cells(const Evaluation& evaluation,
+                                         const std::vector<std::string>& own,
+                                         const std::vector<std::string>& columns,
                                          const Benchmark* benchmark) {
   const auto shown = [](double value) { return std::isfinite(value) ? number_text(value) : ""; };
   std::vector<std::string> cells{evaluation.text,
@@ -110,8 +112,10 @@ std::vector<std::string> candidate_cells(const Evaluation& evaluation, std::size
                                  evaluation.is_feasible() ? "true" : "false",
                                  evaluation.invalid};
   for (const std::string& metric : cost_metrics()) cells.push_back(shown(cost_metric(evaluation, metric)));
-  for (std::size_t i = 0; i < proxies; ++i)
-    cells.push_back(i < evaluation.proxies.size() ? shown(evaluation.proxies[i].value) : "");
+  for (const std::string& column : columns) {
+    const auto place = static_cast<std::size_t>(std::ranges::find(own, column) - own.begin());
+    cells.push_back(place < evaluation.proxies.size() ? shown(evaluation.proxies[place].value) : "");
+  }
   const auto accuracy = benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
   if (benchmark != nullptr) cells.push_back(accuracy ? number_text(*accuracy) : "");
   return cells;
@@ -280,12 +284,15 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   if (outcomes.empty()) return table;
   table.header = {"point", "arch", "canonical", "valid", "feasible", "reason"};
   table.header.insert(table.header.end(), cost_metrics().begin(), cost_metrics().end());
-  const auto& proxies = outcomes.front().proxies;
+  std::vector<std::string> proxies;  // points of a sweep may have different ones
+  for (const PointOutcome& outcome : outcomes)
+    for (const std::string& name : outcome.proxies)
+      if (std::ranges::find(proxies, name) == proxies.end()) proxies.push_back(name);
   table.header.insert(table.header.end(), proxies.begin(), proxies.end());
   if (benchmark != nullptr) table.header.emplace_back("accuracy");
   for (std::size_t point = 0; point < outcomes.size(); ++point) {
     for (const Evaluation& evaluation : outcomes[point].evaluated) {
-      auto cells = candidate_cells(evaluation, proxies.size(), benchmark);
+      auto cells = candidate_cells(evaluation, outcomes[point].proxies, proxies, benchmark);
       cells.insert(cells.begin(), std::to_string(point + 1));
       table.rows.push_back(std::move(cells));
     }

@@ -55,7 +55,7 @@ struct SqliteStore::Database {
   void require(bool is_good) const {
     if (!is_good)
       throw Error{fmt::format("the store '{}' failed: {}", file, sqlite3_errmsg(handle)),
-                  "is the disk full, or the file not a store of thimble?"};
+                  "is the disk full, or the file damaged? Run without --resume to begin anew"};
   }
 
   void execute(const char* sql) const {

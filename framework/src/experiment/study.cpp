@@ -442,12 +442,21 @@ class Maker {
     if (std::ranges::any_of(study_.objectives,
                             [&](const Objective& o) { return o.metric == metric; }))
       problems_.error(where, fmt::format("'{}' is an objective twice", metric), "keep one of them");
+    require_known_energy(metric, where);
     const Direction direction = is_minimized ? Direction::minimize : Direction::maximize;
     for (const auto& proxy : study_.proxies)
       if (proxy.name == metric && proxy.proxy->direction() != direction)
         study_.remarks.push_back(fmt::format("'{}' is {}d here, against the proxy's own direction",
                                              metric, is_minimized ? "minimize" : "maximize"));
     study_.objectives.push_back({metric, direction, given.weight});
+  }
+
+  void require_known_energy(const std::string& metric, const Location& where) {
+    if (metric != "energy_mj" || study_.hardware == nullptr) return;
+    const Target& target = study_.hardware->target();
+    if (target.active_power_mw <= 0)
+      problems_.error(where, fmt::format("the energy on {} is unknown", target.name),
+                      "its active power is not in the board file; name another board");
   }
 
   void make_limits() {
@@ -462,6 +471,7 @@ class Maker {
         problems_.error(map->find(metric)->where(),
                         fmt::format("a limit on '{}' needs 'hardware'", metric),
                         "add hardware: {use: analytic, board: NAME}");
+      require_known_energy(metric, map->find(metric)->where());
       study_.limits.push_back({metric, *most});
     };
     add("macs", given.macs);

@@ -88,6 +88,10 @@ Grid read_grid(const Value& map) {
         refuse(entry.value.where(), "'row' must be text, found " + entry.value.found(),
                "row: the label in the report; {key.path} in it stands for a value");
       grid.row = entry.value.text();
+    } else if (const std::string top = split(entry.key, '.').front();
+               top == "name" || top == "report" || top == "benchmark" || top == "sweep") {
+      refuse(entry.key_where, in_quotes(top) + " cannot be swept: all points share it",
+             "run the experiment once for each");
     } else if (entry.value.is_sequence()) {
       if (entry.value.items().empty())
         refuse(entry.value.where(), in_quotes(entry.key) + " has no values to sweep over",
@@ -178,7 +182,12 @@ void assign(Value& root, const Assignment& assignment) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const bool is_last = i + 1 == steps.size();
     if (at->is_sequence()) {
-      at = &entry_of_list(*at, steps[i], assignment);
+      Value& entry = entry_of_list(*at, steps[i], assignment);
+      if (is_last && assignment.value.is_null()) {
+        at->items().erase(at->items().begin() + (&entry - at->items().data()));
+        return;
+      }
+      at = &entry;
       if (is_last) *at = assignment.value;
       continue;
     }
@@ -215,7 +224,9 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
   for (Grid& grid : grids) {
     for (auto& axis : grid.axes)
       for (const Assignment& override : overrides)
-        if (override.path == axis.path) axis.values = {override.value};
+        if (override.path == axis.path)
+          axis.values = override.value.is_sequence() ? override.value.items()
+                                                     : std::vector<Value>{override.value};
     add_points(grid, root, points);
   }
   return points;

@@ -78,7 +78,12 @@ double Scoring::proxy_seconds() const {
   return seconds;
 }
 
+void Scoring::stop_if_asked() const {
+  if (setup_.stop != nullptr && *setup_.stop) throw Interrupted{"interrupted"};
+}
+
 Evaluation Scoring::cost(const Genotype& genotype) const {
+  stop_if_asked();
   Evaluation evaluation;
   evaluation.genotype = genotype;
   evaluation.text = setup_.space->encode(genotype);
@@ -156,6 +161,8 @@ ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
         throw Error{fmt::format("proxy '{}' gave {}", scored.name, result.repeats.back())};
     }
     result.value = scored.proxy->combine(result.repeats);
+  } catch (const InputError&) {
+    throw;  // the data is damaged, not the candidate
   } catch (const Error& error) {
     result.invalid = error.diagnostics().front().message;
   } catch (...) {
@@ -188,7 +195,7 @@ void Scoring::run(std::vector<Task>& tasks) {
               tasks.end());
   std::vector<std::vector<ProxyValue>> values(tasks.size());
   in_parallel(setup_.jobs, tasks.size(), [&](std::size_t i) {
-    if (setup_.stop != nullptr && *setup_.stop) throw Interrupted{"interrupted"};
+    stop_if_asked();
     values[i] = score(tasks[i]);
     setup_.progress(++done_, expected_);
   });
@@ -197,15 +204,17 @@ void Scoring::run(std::vector<Task>& tasks) {
 
 std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
   std::vector<Evaluation> evaluations(genotypes.size());
+  std::vector<Genotype> representatives(genotypes.size());
   in_parallel(setup_.jobs, genotypes.size(), [&](std::size_t i) {
     evaluations[i] = cost(genotypes[i]);
-    evaluations[i].canonical = setup_.space->encode(setup_.space->canonical(genotypes[i]));
+    representatives[i] = setup_.space->canonical(genotypes[i]);
+    evaluations[i].canonical = setup_.space->encode(representatives[i]);
   });
   std::vector<Task> tasks;
   if (!setup_.proxies.empty()) {
     for (std::size_t i = 0; i < genotypes.size(); ++i) {
       if (!is_to_be_scored(evaluations[i])) continue;
-      const Genotype representative = setup_.space->canonical(genotypes[i]);
+      const Genotype& representative = representatives[i];
       tasks.push_back({evaluations[i].canonical,
                        [representative](const SearchSpace& space) {
                          return space.build(representative);

@@ -18,12 +18,18 @@ std::optional<std::int64_t> Searcher::expected_evaluations(const Problem&) const
 SearchResult summarize(const std::vector<Evaluation>& evaluations, const Problem& problem) {
   SearchResult result;
   if (evaluations.empty()) return result;
-  result.best = evaluations[best_by_ranks(evaluations, problem.objectives)];
+  const Evaluation& best = evaluations[best_by_ranks(evaluations, problem.objectives)];
+  if (!best.is_valid()) {
+    result.remarks.push_back(fmt::format("none of the {} networks looked at is valid: {}",
+                                         evaluations.size(), best.invalid));
+    return result;
+  }
+  result.best = best;
   result.front = pareto_front(evaluations, problem.objectives);
   if (!result.best->is_feasible())
     result.remarks.push_back(fmt::format(
         "no network that was looked at keeps all limits; the best of the {} looked at exceeds "
-        "them by {:.1f} % in sum",
+        "them by {:.2g} % in sum",
         evaluations.size(), 100 * result.best->violation));
   return result;
 }

@@ -69,7 +69,7 @@ class Ntk final : public thimble::Proxy {
     if (params_.mean == Mean::arithmetic) return Proxy::combine(repeats);
     double sum = 0;
     for (const double kappa : repeats) sum += std::log(kappa);
-    return std::exp(sum / static_cast<double>(repeats.size()));
+    return std::min(1e12, std::exp(sum / static_cast<double>(repeats.size())));
   }
 
  private:

@@ -230,7 +230,7 @@ class Pruning final : public thimble::Searcher {
     Witnesses networks{evaluator, params_.exact_guard};
     const AliveOptions state = start(problem);
     const Evaluation& witness = networks.best_in(state);
-    if (!witness.is_feasible()) return infeasible(witness, problem);
+    if (!witness.is_feasible()) return infeasible(witness, problem, state);
     Run run{problem, evaluator, networks, params_.score};
     evaluator.expect(count);
     if (!params_.adapt_weights) return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
@@ -323,6 +323,10 @@ class Pruning final : public thimble::Searcher {
       std::vector<double> gains;
       for (const Removal& removal : removals) {
         const double saved = place->second.gain(state, removal);
+        if (std::isnan(saved)) {  // an unknown cost speaks for nothing
+          gains.push_back(kWorst);
+          continue;
+        }
         gains.push_back(objective.direction == thimble::Direction::minimize ? saved : -saved);
       }
       return gains;
@@ -419,7 +423,20 @@ class Pruning final : public thimble::Searcher {
     return count;
   }
 
+  /// `none` is dropped wherever there is one; any other name must be somebody's option.
+  void require_known_drops(const Problem& problem) const {
+    std::vector<std::string> known;
+    for (const thimble::Decision& decision : problem.decisions)
+      known.insert(known.end(), decision.options.begin(), decision.options.end());
+    for (const std::string& name : params_.drop)
+      if (name != "none" && std::ranges::find(known, name) == known.end())
+        throw thimble::Error{"'drop' names " + thimble::in_quotes(name) + ", which is no option" +
+                                 thimble::did_you_mean(name, known),
+                             "thimble show lists what the search space offers"};
+  }
+
   AliveOptions start(const Problem& problem) const {
+    require_known_drops(problem);
     AliveOptions state;
     for (const thimble::Decision& decision : problem.decisions) {
       std::uint64_t mask = 0;
@@ -434,9 +451,17 @@ class Pruning final : public thimble::Searcher {
     return state;
   }
 
-  static thimble::SearchResult infeasible(const Evaluation& nearest, const Problem& problem) {
+  thimble::SearchResult infeasible(const Evaluation& nearest, const Problem& problem,
+                                   const AliveOptions& state) const {
     auto result = thimble::summarize({nearest}, problem);
-    result.remarks.push_back("nothing was scored: the limits cannot be met within this space");
+    double size = 1;
+    for (const std::uint64_t mask : state) size *= count_alive(mask);
+    const bool is_proof = size <= static_cast<double>(params_.exact_guard);
+    std::string remark = is_proof ? "nothing was scored: the limits cannot be met"
+                                  : "nothing was scored: no network that keeps the limits was found";
+    if (!params_.drop.empty())
+      remark += " without the dropped options (" + thimble::join(params_.drop) + ")";
+    result.remarks.push_back(remark);
     return result;
   }
 

@@ -25,7 +25,9 @@ class RandomSearch final : public thimble::Searcher {
   explicit RandomSearch(const Params& params) : params_{params} {}
 
   std::optional<std::int64_t> expected_evaluations(const thimble::Problem& problem) const override {
-    return std::min(params_.samples, problem.budget.evaluations);
+    const auto size = thimble::space_size(problem.decisions);
+    const auto most = std::min(params_.samples, problem.budget.evaluations);
+    return size ? std::min(most, static_cast<std::int64_t>(*size)) : most;
   }
 
   thimble::SearchResult search(const thimble::Problem& problem,
@@ -52,8 +54,16 @@ class RandomSearch final : public thimble::Searcher {
     std::set<std::string> seen;
     std::int64_t misses = 0;
     const std::int64_t most_misses = 1000 + 20 * wanted;
-    while (static_cast<std::int64_t>(drawn.size()) < wanted && misses < most_misses) {
-      Genotype genotype = thimble::random_genotype(problem.decisions, random);
+    // More than half of a space is had sooner by going through all of it in random order.
+    const auto size = thimble::space_size(problem.decisions);
+    std::vector<std::int64_t> order;
+    if (size && static_cast<std::int64_t>(*size) < 2 * wanted)
+      order = random.sample(static_cast<std::int64_t>(*size), static_cast<std::int64_t>(*size));
+    for (std::size_t i = 0; static_cast<std::int64_t>(drawn.size()) < wanted; ++i) {
+      if (order.empty() ? misses >= most_misses : i == order.size()) break;
+      Genotype genotype =
+          order.empty() ? thimble::random_genotype(problem.decisions, random)
+                        : thimble::genotype_at(problem.decisions, static_cast<std::uint64_t>(order[i]));
       Evaluation cost = evaluator.cost(genotype);
       if (!seen.insert(cost.text).second) {
         ++misses;

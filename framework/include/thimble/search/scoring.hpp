@@ -84,6 +84,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   ProxyValue compute(const ScoredProxy& scored, const Task& task);
   const std::vector<Samples>& batches_of(const ScoredProxy& scored, const Pass& pass,
                                          const Shape& input, int repeat);
+  void stop_if_asked() const;
   bool is_to_be_scored(const Evaluation& evaluation) const;
   void judge(Evaluation& evaluation) const;
 

@@ -35,7 +35,7 @@ class THIMBLE_EXPORT Evaluator {
 
 /// What a search found.
 struct SearchResult {
-  /// The one to take; nothing when nothing could be evaluated.
+  /// The one to take; nothing when no candidate is valid.
   std::optional<Evaluation> best;
   /// The Pareto front of all networks evaluated, or the least violating ones.
   std::vector<Evaluation> front;
