@@ -41,8 +41,8 @@ double best_of(int runs, const Work& work) {
 struct Bench {
   PluginLoader loader = thimble::testing::plugins();
   std::unique_ptr<SearchSpace> space = thimble::testing::make<SearchSpace>(loader, "nasbench201");
-  std::unique_ptr<SearchSpace> narrow = thimble::testing::make<SearchSpace>(
-      loader, "nasbench201", "{channels: 3, cells: 1}");
+  std::unique_ptr<SearchSpace> narrow =
+      thimble::testing::make<SearchSpace>(loader, "nasbench201", "{channels: 3, cells: 1}");
   std::unique_ptr<Hardware> board =
       thimble::testing::make<Hardware>(loader, "analytic", "{board: nucleo_f746zg}");
   std::unique_ptr<Dataset> images = thimble::testing::make<Dataset>(loader, "synthetic");
@@ -62,8 +62,10 @@ struct Bench {
         if (cell.has_cost) sum += cell.cost.latency_ms.value;
       }
     });
-    fmt::print("MACs, parameters, latency, RAM, ROM of 15,625 cells   {:.3f} s ({:.1f} us a cell; checksum {:.6g})\n",
-               taken, taken / 15625 * 1e6, sum);
+    fmt::print(
+        "MACs, parameters, latency, RAM, ROM of 15,625 cells   {:.3f} s ({:.1f} us a cell; "
+        "checksum {:.6g})\n",
+        taken, taken / 15625 * 1e6, sum);
   }
 
   double per_candidate(const Proxy& proxy, std::int64_t count, ProxyStore& store) {
@@ -88,8 +90,8 @@ struct Bench {
     SqliteStore store{folder.path() / "store.sqlite"};
     const double own = per_candidate(nothing, 2000, store);
     const double with_ntk = per_candidate(*ntk, 100, store);
-    fmt::print("kernel's own time a candidate {:.3f} ms, with one NTK {:.1f} ms: {:.2f} %\n", own * 1e3,
-               with_ntk * 1e3, 100 * own / (with_ntk - own));
+    fmt::print("kernel's own time a candidate {:.3f} ms, with one NTK {:.1f} ms: {:.2f} %\n",
+               own * 1e3, with_ntk * 1e3, 100 * own / (with_ntk - own));
   }
 };
 

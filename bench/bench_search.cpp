@@ -45,7 +45,8 @@ int main() {
   std::ofstream{folder.path() / "search.yaml"} << kExperiment;
   const Timed one = search(folder.path(), 1);
   const Timed two = search(folder.path(), 2);
-  fmt::print("whole pruning search: {:.1f} s with one job, {:.1f} s with two, ratio {:.2f}; results {}\n",
-             one.seconds, two.seconds, one.seconds / two.seconds,
-             !one.result.empty() && one.result == two.result ? "equal" : "DIFFERENT");
+  fmt::print(
+      "whole pruning search: {:.1f} s with one job, {:.1f} s with two, ratio {:.2f}; results {}\n",
+      one.seconds, two.seconds, one.seconds / two.seconds,
+      !one.result.empty() && one.result == two.result ? "equal" : "DIFFERENT");
 }

@@ -29,8 +29,9 @@ complete -o nospace -F _thimble thimble
 
 int complete(const std::string& shell) {
   if (shell == "zsh") {
-    fmt::print("# source <(thimble completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n{}",
-               kBash);
+    fmt::print(
+        "# source <(thimble completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n{}",
+        kBash);
     return 0;
   }
   if (shell != "bash")

@@ -47,8 +47,8 @@ int create(const std::string& kind_text, const std::string& name, const std::str
                      "names are lower case letters, digits and _, and begin with a letter"};
   const fs::path target = folder.empty() ? fs::path{name} : fs::path{folder};
   if (fs::exists(target))
-    throw InputError{Diagnostic{{target.string()}, "is there already",
-                                "remove it, or name another with --folder"}};
+    throw InputError{Diagnostic{
+        {target.string()}, "is there already", "remove it, or name another with --folder"}};
   fs::create_directories(target);
   const fs::path templates = world.prefix / "share" / "thimble" / "templates";
   const auto write = [&](const std::string& from, const std::string& to) {
@@ -61,11 +61,12 @@ int create(const std::string& kind_text, const std::string& name, const std::str
   write(std::string{name_of(kind)} + ".cpp.in", name + ".cpp");
   write("CMakeLists.txt.in", "CMakeLists.txt");
   write("README.md.in", "README.md");
-  fmt::print("{0}: a {1} that builds as it stands\n"
-             "  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH={2} && cmake --build {0}/build\n"
-             "  ctest --test-dir {0}/build\n"
-             "  THIMBLE_PLUGIN_PATH={0}/build/plugins thimble show {3}\n",
-             target.string(), name_of(kind), world.prefix.string(), name);
+  fmt::print(
+      "{0}: a {1} that builds as it stands\n"
+      "  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH={2} && cmake --build {0}/build\n"
+      "  ctest --test-dir {0}/build\n"
+      "  THIMBLE_PLUGIN_PATH={0}/build/plugins thimble show {3}\n",
+      target.string(), name_of(kind), world.prefix.string(), name);
   return 0;
 }
 

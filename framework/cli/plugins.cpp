@@ -44,8 +44,9 @@ Kind parse_kind(const std::string& text) {
   if (const auto kind = kind_named(text)) return *kind;
   std::vector<std::string> known;
   for (const Kind kind : all_kinds()) known.emplace_back(name_of(kind));
-  throw InputError{fmt::format("no kind of plugin {}{}", in_quotes(text), did_you_mean(text, known)),
-                   "kinds are " + join(known)};
+  throw InputError{
+      fmt::format("no kind of plugin {}{}", in_quotes(text), did_you_mean(text, known)),
+      "kinds are " + join(known)};
 }
 
 int list_plugins(const std::string& kind, const World& world) {

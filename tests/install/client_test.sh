@@ -9,7 +9,8 @@ cmake --install "$build" --prefix "$prefix" >/dev/null
 cd "$work"
 
 # The installed program stands on its own.
-"$prefix/bin/thimble" plugins | grep -q nasbench201
+# (No pipe: grep -q would close it early, and the program would rightly fail.)
+grep -q nasbench201 <<<"$("$prefix/bin/thimble" plugins)"
 
 # One project with a plugin of each kind, as `thimble new` writes them.
 printf 'cmake_minimum_required(VERSION 3.25)\nproject(mine LANGUAGES CXX)\ninclude(CTest)\n' >CMakeLists.txt
@@ -25,7 +26,7 @@ ctest --test-dir build --output-on-failure
 # They are found, and they run together.
 export THIMBLE_PLUGIN_PATH=$work/build/plugins
 for kind in proxy searchspace searcher hardware dataset; do
-  "$prefix/bin/thimble" plugins "$kind" | grep -q "my_$kind"
+  grep -q "my_$kind" <<<"$("$prefix/bin/thimble" plugins "$kind")"
 done
 cat >mine.yaml <<'YAML'
 name: mine

@@ -29,7 +29,8 @@ class NasBench201 : public ::testing::Test {
   }
 };
 
-/// A record of the benchmark: result files of NATS-Bench (fake_torch_dir), architectures 0, 11, 284.
+/// A record of the benchmark: result files of NATS-Bench (fake_torch_dir), architectures 0, 11,
+/// 284.
 struct Record {
   const char* settings;
   const char* arch;
@@ -38,7 +39,8 @@ struct Record {
 };
 
 constexpr const char* kArch0 =
-    "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|";
+    "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~"
+    "2|";
 constexpr const char* kArch11 =
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|none~0|nor_conv_3x3~1|avg_pool_3x3~2|";
 constexpr const char* kArch284 =
@@ -47,12 +49,9 @@ constexpr const char* kImageNet16 = "{classes: 120, image: 16}";
 
 TEST_F(NasBench201, CountsMacsAndParametersAsPublished) {
   const std::vector<Record> records{
-      {"{}", kArch0, 15.64737, 0.129306},
-      {"{}", kArch11, 113.95137, 0.802426},
-      {"{}", kArch284, 11.71521, 0.101306},
-      {"{classes: 100}", kArch0, 15.65322, 0.135156},
-      {kImageNet16, kArch0, 3.91948, 0.136456},
-      {kImageNet16, kArch11, 28.49548, 0.809576},
+      {"{}", kArch0, 15.64737, 0.129306},         {"{}", kArch11, 113.95137, 0.802426},
+      {"{}", kArch284, 11.71521, 0.101306},       {"{classes: 100}", kArch0, 15.65322, 0.135156},
+      {kImageNet16, kArch0, 3.91948, 0.136456},   {kImageNet16, kArch11, 28.49548, 0.809576},
       {kImageNet16, kArch284, 2.93644, 0.108456},
   };
   for (const auto& [settings, arch, macs_m, params_m] : records) {
@@ -131,10 +130,12 @@ TEST_F(NasBench201, SaysWhatIsWrongWithAText) {
   };
   EXPECT_EQ(why("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_conect~0|none~1|none~2|"),
             "no operator 'skip_conect'; did you mean 'skip_connect'?");
-  EXPECT_EQ(why("|none~0|+|none~0|none~1|"), "'|none~0|+|none~0|none~1|' is no cell: it needs three "
-                                             "groups joined by '+'");
-  EXPECT_EQ(why("|none~0|+|none~0|none~0|+|none~0|none~1|none~2|"),
-            "'|none~0|+|none~0|none~0|+|none~0|none~1|none~2|' is no cell: 'none~0' must end in '~1'");
+  EXPECT_EQ(why("|none~0|+|none~0|none~1|"),
+            "'|none~0|+|none~0|none~1|' is no cell: it needs three "
+            "groups joined by '+'");
+  EXPECT_EQ(
+      why("|none~0|+|none~0|none~0|+|none~0|none~1|none~2|"),
+      "'|none~0|+|none~0|none~0|+|none~0|none~1|none~2|' is no cell: 'none~0' must end in '~1'");
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ class ToySpace final : public SearchSpace {
       std::vector<Graph::Option> options;
       for (int k = 0; k < kOptions; ++k)
         options.emplace_back("o" + std::to_string(k), [&, k] {
-          return graph_.conv(
-              x, {.out = 4, .kernel = {2 * k + 1, 2 * k + 1}, .padding = {k, k}});
+          return graph_.conv(x, {.out = 4, .kernel = {2 * k + 1, 2 * k + 1}, .padding = {k, k}});
         });
       x = graph_.choice("d" + std::to_string(i), options);
     }
@@ -73,8 +72,7 @@ class ToyEvaluator final : public Evaluator {
     for (std::size_t i = 0; i < genotype.size(); ++i)
       evaluation.macs += price(static_cast<int>(i), static_cast<int>(genotype[i]));
     for (const Limit& limit : problem_.limits)
-      evaluation.violation =
-          std::max(0.0, cost_metric(evaluation, limit.metric) / limit.most - 1);
+      evaluation.violation = std::max(0.0, cost_metric(evaluation, limit.metric) / limit.most - 1);
     evaluation.objectives.assign(problem_.objectives.size(), 0);
     return evaluation;
   }
@@ -209,14 +207,15 @@ TEST_F(Pruning, SaysThatALimitCannotBeKeptBeforeItScoresAnything) {
 }
 
 TEST_F(Pruning, GoesForTheCheapestWhenOnlyCostCounts) {
-  const Problem task = problem({{"a", Direction::minimize, 0}, {"macs", Direction::minimize, 1}}, {});
+  const Problem task =
+      problem({{"a", Direction::minimize, 0}, {"macs", Direction::minimize, 1}}, {});
   ToyEvaluator evaluator{task, {"a"}};
   EXPECT_EQ(searcher("{drop: []}")->search(task, evaluator).best->genotype, (Genotype{0, 0, 0, 0}));
 }
 
 TEST_F(Pruning, AdaptsTheWeightsUntilTheLimitIsMet) {
-  const Problem task = problem({{"a", Direction::minimize, 1}, {"macs", Direction::minimize, 1}},
-                               {{"macs", 90}});
+  const Problem task =
+      problem({{"a", Direction::minimize, 1}, {"macs", Direction::minimize, 1}}, {{"macs", 90}});
   ToyEvaluator evaluator{task, {"a"}};
   const auto result = searcher("{drop: [], adapt_weights: true}")->search(task, evaluator);
   EXPECT_LE(result.best->macs, 90);

@@ -59,6 +59,6 @@ class TemporaryFolder {
 }  // namespace thimble::testing
 
 /// Skips a test that needs real data.
-#define THIMBLE_NEEDS_DATA(file)                                                          \
-  if (!std::filesystem::exists(thimble::testing::test_data() / (file)))                   \
+#define THIMBLE_NEEDS_DATA(file)                                        \
+  if (!std::filesystem::exists(thimble::testing::test_data() / (file))) \
   GTEST_SKIP() << "needs " << (file) << " in the folder that THIMBLE_TEST_DATA names"

@@ -41,7 +41,8 @@ class Run : public ::testing::Test {
   /// The result file of a run; the last line of the output is its folder.
   std::string result(const Finished& finished) const {
     EXPECT_EQ(finished.code, 0) << finished.errors;
-    const auto folder = finished.output.substr(finished.output.rfind('\n', finished.output.size() - 2) + 1);
+    const auto folder =
+        finished.output.substr(finished.output.rfind('\n', finished.output.size() - 2) + 1);
     return content(here_.path() / folder.substr(0, folder.size() - 1) / "result.yaml");
   }
 
@@ -51,7 +52,8 @@ class Run : public ::testing::Test {
     if (child == 0) {
       if (chdir(here_.path().c_str()) != 0) _exit(127);
       const std::string command =
-          std::string{"exec '" THIMBLE_TEST_PROGRAM "' run small.yaml --quiet "} + more + " >/dev/null";
+          std::string{"exec '" THIMBLE_TEST_PROGRAM "' run small.yaml --quiet "} + more +
+          " >/dev/null";
       execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
       _exit(127);
     }
@@ -84,7 +86,8 @@ TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
                              std::chrono::milliseconds{300 + random.below(900)})
                     ? 1
                     : 0;
-    ASSERT_EQ(result(thimble_program("run small.yaml --quiet --resume " + output, here_.path())), whole)
+    ASSERT_EQ(result(thimble_program("run small.yaml --quiet --resume " + output, here_.path())),
+              whole)
         << "attempt " << attempt;
   }
   EXPECT_GT(killed, 20) << "too few of the runs were still running when they were killed";
@@ -104,8 +107,9 @@ TEST_F(Run, WritesEverythingIntoItsFolder) {
       thimble_program("run small.yaml searcher='{use: random, samples: 3}' seed=8", here_.path());
   ASSERT_EQ(finished.code, 0) << finished.errors;
   for (const auto& run : std::filesystem::directory_iterator{here_.path() / "runs" / "small"})
-    for (const char* const file : {"experiment.yaml", "resolved.yaml", "store.sqlite", "result.yaml",
-                                   "result.csv", "candidates.csv", "report.md", "timing.yaml", "log.txt"})
+    for (const char* const file :
+         {"experiment.yaml", "resolved.yaml", "store.sqlite", "result.yaml", "result.csv",
+          "candidates.csv", "report.md", "timing.yaml", "log.txt"})
       EXPECT_TRUE(std::filesystem::exists(run.path() / file)) << file;
 }
 
@@ -114,12 +118,14 @@ TEST_F(Run, ReadsItsOwnResolvedExperiment) {
       thimble_program("run small.yaml --quiet searcher='{use: random, samples: 3}'", here_.path());
   ASSERT_EQ(first.code, 0) << first.errors;
   const std::string folder = first.output.substr(0, first.output.size() - 1);
-  EXPECT_EQ(result(thimble_program("run --quiet --output again " + folder + "/resolved.yaml", here_.path())),
+  EXPECT_EQ(result(thimble_program("run --quiet --output again " + folder + "/resolved.yaml",
+                                   here_.path())),
             result(first));
 }
 
 TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
-  const Finished kept = thimble_program("run small.yaml limits.latency_ms=500 --json", here_.path());
+  const Finished kept =
+      thimble_program("run small.yaml limits.latency_ms=500 --json", here_.path());
   ASSERT_EQ(kept.code, 0) << kept.errors;
   EXPECT_THAT(kept.output, ::testing::HasSubstr("\"feasible\":true"));
   const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
@@ -129,10 +135,10 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
 
 TEST_F(Run, ScoresArchitecturesFromStandardInput) {
   const std::string good = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|";
-  const Finished scored = thimble_program(
-      "score small.yaml --json --archs - <<'END'\n" + good +
-          "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|\nEND\n",
-      here_.path());
+  const Finished scored = thimble_program("score small.yaml --json --archs - <<'END'\n" + good +
+                                              "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|"
+                                              "+|none~0|none~1|skip_connect~2|\nEND\n",
+                                          here_.path());
   std::istringstream lines{scored.output};
   std::string line;
   std::getline(lines, line);
@@ -140,7 +146,8 @@ TEST_F(Run, ScoresArchitecturesFromStandardInput) {
   std::getline(lines, line);
   EXPECT_THAT(line, ::testing::HasSubstr("\"arch\":\"nonsense\""));
   std::getline(lines, line);
-  for (const char* const key : {"\"valid\":true", "\"macs\":43172490", "\"ntk\":", "\"latency_ms\":"})
+  for (const char* const key :
+       {"\"valid\":true", "\"macs\":43172490", "\"ntk\":", "\"latency_ms\":"})
     EXPECT_THAT(line, ::testing::HasSubstr(key));
 }
 

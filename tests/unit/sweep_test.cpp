@@ -138,14 +138,14 @@ TEST(Override, TakesAnEmptyValueAsNone) {
 }
 
 TEST(Sweep, FillsALabelWhoseValueHoldsItsOwnHole) {
-  const auto points = expand_sweep(
-      parse_yaml("sweep: {row: 'a {seed} b', seed: ['{seed}{seed}']}", "x.yaml"), {});
+  const auto points =
+      expand_sweep(parse_yaml("sweep: {row: 'a {seed} b', seed: ['{seed}{seed}']}", "x.yaml"), {});
   EXPECT_EQ(points.at(0).row, "a {seed}{seed} b");
 }
 
 TEST(Sweep, ReplacesAnAxisByAList) {
-  const auto points =
-      expand_sweep(parse_yaml("sweep: {seed: [1, 2, 3]}", "x.yaml"), {parse_override("seed=[4, 5]")});
+  const auto points = expand_sweep(parse_yaml("sweep: {seed: [1, 2, 3]}", "x.yaml"),
+                                   {parse_override("seed=[4, 5]")});
   ASSERT_EQ(points.size(), 2U);
   EXPECT_EQ(points[1].root.find("seed")->text(), "5");
 }

@@ -225,7 +225,8 @@ TEST(ToYaml, IsReadBackAsTheSameValue) {
 }
 
 TEST(Yaml, RefusesAQuoteThatIsNeverClosed) {
-  for (const char* const text : {"a: 1\nrow: \"my row\nb: 2\n", "name: 'it''s", "\xc3\xa4: \"x\\\"\n"})
+  for (const char* const text :
+       {"a: 1\nrow: \"my row\nb: 2\n", "name: 'it''s", "\xc3\xa4: \"x\\\"\n"})
     EXPECT_THROW(parse_yaml(text, "x.yaml"), InputError) << text;
   EXPECT_EQ(parse_yaml("\xc3\xa4: \"x\\\"\"", "x.yaml").entries()[0].value.text(), "x\"");
   EXPECT_EQ(parse_yaml("a: 'it''s'", "x.yaml").find("a")->text(), "it's");

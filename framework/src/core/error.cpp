@@ -33,8 +33,7 @@ std::string to_string(const Diagnostic& diagnostic) {
 Error::Error(std::string message, std::string note)
     : Error{Diagnostic{{}, std::move(message), std::move(note)}} {}
 
-Error::Error(Diagnostic diagnostic)
-    : Error{std::vector<Diagnostic>{std::move(diagnostic)}} {}
+Error::Error(Diagnostic diagnostic) : Error{std::vector<Diagnostic>{std::move(diagnostic)}} {}
 
 Error::Error(std::vector<Diagnostic> diagnostics)
     : diagnostics_{std::move(diagnostics)}, text_{all_of(diagnostics_)} {}

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <optional>
 #include <sstream>
 
 #include <yaml-cpp/eventhandler.h>

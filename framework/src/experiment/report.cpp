@@ -79,8 +79,8 @@ std::string cell_text(const std::vector<double>& values) {
   if (!std::isfinite(mean)) return "-";
   const double size = std::abs(mean);
   const int decimals = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 5;
-  const std::string text = size >= 1e6 ? fmt::format("{:.3g}", mean)
-                                       : fmt::format("{:.{}f}", mean, decimals);
+  const std::string text =
+      size >= 1e6 ? fmt::format("{:.3g}", mean) : fmt::format("{:.{}f}", mean, decimals);
   return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
                                              : fmt::format(" ± {:.{}f}", deviation, decimals))
                        : text;
@@ -106,15 +106,15 @@ std::vector<std::string> candidate_cells(const Evaluation& evaluation,
                                          const std::vector<std::string>& columns,
                                          const Benchmark* benchmark) {
   const auto shown = [](double value) { return std::isfinite(value) ? number_text(value) : ""; };
-  std::vector<std::string> cells{evaluation.text,
-                                 evaluation.canonical,
+  std::vector<std::string> cells{evaluation.text, evaluation.canonical,
                                  evaluation.is_valid() ? "true" : "false",
-                                 evaluation.is_feasible() ? "true" : "false",
-                                 evaluation.invalid};
-  for (const std::string& metric : cost_metrics()) cells.push_back(shown(cost_metric(evaluation, metric)));
+                                 evaluation.is_feasible() ? "true" : "false", evaluation.invalid};
+  for (const std::string& metric : cost_metrics())
+    cells.push_back(shown(cost_metric(evaluation, metric)));
   for (const std::string& column : columns) {
     const auto place = static_cast<std::size_t>(std::ranges::find(own, column) - own.begin());
-    cells.push_back(place < evaluation.proxies.size() ? shown(evaluation.proxies[place].value) : "");
+    cells.push_back(place < evaluation.proxies.size() ? shown(evaluation.proxies[place].value)
+                                                      : "");
   }
   const auto accuracy = benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
   if (benchmark != nullptr) cells.push_back(accuracy ? number_text(*accuracy) : "");
@@ -151,8 +151,7 @@ void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseli
 
 std::vector<std::string> default_columns(const Study& study) {
   std::vector<std::string> columns{"macs_m", "params_m"};
-  if (study.hardware != nullptr)
-    columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
+  if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
   if (!study.report.baseline.empty()) columns.emplace_back("speedup");
   for (const auto& proxy : study.proxies) columns.push_back(proxy.name);
   if (study.benchmark) columns.insert(columns.end(), {"accuracy", "rank", "regret"});
@@ -161,10 +160,10 @@ std::vector<std::string> default_columns(const Study& study) {
 }
 
 std::vector<std::string> known_columns(const Study& study) {
-  std::vector<std::string> columns{"macs_m",     "params_m",   "latency_ms", "energy_mj",
-                                   "ram_kb",     "rom_kb",     "speedup",    "accuracy",
-                                   "rank",       "class_size", "class_best", "regret",
-                                   "front",      "scored",     "search_seconds", "wall_seconds"};
+  std::vector<std::string> columns{"macs_m", "params_m",   "latency_ms",     "energy_mj",
+                                   "ram_kb", "rom_kb",     "speedup",        "accuracy",
+                                   "rank",   "class_size", "class_best",     "regret",
+                                   "front",  "scored",     "search_seconds", "wall_seconds"};
   for (const auto& proxy : study.proxies) {
     columns.push_back(proxy.name);
     for (const char* const what : {"tau.", "rho.", "count.", "seconds."})
@@ -220,7 +219,8 @@ std::string to_markdown(const Table& table) {
   };
   add_line(table.header);
   for (std::size_t i = 0; i < widths.size(); ++i)
-    out += i == 0 ? "|" + std::string(widths[i] + 2, '-') : "|" + std::string(widths[i] + 1, '-') + ":";
+    out += i == 0 ? "|" + std::string(widths[i] + 2, '-')
+                  : "|" + std::string(widths[i] + 1, '-') + ":";
   out += "|\n";
   for (const auto& row : table.rows) add_line(row);
   return out;
@@ -344,7 +344,8 @@ Value result_document(const std::vector<PointOutcome>& outcomes) {
       front.items().push_back(evaluation_document(evaluation, outcome.proxies));
     point.set("front", std::move(front));
     Value remarks = Value::sequence();
-    for (const std::string& remark : outcome.result.remarks) remarks.items().push_back(text(remark));
+    for (const std::string& remark : outcome.result.remarks)
+      remarks.items().push_back(text(remark));
     point.set("remarks", std::move(remarks));
     points.items().push_back(std::move(point));
   }

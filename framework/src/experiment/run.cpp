@@ -98,8 +98,8 @@ class Runner {
     outcome.folder = folder_.path();
     for (std::size_t i = 0; i < experiment_.studies.size(); ++i) {
       for (const std::string& remark : experiment_.studies[i].remarks) say_once(remark);
-      outcome.points.push_back(run_point(experiment_.studies[i], experiment_.points[i],
-                                         setup_for(i), benchmark_));
+      outcome.points.push_back(
+          run_point(experiment_.studies[i], experiment_.points[i], setup_for(i), benchmark_));
       log_->info("point {} of {} ({}): {}", i + 1, experiment_.studies.size(),
                  experiment_.points[i].row, best_text(outcome.points.back()));
       for (const std::string& remark : outcome.points.back().result.remarks) say_once(remark);
@@ -180,10 +180,10 @@ void check_report(const Study& study, const std::vector<SweepPoint>& points,
                        fmt::format("a published row has no column {}{}", in_quotes(column),
                                    did_you_mean(column, known)),
                        "columns are row, " + join(known));
-  const bool has_baseline = study.report.baseline.empty() ||
-                            std::ranges::any_of(points, [&](const SweepPoint& point) {
-                              return point.row == study.report.baseline;
-                            });
+  const bool has_baseline =
+      study.report.baseline.empty() || std::ranges::any_of(points, [&](const SweepPoint& point) {
+        return point.row == study.report.baseline;
+      });
   if (!has_baseline) {
     std::vector<std::string> rows;
     for (const SweepPoint& point : points)
@@ -222,9 +222,8 @@ std::unique_ptr<Benchmark> load_benchmark(const Study& study,
   if (!study.benchmark) return nullptr;
   const auto file = find_benchmark(*study.benchmark, data_folder);
   if (file) return std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);
-  const std::string missing =
-      fmt::format("no benchmark '{}', neither here nor in '{}'", study.benchmark->file,
-                  data_folder.string());
+  const std::string missing = fmt::format("no benchmark '{}', neither here nor in '{}'",
+                                          study.benchmark->file, data_folder.string());
   if (study.benchmark->required)
     throw InputError{
         Diagnostic{study.benchmark_where, missing, "name the folder that has it with --data DIR"}};
@@ -238,11 +237,11 @@ RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
       load_experiment(options.experiment, options.overrides, loader);
   for (const Study& study : experiment.studies)
     if (study.searcher == nullptr)
-      throw InputError{Diagnostic{{options.experiment.string()}, "the experiment has no 'searcher'",
+      throw InputError{Diagnostic{{options.experiment.string()},
+                                  "the experiment has no 'searcher'",
                                   "add searcher: {use: NAME} to run it"}};
   // Before there is a folder: the file may be wrong.
-  const auto benchmark =
-      load_benchmark(experiment.studies[0], options.data_folder, options.say);
+  const auto benchmark = load_benchmark(experiment.studies[0], options.data_folder, options.say);
   const auto parent = options.output / experiment.studies[0].name;
   RunFolder folder = options.resume ? RunFolder::resume(parent, experiment.identity, options.say)
                                     : RunFolder::create(parent, experiment.identity);

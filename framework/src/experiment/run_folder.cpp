@@ -43,7 +43,8 @@ RunFolder::RunFolder(fs::path path) : path_{std::move(path)} {
   if (lock_ < 0) throw Error{fmt::format("cannot write into '{}'", path_.string())};
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
-    throw InputError{Diagnostic{{path_.string()}, "another thimble is running in this folder",
+    throw InputError{Diagnostic{{path_.string()},
+                                "another thimble is running in this folder",
                                 "wait for it, or run without --resume"}};
   }
 }
@@ -59,7 +60,8 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& identity)
   std::error_code trouble;
   fs::create_directories(parent, trouble);
   if (trouble)
-    throw InputError{Diagnostic{{parent.string()}, "the run's folder cannot be made: " + trouble.message(),
+    throw InputError{Diagnostic{{parent.string()},
+                                "the run's folder cannot be made: " + trouble.message(),
                                 "name another with --output DIR"}};
   const auto now = std::chrono::system_clock::now();
   const std::string stem =
@@ -69,7 +71,8 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& identity)
     const fs::path path = parent / (attempt == 1 ? stem : fmt::format("{}-{}", stem, attempt));
     if (fs::create_directory(path, trouble)) return RunFolder{path};
     if (trouble)
-      throw InputError{Diagnostic{{path.string()}, "cannot be made: " + trouble.message(),
+      throw InputError{Diagnostic{{path.string()},
+                                  "cannot be made: " + trouble.message(),
                                   "name another place with --output DIR"}};
   }
 }

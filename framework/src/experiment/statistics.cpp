@@ -84,11 +84,11 @@ double kendall_tau(std::span<const double> x, std::span<const double> y) {
   const std::int64_t ties_x = tied_pairs(count, same_x);
   const std::int64_t ties_both = tied_pairs(count, same_both);
   const std::int64_t discordant = sort_counting_swaps(sorted, scratch, 0, count);
-  const std::int64_t ties_y = tied_pairs(
-      count, [&](std::size_t a, std::size_t b) { return sorted[a] == sorted[b]; });
+  const std::int64_t ties_y =
+      tied_pairs(count, [&](std::size_t a, std::size_t b) { return sorted[a] == sorted[b]; });
   const std::int64_t difference = all - ties_x - ties_y + ties_both - 2 * discordant;
-  const double norm = std::sqrt(static_cast<double>(all - ties_x)) *
-                      std::sqrt(static_cast<double>(all - ties_y));
+  const double norm =
+      std::sqrt(static_cast<double>(all - ties_x)) * std::sqrt(static_cast<double>(all - ties_y));
   return norm > 0 ? static_cast<double>(difference) / norm
                   : std::numeric_limits<double>::quiet_NaN();
 }

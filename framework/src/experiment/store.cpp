@@ -92,8 +92,8 @@ SqliteStore::SqliteStore(const std::filesystem::path& file)
   database_->select = database_->prepare(
       "SELECT value, repeats, seconds, invalid FROM proxy_values "
       "WHERE candidate = ?1 AND proxy = ?2");
-  database_->insert = database_->prepare(
-      "INSERT OR REPLACE INTO proxy_values VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+  database_->insert =
+      database_->prepare("INSERT OR REPLACE INTO proxy_values VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
 }
 
 SqliteStore::~SqliteStore() = default;
@@ -108,7 +108,8 @@ std::optional<ProxyValue> SqliteStore::find(const std::string& candidate,
   std::optional<ProxyValue> found;
   if (outcome == SQLITE_ROW) {
     found.emplace();
-    if (sqlite3_column_type(query, 0) != SQLITE_NULL) found->value = sqlite3_column_double(query, 0);
+    if (sqlite3_column_type(query, 0) != SQLITE_NULL)
+      found->value = sqlite3_column_double(query, 0);
     found->repeats = parse_repeats(Database::text(query, 1));
     found->seconds = sqlite3_column_double(query, 2);
     found->invalid = Database::text(query, 3);

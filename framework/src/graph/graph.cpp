@@ -81,8 +81,7 @@ NodeId Graph::append_windowed(Node made, NodeId x, const char* what) {
                               scope_, kernel, stride, padding, to_string(in))};
     return (size + 2 * padding - kernel) / stride + 1;
   };
-  made.shape.height =
-      along(in.height, made.kernel.height, made.stride.height, made.padding.height);
+  made.shape.height = along(in.height, made.kernel.height, made.stride.height, made.padding.height);
   made.shape.width = along(in.width, made.kernel.width, made.stride.width, made.padding.width);
   return append(made, {&x, 1});
 }
@@ -176,8 +175,8 @@ std::int32_t Graph::decision_index(const std::string& decision,
     return static_cast<std::int32_t>(decisions.size()) - 1;
   }
   if (found->options != labels)
-    throw Error{"choices of " + in_quotes(decision) + " have different options: " +
-                join(found->options) + " and " + join(labels)};
+    throw Error{"choices of " + in_quotes(decision) +
+                " have different options: " + join(found->options) + " and " + join(labels)};
   return static_cast<std::int32_t>(found - decisions.begin());
 }
 

@@ -147,9 +147,10 @@ Graph restricted(const Graph& supernet, const AliveOptions& alive) {
   if (alive.size() != decisions.size())
     throw Error{fmt::format("{} masks for {} decisions", alive.size(), decisions.size())};
   for (std::size_t i = 0; i < alive.size(); ++i)
-    if (alive[i] == 0 || static_cast<std::size_t>(std::bit_width(alive[i])) > decisions[i].options.size())
-      throw Error{fmt::format("decision '{}' cannot have the options {:#b}", decisions[i].name,
-                              alive[i])};
+    if (alive[i] == 0 ||
+        static_cast<std::size_t>(std::bit_width(alive[i])) > decisions[i].options.size())
+      throw Error{
+          fmt::format("decision '{}' cannot have the options {:#b}", decisions[i].name, alive[i])};
   const auto is_alive = Rewriter::alive_nodes(supernet, alive);
   Rewriter out{supernet};
   std::vector<NodeId> inputs;

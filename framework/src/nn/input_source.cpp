@@ -101,8 +101,8 @@ void require_fit(const DatasetInfo& info, const Pass& pass, const Shape& input) 
   if (wanted > info.train_samples)
     throw Error{fmt::format("a pass wants {} different samples, dataset '{}' has {}", wanted,
                             info.name, info.train_samples)};
-  const bool too_small = pass.fit == Fit::crop && (info.shape.height < input.height ||
-                                                   info.shape.width < input.width);
+  const bool too_small =
+      pass.fit == Fit::crop && (info.shape.height < input.height || info.shape.width < input.width);
   if (info.shape.channels < input.channels || too_small)
     throw Error{fmt::format("a network with the input {} cannot read dataset '{}' of {}",
                             to_string(input), info.name, to_string(info.shape))};

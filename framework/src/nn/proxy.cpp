@@ -29,8 +29,7 @@ const std::vector<torch::Tensor>& Observation::activations(std::size_t batch) {
 }
 
 double Proxy::combine(std::span<const double> repeats) const {
-  return std::accumulate(repeats.begin(), repeats.end(), 0.0) /
-         static_cast<double>(repeats.size());
+  return std::accumulate(repeats.begin(), repeats.end(), 0.0) / static_cast<double>(repeats.size());
 }
 
 bool Proxy::accepts_supernets() const { return true; }

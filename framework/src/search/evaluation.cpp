@@ -71,7 +71,8 @@ std::vector<Evaluation> pareto_front(const std::vector<Evaluation>& evaluations,
   for (const Evaluation* const candidate : order) {
     const auto beats = [&](const Evaluation* e) { return dominates(*e, *candidate, objectives); };
     if (std::ranges::any_of(on_front, beats)) continue;
-    std::erase_if(on_front, [&](const Evaluation* e) { return dominates(*candidate, *e, objectives); });
+    std::erase_if(on_front,
+                  [&](const Evaluation* e) { return dominates(*candidate, *e, objectives); });
     on_front.push_back(candidate);
   }
   const std::set<const Evaluation*> chosen(on_front.begin(), on_front.end());
@@ -84,9 +85,8 @@ std::vector<Evaluation> pareto_front(const std::vector<Evaluation>& evaluations,
 std::vector<int> dense_ranks(const std::vector<double>& improvements) {
   std::vector<std::size_t> order(improvements.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-    return improvements[a] > improvements[b];
-  });
+  std::ranges::stable_sort(
+      order, [&](std::size_t a, std::size_t b) { return improvements[a] > improvements[b]; });
   std::vector<int> ranks(improvements.size());
   int rank = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {

@@ -37,8 +37,7 @@ void in_parallel(int jobs, std::size_t count, const Work& work) {
   const tbb::global_control threads{tbb::global_control::max_allowed_parallelism,
                                     static_cast<std::size_t>(jobs)};
   tbb::task_arena arena{jobs};
-  arena.execute(
-      [&] { tbb::parallel_for(std::size_t{0}, count, work, tbb::simple_partitioner{}); });
+  arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, work, tbb::simple_partitioner{}); });
 }
 
 }  // namespace
@@ -117,8 +116,7 @@ void Scoring::judge(Evaluation& evaluation) const {
   evaluation.violation = 0;
   for (const Limit& limit : setup_.limits) {
     const double value = cost_metric(evaluation, limit.metric);
-    if (value > limit.most)
-      evaluation.violation += limit.most > 0 ? value / limit.most - 1 : value;
+    if (value > limit.most) evaluation.violation += limit.most > 0 ? value / limit.most - 1 : value;
   }
   evaluation.objectives.clear();
   for (const Objective& objective : setup_.objectives) {
@@ -166,8 +164,9 @@ ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
   } catch (const Error& error) {
     result.invalid = error.diagnostics().front().message;
   } catch (...) {
-    throw Error{fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, what_was_thrown()),
-                "this is a fault of the plugin, not of the experiment"};
+    throw Error{
+        fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, what_was_thrown()),
+        "this is a fault of the plugin, not of the experiment"};
   }
   result.seconds = thread_seconds() - start;
   return result;
@@ -215,8 +214,7 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
     for (std::size_t i = 0; i < genotypes.size(); ++i) {
       if (!is_to_be_scored(evaluations[i])) continue;
       const Genotype& representative = representatives[i];
-      tasks.push_back({evaluations[i].canonical,
-                       [representative](const SearchSpace& space) {
+      tasks.push_back({evaluations[i].canonical, [representative](const SearchSpace& space) {
                          return space.build(representative);
                        }});
     }
@@ -244,11 +242,9 @@ std::vector<Evaluation> Scoring::evaluate_supernets(std::span<const AliveOptions
     Evaluation& evaluation = evaluations[i];
     evaluation.text = evaluation.canonical = state_text(supernet, states[i]);
     const AliveOptions state = states[i];
-    tasks.push_back({evaluation.text,
-                     [state](const SearchSpace& space) {
-                       return restricted(*space.supernet(), state);
-                     },
-                     true});
+    tasks.push_back(
+        {evaluation.text,
+         [state](const SearchSpace& space) { return restricted(*space.supernet(), state); }, true});
   }
   run(tasks);
   for (Evaluation& evaluation : evaluations) {

@@ -41,8 +41,8 @@ double parse_value(const Decision& decision, const std::string& word) {
     return static_cast<double>(found - options.begin());
   }
   const auto number = parse_number(word);
-  const bool is_whole = decision.type != Decision::Type::integer ||
-                        (number && std::floor(*number) == *number);
+  const bool is_whole =
+      decision.type != Decision::Type::integer || (number && std::floor(*number) == *number);
   if (!number || !is_whole || *number < decision.least || *number > decision.most)
     throw Error{fmt::format("'{}' cannot be {}", decision.name, in_quotes(word)),
                 fmt::format("it lies in [{}, {}]", number_text(decision.least),

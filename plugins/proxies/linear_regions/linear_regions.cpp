@@ -55,6 +55,8 @@ class LinearRegions final : public thimble::Proxy {
 }  // namespace
 
 THIMBLE_PLUGIN("linear_regions", "1.0.0") {
-  plugin.provides<LinearRegions>("different ReLU patterns among a batch of samples (TE-NAS, MicroNAS)")
+  plugin
+      .provides<LinearRegions>(
+          "different ReLU patterns among a batch of samples (TE-NAS, MicroNAS)")
       .profile("tenas", "{init: torch_default, fresh_weights: false, dead_ends: true}");
 }

@@ -45,9 +45,10 @@ class Ntk final : public thimble::Proxy {
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass);
-      param(&Params::coupling, "coupling",
-            "how batch norm takes part: through the batch as published, or frozen, which is cheaper "
-            "and another measure");
+      param(
+          &Params::coupling, "coupling",
+          "how batch norm takes part: through the batch as published, or frozen, which is cheaper "
+          "and another measure");
       param(&Params::mean, "mean", "how the repeats become one value");
     }
   };

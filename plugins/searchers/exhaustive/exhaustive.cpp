@@ -37,8 +37,7 @@ class Exhaustive final : public thimble::Searcher {
     std::vector<thimble::Genotype> genotypes;
     genotypes.reserve(static_cast<std::size_t>(*count));
     for (std::int64_t i = 0; i < *count; ++i)
-      genotypes.push_back(
-          thimble::genotype_at(problem.decisions, static_cast<std::uint64_t>(i)));
+      genotypes.push_back(thimble::genotype_at(problem.decisions, static_cast<std::uint64_t>(i)));
     return thimble::summarize(evaluator.evaluate(genotypes), problem);
   }
 

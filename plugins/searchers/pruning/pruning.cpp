@@ -71,8 +71,9 @@ struct Removal {
 std::vector<double> ranks_of(const std::vector<double>& gains) {
   std::vector<std::size_t> order(gains.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(
-      order, [&](std::size_t a, std::size_t b) { return rounded(gains[a], 3) > rounded(gains[b], 3); });
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+    return rounded(gains[a], 3) > rounded(gains[b], 3);
+  });
   std::vector<double> ranks(gains.size());
   double rank = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -180,7 +181,8 @@ class ExpectedCost {
  private:
   double mean(std::size_t decision, std::uint64_t mask) const {
     double sum = 0;
-    for (const int option : options_in(mask)) sum += own_[decision][static_cast<std::size_t>(option)];
+    for (const int option : options_in(mask))
+      sum += own_[decision][static_cast<std::size_t>(option)];
     return sum / count_alive(mask);
   }
   double of(const AliveOptions& state) const {
@@ -206,9 +208,10 @@ class Pruning final : public thimble::Searcher {
     static void describe(Describe& param) {
       param(&Params::drop, "drop", "options that are dead from the start");
       param(&Params::score, "score", "weigh the gains themselves instead of their ranks");
-      param(&Params::adapt_weights, "adapt_weights",
-            "multiply the weights of costs by 0, 1/4, 1/2, 1, 2, 4 in turn until the limits are met "
-            "without the guard");
+      param(
+          &Params::adapt_weights, "adapt_weights",
+          "multiply the weights of costs by 0, 1/4, 1/2, 1, 2, 4 in turn until the limits are met "
+          "without the guard");
       param(&Params::exact_guard, "exact_guard",
             "prove that no network keeps the limits in states of at most so many networks")
           .range(0, 10'000'000);
@@ -233,7 +236,8 @@ class Pruning final : public thimble::Searcher {
     if (!witness.is_feasible()) return infeasible(witness, problem, state);
     Run run{problem, evaluator, networks, params_.score};
     evaluator.expect(count);
-    if (!params_.adapt_weights) return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
+    if (!params_.adapt_weights)
+      return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
     for (const double factor : {0.0, 0.25, 0.5, 1.0, 2.0, 4.0}) {
       const Genotype found = run.prune(state, witness.genotype, factor, false);
       evaluator.log("weights of costs x " + thimble::number_text(factor) + ": " +
@@ -305,8 +309,8 @@ class Pruning final : public thimble::Searcher {
         const bool is_cost = thimble::is_cost_metric(objective.metric);
         const double weight = objective.weight * (is_cost ? cost_factor : 1);
         if (weight == 0) continue;
-        const auto gains = is_cost ? cost_gains(objective, state, removals)
-                                   : proxy_gains(objective, seen);
+        const auto gains =
+            is_cost ? cost_gains(objective, state, removals) : proxy_gains(objective, seen);
         const auto ranks = by_score_ ? std::vector<double>{} : ranks_of(gains);
         for (std::size_t i = 0; i < sums.size(); ++i)
           sums[i] += weight * (by_score_ ? -gains[i] : ranks[i]);
@@ -318,8 +322,10 @@ class Pruning final : public thimble::Searcher {
                                    const std::vector<Removal>& removals) {
       auto place = costs_.find(objective.metric);
       if (place == costs_.end())
-        place = costs_.emplace(objective.metric,
-                               ExpectedCost{objective.metric, start_or(state), networks_}).first;
+        place = costs_
+                    .emplace(objective.metric,
+                             ExpectedCost{objective.metric, start_or(state), networks_})
+                    .first;
       std::vector<double> gains;
       for (const Removal& removal : removals) {
         const double saved = place->second.gain(state, removal);
@@ -374,7 +380,8 @@ class Pruning final : public thimble::Searcher {
       for (const std::size_t i : order) {
         const auto& [decision, option] = removals[i];
         if (is_done[decision]) continue;
-        if (is_guarded && !keeps_a_witness(without(state, decision, option), removals[i], witness)) {
+        if (is_guarded &&
+            !keeps_a_witness(without(state, decision, option), removals[i], witness)) {
           evaluator_.log("guard: " + problem_.decisions[decision].name + " keeps " +
                          problem_.decisions[decision].options[static_cast<std::size_t>(option)] +
                          ", or no network would keep the limits");
@@ -457,8 +464,9 @@ class Pruning final : public thimble::Searcher {
     double size = 1;
     for (const std::uint64_t mask : state) size *= count_alive(mask);
     const bool is_proof = size <= static_cast<double>(params_.exact_guard);
-    std::string remark = is_proof ? "nothing was scored: the limits cannot be met"
-                                  : "nothing was scored: no network that keeps the limits was found";
+    std::string remark = is_proof
+                             ? "nothing was scored: the limits cannot be met"
+                             : "nothing was scored: no network that keeps the limits was found";
     if (!params_.drop.empty())
       remark += " without the dropped options (" + thimble::join(params_.drop) + ")";
     result.remarks.push_back(remark);
@@ -477,5 +485,6 @@ class Pruning final : public thimble::Searcher {
 }  // namespace
 
 THIMBLE_PLUGIN("pruning", "1.0.0") {
-  plugin.provides<Pruning>("removes options from a supernet until one network is left (TE-NAS, MicroNAS)");
+  plugin.provides<Pruning>(
+      "removes options from a supernet until one network is left (TE-NAS, MicroNAS)");
 }

@@ -40,7 +40,8 @@ class RandomSearch final : public thimble::Searcher {
     if (genotypes.empty() && nearest) result = thimble::summarize({*nearest}, problem);
     if (static_cast<std::int64_t>(genotypes.size()) < wanted)
       result.remarks.push_back("only " + std::to_string(genotypes.size()) + " of " +
-                               std::to_string(wanted) + " networks that keep the limits were found");
+                               std::to_string(wanted) +
+                               " networks that keep the limits were found");
     return result;
   }
 
@@ -62,8 +63,9 @@ class RandomSearch final : public thimble::Searcher {
     for (std::size_t i = 0; static_cast<std::int64_t>(drawn.size()) < wanted; ++i) {
       if (order.empty() ? misses >= most_misses : i == order.size()) break;
       Genotype genotype =
-          order.empty() ? thimble::random_genotype(problem.decisions, random)
-                        : thimble::genotype_at(problem.decisions, static_cast<std::uint64_t>(order[i]));
+          order.empty()
+              ? thimble::random_genotype(problem.decisions, random)
+              : thimble::genotype_at(problem.decisions, static_cast<std::uint64_t>(order[i]));
       Evaluation cost = evaluator.cost(genotype);
       if (!seen.insert(cost.text).second) {
         ++misses;

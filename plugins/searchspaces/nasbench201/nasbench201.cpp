@@ -51,7 +51,8 @@ class NasBench201 final : public thimble::SearchSpace {
       param(&Params::cells, "cells", "N: cells of a stage").range(1, 64);
       param(&Params::stages, "stages", "stages; each but the first halves the image and doubles C")
           .range(1, 6);
-      param(&Params::classes, "classes", "classes: 10, 100, or 120 for ImageNet16").range(1, 100000);
+      param(&Params::classes, "classes", "classes: 10, 100, or 120 for ImageNet16")
+          .range(1, 100000);
       param(&Params::image, "image", "height and width of the input: 32, or 16 for ImageNet16")
           .range(1, 1024);
       param(&Params::input_channels, "input_channels", "channels of the input").range(1, 1024);
@@ -126,8 +127,9 @@ class NasBench201 final : public thimble::SearchSpace {
     const std::string name = word.substr(0, word.size() - tail.size());
     for (std::size_t i = 0; i < operators().size(); ++i)
       if (operators()[i] == name) return static_cast<double>(i);
-    throw Error{"no operator " + thimble::in_quotes(name) + thimble::did_you_mean(name, operators()),
-                "operators are " + thimble::join(operators())};
+    throw Error{
+        "no operator " + thimble::in_quotes(name) + thimble::did_you_mean(name, operators()),
+        "operators are " + thimble::join(operators())};
   }
 
   /// The benchmark's unique string with zeros propagated: terms of a sum are sorted, a skip is its
@@ -183,17 +185,16 @@ class NasBench201 final : public thimble::SearchSpace {
 
   NodeId open_edge(NodeId x, int source, int target) {
     const thimble::Shape shape = supernet_.node(x).shape;
-    const std::string decision =
-        "edge_" + std::to_string(source) + "_" + std::to_string(target);
+    const std::string decision = "edge_" + std::to_string(source) + "_" + std::to_string(target);
     return supernet_.choice(
-        decision, {{"none", [&] { return supernet_.zero(shape); }},
-                   {"skip_connect", [&] { return x; }},
-                   {"nor_conv_1x1", [&] { return relu_conv_bn(x, shape.channels, 1, 1); }},
-                   {"nor_conv_3x3", [&] { return relu_conv_bn(x, shape.channels, 3, 1); }},
-                   {"avg_pool_3x3", [&] {
-                      return supernet_.avg_pool(
-                          x, {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
-                    }}});
+        decision,
+        {{"none", [&] { return supernet_.zero(shape); }},
+         {"skip_connect", [&] { return x; }},
+         {"nor_conv_1x1", [&] { return relu_conv_bn(x, shape.channels, 1, 1); }},
+         {"nor_conv_3x3", [&] { return relu_conv_bn(x, shape.channels, 3, 1); }},
+         {"avg_pool_3x3", [&] {
+            return supernet_.avg_pool(x, {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
+          }}});
   }
 
   NodeId relu_conv_bn(NodeId x, int out, int kernel, int stride) {

@@ -160,10 +160,14 @@ Value write_params(const T& object) {
 namespace detail {
 
 template <class T>
-concept Described = requires(Binder<T>& binder) { T::describe(binder); };
+concept Described = requires(Binder<T>& binder) {
+  T::describe(binder);
+};
 
 template <class T>
-concept NamedEnum = std::is_enum_v<T> && requires(T value) { names_of(value); };
+concept NamedEnum = std::is_enum_v<T> && requires(T value) {
+  names_of(value);
+};
 
 template <class T>
 struct ScalarCodec {

@@ -18,8 +18,8 @@ class THIMBLE_EXPORT Benchmark {
  public:
   /// How an architecture stands among those that cost as much (equal MACs).
   struct Standing {
-    double accuracy = 0;    ///< per cent
-    int rank = 0;           ///< 1: the best of its class
+    double accuracy = 0;  ///< per cent
+    int rank = 0;         ///< 1: the best of its class
     int class_size = 0;
     double class_best = 0;  ///< per cent
     double regret() const noexcept { return class_best - accuracy; }

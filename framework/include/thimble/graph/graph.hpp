@@ -14,10 +14,10 @@ namespace thimble {
 
 /// What a node computes. The networks of all search spaces are built of these.
 enum class Op : std::uint8_t {
-  input,            ///< what the network is given
-  zero,             ///< all zeros; reads nothing
-  conv,             ///< 2-D convolution, grouped or not, zero padded
-  batch_norm,       ///< per channel, with scale and shift
+  input,       ///< what the network is given
+  zero,        ///< all zeros; reads nothing
+  conv,        ///< 2-D convolution, grouped or not, zero padded
+  batch_norm,  ///< per channel, with scale and shift
   relu,
   avg_pool,         ///< mean over the valid cells of each window (padding is not counted)
   global_avg_pool,  ///< mean over height and width

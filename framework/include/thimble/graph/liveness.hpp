@@ -17,7 +17,8 @@ struct MemoryPeak {
 /// Peak of all live tensors, the running node's inputs and output among them, plus that node's
 /// scratch, when nodes run in the graph's order and one element takes `element_bytes`. A lower
 /// bound for every static memory plan in that order. Cost: linear in nodes and edges.
-THIMBLE_EXPORT MemoryPeak peak_memory(const Graph& graph, std::int64_t element_bytes,
-                                      const std::function<std::int64_t(const Node&)>& scratch_bytes);
+THIMBLE_EXPORT MemoryPeak
+peak_memory(const Graph& graph, std::int64_t element_bytes,
+            const std::function<std::int64_t(const Node&)>& scratch_bytes);
 
 }  // namespace thimble

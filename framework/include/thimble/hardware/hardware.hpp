@@ -34,12 +34,12 @@ struct OpCost {
 /// What a network needs besides its operators, and what the target has.
 struct Target {
   std::string name;
-  std::int64_t ram_bytes = 0;            ///< the board's
-  std::int64_t rom_bytes = 0;            ///< the board's
-  double inference_latency_ms = 0;       ///< once per inference
-  std::int64_t fixed_ram_bytes = 0;      ///< stack and runtime
-  std::int64_t fixed_rom_bytes = 0;      ///< runtime and kernels
-  double active_power_mw = 0;            ///< 0: unknown, then there is no energy
+  std::int64_t ram_bytes = 0;        ///< the board's
+  std::int64_t rom_bytes = 0;        ///< the board's
+  double inference_latency_ms = 0;   ///< once per inference
+  std::int64_t fixed_ram_bytes = 0;  ///< stack and runtime
+  std::int64_t fixed_rom_bytes = 0;  ///< runtime and kernels
+  double active_power_mw = 0;        ///< 0: unknown, then there is no energy
   double power_relative_error = 0;
   Origin latency_origin = Origin::guessed;
   Origin power_origin = Origin::guessed;
@@ -54,7 +54,8 @@ struct Cost {
   std::string unsupported;  ///< why the target cannot run it at all, or nothing
 };
 
-/// Answers for one target: a board with its core, clock, kernels and compiler. const is thread safe.
+/// Answers for one target: a board with its core, clock, kernels and compiler. const is thread
+/// safe.
 class THIMBLE_EXPORT Hardware {
  public:
   using Interface = Hardware;

@@ -45,8 +45,7 @@ class THIMBLE_EXPORT PluginLoader {
   template <class Interface>
   std::unique_ptr<Interface> make(const PluginType& type, const Value& resolved,
                                   const Location& where) {
-    return std::unique_ptr<Interface>{
-        static_cast<Interface*>(make_untyped(type, resolved, where))};
+    return std::unique_ptr<Interface>{static_cast<Interface*>(make_untyped(type, resolved, where))};
   }
   /// Its parameters, checked and with defaults; what its description throws becomes a problem.
   static Value resolve(const PluginType& type, const Value& given, const Location& where,

@@ -33,12 +33,16 @@ struct PluginType {
 namespace detail {
 
 template <class T>
-concept HasInterface =
-    requires { typename T::Interface; } && std::is_convertible_v<T*, typename T::Interface*>;
+concept HasInterface = requires {
+  typename T::Interface;
+}
+&&std::is_convertible_v<T*, typename T::Interface*>;
 
 template <class T>
-concept HasParams = requires { typename T::Params; } && Described<typename T::Params> &&
-                    std::is_default_constructible_v<typename T::Params>;
+concept HasParams = requires {
+  typename T::Params;
+}
+&&Described<typename T::Params>&& std::is_default_constructible_v<typename T::Params>;
 
 }  // namespace detail
 
@@ -114,9 +118,9 @@ inline constexpr std::uint32_t kAbiVersion = 1;
 #else
 #define THIMBLE_ASAN_ 0
 #endif
-#define THIMBLE_BUILD                                                               \
-  "gcc " THIMBLE_TEXT(__GNUC__) "; cxx11abi " THIMBLE_TEXT(_GLIBCXX_USE_CXX11_ABI) \
-      "; asan " THIMBLE_TEXT(THIMBLE_ASAN_) "; torch " THIMBLE_TORCH
+#define THIMBLE_BUILD                                       \
+  "gcc " THIMBLE_TEXT(__GNUC__) "; cxx11abi " THIMBLE_TEXT( \
+      _GLIBCXX_USE_CXX11_ABI) "; asan " THIMBLE_TEXT(THIMBLE_ASAN_) "; torch " THIMBLE_TORCH
 
 /// All that is read from a plugin before anything of it is called. Append only.
 extern "C" struct ThimblePluginInfo {
@@ -133,13 +137,13 @@ extern "C" struct ThimblePluginInfo {
 ///     THIMBLE_PLUGIN("synflow", "1.0.0") {
 ///       plugin.provides<SynFlow>("weight times gradient on an all-ones input, summed");
 ///     }
-#define THIMBLE_PLUGIN(NAME, VERSION)                                                       \
-  static void thimble_enlist(thimble::Registrar& plugin);                                   \
-  extern "C" THIMBLE_EXPORT const ThimblePluginInfo thimble_plugin_info;                    \
-  extern "C" const ThimblePluginInfo thimble_plugin_info{sizeof(ThimblePluginInfo),         \
-                                                         thimble::kAbiVersion,              \
-                                                         THIMBLE_BUILD,                     \
-                                                         NAME,                              \
-                                                         VERSION,                           \
-                                                         &thimble_enlist};                  \
+#define THIMBLE_PLUGIN(NAME, VERSION)                                               \
+  static void thimble_enlist(thimble::Registrar& plugin);                           \
+  extern "C" THIMBLE_EXPORT const ThimblePluginInfo thimble_plugin_info;            \
+  extern "C" const ThimblePluginInfo thimble_plugin_info{sizeof(ThimblePluginInfo), \
+                                                         thimble::kAbiVersion,      \
+                                                         THIMBLE_BUILD,             \
+                                                         NAME,                      \
+                                                         VERSION,                   \
+                                                         &thimble_enlist};          \
   static void thimble_enlist(thimble::Registrar& plugin)

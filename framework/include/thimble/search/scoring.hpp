@@ -20,8 +20,8 @@ namespace thimble {
 
 /// A proxy of an experiment, with the network it looks at.
 struct ScoredProxy {
-  std::string name;            ///< the metric's
-  std::string key;             ///< everything its values depend on; values are kept under it
+  std::string name;  ///< the metric's
+  std::string key;   ///< everything its values depend on; values are kept under it
   const Proxy* proxy = nullptr;
   const SearchSpace* space = nullptr;  ///< the search space as the proxy's pass wants it
 };
@@ -30,7 +30,8 @@ struct ScoredProxy {
 class THIMBLE_EXPORT ProxyStore {
  public:
   virtual ~ProxyStore();
-  virtual std::optional<ProxyValue> find(const std::string& candidate, const std::string& proxy) = 0;
+  virtual std::optional<ProxyValue> find(const std::string& candidate,
+                                         const std::string& proxy) = 0;
   virtual void put(const std::string& candidate, const std::string& proxy,
                    const ProxyValue& value) = 0;
 };
@@ -50,8 +51,8 @@ struct ScoringSetup {
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const std::string&)> log = [](const std::string&) {};
   /// Called after each candidate scored, with how many are done and how many are expected.
-  std::function<void(std::int64_t done, std::int64_t expected)> progress =
-      [](std::int64_t, std::int64_t) {};
+  std::function<void(std::int64_t done, std::int64_t expected)> progress = [](std::int64_t,
+                                                                              std::int64_t) {};
 };
 
 /// The evaluator: the only place that runs anything in parallel. TBB over candidates, LibTorch at
