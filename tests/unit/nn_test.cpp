@@ -12,6 +12,7 @@
 #include <thimble/nn/network.hpp>
 #include <thimble/nn/ntk.hpp>
 #include <thimble/nn/patterns.hpp>
+#include <thimble/nn/propagation.hpp>
 
 #include "support/cells.hpp"
 
@@ -345,16 +346,88 @@ TEST(Network, GivesLogitsAndEveryActivation) {
     const Network net = network(c.graph);
     const torch::Tensor x = images(c.graph, c.batch);
     const torch::Tensor logits = net.forward(x);
-    const auto all = net.activations(x);
+    const auto all = propagate_forward(net, x).outputs;
     ASSERT_EQ(all.size(), c.graph.nodes().size());
     for (NodeId id = 0; id < c.graph.size(); ++id) {
       const Shape& shape = c.graph.node(id).shape;
       EXPECT_EQ(all[static_cast<std::size_t>(id)].numel(), c.batch * shape.elements()) << c.name;
     }
     EXPECT_EQ(logits.numel(), c.batch * c.graph.node(c.graph.output()).shape.elements());
-    EXPECT_TRUE(at::equal(logits.flatten(), all.back().flatten())) << c.name;
+    EXPECT_LE(relative_error(all.back().flatten(), logits.flatten()), 1e-12) << c.name;
     EXPECT_TRUE(logits.isfinite().all().item<bool>()) << c.name;
   }
+}
+
+/// Gradients of <seed, logits> by LibTorch's tape: parameters in the order of nodes, then images.
+std::vector<torch::Tensor> taped_gradients(const Network& net, const torch::Tensor& x,
+                                           const torch::Tensor& seed) {
+  Network copy = net;
+  std::vector<torch::Tensor> leaves;
+  for (NodeId id = 0; id < copy.graph().size(); ++id) {
+    auto& [weight, bias] = copy.parameters(id);
+    for (torch::Tensor* const tensor : {&weight, &bias})
+      if (tensor->defined()) leaves.push_back(*tensor = tensor->detach().clone().requires_grad_());
+  }
+  leaves.push_back(x.clone().requires_grad_());
+  const torch::Tensor product = (copy.forward(leaves.back()).flatten(1) * seed).sum();
+  return torch::autograd::grad({product}, leaves, {}, false, false, /*allow_unused=*/true);
+}
+
+TEST(Propagation, GivesTheGradientsOfTheTape) {
+  for (const auto precision : {at::kDouble, at::kFloat}) {
+    for (const Case& c : cases()) {
+      SCOPED_TRACE(c.name);
+      const Network net = network(c.graph, precision);
+      const torch::Tensor x = images(c.graph, c.batch, precision);
+      const Forward forward = propagate_forward(net, x);
+      const auto seed = at::randn_like(logits_of(net, forward));
+      Wanted wanted;
+      wanted.outputs = {0};
+      const auto found = propagate_backward(net, forward, c.graph.output(), seed, wanted);
+      const auto expected = taped_gradients(net, x, seed);
+      std::size_t place = 0;
+      for (NodeId id = 0; id < c.graph.size(); ++id) {
+        const auto& [weight, bias] = found.parameters[static_cast<std::size_t>(id)];
+        for (const torch::Tensor* const tensor : {&weight, &bias}) {
+          const auto& own = net.parameters(id);
+          if (!(tensor == &weight ? own.weight : own.bias).defined()) continue;
+          const torch::Tensor& truth = expected[place++];
+          ASSERT_EQ(tensor->defined(), truth.defined()) << c.graph.name(id);
+          if (truth.defined()) {
+            EXPECT_TRUE(at::allclose(*tensor, truth, precision == at::kDouble ? 1e-8 : 1e-3,
+                                     precision == at::kDouble ? 1e-10 : 1e-3))
+                << c.graph.name(id);
+          }
+        }
+      }
+      const bool depends_on_input = expected.back().defined();
+      ASSERT_EQ(found.outputs[0].defined(), depends_on_input);
+      if (depends_on_input && precision == at::kDouble) {
+        EXPECT_LE(relative_error(found.outputs[0], expected.back()), 1e-8);
+      }
+    }
+  }
+}
+
+TEST(Propagation, StartsAndStopsAnywhere) {
+  const Graph graph = two_linear_layers();  // input, linear, relu, linear
+  const Network net = network(graph);
+  const torch::Tensor x = images(graph, 3);
+  const Forward forward = propagate_forward(net, x);
+  const torch::Tensor seed = at::ones_like(forward.outputs[2]);
+  const Wanted wanted{.parameters = false, .outputs = {1}};
+  const auto found = propagate_backward(net, forward, 2, seed, wanted);
+  EXPECT_TRUE(at::equal(found.outputs[1], (forward.outputs[1] > 0).to(at::kDouble)));
+  EXPECT_FALSE(found.outputs[0].defined());
+  EXPECT_FALSE(found.parameters[1].weight.defined());
+}
+
+TEST(Propagation, DifferentiatesTheCrossEntropy) {
+  const auto logits = at::tensor({1.0, 2.0, -1.0, 0.5, 0.0, 3.0}, at::kDouble).view({2, 3});
+  const auto labels = at::tensor({2, 0}, at::kLong);
+  const auto leaf = logits.clone().requires_grad_();
+  at::cross_entropy_loss(leaf, labels).backward();
+  EXPECT_LE(relative_error(cross_entropy_gradient(logits, labels), leaf.grad()), 1e-14);
 }
 
 TEST(Network, SharesWeightsWithWhatIsDerivedFromItsGraph) {
@@ -423,7 +496,7 @@ TEST(LinearRegions, AreTheDifferentStringsOfSigns) {
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
       batches.push_back(images(graph, 200, at::kFloat, seed));
       std::vector<std::string> bits(200);
-      const auto all = net.activations(batches.back());
+      const auto all = propagate_forward(net, batches.back()).outputs;
       for (NodeId id = 0; id < graph.size(); ++id) {
         if (graph.node(id).op != Op::relu) continue;
         const auto flat = all[static_cast<std::size_t>(id)].flatten(1);
@@ -445,7 +518,7 @@ TEST(LinearRegions, AreOneWithoutReluAndNoneWithoutSamples) {
 }
 
 TEST(Names, AreThoseOfTheEnumerators) {
-  EXPECT_EQ(names_of(Init{}).size(), 3U);
+  EXPECT_EQ(names_of(Init{}).size(), 4U);
   EXPECT_EQ(names_of(Init{})[1].first, "kaiming_normal_fan_out");
   EXPECT_EQ(names_of(Coupling{})[0].first, "coupled");
   EXPECT_EQ(names_of(Coupling{})[1].second, Coupling::frozen);

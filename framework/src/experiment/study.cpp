@@ -54,7 +54,8 @@ struct Settings {
   std::string name;
   std::int64_t schema = 1;
   std::int64_t seed = 0;
-  Value search_space, dataset, hardware, searcher;
+  std::int64_t memory_mib = 4096;
+  Value search_space, dataset, hardware, searcher, pass;
   std::vector<Value> proxies, objectives;
   LimitSettings limits;
   BudgetSettings budget;
@@ -69,6 +70,11 @@ struct Settings {
     param(&Settings::seed, "seed", "all randomness comes from it").at_least(0);
     param(&Settings::search_space, "search_space", "the search space: {use: NAME, ...}").required();
     param(&Settings::dataset, "dataset", "the data that proxies see: {use: NAME, ...}");
+    param(&Settings::pass, "pass",
+          "how proxies look at networks, for all that leave it open: {batch: 64, ...}");
+    param(&Settings::memory_mib, "memory_mib",
+          "MiB that the tensors of one candidate may take; what needs more has no value")
+        .range(1, 1 << 24);
     param(&Settings::proxies, "proxies", "list of {use: NAME, as: METRIC, ...}");
     param(&Settings::hardware, "hardware", "the board that costs are for: {use: NAME, ...}");
     param(
@@ -107,6 +113,8 @@ class Maker {
     Use dataset_use, hardware_use, searcher_use;
     study_.dataset = make_plugin<Dataset>(settings_.dataset, "dataset", dataset_use);
     dataset_key_ = dataset_use.text;
+    study_.most_bytes = settings_.memory_mib << 20;
+    check_pass();
     make_proxies();
     study_.hardware = make_plugin<Hardware>(settings_.hardware, "hardware", hardware_use);
     make_objectives();
@@ -159,6 +167,7 @@ class Maker {
       use.given.erase("profile");
       if (!add_profile(*profile, use)) return Use{};
     }
+    if (kind == Kind::proxy) add_common_pass(use);
     resolve(use, name->where());
     return use;
   }
@@ -170,6 +179,28 @@ class Maker {
     for (const auto& entry : profile->entries())
       if (use.given.find(entry.key) == nullptr) use.given.set(entry.key, entry.value);
     return true;
+  }
+
+  /// Said once for all proxies; its places are checked here, whoever takes them.
+  void check_pass() {
+    if (settings_.pass.is_null()) return;
+    if (!settings_.pass.is_map())
+      return problems_.error(settings_.pass.where(),
+                             "'pass' must be a map, found " + settings_.pass.found(),
+                             "write pass: {batch: 64, ...}");
+    const auto before = problems_.size();
+    read_params<Pass>(settings_.pass, "'pass'", problems_);
+    if (problems_.size() != before) settings_.pass = Value{};
+  }
+
+  /// For what the experiment leaves open; a proxy lacks the keys that its formula fixes.
+  void add_common_pass(Use& use) const {
+    if (!settings_.pass.is_map()) return;
+    for (const auto& entry : settings_.pass.entries()) {
+      const bool is_open = std::ranges::any_of(
+          use.type->schema, [&](const Field& field) { return field.name == entry.key; });
+      if (is_open && use.given.find(entry.key) == nullptr) use.given.set(entry.key, entry.value);
+    }
   }
 
   /// The parameters of a plugin's profile; an unknown one is a problem at the place of its name.
@@ -307,7 +338,9 @@ class Maker {
                  const Value& value) {
     const Pass pass = proxy->pass();
     std::string net_key;
-    const SearchSpace* const space = net_for(pass.net, value.find("net") != nullptr, name, net_key);
+    const bool is_net_named = value.find("net") != nullptr ||
+                              (settings_.pass.is_map() && settings_.pass.find("net") != nullptr);
+    const SearchSpace* const space = net_for(pass.net, is_net_named, name, net_key);
     if (space != nullptr && study_.dataset != nullptr) check_input(*space, pass, name, value);
     const std::string key = use.text + net_key + dataset_key_ + std::to_string(study_.seed);
     study_.proxies.push_back(
@@ -561,6 +594,7 @@ ScoringSetup Study::scoring() const {
     setup.proxies.push_back({named.name, named.key, named.proxy.get(), named.space});
   setup.objectives = objectives;
   setup.limits = limits;
+  setup.most_bytes = most_bytes;
   setup.seed = seed;
   return setup;
 }

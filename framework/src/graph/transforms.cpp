@@ -216,6 +216,21 @@ Graph live(const Graph& graph) {
   return out.finish();
 }
 
+Graph without_batch_norm(const Graph& graph) {
+  Rewriter out{graph};
+  std::vector<NodeId> inputs;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    inputs.clear();
+    for (const NodeId input : graph.inputs(id)) inputs.push_back(out[input]);
+    if (graph.node(id).op == Op::batch_norm) {
+      out.replace(id, inputs[0]);
+    } else {
+      out.keep(id, inputs);
+    }
+  }
+  return out.finish();
+}
+
 Graph deployed(const Graph& graph) {
   if (graph.is_supernet()) throw Error{"a network with open choices cannot be deployed"};
   const Graph plain = merged(live(graph));

@@ -113,20 +113,20 @@ std::vector<Samples> draw_batches(const Dataset& dataset, const Pass& pass, cons
   const at::NoGradGuard no_grad;  // grad mode is per thread
   const DatasetInfo info = dataset.describe();
   require_fit(info, pass, input);
-  Random random = Random::stream(
-      seed, {"batches", std::to_string(static_cast<int>(pass.input)), std::to_string(repeat)});
+  const std::string input_name = std::to_string(static_cast<int>(pass.input));
+  const std::string repeat_name = std::to_string(repeat);
   std::vector<std::int64_t> order;
   if (pass.input == InputKind::data)
-    order = random.sample(info.train_samples, std::int64_t{pass.batch} * pass.batches);
+    order = Random::stream(seed, {"order", repeat_name})
+                .sample(info.train_samples, std::int64_t{pass.batch} * pass.batches);
+  const auto size = static_cast<std::size_t>(pass.batch);
   std::vector<Samples> batches;
-  for (int i = 0; i < pass.batches; ++i) {
-    Samples samples =
-        pass.input == InputKind::data
-            ? batch_of_data(dataset, info, pass, input,
-                            std::span{order}.subspan(static_cast<std::size_t>(i * pass.batch),
-                                                     static_cast<std::size_t>(pass.batch)),
-                            random)
-            : batch_without_data(info, pass, input, random);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(pass.batches); ++i) {
+    Random random = Random::stream(seed, {"batch", input_name, repeat_name, std::to_string(i)});
+    Samples samples = pass.input == InputKind::data
+                          ? batch_of_data(dataset, info, pass, input,
+                                          std::span{order}.subspan(i * size, size), random)
+                          : batch_without_data(info, pass, input, random);
     if (pass.double_precision) samples.images = samples.images.to(at::kDouble);
     batches.push_back(std::move(samples));
   }

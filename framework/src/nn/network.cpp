@@ -1,6 +1,6 @@
 #include <thimble/nn/network.hpp>
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -14,8 +14,6 @@
 
 namespace thimble {
 namespace {
-
-std::array<std::int64_t, 2> pair_of(const Extent& extent) { return {extent.height, extent.width}; }
 
 const Shape& input_shape(const Graph& graph, NodeId id) {
   return graph.node(graph.inputs(id)[0]).shape;
@@ -41,9 +39,25 @@ Network::Parameters fresh_parameters(const Graph& graph, NodeId id, torch::Scala
   return made;
 }
 
-/// Fully connected layers give N x out; everything else wants N x C x H x W.
-torch::Tensor as_image(const torch::Tensor& x) {
-  return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
+NodeId first_alike(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  if (node.op != Op::relu && node.op != Op::avg_pool) return id;
+  const NodeId input = graph.inputs(node)[0];
+  for (NodeId other = input + 1; other < id; ++other) {
+    const Node& that = graph.node(other);
+    if (that.op == node.op && graph.inputs(that)[0] == input && that.kernel == node.kernel &&
+        that.stride == node.stride && that.padding == node.padding)
+      return other;
+  }
+  return id;
+}
+
+/// From this width on, vectors along the channels pay (measured: docs/performance.md).
+bool is_wide(const Graph& graph) {
+  constexpr int kWide = 64;
+  return std::ranges::any_of(graph.nodes(), [](const Node& node) {
+    return node.op == Op::conv && node.shape.channels >= kWide;
+  });
 }
 
 void require_images(const Network& network, const Node& input, const torch::Tensor& images) {
@@ -59,6 +73,13 @@ void require_images(const Network& network, const Node& input, const torch::Tens
                             c10::toString(images.scalar_type()))};
 }
 
+/// What has to be there for a node: its inputs, or its twin.
+std::vector<NodeId> nodes_read(const Network& network, NodeId id) {
+  if (network.twin(id) != id) return {network.twin(id)};
+  const auto inputs = network.graph().inputs(id);
+  return {inputs.begin(), inputs.end()};
+}
+
 torch::Tensor sum_of_inputs(const Graph& graph, NodeId id,
                             const std::vector<torch::Tensor>& outputs) {
   const auto inputs = graph.inputs(id);
@@ -68,6 +89,10 @@ torch::Tensor sum_of_inputs(const Graph& graph, NodeId id,
   return sum;
 }
 
+bool runs_narrow(const Network& network) {
+  return !network.is_channels_last() && !at::GradMode::is_enabled();
+}
+
 torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tensor& images,
                             const std::vector<torch::Tensor>& outputs) {
   const Graph& graph = network.graph();
@@ -75,12 +100,15 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
   const auto& [weight, bias] = network.parameters(id);
   const auto x = [&] { return outputs[static_cast<std::size_t>(graph.inputs(node)[0])]; };
   switch (node.op) {
-    case Op::input: require_images(network, node, images); return images;
+    case Op::input:
+      require_images(network, node, images);
+      return images.contiguous(memory_format_of(network));
     case Op::zero:
       return at::zeros({images.size(0), node.shape.channels, node.shape.height, node.shape.width},
-                       network.precision());
+                       network.precision())
+          .contiguous(memory_format_of(network));
     case Op::conv:
-      if (!at::GradMode::is_enabled() && is_narrow_convolution(graph, node))
+      if (runs_narrow(network) && is_narrow_convolution(graph, node))
         return narrow_convolution(as_image(x()), weight, bias, node.padding);
       return at::conv2d(as_image(x()), weight, bias, pair_of(node.stride), pair_of(node.padding),
                         /*dilation=*/1, node.groups);
@@ -89,7 +117,7 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
                             /*momentum=*/0.0, kBatchNormEpsilon, /*cudnn_enabled=*/false);
     case Op::relu: return at::relu(x());
     case Op::avg_pool:
-      if (!at::GradMode::is_enabled() && node.stride == Extent{1, 1})
+      if (runs_narrow(network) && node.stride == Extent{1, 1})
         return narrow_mean(as_image(x()), node.kernel, node.padding);
       return at::avg_pool2d(as_image(x()), pair_of(node.kernel), pair_of(node.stride),
                             pair_of(node.padding), /*ceil_mode=*/false,
@@ -111,7 +139,8 @@ const std::vector<std::pair<std::string, Init>>& names_of(Init) {
   static const std::vector<std::pair<std::string, Init>> names{
       {"torch_default", Init::torch_default},
       {"kaiming_normal_fan_out", Init::kaiming_normal_fan_out},
-      {"kaiming_normal_fan_in", Init::kaiming_normal_fan_in}};
+      {"kaiming_normal_fan_in", Init::kaiming_normal_fan_in},
+      {"standard_normal", Init::standard_normal}};
   return names;
 }
 
@@ -121,29 +150,39 @@ torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& i
   return network.graph().node(id).has_relu ? at::relu(bare) : bare;
 }
 
+at::MemoryFormat memory_format_of(const Network& network) {
+  return network.is_channels_last() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
 void for_each_output(const Network& network, const torch::Tensor& images,
                      const std::function<void(NodeId, const torch::Tensor&)>& visit) {
   const Graph& graph = network.graph();
   std::vector<int> readers(static_cast<std::size_t>(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id)
-    for (const NodeId input : graph.inputs(id)) ++readers[static_cast<std::size_t>(input)];
+    for (const NodeId read : nodes_read(network, id)) ++readers[static_cast<std::size_t>(read)];
 
   std::vector<torch::Tensor> outputs(static_cast<std::size_t>(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id) {
     auto& output = outputs[static_cast<std::size_t>(id)];
-    output = evaluate(network, id, images, outputs);
+    const NodeId twin = network.twin(id);
+    output = twin == id ? evaluate(network, id, images, outputs)
+                        : outputs[static_cast<std::size_t>(twin)];
     visit(id, output);
+    for (const NodeId read : nodes_read(network, id))
+      if (--readers[static_cast<std::size_t>(read)] == 0)
+        outputs[static_cast<std::size_t>(read)].reset();
     if (readers[static_cast<std::size_t>(id)] == 0) output.reset();
-    for (const NodeId input : graph.inputs(id))
-      if (--readers[static_cast<std::size_t>(input)] == 0)
-        outputs[static_cast<std::size_t>(input)].reset();
   }
 }
 
 Network::Network(Graph graph, torch::ScalarType precision)
-    : graph_{std::move(graph)}, precision_{precision} {
-  for (NodeId id = 0; id < graph_.size(); ++id)
+    : graph_{std::move(graph)},
+      precision_{precision},
+      is_channels_last_{precision == at::kFloat && is_wide(graph_)} {
+  for (NodeId id = 0; id < graph_.size(); ++id) {
     parameters_.push_back(fresh_parameters(graph_, id, precision_));
+    twins_.push_back(first_alike(graph_, id));
+  }
 }
 
 void Network::initialise(Init init, std::uint64_t seed, std::string_view stream) {
@@ -174,8 +213,10 @@ void Network::initialise(Init init, std::uint64_t seed, std::string_view stream)
       if (bias.defined()) draw(id, "bias", bias, uniform);
       continue;
     }
-    const double deviation =
-        std::sqrt(2.0 / (init == Init::kaiming_normal_fan_in ? fan_in : fan_out));
+    const double variance = init == Init::standard_normal         ? 1.0
+                            : init == Init::kaiming_normal_fan_in ? 2.0 / fan_in
+                                                                  : 2.0 / fan_out;
+    const double deviation = std::sqrt(variance);
     draw(id, "weight", weight, [deviation](Random& random, std::span<float> values) {
       random.fill_normal(values, deviation);
     });
@@ -198,13 +239,6 @@ torch::Tensor Network::forward(const torch::Tensor& images) const {
     if (id == graph_.output()) logits = output;
   });
   return graph_.node(graph_.output()).shape.pixels() == 1 ? logits.flatten(1) : logits;
-}
-
-std::vector<torch::Tensor> Network::activations(const torch::Tensor& images) const {
-  std::vector<torch::Tensor> all;
-  for_each_output(*this, images,
-                  [&](NodeId, const torch::Tensor& output) { all.push_back(output); });
-  return all;
 }
 
 }  // namespace thimble

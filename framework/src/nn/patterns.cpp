@@ -1,6 +1,8 @@
 #include <thimble/nn/patterns.hpp>
 
 #include <algorithm>
+#include <cstring>
+#include <map>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -48,7 +50,61 @@ void add_bits(std::vector<PatternHash>& patterns, const torch::Tensor& output) {
     for (std::int64_t i = 0; i < per_sample; ++i) pattern.add(*bit++);
 }
 
+/// One sample's bits, 64 in a word; the last word is filled up with zeros.
+using Words = std::vector<std::uint64_t>;
+
+std::vector<Words> packed(const torch::Tensor& output) {
+  const torch::Tensor is_active = (output > 0).contiguous(output.suggest_memory_format());
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(is_active.data_ptr<bool>());
+  const auto per_sample = static_cast<std::size_t>(is_active.numel() / is_active.size(0));
+  std::vector<Words> samples(static_cast<std::size_t>(is_active.size(0)));
+  for (Words& words : samples) {
+    words.assign((per_sample + 63) / 64, 0);
+    std::size_t i = 0;
+    for (; i + 8 <= per_sample; i += 8) {
+      // Eight bytes of 0 or 1 become eight bits by one multiplication.
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, bytes + i, 8);
+      words[i / 64] |= (eight * 0x0102040810204080U >> 56) << (i % 64);
+    }
+    for (; i < per_sample; ++i) words[i / 64] |= std::uint64_t{bytes[i]} << (i % 64);
+    bytes += per_sample;
+  }
+  return samples;
+}
+
+/// Processors count bits in one instruction, but the oldest do not: chosen when loaded.
+__attribute__((target_clones("popcnt", "default"))) std::int64_t distance(const std::uint64_t* a,
+                                                                          const std::uint64_t* b,
+                                                                          std::size_t count) {
+  std::int64_t bits = 0;
+  for (std::size_t i = 0; i < count; ++i) bits += __builtin_popcountll(a[i] ^ b[i]);
+  return bits;
+}
+
 }  // namespace
+
+torch::Tensor hamming_distances(const Network& network, const Forward& forward,
+                                std::int64_t& bits) {
+  const auto relus = relu_nodes(network.graph());
+  std::map<NodeId, std::int64_t> times;  // equal ReLUs are looked at once and count each
+  for (const NodeId id : relus) ++times[network.twin(id)];
+  bits = 0;
+  const auto samples = forward.outputs[0].size(0);
+  torch::Tensor distances = at::zeros({samples, samples}, at::kLong);
+  auto entry = distances.accessor<std::int64_t, 2>();
+  for (const auto& [id, count] : times) {
+    bits += count * network.graph().node(id).shape.elements();
+    const auto patterns = packed(forward.outputs[static_cast<std::size_t>(id)]);
+    for (std::int64_t i = 0; i < samples; ++i)
+      for (std::int64_t j = 0; j < i; ++j) {
+        const Words& a = patterns[static_cast<std::size_t>(i)];
+        const Words& b = patterns[static_cast<std::size_t>(j)];
+        entry[i][j] += count * distance(a.data(), b.data(), a.size());
+      }
+  }
+  return distances + distances.t();
+}
 
 std::int64_t count_linear_regions(const Network& network,
                                   const std::vector<torch::Tensor>& batches) {

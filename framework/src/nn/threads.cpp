@@ -1,5 +1,7 @@
 #include <thimble/nn/threads.hpp>
 
+#include <ctime>
+
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 
@@ -19,6 +21,14 @@ void use_single_threaded_math() {
   // OpenBLAS has threads of its own, which LibTorch's setting does not reach.
   if (auto* const set_threads = blas_function<void(int)>("openblas_set_num_threads"))
     set_threads(1);
+}
+
+void begin_worker() { at::init_num_threads(); }
+
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 bool is_blas_fast() { return blas_function<char*()>("openblas_get_corename") != nullptr; }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 
 #include <fmt/format.h>
 #include <tbb/global_control.h>
@@ -13,18 +12,12 @@
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/threads.hpp>
 
 namespace thimble {
 namespace {
 
 constexpr const char* kDisconnected = "no path from the input to the output";
-
-/// Of this thread's processor time: what else the machine does must not count as a proxy's.
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 /// Runs work(0), ..., work(count - 1) on `jobs` threads.
 template <class Work>
@@ -63,7 +56,14 @@ struct Scoring::Task {
   bool is_supernet = false;
 };
 
-Scoring::Scoring(ScoringSetup setup) : setup_{std::move(setup)} {}
+/// A value that is being computed.
+struct Scoring::Asked {
+  std::size_t proxy = 0;
+  ProxyValue value;
+};
+
+Scoring::Scoring(ScoringSetup setup)
+    : setup_{std::move(setup)}, passes_{merge_passes(setup_.proxies)} {}
 Scoring::~Scoring() = default;
 
 void Scoring::log(const std::string& line) { setup_.log(line); }
@@ -126,62 +126,109 @@ void Scoring::judge(Evaluation& evaluation) const {
   }
 }
 
-const std::vector<Samples>& Scoring::batches_of(const ScoredProxy& scored, const Pass& pass,
-                                                const Shape& input, int repeat) {
-  const std::string key = scored.key + to_string(input) + "#" + std::to_string(repeat);
+const std::vector<Samples>& Scoring::batches_of(const SharedPass& shared, const Shape& input,
+                                                int repeat) {
+  const auto place = static_cast<std::size_t>(&shared - passes_.data());
+  const std::string key = fmt::format("{} {} {}", place, to_string(input), repeat);
   const std::scoped_lock lock{batches_mutex_};
   auto& batches = batches_[key];
   if (batches == nullptr)
     batches = std::make_unique<std::vector<Samples>>(
-        draw_batches(*setup_.dataset, pass, input, repeat, setup_.seed));
+        draw_batches(*setup_.dataset, shared.pass, input, repeat, setup_.seed));
   return *batches;
 }
 
-ProxyValue Scoring::compute(const ScoredProxy& scored, const Task& task) {
-  const double start = thread_seconds();
-  ProxyValue result;
+/// The reason why a value is invalid, or nothing. Damaged data and faults of plugins end the run.
+template <class Work>
+std::string Scoring::reason_against(const std::string& proxy, const Task& task, const Work& work) {
   try {
-    const Pass pass = scored.proxy->pass();
-    if (task.is_supernet && !scored.proxy->accepts_supernets())
-      throw Error{fmt::format("proxy '{}' cannot score a supernet", scored.name)};
-    const Graph built = task.build(*scored.space);
-    if (!is_connected(built)) throw Error{kDisconnected};
-    Network network{pass.dead_ends ? built : live(built),
-                    pass.double_precision ? torch::kDouble : torch::kFloat};
-    for (int repeat = 0; repeat < pass.repeats; ++repeat) {
-      const int draw = pass.fresh_weights ? repeat : 0;
-      if (repeat == 0 || pass.fresh_weights)
-        network.initialise(pass.init, setup_.seed, "weights" + std::to_string(draw));
-      const Shape input = built.node(0).shape;
-      Observation seen{network, batches_of(scored, pass, input, repeat)};
-      result.repeats.push_back(scored.proxy->score(seen));
-      if (!std::isfinite(result.repeats.back()))
-        throw Error{fmt::format("proxy '{}' gave {}", scored.name, result.repeats.back())};
-    }
-    result.value = scored.proxy->combine(result.repeats);
+    work();
+    return "";
   } catch (const InputError&) {
     throw;  // the data is damaged, not the candidate
   } catch (const Error& error) {
-    result.invalid = error.diagnostics().front().message;
+    return error.diagnostics().front().message;
   } catch (...) {
-    throw Error{
-        fmt::format("proxy '{}' failed on {}: {}", scored.name, task.key, what_was_thrown()),
-        "this is a fault of the plugin, not of the experiment"};
+    throw Error{fmt::format("proxy '{}' failed on {}: {}", proxy, task.key, what_was_thrown()),
+                "this is a fault of the plugin, not of the experiment"};
   }
-  result.seconds = thread_seconds() - start;
-  return result;
+}
+
+Graph Scoring::graph_for(const SharedPass& shared, const Task& task) const {
+  const Graph built = task.build(*shared.space);
+  if (!is_connected(built)) throw Error{kDisconnected};
+  Graph graph = shared.pass.dead_ends ? built : live(built);
+  if (shared.pass.batch_norm == BatchNorm::off) graph = without_batch_norm(graph);
+  constexpr std::int64_t kMebi = 1 << 20;
+  const std::int64_t bytes = pass_bytes(graph, shared.pass, shared.reads);
+  if (bytes > setup_.most_bytes)
+    throw Error{fmt::format("a pass over a batch of {} would hold {} MiB, memory_mib is {}",
+                            shared.pass.batch, bytes / kMebi, setup_.most_bytes / kMebi)};
+  return graph;
+}
+
+void Scoring::ask(Asked& asked, Observation& seen, const Task& task) {
+  const ScoredProxy& scored = setup_.proxies[asked.proxy];
+  ProxyValue& value = asked.value;
+  const double start = thread_seconds() - seen.shared_seconds();
+  value.invalid = reason_against(scored.name, task, [&] {
+    value.repeats.push_back(scored.proxy->score(seen));
+    if (!std::isfinite(value.repeats.back()))
+      throw Error{fmt::format("proxy '{}' gave {}", scored.name, value.repeats.back())};
+  });
+  value.seconds += thread_seconds() - seen.shared_seconds() - start;
+}
+
+void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked) {
+  const double start = thread_seconds();
+  const std::string& first = setup_.proxies[asked.front().proxy].name;
+  const std::string against_all = reason_against(first, task, [&] {
+    Network network{graph_for(shared, task),
+                    shared.pass.double_precision ? torch::kDouble : torch::kFloat};
+    for (int repeat = 0; repeat < shared.pass.repeats; ++repeat) {
+      const int draw = shared.pass.fresh_weights ? repeat : 0;
+      if (repeat == 0 || shared.pass.fresh_weights)
+        network.initialise(shared.pass.init, setup_.seed, "weights" + std::to_string(draw));
+      Observation seen{network, batches_of(shared, network.graph().node(0).shape, repeat),
+                       shared.reads, setup_.seed, repeat};
+      for (Asked& one : asked)
+        if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
+          ask(one, seen, task);
+    }
+  });
+  for (Asked& one : asked) {
+    const Proxy& proxy = *setup_.proxies[one.proxy].proxy;
+    if (!against_all.empty()) one.value.invalid = against_all;
+    if (one.value.invalid.empty()) one.value.value = proxy.combine(one.value.repeats);
+  }
+  // What served all of them is shared out evenly.
+  double common = thread_seconds() - start;
+  for (const Asked& one : asked) common -= one.value.seconds;
+  for (Asked& one : asked) one.value.seconds += common / static_cast<double>(asked.size());
 }
 
 std::vector<ProxyValue> Scoring::score(const Task& task) {
-  std::vector<ProxyValue> values;
-  for (const ScoredProxy& scored : setup_.proxies) {
-    std::optional<ProxyValue> value;
-    if (setup_.store != nullptr) value = setup_.store->find(task.key, scored.key);
-    if (!value) {
-      value = compute(scored, task);
-      if (setup_.store != nullptr) setup_.store->put(task.key, scored.key, *value);
+  std::vector<ProxyValue> values(setup_.proxies.size());
+  for (const SharedPass& shared : passes_) {
+    std::vector<Asked> asked;
+    for (const std::size_t i : shared.proxies) {
+      const ScoredProxy& scored = setup_.proxies[i];
+      std::optional<ProxyValue> known;
+      if (setup_.store != nullptr) known = setup_.store->find(task.key, scored.key);
+      if (known) {
+        values[i] = std::move(*known);
+      } else if (task.is_supernet && !scored.proxy->accepts_supernets()) {
+        values[i].invalid = fmt::format("proxy '{}' cannot score a supernet", scored.name);
+      } else {
+        asked.push_back({i, {}});
+      }
     }
-    values.push_back(std::move(*value));
+    if (!asked.empty()) look(shared, task, asked);
+    for (Asked& one : asked) {
+      if (setup_.store != nullptr)
+        setup_.store->put(task.key, setup_.proxies[one.proxy].key, one.value);
+      values[one.proxy] = std::move(one.value);
+    }
   }
   return values;
 }
@@ -195,6 +242,7 @@ void Scoring::run(std::vector<Task>& tasks) {
   std::vector<std::vector<ProxyValue>> values(tasks.size());
   in_parallel(setup_.jobs, tasks.size(), [&](std::size_t i) {
     stop_if_asked();
+    begin_worker();
     values[i] = score(tasks[i]);
     setup_.progress(++done_, expected_);
   });

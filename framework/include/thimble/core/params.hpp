@@ -1,11 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -119,11 +122,16 @@ class Binder {
     return Refine{schema_};
   }
 
-  /// Takes in the fields of a member that is itself described, as if they stood here.
+  /// Takes in the fields of a member that is itself described, as if they stood here, but for
+  /// those that are `fixed`: they keep the value they have and cannot be set.
   template <class Member, class Owner>
-  void include(Member Owner::*member) {
-    Binder<Member> inner{object_.*member, schema_};
+  void include(Member Owner::*member, std::initializer_list<std::string_view> fixed = {}) {
+    Schema taken;
+    Binder<Member> inner{object_.*member, taken};
     Member::describe(inner);
+    for (Field& field : taken)
+      if (std::find(fixed.begin(), fixed.end(), field.name) == fixed.end())
+        schema_.push_back(std::move(field));
   }
 
  private:

@@ -73,6 +73,7 @@ struct Study {
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   Budget budget;
+  std::int64_t most_bytes = 0;  ///< that one candidate's tensors may take
   std::optional<BenchmarkSettings> benchmark;
   Location benchmark_where;
   ReportSettings report;

@@ -26,6 +26,9 @@ THIMBLE_EXPORT bool is_connected(const Graph& graph);
 /// terms. The graph must be connected.
 THIMBLE_EXPORT Graph live(const Graph& graph);
 
+/// The same with what batch norm reads in place of what it gives.
+THIMBLE_EXPORT Graph without_batch_norm(const Graph& graph);
+
 /// The network as a code generator runs it, from a connected graph without open choices: live
 /// nodes only, batch norm folded into the convolution before it, equal nodes merged, and a ReLU
 /// fused into its producer when nobody else reads that. A ReLU behind a tensor with other readers

@@ -5,12 +5,13 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/dataset.hpp>
-#include <thimble/nn/proxy.hpp>
+#include <thimble/nn/pass.hpp>
 
 namespace thimble {
 
 /// The batches that a pass feeds to a network. They depend on the seed, the pass, the repeat and
-/// the input shape, never on the candidate: every candidate sees the same ones.
+/// the input shape, never on the candidate: every candidate sees the same ones. The first ones are
+/// the same however many follow.
 ///
 /// Augmentation is a horizontal flip by chance and a shift of at most 1/8 of the size (zeros move
 /// in), as NAS-Bench-201 trains; with Fit::crop, a window at random. A network with fewer input

@@ -18,6 +18,7 @@ enum class Init {
   torch_default,           ///< conv and linear U(-1/sqrt(fan_in), 1/sqrt(fan_in)), biases too
   kaiming_normal_fan_out,  ///< N(0, 2 / fan_out) for conv, and for linear too
   kaiming_normal_fan_in,   ///< N(0, 2 / fan_in)
+  standard_normal,         ///< N(0, 1)
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Init>>& names_of(Init);
 
@@ -51,15 +52,21 @@ class THIMBLE_EXPORT Network {
   /// All of them, in the order of the nodes.
   std::vector<torch::Tensor> all_parameters() const;
 
+  /// The first node that does the same work to the same input without weights, as the options of
+  /// a choice often do; mostly the node itself. It is run once.
+  NodeId twin(NodeId id) const { return twins_[static_cast<std::size_t>(id)]; }
+  /// Whether tensors lie channels last: faster for all but narrow networks.
+  bool is_channels_last() const noexcept { return is_channels_last_; }
+
   /// images: N x C x H x W in this network's precision. Returns logits, N x classes.
   torch::Tensor forward(const torch::Tensor& images) const;
-  /// The output of every node, by id; fully connected ones as N x out.
-  std::vector<torch::Tensor> activations(const torch::Tensor& images) const;
 
  private:
   Graph graph_;
   torch::ScalarType precision_;
   std::vector<Parameters> parameters_;
+  std::vector<NodeId> twins_;
+  bool is_channels_last_ = false;
 };
 
 }  // namespace thimble

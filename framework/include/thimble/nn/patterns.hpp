@@ -7,6 +7,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/network.hpp>
+#include <thimble/nn/propagation.hpp>
 
 namespace thimble {
 
@@ -17,5 +18,10 @@ namespace thimble {
 /// Thread safe.
 THIMBLE_EXPORT std::int64_t count_linear_regions(const Network& network,
                                                  const std::vector<torch::Tensor>& batches);
+
+/// How many bits the ReLU patterns of two samples differ in: N x N, int64. `bits` becomes the
+/// length of a pattern. Thread safe.
+THIMBLE_EXPORT torch::Tensor hamming_distances(const Network& network, const Forward& forward,
+                                               std::int64_t& bits);
 
 }  // namespace thimble

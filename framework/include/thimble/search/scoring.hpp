@@ -13,18 +13,10 @@
 #include <thimble/core/export.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/input_source.hpp>
-#include <thimble/nn/proxy.hpp>
 #include <thimble/search/searcher.hpp>
+#include <thimble/search/shared_pass.hpp>
 
 namespace thimble {
-
-/// A proxy of an experiment, with the network it looks at.
-struct ScoredProxy {
-  std::string name;  ///< the metric's
-  std::string key;   ///< everything its values depend on; values are kept under it
-  const Proxy* proxy = nullptr;
-  const SearchSpace* space = nullptr;  ///< the search space as the proxy's pass wants it
-};
 
 /// Where proxy values are kept beyond the life of a process. Thread safe.
 class THIMBLE_EXPORT ProxyStore {
@@ -45,6 +37,8 @@ struct ScoringSetup {
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   bool scores_infeasible = false;  ///< run proxies beyond the limits too
+  /// A pass that would hold more than this is not run, and its proxies have no value.
+  std::int64_t most_bytes = std::int64_t{4} << 30;
   std::uint64_t seed = 0;
   int jobs = 1;
   ProxyStore* store = nullptr;  ///< or none
@@ -80,16 +74,21 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
 
  private:
   struct Task;
+  struct Asked;
   void run(std::vector<Task>& tasks);
   std::vector<ProxyValue> score(const Task& task);
-  ProxyValue compute(const ScoredProxy& scored, const Task& task);
-  const std::vector<Samples>& batches_of(const ScoredProxy& scored, const Pass& pass,
-                                         const Shape& input, int repeat);
+  void look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked);
+  void ask(Asked& asked, Observation& seen, const Task& task);
+  Graph graph_for(const SharedPass& shared, const Task& task) const;
+  template <class Work>
+  static std::string reason_against(const std::string& proxy, const Task& task, const Work& work);
+  const std::vector<Samples>& batches_of(const SharedPass& shared, const Shape& input, int repeat);
   void stop_if_asked() const;
   bool is_to_be_scored(const Evaluation& evaluation) const;
   void judge(Evaluation& evaluation) const;
 
   ScoringSetup setup_;
+  std::vector<SharedPass> passes_;
   std::map<std::string, std::vector<ProxyValue>> known_;  // by canonical text
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;

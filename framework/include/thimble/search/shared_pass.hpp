@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/nn/proxy.hpp>
+#include <thimble/space/search_space.hpp>
+
+namespace thimble {
+
+/// A proxy of an experiment, with the network it looks at.
+struct ScoredProxy {
+  std::string name;  ///< the metric's
+  std::string key;   ///< everything its values depend on; values are kept under it
+  const Proxy* proxy = nullptr;
+  const SearchSpace* space = nullptr;  ///< the search space as the proxy's pass wants it
+};
+
+/// Proxies that look at the same network under the same conditions: it is built, initialised and
+/// run once for all of them.
+struct SharedPass {
+  Pass pass;  ///< with the most batches and repeats that one of them wants
+  Reads reads;
+  const SearchSpace* space = nullptr;
+  std::vector<std::size_t> proxies;  ///< places in the experiment's list
+};
+
+/// In the order of their first proxies. What a pass cannot depend on is no difference: how images
+/// are fitted where there are none, and whether weights are fresh where there is one repeat.
+THIMBLE_EXPORT std::vector<SharedPass> merge_passes(const std::vector<ScoredProxy>& proxies);
+
+}  // namespace thimble

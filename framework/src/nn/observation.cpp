@@ -1,0 +1,67 @@
+#include <thimble/nn/observation.hpp>
+
+#include <string>
+
+#include <ATen/ATen.h>
+
+#include <thimble/nn/threads.hpp>
+
+namespace thimble {
+
+Observation::Observation(const Network& network, std::span<const Samples> batches,
+                         const Reads& reads, std::uint64_t seed, int repeat)
+    : network_{network},
+      batches_{batches},
+      reads_{reads},
+      seed_{seed},
+      repeat_{repeat},
+      seen_(batches.size()) {}
+
+template <class Kept, class Make>
+const Kept& Observation::once(std::optional<Kept>& kept, const Make& make) {
+  if (kept) return *kept;
+  const double start = thread_seconds();
+  kept.emplace(make());
+  shared_seconds_ += thread_seconds() - start;
+  return *kept;
+}
+
+const Forward& Observation::forward(std::size_t batch) {
+  return once(seen_.at(batch).forward, [&] { return propagate_forward(network_, images(batch)); });
+}
+
+const Gradients& Observation::loss_gradients(std::size_t batch) {
+  const Forward& seen = forward(batch);
+  return once(seen_[batch].loss_gradients, [&] {
+    Wanted wanted;
+    if (reads_.output_gradients) wanted.outputs = weighted_nodes(graph());
+    const torch::Tensor seed = cross_entropy_gradient(logits_of(network_, seen), labels(batch));
+    Gradients gradients = propagate_backward(network_, seen, graph().output(), seed, wanted);
+    // The first batch is the one that proxies look into; the outputs of others are let go.
+    if (batch > 0) seen_[batch].forward.reset();
+    return gradients;
+  });
+}
+
+const Gradients& Observation::output_gradients(std::size_t batch) {
+  if (!reads_.output_gradients) {  // nobody told of it
+    reads_.output_gradients = true;
+    for (Seen& seen : seen_) seen.loss_gradients.reset();
+  }
+  return loss_gradients(batch);
+}
+
+const torch::Tensor& Observation::input_gradient(std::size_t batch) {
+  const Forward& seen = forward(batch);
+  return once(seen_[batch].input_gradient, [&] {
+    const torch::Tensor ones = at::ones_like(logits_of(network_, seen));
+    const Wanted wanted{.parameters = false, .outputs = {0}};
+    return propagate_backward(network_, seen, graph().output(), ones, wanted).outputs[0];
+  });
+}
+
+Random Observation::random(std::string_view purpose) const {
+  return Random::stream(seed_, {"proxy", purpose, std::to_string(repeat_)});
+}
+
+}  // namespace thimble

@@ -1,0 +1,53 @@
+#include <thimble/nn/pass.hpp>
+
+#include <algorithm>
+
+namespace thimble {
+
+const std::vector<std::pair<std::string, InputKind>>& names_of(InputKind) {
+  static const std::vector<std::pair<std::string, InputKind>> names{
+      {"data", InputKind::data}, {"normal", InputKind::normal}, {"ones", InputKind::ones}};
+  return names;
+}
+
+const std::vector<std::pair<std::string, Fit>>& names_of(Fit) {
+  static const std::vector<std::pair<std::string, Fit>> names{{"resize", Fit::resize},
+                                                              {"crop", Fit::crop}};
+  return names;
+}
+
+const std::vector<std::pair<std::string, BatchNorm>>& names_of(BatchNorm) {
+  static const std::vector<std::pair<std::string, BatchNorm>> names{{"batch", BatchNorm::batch},
+                                                                    {"off", BatchNorm::off}};
+  return names;
+}
+
+Reads& Reads::operator|=(const Reads& other) noexcept {
+  outputs |= other.outputs;
+  loss_gradients |= other.loss_gradients;
+  output_gradients |= other.output_gradients;
+  input_gradients |= other.input_gradients;
+  return *this;
+}
+
+std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads) {
+  std::int64_t kept = 0;  // outputs wait for the backward run, or for readers
+  std::int64_t weighted = 0;
+  std::int64_t largest = 0;
+  for (const Node& node : graph.nodes()) {
+    const std::int64_t elements = node.shape.elements();
+    largest = std::max(largest, elements);
+    if (node.op != Op::zero) kept += elements;
+    if (node.op == Op::conv || node.op == Op::linear) weighted += elements;
+  }
+  std::int64_t elements = reads.outputs || reads.any_gradients() ? kept : 0;
+  if (reads.output_gradients) elements += weighted;
+  // Of a backward run: a gradient for each path that is open at once, and the operator's own.
+  constexpr int kOpenGradients = 8;
+  elements += (reads.any_gradients() ? kOpenGradients : 3) * largest;
+  const std::int64_t bytes = pass.double_precision ? 8 : 4;
+  // The outputs of the first batch stay while another one is looked at.
+  return elements * pass.batch * std::min(pass.batches, 2) * bytes;
+}
+
+}  // namespace thimble

@@ -1,0 +1,105 @@
+// MeCo, the minimum eigenvalue of the correlation between channels: Jiang, Wang and Bie (NeurIPS
+// 2023, "MeCo: Zero-Shot NAS with One Data and Single Forward Pass via Minimum Eigenvalue of
+// Correlation").
+//
+//     P_l = Pearson correlation between the channels of a node's output, over its pixels
+//     S   = sum over nodes of the least eigenvalue of P_l
+//
+// of one sample; no labels. More is better. With `channels: 8` this is MeCo_opt: P_l of so many
+// channels drawn at random, its eigenvalue scaled by C / channels. Forward only, shared with every
+// other proxy of the same pass: of a batch, the first sample is looked at.
+//
+// The published code hooks every module, containers too, so that a cell's output counts several
+// times: `containers: true`. Sums are no modules there and
+// count as the end of their containers alone.
+//
+// Traps: with fewer pixels than channels P_l is singular and gives rounding noise for a value; one
+// pixel or a constant channel gives 0. Batch norm sees the whole batch here; `batch: 1` gives it
+// one sample, as published.
+
+#include <algorithm>
+#include <string>
+
+#include <ATen/ATen.h>
+
+#include <thimble/nn/correlation.hpp>
+#include <thimble/proxy.hpp>
+
+namespace {
+
+using thimble::NodeId;
+
+class Meco final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+    int channels = 0;
+    bool containers = false;
+
+    Params() { pass.batch = 64; }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass);
+      param(&Params::channels, "channels", "channels to draw from each node (MeCo_opt: 8); 0: all")
+          .range(0, 4096);
+      param(&Params::containers, "containers",
+            "count a node again for every container that ends with it, as the published code does");
+    }
+  };
+
+  explicit Meco(Params params) : params_{std::move(params)} {}
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Pass pass() const override { return params_.pass; }
+  thimble::Reads reads() const override { return {.outputs = true}; }
+
+  double score(thimble::Observation& seen) const override {
+    thimble::Random random = seen.random("meco");
+    double sum = 0;
+    for (NodeId id = 1; id < seen.graph().size(); ++id)
+      sum += times_counted(seen.graph(), id) *
+             least_eigenvalue(seen.forward().outputs[static_cast<std::size_t>(id)][0], random);
+    return sum;
+  }
+
+ private:
+  /// As itself, and for each container, which is a scope of names, that it is the last node of.
+  int times_counted(const thimble::Graph& graph, NodeId id) const {
+    const thimble::Node& node = graph.node(id);
+    if (!params_.containers) return node.op == thimble::Op::zero ? 0 : 1;
+    int times = node.op == thimble::Op::add || node.op == thimble::Op::zero ? 0 : 1;
+    if (id == graph.output()) ++times;  // the network is a container too
+    const std::string& name = graph.name(id);
+    for (std::size_t slash = name.find('/'); slash != std::string::npos;
+         slash = name.find('/', slash + 1)) {
+      const bool goes_on =
+          id + 1 < graph.size() && graph.name(id + 1).starts_with(name.substr(0, slash + 1));
+      if (!goes_on) ++times;
+    }
+    return times;
+  }
+
+  /// output: C x H x W, or a vector, which has one pixel and so no correlation.
+  double least_eigenvalue(const torch::Tensor& output, thimble::Random& random) const {
+    const std::int64_t channels = output.size(0);
+    if (output.numel() == channels) return 0;
+    auto pixels = output.flatten(1);
+    const std::int64_t drawn =
+        params_.channels == 0 ? channels : std::min<std::int64_t>(params_.channels, channels);
+    if (drawn < channels)
+      pixels = pixels.index_select(0, at::tensor(random.sample(channels, drawn)));
+    const double scale = static_cast<double>(channels) / static_cast<double>(drawn);
+    const auto correlation = thimble::correlation(pixels.to(at::kDouble));
+    return scale * at::linalg_eigvalsh(correlation)[0].item<double>();
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("meco", "1.0.0") {
+  plugin.provides<Meco>("least eigenvalue of the correlation between channels, summed (MeCo)")
+      .profile("opt", "{channels: 8}");
+}

@@ -1,0 +1,64 @@
+// NASWOT, the kernel of ReLU patterns: Mellor, Turner, Storkey and Crowley (ICML 2021, arXiv
+// 2006.04647).
+//
+//     K_ij = number of ReLU outputs that are both on or both off for samples i and j
+//     S    = log |det K|
+//
+// More is better: samples that the network tells apart. Forward only. The published code counts
+// only ReLUs that a backward signal reaches, and so do we; `dead_ends: true` counts the others too.
+//
+// Traps: two samples of one pattern make K singular (no score). S is about batch x log(number of
+// ReLU outputs): between networks of different width it is first of all a measure of size.
+
+#include <limits>
+
+#include <ATen/ATen.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/nn/patterns.hpp>
+#include <thimble/proxy.hpp>
+
+namespace {
+
+class Naswot final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+
+    Params() {
+      pass.batch = 64;
+      pass.augment = false;
+    }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass);
+    }
+  };
+
+  explicit Naswot(Params params) : params_{std::move(params)} {}
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Pass pass() const override { return params_.pass; }
+  thimble::Reads reads() const override { return {.outputs = true}; }
+
+  double score(thimble::Observation& seen) const override {
+    std::int64_t bits = 0;
+    const auto distances = thimble::hamming_distances(seen.network(), seen.forward(), bits);
+    if (bits == 0) throw thimble::Error{"the network has no ReLU"};
+    const auto kernel = (bits - distances).to(at::kDouble);
+    const auto [sign, log_determinant] = at::linalg_slogdet(kernel);
+    if (!log_determinant.isfinite().item<bool>())
+      throw thimble::Error{"two samples have the same ReLU pattern"};
+    return log_determinant.item<double>();
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("naswot", "1.0.0") {
+  plugin.provides<Naswot>("log-determinant of the kernel of ReLU patterns (NASWOT)");
+}
