@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -11,8 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include <thimble/core/files.hpp>
+#include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
+#include <thimble/graph/transforms.hpp>
 #include <thimble/nn/threads.hpp>
 
 #include "cli.hpp"
@@ -191,19 +194,54 @@ std::string point_line(std::size_t index, const Study& study) {
                                                : "an unknown number of candidates");
 }
 
-/// What a proxy looks at, and the work of it.
-std::string proxy_line(const Study::NamedProxy& named) {
-  const Pass pass = named.proxy->pass();
-  const std::string net = detail::one_line(pass.net);
-  std::string line = fmt::format("proxy {}: {} repeat{} of {} batch{} of {}, network {}, init {}{}",
-                                 named.name, pass.repeats, pass.repeats == 1 ? "" : "s",
-                                 pass.batches, pass.batches == 1 ? "" : "es", pass.batch, net,
-                                 detail::one_line(detail::Codec<Init>::write(pass.init)),
-                                 pass.fresh_weights ? "" : " drawn once");
-  if (const Graph* const supernet = named.space->supernet())
-    line += fmt::format("; a candidate costs {} images of at most {:.3f} M MACs forward",
-                        std::int64_t{pass.repeats} * pass.batches * pass.batch,
-                        static_cast<double>(macs(*supernet)) / 1e6);
+std::string counted(int count, const std::string& what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with('h') ? "es" : "s");
+}
+
+/// In the work of one forward run of a batch: a backward one is twice that, once when it stops
+/// short of the weights. What a proxy does of its own is not in it.
+int forward_runs(const SharedPass& shared) {
+  const Reads& reads = shared.reads;
+  int runs = 0;
+  if (reads.outputs || reads.any_gradients()) runs += 1;
+  if (reads.loss_gradients || reads.output_gradients) runs += 2 + 3 * (shared.pass.batches - 1);
+  if (reads.input_gradients) runs += 1;
+  return runs * shared.pass.repeats;
+}
+
+/// MACs of a forward run and bytes of a pass, the most among random networks.
+std::pair<std::int64_t, std::int64_t> largest_of_some(const SharedPass& shared) {
+  constexpr int kNetworks = 100;
+  Random random = Random::stream(0, {"some networks"});
+  const auto decisions = shared.space->decisions();
+  std::pair<std::int64_t, std::int64_t> most{0, 0};
+  for (int i = 0; i < kNetworks; ++i) {
+    const Graph graph = shared.space->build(random_genotype(decisions, random));
+    if (!is_connected(graph)) continue;
+    most.first = std::max(most.first, macs(live(graph)) * shared.pass.batch);
+    most.second = std::max(most.second, pass_bytes(live(graph), shared.pass, shared.reads));
+  }
+  return most;
+}
+
+/// Conditions under which proxies look at networks, who shares them, and the work of it.
+std::string pass_line(const SharedPass& shared, const Study& study) {
+  const Pass& pass = shared.pass;
+  std::vector<std::string> names;
+  for (const std::size_t i : shared.proxies) names.push_back(study.proxies[i].name);
+  std::string line = fmt::format(
+      "pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}", join(names),
+      counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
+      detail::one_line(detail::Codec<InputKind>::write(pass.input)), detail::one_line(pass.net),
+      detail::one_line(detail::Codec<Init>::write(pass.init)),
+      pass.fresh_weights ? "" : " drawn once",
+      pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
+      pass.double_precision ? ", in double" : "");
+  if (const int runs = forward_runs(shared); runs > 0) {
+    const auto [macs, bytes] = largest_of_some(shared);
+    line += fmt::format("; shared work of {} of at most {:.1f} G MACs, {} MiB",
+                        counted(runs, "forward run"), static_cast<double>(macs) / 1e9, bytes >> 20);
+  }
   return line;
 }
 
@@ -218,7 +256,8 @@ std::vector<std::string> lines_of(const Study& study) {
                                 info.train_samples, to_string(info.shape), info.classes,
                                 info.remark.empty() ? "" : "; ", info.remark));
   }
-  for (const auto& proxy : study.proxies) lines.push_back(proxy_line(proxy));
+  for (const SharedPass& shared : merge_passes(study.scoring().proxies))
+    lines.push_back(pass_line(shared, study));
   if (study.hardware != nullptr) {
     const Target& target = study.hardware->target();
     lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", target.name,

@@ -148,6 +148,7 @@ std::vector<Case> cases() {
   const std::vector<test::EdgeOptions> mixed{{"nor_conv_3x3"}, {"none"},         {"avg_pool_3x3"},
                                              {"none"},         {"skip_connect"}, {"nor_conv_1x1"}};
   made.push_back({"mixed cell", nas_bench_201(mixed, 4, 8), 8});
+  made.push_back({"wide cell, channels last in float", nas_bench_201(mixed, 16, 8), 8});
   const auto all =
       every_edge({"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"});
   made.push_back({"supernet", nas_bench_201(all, 3, 8), 2});

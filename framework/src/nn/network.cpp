@@ -10,6 +10,7 @@
 #include <thimble/core/random.hpp>
 
 #include "evaluate.hpp"
+#include "mean_pool.hpp"
 #include "narrow_convolution.hpp"
 
 namespace thimble {
@@ -119,6 +120,8 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
     case Op::avg_pool:
       if (runs_narrow(network) && node.stride == Extent{1, 1})
         return narrow_mean(as_image(x()), node.kernel, node.padding);
+      if (network.is_channels_last() && !at::GradMode::is_enabled() && keeps_size(node))
+        return mean_pool(as_image(x()), node);
       return at::avg_pool2d(as_image(x()), pair_of(node.kernel), pair_of(node.stride),
                             pair_of(node.padding), /*ceil_mode=*/false,
                             /*count_include_pad=*/false);

@@ -1,8 +1,12 @@
 #include <thimble/nn/propagation.hpp>
 
+#include <tuple>
+
 #include <ATen/ATen.h>
 
 #include "evaluate.hpp"
+#include "mean_pool.hpp"
+#include "wide_batch_norm.hpp"
 
 namespace thimble {
 namespace {
@@ -81,13 +85,7 @@ class Backward {
       case Op::batch_norm: return batch_norm(id, gradient);
       case Op::linear: return linear(id, gradient);
       case Op::relu: return give(inputs[0], at::threshold_backward(gradient, output(id), 0), true);
-      case Op::avg_pool:
-        return give(inputs[0],
-                    at::avg_pool2d_backward(gradient, as_image(output(inputs[0])),
-                                            pair_of(node.kernel), pair_of(node.stride),
-                                            pair_of(node.padding), /*ceil_mode=*/false,
-                                            /*count_include_pad=*/false, c10::nullopt),
-                    true);
+      case Op::avg_pool: return give(inputs[0], by_pool(node, inputs[0], gradient), true);
       case Op::global_avg_pool: {
         const torch::Tensor& x = output(inputs[0]);
         const auto pixels = static_cast<double>(x.size(2) * x.size(3));
@@ -99,6 +97,13 @@ class Backward {
         for (const NodeId input : inputs) give(input, gradient, false);
         return;
     }
+  }
+
+  torch::Tensor by_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
+    if (network_.is_channels_last() && keeps_size(node)) return mean_pool_backward(gradient, node);
+    return at::avg_pool2d_backward(gradient, as_image(output(input)), pair_of(node.kernel),
+                                   pair_of(node.stride), pair_of(node.padding),
+                                   /*ceil_mode=*/false, /*count_include_pad=*/false, c10::nullopt);
   }
 
   void convolution(NodeId id, const torch::Tensor& gradient) {
@@ -116,13 +121,21 @@ class Backward {
 
   void batch_norm(NodeId id, const torch::Tensor& gradient) {
     const NodeId input = graph_.inputs(id)[0];
-    const bool wants = wanted_.parameters;
-    auto [by_input, by_weight, by_bias] = at::native_batch_norm_backward(
-        gradient, as_image(output(input)), network_.parameters(id).weight, {}, {},
-        forward_.means[at_node(id)], forward_.inverse_deviations[at_node(id)], /*train=*/true,
-        kBatchNormEpsilon, {leads_somewhere_[at_node(input)], wants, wants});
-    found_.parameters[at_node(id)] = {by_weight, by_bias};
-    if (by_input.defined()) give(input, std::move(by_input), true);
+    const torch::Tensor x = as_image(output(input));
+    const torch::Tensor& scale = network_.parameters(id).weight;
+    const torch::Tensor& mean = forward_.means[at_node(id)];
+    const torch::Tensor& inverse_deviation = forward_.inverse_deviations[at_node(id)];
+    torch::Tensor by_input, by_scale, by_shift;
+    if (network_.is_channels_last()) {
+      auto found = wide_batch_norm_backward(gradient, x, scale, mean, inverse_deviation);
+      std::tie(by_input, by_scale, by_shift) = std::tie(found.input, found.scale, found.shift);
+    } else {
+      std::tie(by_input, by_scale, by_shift) =
+          at::native_batch_norm_backward(gradient, x, scale, {}, {}, mean, inverse_deviation,
+                                         /*train=*/true, kBatchNormEpsilon, {true, true, true});
+    }
+    if (wanted_.parameters) found_.parameters[at_node(id)] = {by_scale, by_shift};
+    give(input, std::move(by_input), true);
   }
 
   void linear(NodeId id, const torch::Tensor& gradient) {
@@ -165,9 +178,16 @@ Forward propagate_forward(const Network& network, const torch::Tensor& images) {
     } else if (graph.node(id).op == Op::batch_norm) {
       const auto& [scale, shift] = network.parameters(id);
       const torch::Tensor x = as_image(forward.outputs[at_node(graph.inputs(id)[0])]);
-      std::tie(output, forward.means[at_node(id)], forward.inverse_deviations[at_node(id)]) =
-          at::native_batch_norm(x, scale, shift, {}, {}, /*training=*/true, /*momentum=*/0.0,
-                                kBatchNormEpsilon);
+      torch::Tensor& mean = forward.means[at_node(id)];
+      torch::Tensor& inverse_deviation = forward.inverse_deviations[at_node(id)];
+      if (network.is_channels_last()) {
+        auto made = wide_batch_norm(x, scale, shift, kBatchNormEpsilon);
+        std::tie(output, mean, inverse_deviation) =
+            std::tie(made.output, made.mean, made.inverse_deviation);
+      } else {
+        std::tie(output, mean, inverse_deviation) = at::native_batch_norm(
+            x, scale, shift, {}, {}, /*training=*/true, /*momentum=*/0.0, kBatchNormEpsilon);
+      }
     } else {
       output = evaluate(network, id, images, forward.outputs);
     }

@@ -36,8 +36,6 @@ class Meco final : public thimble::Proxy {
     int channels = 0;
     bool containers = false;
 
-    Params() { pass.batch = 64; }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass);

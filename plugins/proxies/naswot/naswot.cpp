@@ -25,11 +25,6 @@ class Naswot final : public thimble::Proxy {
   struct Params {
     thimble::Pass pass;
 
-    Params() {
-      pass.batch = 64;
-      pass.augment = false;
-    }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass);

@@ -17,8 +17,6 @@ class Snip final : public thimble::Proxy {
   struct Params {
     thimble::Pass pass;
 
-    Params() { pass.batch = 64; }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass);

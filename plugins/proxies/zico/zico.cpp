@@ -23,10 +23,7 @@ class Zico final : public thimble::Proxy {
   struct Params {
     thimble::Pass pass;
 
-    Params() {
-      pass.batch = 64;
-      pass.batches = 2;
-    }
+    Params() { pass.batches = 2; }
 
     template <class Describe>
     static void describe(Describe& param) {

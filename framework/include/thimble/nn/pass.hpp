@@ -42,9 +42,9 @@ struct Pass {
   /// The network: a profile of the search space ("full", or what the space offers, such as
   /// "narrow"), or a map of the search space's parameters that differ.
   Value net = Value::scalar("full");
-  Init init = Init::kaiming_normal_fan_out;
+  Init init = Init::torch_default;
   InputKind input = InputKind::data;
-  int batch = 32;
+  int batch = 64;
   int batches = 1;
   int repeats = 1;
   bool fresh_weights = true;

@@ -1,0 +1,200 @@
+// Proxies that look at the same thing see one network, and say what they would say alone.
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/random.hpp>
+#include <thimble/search/scoring.hpp>
+
+namespace thimble {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// Two widths to choose from.
+class TwoWidths final : public SearchSpace {
+ public:
+  TwoWidths() {
+    NodeId x = graph_.input({3, 8, 8});
+    x = graph_.choice("width", {{"one", [&] { return block(x, 4); }},
+                                {"two", [&] { return block(block(x, 6), 4); }}});
+    graph_.set_output(graph_.linear(graph_.global_avg_pool(x), 2));
+  }
+  const Graph* supernet() const override { return &graph_; }
+
+ private:
+  NodeId block(NodeId x, int out) {
+    return graph_.relu(
+        graph_.batch_norm(graph_.conv(x, {.out = out, .kernel = {3, 3}, .padding = {1, 1}})));
+  }
+  Graph graph_;
+};
+
+class Noise final : public Dataset {
+ public:
+  DatasetInfo describe() const override { return {"noise", {3, 8, 8}, 2, 1000, 0, ""}; }
+  Samples batch(Split, std::span<const std::int64_t> indices) const override {
+    std::vector<torch::Tensor> images;
+    for (const std::int64_t index : indices) {
+      at::Tensor& image = images.emplace_back(at::empty({3, 8, 8}));
+      Random random = Random::stream(static_cast<std::uint64_t>(index), {"image"});
+      random.fill_normal({image.data_ptr<float>(), 192}, 1);
+    }
+    return {at::stack(images), at::tensor(at::IntArrayRef{indices.data(), indices.size()}) % 2};
+  }
+};
+
+/// What was shown: the logits of every call, kept alive so that other ones lie elsewhere.
+struct Seen {
+  std::mutex mutex;
+  std::vector<torch::Tensor> logits;
+  std::map<std::string, int> calls;
+
+  std::size_t different_logits() const {
+    std::set<const void*> places;
+    for (const torch::Tensor& tensor : logits) places.insert(tensor.data_ptr());
+    return places.size();
+  }
+};
+
+class Probe final : public Proxy {
+ public:
+  Probe(std::string name, Pass pass, Reads reads, Seen& seen)
+      : name_{std::move(name)}, pass_{std::move(pass)}, reads_{reads}, seen_{seen} {}
+  Direction direction() const override { return Direction::maximize; }
+  Pass pass() const override { return pass_; }
+  Reads reads() const override { return reads_; }
+  double score(Observation& seen) const override {
+    {
+      const std::scoped_lock lock{seen_.mutex};
+      seen_.logits.push_back(seen.forward().outputs.back());
+      ++seen_.calls[name_];
+    }
+    double sum = 0;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(pass_.batches); ++j)
+      sum +=
+          seen.forward(j).outputs.back().sum().item<double>() +
+          (reads_.loss_gradients ? seen.loss_gradients(j).parameters[1].weight.sum().item<double>()
+                                 : 0);
+    if (name_ == "thrower") throw Error{"cannot say"};
+    return sum;
+  }
+
+ private:
+  std::string name_;
+  Pass pass_;
+  Reads reads_;
+  Seen& seen_;
+};
+
+class SharedPasses : public ::testing::Test {
+ protected:
+  const Proxy& add(const std::string& name, const Pass& pass, const Reads& reads = {}) {
+    probes_.push_back(std::make_unique<Probe>(name, pass, reads, seen_));
+    proxies_.push_back({name, "key of " + name, probes_.back().get(), &space_});
+    return *probes_.back();
+  }
+
+  std::vector<Evaluation> evaluate(int jobs = 1) { return evaluate(proxies_, jobs); }
+
+  std::vector<Evaluation> evaluate(std::vector<ScoredProxy> proxies, int jobs = 1) {
+    ScoringSetup setup;
+    setup.space = &space_;
+    setup.dataset = &noise_;
+    setup.proxies = std::move(proxies);
+    setup.seed = 3;
+    setup.jobs = jobs;
+    setup.most_bytes = most_bytes_;
+    Scoring scoring{setup};
+    const std::vector<Genotype> both{{0}, {1}};
+    return scoring.evaluate(both);
+  }
+
+  TwoWidths space_;
+  Noise noise_;
+  Seen seen_;
+  std::vector<std::unique_ptr<Probe>> probes_;
+  std::vector<ScoredProxy> proxies_;
+  std::int64_t most_bytes_ = std::int64_t{1} << 30;
+};
+
+TEST_F(SharedPasses, MergeWhatLooksAtTheSame) {
+  add("a", {.batch = 8});
+  add("b", {.batch = 8, .batches = 2}, {.loss_gradients = true});
+  add("c", {.batch = 16});
+  add("d", {.batch = 8, .repeats = 3});
+  add("e", {.init = Init::standard_normal, .batch = 8});
+  const auto passes = merge_passes(proxies_);
+  ASSERT_EQ(passes.size(), 3U);
+  EXPECT_THAT(passes[0].proxies, ElementsAre(0U, 1U, 3U));
+  EXPECT_EQ(passes[0].pass.batches, 2);
+  EXPECT_EQ(passes[0].pass.repeats, 3);
+  EXPECT_TRUE(passes[0].reads.loss_gradients);
+  EXPECT_THAT(passes[1].proxies, ElementsAre(2U));
+  EXPECT_THAT(passes[2].proxies, ElementsAre(4U));
+}
+
+TEST_F(SharedPasses, DoNotMindWhatCannotMatter) {
+  add("a", {.input = InputKind::normal, .augment = true, .fit = Fit::resize});
+  add("b", {.input = InputKind::normal, .augment = false, .fit = Fit::crop});
+  add("c", {.input = InputKind::normal, .fresh_weights = false});
+  EXPECT_EQ(merge_passes(proxies_).size(), 1U);
+  add("d", {.input = InputKind::normal, .repeats = 2, .fresh_weights = false});
+  EXPECT_EQ(merge_passes(proxies_).size(), 2U);
+}
+
+TEST_F(SharedPasses, ShowOneNetworkToAll) {
+  add("a", {.batch = 8});
+  add("b", {.batch = 8});
+  add("c", {.batch = 8, .repeats = 2});
+  evaluate();
+  EXPECT_EQ(seen_.calls["a"], 2);  // two candidates
+  EXPECT_EQ(seen_.calls["b"], 2);
+  EXPECT_EQ(seen_.calls["c"], 4);
+  EXPECT_EQ(seen_.different_logits(), 4U);  // two candidates, two repeats
+}
+
+TEST_F(SharedPasses, GiveTheValuesThatEachWouldHaveAlone) {
+  add("a", {.batch = 8});
+  add("b", {.batch = 8, .batches = 3}, {.loss_gradients = true});
+  add("c", {.batch = 8, .repeats = 3});
+  add("d", {.batch = 8, .batches = 2, .repeats = 2}, {.output_gradients = true});
+  const auto together = evaluate();
+  EXPECT_EQ(evaluate(2)[1].proxies[2].repeats, together[1].proxies[2].repeats);
+  for (std::size_t i = 0; i < proxies_.size(); ++i) {
+    const auto alone = evaluate(std::vector{proxies_[i]});
+    for (std::size_t network = 0; network < 2; ++network)
+      EXPECT_EQ(alone[network].proxies[0].repeats, together[network].proxies[i].repeats)
+          << proxies_[i].name;
+  }
+}
+
+TEST_F(SharedPasses, LetOneFailWithoutTheOthers) {
+  add("a", {.batch = 8});
+  add("thrower", {.batch = 8, .repeats = 2});
+  const auto seen = evaluate();
+  EXPECT_EQ(seen[0].proxies[0].invalid, "");
+  EXPECT_EQ(seen[0].proxies[1].invalid, "cannot say");
+  EXPECT_EQ(seen_.calls["thrower"], 2);  // once for each network
+  EXPECT_EQ(seen[0].invalid, "cannot say");
+}
+
+TEST_F(SharedPasses, AreNotRunWhenTheyWouldHoldTooMuch) {
+  add("small", {.batch = 2}, {.outputs = true});
+  add("large", {.batch = 500}, {.outputs = true});
+  most_bytes_ = std::int64_t{1} << 20;
+  const auto seen = evaluate();
+  EXPECT_EQ(seen[0].proxies[0].invalid, "");
+  EXPECT_THAT(seen[0].proxies[1].invalid, HasSubstr("memory_mib is 1"));
+  EXPECT_EQ(seen_.calls["large"], 0);
+}
+
+}  // namespace
+}  // namespace thimble
