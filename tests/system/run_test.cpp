@@ -9,6 +9,7 @@
 #include <support/program.hpp>
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
 
 namespace thimble {
 namespace {
@@ -131,6 +132,36 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
   const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
   ASSERT_EQ(none.code, 0) << none.errors;
   EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met"));
+}
+
+TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
+  const std::string aggregates =
+      " objectives= 'aggregates=[{use: rank_sum, of: [ntk, linear_regions, {minimize: macs}], "
+      "as: all}]'";
+  for (const char* const searcher : {"{use: random, samples: 8}", "{use: pruning}"}) {
+    const Finished finished = thimble_program(
+        "run small.yaml --json searcher='" + std::string{searcher} + "'" + aggregates,
+        here_.path());
+    ASSERT_EQ(finished.code, 0) << finished.errors;
+    EXPECT_THAT(finished.output, ::testing::HasSubstr("\"aggregates\":{\"all\":"));
+  }
+  // Of eight that hold all ranks, the best by the only objective has the largest sum.
+  const Finished random = thimble_program(
+      "run small.yaml --quiet searcher='{use: random, samples: 8}'" + aggregates, here_.path());
+  const std::string folder = random.output.substr(0, random.output.size() - 1);
+  std::istringstream rows{content(here_.path() / folder / "candidates.csv")};
+  std::string row;
+  std::getline(rows, row);
+  EXPECT_THAT(row, ::testing::EndsWith(",all"));
+  double sum = 0, best = 0;
+  while (std::getline(rows, row)) {
+    const double value = std::stod(row.substr(row.rfind(',') + 1));
+    sum += value;
+    best = std::max(best, value);
+  }
+  EXPECT_DOUBLE_EQ(sum, 3 * 8 * 9 / 2);
+  EXPECT_THAT(content(here_.path() / folder / "result.yaml"),
+              ::testing::HasSubstr("all: " + number_text(best)));
 }
 
 TEST_F(Run, ScoresArchitecturesFromStandardInput) {

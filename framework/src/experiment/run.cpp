@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -50,6 +51,19 @@ std::shared_ptr<spdlog::logger> open_log(const std::filesystem::path& folder) {
   return logger;
 }
 
+/// Aggregates relative to everything the point looked at, in what it found as well.
+void judge_together(PointOutcome& outcome, const Scoring& scoring) {
+  scoring.judge_together(outcome.evaluated);
+  std::map<std::string, const Evaluation*> judged;
+  for (const Evaluation& evaluation : outcome.evaluated) judged[evaluation.text] = &evaluation;
+  const auto take_over = [&](Evaluation& evaluation) {
+    if (const auto found = judged.find(evaluation.text); found != judged.end())
+      evaluation = *found->second;
+  };
+  if (outcome.result.best) take_over(*outcome.result.best);
+  std::ranges::for_each(outcome.result.front, take_over);
+}
+
 /// One point of the sweep, from its study to its outcome.
 PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
                        const Benchmark* benchmark) {
@@ -68,9 +82,10 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.row = point.row;
   outcome.assignments = point.assignments;
   outcome.seed = study.seed;
-  for (const auto& proxy : study.proxies) outcome.proxies.push_back(proxy.name);
+  outcome.metrics = study.metric_names();
   outcome.objectives = study.objectives;
   outcome.evaluated = scoring.evaluated();
+  judge_together(outcome, scoring);
   outcome.scored = scoring.scored();
   outcome.proxy_seconds = scoring.proxy_seconds();
   outcome.wall_seconds =

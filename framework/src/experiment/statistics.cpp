@@ -8,6 +8,8 @@
 #include <numeric>
 #include <vector>
 
+#include <thimble/core/ranks.hpp>
+
 namespace thimble {
 namespace {
 
@@ -50,20 +52,6 @@ std::int64_t tied_pairs(std::size_t count, Equal equal) {
   return ties;
 }
 
-std::vector<double> mid_ranks(std::span<const double> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return values[i]; });
-  std::vector<double> ranks(values.size());
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::size_t end = begin + 1;
-    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
-    const double rank = static_cast<double>(begin + end - 1) / 2;
-    for (; begin < end; ++begin) ranks[order[begin]] = rank;
-  }
-  return ranks;
-}
-
 }  // namespace
 
 double kendall_tau(std::span<const double> x, std::span<const double> y) {
@@ -96,7 +84,7 @@ double kendall_tau(std::span<const double> x, std::span<const double> y) {
 double spearman_rho(std::span<const double> x, std::span<const double> y) {
   assert(x.size() == y.size());
   const auto a = mid_ranks(x), b = mid_ranks(y);
-  const double mean = (static_cast<double>(x.size()) - 1) / 2;
+  const double mean = (static_cast<double>(x.size()) + 1) / 2;
   double ab = 0, aa = 0, bb = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     ab += (a[i] - mean) * (b[i] - mean);

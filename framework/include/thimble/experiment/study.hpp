@@ -70,6 +70,7 @@ struct Study {
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<Searcher> searcher;
   std::vector<NamedProxy> proxies;
+  std::vector<Aggregate> aggregates;
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   Budget budget;
@@ -82,6 +83,7 @@ struct Study {
 
   THIMBLE_EXPORT Problem problem() const;
   THIMBLE_EXPORT ScoringSetup scoring() const;
+  THIMBLE_EXPORT MetricNames metric_names() const;
 };
 
 /// Checks an experiment and makes its plugins. Everything wrong with it goes to `problems` with

@@ -42,6 +42,7 @@ struct ScoringSetup {
   const Hardware* hardware = nullptr;  ///< or none
   const Dataset* dataset = nullptr;    ///< or none, when there are no proxies
   std::vector<ScoredProxy> proxies;
+  std::vector<Aggregate> aggregates;
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   bool scores_infeasible = false;  ///< run proxies beyond the limits too
@@ -68,6 +69,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) override;
   Evaluation cost(const Genotype& genotype) const override;
   const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const override;
+  void judge_together(std::span<Evaluation> population) const override;
   void log(const std::string& line) override;
   void expect(std::int64_t evaluations) override;
 
@@ -90,6 +92,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   void judge(Evaluation& evaluation) const;
 
   ScoringSetup setup_;
+  MetricNames names_;
   std::map<std::string, std::vector<ProxyValue>> known_;  // by canonical text
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;
