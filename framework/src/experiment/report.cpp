@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/experiment/analysis.hpp>
 #include <thimble/experiment/statistics.hpp>
 
 namespace thimble {
@@ -60,33 +61,18 @@ void measure_seconds(PointOutcome& outcome) {
   }
 }
 
-/// How a metric ranks all networks that it has a value of against the published accuracies.
-void measure_metric(PointOutcome& outcome, const std::string& metric, const Benchmark& benchmark) {
-  std::vector<double> values, accuracies;
-  for (const Evaluation& evaluation : outcome.evaluated) {
-    const auto accuracy = benchmark.accuracy(evaluation.text);
-    const double value = metric_of(evaluation, metric, outcome.metrics);
-    if (!accuracy || std::isnan(value)) continue;
-    values.push_back(value);
-    accuracies.push_back(*accuracy);
+/// How each metric ranks the networks against the published accuracies.
+void measure_agreement(PointOutcome& outcome, const Benchmark& benchmark) {
+  const Sample sample = sample_of(outcome, benchmark);
+  if (sample.size() < 2) return;
+  const auto& accuracies = sample.accuracies[0].values;
+  for (const Sample::Column& metric : sample.metrics) {
+    const auto values = with_worst(metric);
+    outcome.quantities["tau." + metric.name] = kendall_tau(values, accuracies);
+    outcome.quantities["rho." + metric.name] = spearman_rho(values, accuracies);
+    outcome.quantities["count." + metric.name] = static_cast<double>(
+        std::ranges::count_if(metric.values, [](double value) { return !std::isnan(value); }));
   }
-  if (values.size() < 2) return;
-  outcome.quantities["tau." + metric] = kendall_tau(values, accuracies);
-  outcome.quantities["rho." + metric] = spearman_rho(values, accuracies);
-  outcome.quantities["count." + metric] = static_cast<double>(values.size());
-}
-
-std::string cell_text(const std::vector<double>& values) {
-  if (values.empty()) return "-";
-  const auto [mean, deviation] = mean_and_deviation(values);
-  if (!std::isfinite(mean)) return "-";
-  const double size = std::abs(mean);
-  const int decimals = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 5;
-  const std::string text =
-      size >= 1e6 ? fmt::format("{:.3g}", mean) : fmt::format("{:.{}f}", mean, decimals);
-  return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
-                                             : fmt::format(" ± {:.{}f}", deviation, decimals))
-                       : text;
 }
 
 Value figure(const Figure& figure) {
@@ -113,19 +99,34 @@ std::vector<std::string> candidate_cells(const Evaluation& evaluation, const Met
                                  evaluation.is_feasible() ? "true" : "false", evaluation.invalid};
   for (const std::string& metric : columns)
     cells.push_back(shown(metric_of(evaluation, metric, own)));
-  const auto accuracy = benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
-  if (benchmark != nullptr) cells.push_back(accuracy ? number_text(*accuracy) : "");
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    cells.push_back(shown(benchmark->accuracy(evaluation.text, i).value_or(kNotANumber)));
   return cells;
 }
 
 }  // namespace
 
+std::string mean_text(const std::vector<double>& values) {
+  if (values.empty()) return "-";
+  const auto [mean, deviation] = mean_and_deviation(values);
+  if (!std::isfinite(mean)) return "-";
+  const double size = std::abs(mean);
+  const int decimals = size >= 1000 || size == 0 ? 0
+                       : size >= 100             ? 1
+                       : size >= 1               ? 2
+                       : size >= 0.01            ? 3
+                                                 : 5;
+  const std::string text =
+      size >= 1e6 ? fmt::format("{:.3g}", mean) : fmt::format("{:.{}f}", mean, decimals);
+  return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
+                                             : fmt::format(" ± {:.{}f}", deviation, decimals))
+                       : text;
+}
+
 void measure(PointOutcome& outcome, const Benchmark* benchmark) {
   if (outcome.result.best) measure_best(outcome, benchmark);
   measure_seconds(outcome);
-  if (benchmark != nullptr)
-    for (const auto& names : {outcome.metrics.proxies, outcome.metrics.aggregates})
-      for (const std::string& metric : names) measure_metric(outcome, metric, *benchmark);
+  if (benchmark != nullptr) measure_agreement(outcome, *benchmark);
   outcome.quantities["front"] = static_cast<double>(outcome.result.front.size());
   outcome.quantities["scored"] = static_cast<double>(outcome.scored);
   outcome.quantities["search_seconds"] = outcome.proxy_seconds;
@@ -167,9 +168,9 @@ std::vector<std::string> known_columns(const Study& study) {
                                    "front",  "scored",     "search_seconds", "wall_seconds"};
   const MetricNames metrics = study.metric_names();
   for (const auto& names : {metrics.proxies, metrics.aggregates})
-    for (const std::string& metric : names)
-      for (const char* const what : {"", "tau.", "rho.", "count."})
-        columns.push_back(what + metric);
+    columns.insert(columns.end(), names.begin(), names.end());
+  for (const auto& [metric, direction] : study.predictors())
+    for (const char* const what : {"tau.", "rho.", "count."}) columns.push_back(what + metric);
   for (const std::string& proxy : metrics.proxies) columns.push_back("seconds." + proxy);
   return columns;
 }
@@ -189,7 +190,7 @@ Table report_table(const std::vector<PointOutcome>& outcomes,
       for (const PointOutcome& outcome : outcomes)
         if (outcome.row == row && outcome.quantities.contains(column))
           values.push_back(outcome.quantities.at(column));
-      cells.push_back(cell_text(values));
+      cells.push_back(mean_text(values));
     }
     table.rows.push_back(std::move(cells));
   }
@@ -291,7 +292,8 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
       for (const std::string& name : names)
         if (std::ranges::find(metrics, name) == metrics.end()) metrics.push_back(name);
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
-  if (benchmark != nullptr) table.header.emplace_back("accuracy");
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    table.header.push_back(i == 0 ? "accuracy" : "accuracy." + benchmark->columns()[i]);
   for (std::size_t point = 0; point < outcomes.size(); ++point) {
     for (const Evaluation& evaluation : outcomes[point].evaluated) {
       auto cells = candidate_cells(evaluation, outcomes[point].metrics, metrics, benchmark);

@@ -14,6 +14,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
+#include <thimble/experiment/analysis.hpp>
 #include <thimble/experiment/run_folder.hpp>
 #include <thimble/experiment/store.hpp>
 #include <thimble/nn/threads.hpp>
@@ -83,6 +84,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.assignments = point.assignments;
   outcome.seed = study.seed;
   outcome.metrics = study.metric_names();
+  outcome.predictors = study.predictors();
   outcome.objectives = study.objectives;
   outcome.evaluated = scoring.evaluated();
   judge_together(outcome, scoring);
@@ -158,13 +160,32 @@ class Runner {
         outcome.points,
         report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns, report);
     const auto& path = folder_.path();
-    write_file(path / "report.md", to_markdown(outcome.report));
+    write_file(path / "report.md", to_markdown(outcome.report) + analyse_points(outcome.points));
     write_file(path / "candidates.csv", to_csv(candidate_table(outcome.points, benchmark_)));
     write_file(path / "result.csv", to_csv(result_table(outcome.points)));
     write_file(path / "timing.yaml", to_yaml(timing_document(outcome.points)));
     // Last: its presence says that the run is complete.
     write_file(path / "result.yaml", to_yaml(result_document(outcome.points)));
     log_->info("complete");
+  }
+
+  /// Writes the files of the analysis, if there is something to analyse; returns what the report
+  /// says of it.
+  std::string analyse_points(const std::vector<PointOutcome>& points) const {
+    write_file(folder_.path() / "timing.csv", to_csv(timing_table(points)));
+    if (benchmark_ == nullptr) return "";
+    std::vector<Analysis> analyses;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (options_.stop != nullptr && *options_.stop) throw Interrupted{"interrupted"};
+      const Study& study = experiment_.studies[i];
+      analyses.push_back(analyse(sample_of(points[i], *benchmark_), study.analysis, study.seed));
+    }
+    const Table summary = analysis_summary(points, analyses);
+    if (summary.rows.empty()) return "";
+    write_file(folder_.path() / "analysis.csv", to_csv(analysis_table(points, analyses)));
+    write_file(folder_.path() / "agreement.csv", to_csv(agreement_table(points, analyses)));
+    write_file(folder_.path() / "regret.csv", to_csv(regret_table(points, analyses)));
+    return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
   }
 
   const RunOptions& options_;

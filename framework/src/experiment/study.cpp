@@ -90,6 +90,7 @@ struct Settings {
   LimitSettings limits;
   BudgetSettings budget;
   std::optional<BenchmarkSettings> benchmark;
+  AnalysisSettings analysis;
   ReportSettings report;
   Value sweep;
 
@@ -111,6 +112,7 @@ struct Settings {
     param(&Settings::searcher, "searcher", "the search: {use: NAME, ...}");
     param(&Settings::budget, "budget", "when to stop");
     param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
+    param(&Settings::analysis, "analysis", "how metrics are compared with published accuracies");
     param(&Settings::report, "report", "the table at the end");
     param(&Settings::sweep, "sweep",
           "grids over any keys: a list of {row: LABEL, key.path: [...]}");
@@ -131,6 +133,7 @@ class Maker {
     if (settings_.budget.evaluations) study_.budget.evaluations = *settings_.budget.evaluations;
     study_.benchmark = settings_.benchmark;
     if (study_.benchmark) study_.benchmark_where = point_.root.find("benchmark")->where();
+    study_.analysis = settings_.analysis;
     study_.report = settings_.report;
     const Value* const name = point_.root.find("name");
     if (name != nullptr && name->is_scalar() && !is_file_name(settings_.name))
@@ -503,13 +506,13 @@ class Maker {
     if (!shown.items().empty()) resolved_.set("aggregates", std::move(shown));
   }
 
-  std::vector<Aggregate::Member> members_of(const Value& aggregate, const std::vector<Value>& of) {
+  std::vector<DirectedMetric> members_of(const Value& aggregate, const std::vector<Value>& of) {
     if (of.empty())
       problems_.error(aggregate.find("of")->where(), "'of' names no metric",
                       "metrics are " + join(own_metrics()));
-    std::vector<Aggregate::Member> members;
+    std::vector<DirectedMetric> members;
     for (const Value& value : of) {
-      Aggregate::Member member{value.text(), own_direction(value.text())};
+      DirectedMetric member{value.text(), own_direction(value.text())};
       Location where = value.where();
       if (!value.is_scalar()) {
         const auto given = read_directed<DirectedSettings>(value, "an entry of 'of'");
@@ -523,7 +526,7 @@ class Maker {
     return members;
   }
 
-  bool require_member(const std::string& metric, const std::vector<Aggregate::Member>& others,
+  bool require_member(const std::string& metric, const std::vector<DirectedMetric>& others,
                       const Location& where) {
     const bool is_aggregate = std::ranges::any_of(settings_.aggregates, [&](const Value& other) {
       const Value* const name = name_of_metric(other);
@@ -534,7 +537,7 @@ class Maker {
                       "write its members in its place");
       return false;
     }
-    if (std::ranges::find(others, metric, &Aggregate::Member::metric) != others.end()) {
+    if (std::ranges::find(others, metric, &DirectedMetric::metric) != others.end()) {
       problems_.error(where, fmt::format("'{}' stands in 'of' twice", metric), "keep one of them");
       return false;
     }
@@ -704,6 +707,14 @@ MetricNames Study::metric_names() const {
   for (const NamedProxy& named : proxies) names.proxies.push_back(named.name);
   for (const Aggregate& aggregate : aggregates) names.aggregates.push_back(aggregate.name);
   return names;
+}
+
+std::vector<DirectedMetric> Study::predictors() const {
+  std::vector<DirectedMetric> all;
+  for (const NamedProxy& named : proxies) all.push_back({named.name, named.proxy->direction()});
+  for (const Aggregate& made : aggregates) all.push_back({made.name, Direction::maximize});
+  for (const char* const count : {"macs", "params"}) all.push_back({count, Direction::maximize});
+  return all;
 }
 
 Study make_study(const SweepPoint& point, PluginLoader& loader, Diagnostics& problems) {

@@ -33,6 +33,7 @@ namespace {
 
 using thimble::Aggregate;
 using thimble::AliveOptions;
+using thimble::DirectedMetric;
 using thimble::Direction;
 using thimble::Evaluation;
 using thimble::Evaluator;
@@ -330,7 +331,7 @@ class Pruning final : public thimble::Searcher {
         return thimble::is_cost_metric(metric) ? cost_gains(metric, direction, state, removals)
                                                : proxy_gains(metric, direction, seen);
       std::vector<std::vector<double>> members;
-      for (const Aggregate::Member& member : made->of)
+      for (const DirectedMetric& member : made->of)
         members.push_back(gains_in(member.metric, member.direction, state, removals, seen));
       auto gains = thimble::combine(made->kind, std::move(members));
       if (direction == Direction::minimize)

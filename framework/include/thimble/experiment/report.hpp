@@ -18,6 +18,7 @@ struct PointOutcome {
   std::vector<Assignment> assignments;
   std::uint64_t seed = 0;
   MetricNames metrics;
+  std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
   SearchResult result;
   std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
@@ -49,6 +50,8 @@ struct Table {
 THIMBLE_EXPORT Table report_table(const std::vector<PointOutcome>& outcomes,
                                   const std::vector<std::string>& columns,
                                   const ReportSettings& settings);
+/// "92.31 ± 0.42", to as many places as are worth reading; "-" for nothing.
+THIMBLE_EXPORT std::string mean_text(const std::vector<double>& values);
 THIMBLE_EXPORT std::string to_markdown(const Table& table);
 THIMBLE_EXPORT std::string to_csv(const Table& table);
 

@@ -19,15 +19,17 @@ enum class AggregateKind {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, AggregateKind>>& names_of(AggregateKind);
 
+/// A metric and which way is better.
+struct DirectedMetric {
+  std::string metric;
+  Direction direction = Direction::minimize;
+};
+
 /// A metric made of others. It exists only relative to a population.
 struct Aggregate {
-  struct Member {
-    std::string metric;
-    Direction direction = Direction::minimize;
-  };
   std::string name;
   AggregateKind kind = AggregateKind::rank_sum;
-  std::vector<Member> of;
+  std::vector<DirectedMetric> of;
 };
 
 /// The value of every candidate of a population. members[m][i] is how good member m finds
