@@ -164,6 +164,56 @@ TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
               ::testing::HasSubstr("all: " + number_text(best)));
 }
 
+/// Runs the first cells of the space against a benchmark that is made of them.
+class RunWithBenchmark : public Run {
+ protected:
+  RunWithBenchmark() {
+    const Finished finished =
+        thimble_program("run small.yaml --quiet " + kCells + " --output first", here_.path());
+    std::istringstream rows{content(here_.path() / line_of(finished) / "candidates.csv")};
+    std::ofstream table{here_.path() / "table.csv"};
+    table << "arch_str,test,its_other\n";
+    std::string row;
+    std::getline(rows, row);
+    for (int i = 0; std::getline(rows, row); ++i) {
+      const auto begin = row.find(',') + 1;
+      table << row.substr(begin, row.find(',', begin) - begin) << "," << 70 + i % 7 << ","
+            << 50 + i % 5 << "\n";
+    }
+  }
+
+  static std::string line_of(const Finished& finished) {
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    return finished.output.substr(0, finished.output.size() - 1);
+  }
+
+  const std::string kCells = "searcher='{use: exhaustive}' budget.evaluations=30";
+  const std::string kBenchmark =
+      "run small.yaml --quiet " + kCells +
+      " 'benchmark={file: table.csv, accuracy: test, also: [its_other]}'";
+};
+
+TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
+  const auto one = here_.path() / line_of(thimble_program(kBenchmark + " -j 1", here_.path()));
+  const auto two = here_.path() / line_of(thimble_program(kBenchmark + " -j 2", here_.path()));
+  for (const char* const file : {"analysis.csv", "agreement.csv", "regret.csv",
+                                 "figures/scatter_ntk.gp", "figures/agreement.gp"}) {
+    EXPECT_EQ(content(one / file), content(two / file)) << file;
+    EXPECT_NE(content(one / file), "") << file;
+  }
+  EXPECT_THAT(content(one / "analysis.csv"), ::testing::HasSubstr(",ntk,its_other,equal_macs,"));
+  EXPECT_THAT(content(one / "report.md"), ::testing::HasSubstr("## How metrics rank by accuracy"));
+  EXPECT_TRUE(std::filesystem::exists(one / "timing.csv"));
+}
+
+TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {
+  const Finished finished = thimble_program(
+      "run small.yaml " + kBenchmark.substr(std::string{"run small.yaml --quiet "}.size()),
+      here_.path(), "env PATH=/nowhere");
+  EXPECT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(finished.errors, ::testing::HasSubstr("there is no gnuplot here"));
+}
+
 TEST_F(Run, ScoresArchitecturesFromStandardInput) {
   const std::string good = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|";
   const Finished scored = thimble_program("score small.yaml --json --archs - <<'END'\n" + good +

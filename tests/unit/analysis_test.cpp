@@ -86,10 +86,10 @@ TEST(Analysis, SaysWhatTrustingAMetricLoses) {
 }
 
 TEST(Analysis, ComparesMetricsWithEachOther) {
-  const auto metrics = analyse(sample(), kSmall, 1).metrics;
+  const auto pairs = analyse(sample(), kSmall, 1).pairs;
   // The two without a value are the largest losses and the smallest gains.
-  EXPECT_NEAR(find(metrics, "gain", "all").correlation.tau.value, (45 - 20) / 65.0, 1e-12);
-  EXPECT_EQ(metrics.size(), 3U) << "one pair in three parts";
+  EXPECT_NEAR(find(pairs, "gain", "all").correlation.tau.value, (45 - 20) / 65.0, 1e-12);
+  EXPECT_EQ(pairs.size(), 9U) << "of two metrics and an accuracy, in three parts";
 }
 
 TEST(Analysis, FindsNothingInOneCell) {
@@ -106,7 +106,7 @@ TEST(Analysis, MakesTablesWithARowForEachFinding) {
   outcomes[1].seed = 2;
   const std::vector<Analysis> analyses{analyse(sample(), kSmall, 1), analyse(sample(), kSmall, 2)};
   EXPECT_EQ(analysis_table(outcomes, analyses).rows.size(), 2 * 2 * 3U);
-  EXPECT_EQ(agreement_table(outcomes, analyses).rows.size(), 2 * 3U);
+  EXPECT_EQ(agreement_table(outcomes, analyses).rows.size(), 2 * 9U);
   EXPECT_EQ(regret_table(outcomes, analyses).rows.size(), 2 * 4U);
   const Table summary = analysis_summary(outcomes, analyses);
   EXPECT_THAT(summary.header,

@@ -74,27 +74,18 @@ std::vector<Part> parts_of(const Sample& sample, const Column& accuracy, std::in
   return {everything(sample), equal_macs(sample, least), top_decile(accuracy)};
 }
 
-/// With-worst columns of the whole sample.
-using Ranked = std::vector<std::vector<double>>;
-
-Ranked ranked(const std::vector<Column>& columns) {
-  Ranked all;
-  for (const Column& column : columns) all.push_back(with_worst(column));
-  return all;
-}
-
 std::vector<double> at(const std::vector<double>& values, const Places& places) {
   std::vector<double> some;
   for (const std::size_t place : places) some.push_back(values[place]);
   return some;
 }
 
-Agreement agree(const Part& part, const Column& a, const std::vector<double>& a_ranked,
-                const Column& b, const std::vector<double>& b_ranked, const Bootstrap& bootstrap) {
+Agreement agree(const Part& part, const Column& a, const Column& b, const Bootstrap& bootstrap) {
   Agreement agreement{a.name, b.name, part.name, 0, 0, part.classes, {}};
+  const auto a_values = with_worst(a), b_values = with_worst(b);
   std::vector<RankPairs> groups;
   for (const Places& places : part.groups) {
-    groups.emplace_back(at(a_ranked, places), at(b_ranked, places));
+    groups.emplace_back(at(a_values, places), at(b_values, places));
     agreement.cells += places.size();
     agreement.invalid += static_cast<std::size_t>(std::ranges::count_if(
         places, [&](std::size_t i) { return std::isnan(a.values[i]) || std::isnan(b.values[i]); }));
@@ -222,16 +213,10 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
   Analysis analysis;
   if (sample.size() < 2) return analysis;
   const Bootstrap bootstrap{settings.resamples, settings.confidence, seed};
-  const Ranked metrics = ranked(sample.metrics), accuracies = ranked(sample.accuracies);
-  const auto compare = [&](const Part& part, std::size_t i, const Column& other,
-                           const std::vector<double>& other_ranked, const Bootstrap& how) {
-    return agree(part, sample.metrics[i], metrics[i], other, other_ranked, how);
-  };
-  for (std::size_t a = 0; a < accuracies.size(); ++a) {
-    const Column& accuracy = sample.accuracies[a];
+  for (const Column& accuracy : sample.accuracies) {
     for (const Part& part : parts_of(sample, accuracy, settings.class_size))
-      for (std::size_t i = 0; i < metrics.size(); ++i)
-        analysis.accuracies.push_back(compare(part, i, accuracy, accuracies[a], bootstrap));
+      for (const Column& metric : sample.metrics)
+        analysis.accuracies.push_back(agree(part, metric, accuracy, bootstrap));
     for (const Column& metric : sample.metrics)
       for (const std::int64_t k : settings.top)
         if (k <= std::ssize(metric.values))
@@ -239,10 +224,12 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
               {metric.name, accuracy.name, k,
                top_k(goodness_of(metric), accuracy.values, static_cast<std::size_t>(k))});
   }
+  std::vector<Column> columns = sample.metrics;
+  columns.insert(columns.end(), sample.accuracies.begin(), sample.accuracies.end());
   for (const Part& part : parts_of(sample, sample.accuracies[0], settings.class_size))
-    for (std::size_t i = 0; i < metrics.size(); ++i)
+    for (std::size_t i = 0; i < columns.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
-        analysis.metrics.push_back(compare(part, i, sample.metrics[j], metrics[j], {}));
+        analysis.pairs.push_back(agree(part, columns[i], columns[j], {}));
   return analysis;
 }
 
@@ -265,7 +252,7 @@ Table agreement_table(const std::vector<PointOutcome>& outcomes,
       outcomes, {"metric", "against", "subset", "n", "invalid", "tau", "rho"},
       [&](std::size_t point) {
         std::vector<std::vector<std::string>> rows;
-        for (const Agreement& agreement : analyses[point].metrics)
+        for (const Agreement& agreement : analyses[point].pairs)
           rows.push_back({agreement.metric, agreement.against, agreement.subset,
                           std::to_string(agreement.cells), std::to_string(agreement.invalid),
                           shown(agreement.correlation.tau.value),

@@ -15,6 +15,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/analysis.hpp>
+#include <thimble/experiment/figures.hpp>
 #include <thimble/experiment/run_folder.hpp>
 #include <thimble/experiment/store.hpp>
 #include <thimble/nn/threads.hpp>
@@ -171,20 +172,26 @@ class Runner {
 
   /// Writes the files of the analysis, if there is something to analyse; returns what the report
   /// says of it.
-  std::string analyse_points(const std::vector<PointOutcome>& points) const {
+  std::string analyse_points(const std::vector<PointOutcome>& points) {
     write_file(folder_.path() / "timing.csv", to_csv(timing_table(points)));
     if (benchmark_ == nullptr) return "";
+    std::vector<Sample> samples;
     std::vector<Analysis> analyses;
     for (std::size_t i = 0; i < points.size(); ++i) {
       if (options_.stop != nullptr && *options_.stop) throw Interrupted{"interrupted"};
       const Study& study = experiment_.studies[i];
-      analyses.push_back(analyse(sample_of(points[i], *benchmark_), study.analysis, study.seed));
+      samples.push_back(sample_of(points[i], *benchmark_));
+      analyses.push_back(analyse(samples.back(), study.analysis, study.seed));
     }
     const Table summary = analysis_summary(points, analyses);
     if (summary.rows.empty()) return "";
     write_file(folder_.path() / "analysis.csv", to_csv(analysis_table(points, analyses)));
     write_file(folder_.path() / "agreement.csv", to_csv(agreement_table(points, analyses)));
     write_file(folder_.path() / "regret.csv", to_csv(regret_table(points, analyses)));
+    if (experiment_.studies[0].analysis.figures)
+      for (const std::string& remark :
+           draw(pictures_of(points, samples, analyses), folder_.path() / "figures"))
+        say_once(remark);
     return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
   }
 

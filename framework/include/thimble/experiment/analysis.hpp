@@ -53,7 +53,7 @@ struct Regret {
 
 struct Analysis {
   std::vector<Agreement> accuracies;  ///< every metric with every accuracy, with intervals
-  std::vector<Agreement> metrics;     ///< every metric with every other, without
+  std::vector<Agreement> pairs;       ///< all metrics and accuracies with each other, without
   std::vector<Regret> regrets;
 };
 THIMBLE_EXPORT Analysis analyse(const Sample& sample, const AnalysisSettings& settings,
@@ -62,7 +62,7 @@ THIMBLE_EXPORT Analysis analyse(const Sample& sample, const AnalysisSettings& se
 /// One row for each agreement with an accuracy, for all points.
 THIMBLE_EXPORT Table analysis_table(const std::vector<PointOutcome>& outcomes,
                                     const std::vector<Analysis>& analyses);
-/// One row for each pair of metrics.
+/// One row for each pair of metrics and accuracies.
 THIMBLE_EXPORT Table agreement_table(const std::vector<PointOutcome>& outcomes,
                                      const std::vector<Analysis>& analyses);
 THIMBLE_EXPORT Table regret_table(const std::vector<PointOutcome>& outcomes,
