@@ -79,7 +79,7 @@ struct Axis {
   }
 };
 
-/// How far out of `agreements` the metric goes with the accuracy over all cells.
+/// The one over all cells, or nullptr.
 const Agreement* find(const std::vector<Agreement>& agreements, const std::string& metric,
                       const std::string& against) {
   const auto found = std::ranges::find_if(agreements, [&](const Agreement& agreement) {
@@ -141,7 +141,8 @@ std::string tick_labels(const char* axis, const std::vector<std::string>& names)
 std::string square_head(const std::string& name, const std::vector<std::string>& names) {
   std::size_t longest = 0;
   for (const std::string& one : names) longest = std::max(longest, cut(one).size());
-  const int square = 64 * static_cast<int>(names.size());
+  const int count = static_cast<int>(names.size());
+  const int square = count * std::max(64, 420 / count);  // a title wants room, too
   const int left = 40 + 13 * static_cast<int>(longest), below = 50 + 2 * left / 3;
   const int width = left + square + 150, height = 100 + square + below;
   const auto part = [](int some, int whole) { return static_cast<double>(some) / whole; };
@@ -170,8 +171,8 @@ std::string agreement_map(const std::string& name, const std::string& row, const
   const double edge = static_cast<double>(names.size()) - 0.5;
   const double border = static_cast<double>(sample.metrics.size()) - 0.5;
   return square_head(name, names) + block("tau", taus) +
-         title(row.empty() ? "Kendall's tau" : "Kendall's tau, " + row,
-               fmt::format("{} cells", sample.size())) +
+         title(row.empty() ? "Kendall's tau" : row,
+               fmt::format("{}{} cells", row.empty() ? "" : "Kendall's tau, ", sample.size())) +
          tick_labels("x", names) + tick_labels("y", names) +
          fmt::format(
              "set xrange [-0.5:{0}]\nset yrange [{0}:-0.5]\nset key off\n"
@@ -298,9 +299,15 @@ std::string run_gnuplot(const boost::filesystem::path& gnuplot, const fs::path& 
                         const fs::path& folder) {
   namespace process = boost::process;
   process::ipstream errors;
-  process::child child{gnuplot, script.string(), process::start_dir = folder.string(),
-                       process::std_in<process::null, process::std_out> process::null,
-                       process::std_err > errors};
+  std::error_code failed;
+  process::child child{gnuplot,
+                       script.string(),
+                       process::start_dir = folder.string(),
+                       process::std_in<process::null, process::std_out>
+                           process::null,
+                       process::std_err > errors,
+                       failed};
+  if (failed) return failed.message();
   std::string all;
   for (std::string line; std::getline(errors, line);) all += line + " ";
   child.wait();
