@@ -303,9 +303,9 @@ std::string run_gnuplot(const boost::filesystem::path& gnuplot, const fs::path& 
   process::child child{gnuplot,
                        script.string(),
                        process::start_dir = folder.string(),
-                       process::std_in<process::null, process::std_out>
-                           process::null,
-                       process::std_err > errors,
+                       (process::std_in < process::null),
+                       (process::std_out > process::null),
+                       (process::std_err > errors),
                        failed};
   if (failed) return failed.message();
   std::string all;

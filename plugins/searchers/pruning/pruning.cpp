@@ -9,7 +9,6 @@
 //             improvement is positive, from equal batches and weights, mean of the repeats
 //     cost:   gain = (E(state) - E(state without o)) / E(start), E the expected cost of a uniform
 //             draw: the sum over decisions of the mean over their options' costs
-//
 //     aggregate:  how the gains in its members combine when they are ranked over the round
 //
 // Gains are ranked over all candidates of a round, best first; S = sum of weight x rank, and on
