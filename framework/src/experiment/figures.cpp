@@ -181,7 +181,7 @@ std::string agreement_map(const std::string& name, const std::string& row, const
              "set arrow from {1},-0.5 to {1},{0} nohead front lc rgb '#444444'\n"
              "set arrow from -0.5,{1} to {0},{1} nohead front lc rgb '#444444'\n"
              "plot $tau using 1:2:3 with image pixels, \\\n"
-             "  $tau using 1:2:(sprintf('%.2f', $3)):"
+             "  $tau using 1:2:(gprintf('%.2f', $3)):"
              "(abs($3) > 0.7 ? 0xffffff : 0x222222) with labels font ',15' tc rgb variable\n",
              number_text(edge), number_text(border));
 }
