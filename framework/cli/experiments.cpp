@@ -169,6 +169,8 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
   }
   for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
     fmt::print("  {} {}\n", study.proxies[i].name, number_text(evaluation.proxies[i].value));
+  for (std::size_t i = 0; i < evaluation.aggregates.size() && evaluation.is_valid(); ++i)
+    fmt::print("  {} {}\n", study.aggregates[i].name, number_text(evaluation.aggregates[i]));
 }
 
 /// A run that found no valid network has failed, and says why even when it is quiet.
@@ -245,6 +247,16 @@ std::string pass_line(const SharedPass& shared, const Study& study) {
   return line;
 }
 
+std::string aggregate_line(const Aggregate& aggregate) {
+  std::vector<std::string> members;
+  for (const auto& [metric, direction] : aggregate.of)
+    members.push_back(
+        fmt::format("{} {}", direction == Direction::minimize ? "least" : "most", metric));
+  return fmt::format("aggregate {}: {} of {}", aggregate.name,
+                     detail::one_line(detail::Codec<AggregateKind>::write(aggregate.kind)),
+                     join(members));
+}
+
 std::vector<std::string> lines_of(const Study& study) {
   std::vector<std::string> lines;
   if (const auto size = space_size(study.space->decisions()))
@@ -263,6 +275,7 @@ std::vector<std::string> lines_of(const Study& study) {
     lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", target.name,
                                 target.ram_bytes / 1024, target.rom_bytes / 1024));
   }
+  for (const Aggregate& aggregate : study.aggregates) lines.push_back(aggregate_line(aggregate));
   for (const Objective& objective : study.objectives)
     lines.push_back(
         fmt::format("objective: {} {}, weight {}",
@@ -352,8 +365,7 @@ int score(const ScoreArguments& arguments, const World& world) {
   if (experiment.studies.size() > 1)
     fmt::print(stderr, "remark: the sweep has {} points; scoring as its first does{}\n",
                experiment.studies.size(), study.row.empty() ? "" : " (" + study.row + ")");
-  std::vector<std::string> proxies;
-  for (const auto& proxy : study.proxies) proxies.push_back(proxy.name);
+  const MetricNames metrics = study.metric_names();
   ScoringSetup setup = study.scoring();
   setup.jobs = jobs_or_all(arguments.jobs);
   setup.stop = &stop_requested;
@@ -363,7 +375,7 @@ int score(const ScoreArguments& arguments, const World& world) {
   for (const Evaluation& evaluation : evaluate_texts(archs, study, scoring)) {
     are_all_valid = are_all_valid && evaluation.is_valid();
     if (arguments.as_json) {
-      fmt::print("{}\n", to_json(plain_costs(evaluation_document(evaluation, proxies))));
+      fmt::print("{}\n", to_json(plain_costs(evaluation_document(evaluation, metrics))));
     } else {
       print_evaluation(evaluation, study);
     }

@@ -213,6 +213,19 @@ TEST_F(Pruning, GoesForTheCheapestWhenOnlyCostCounts) {
   EXPECT_EQ(searcher("{drop: []}")->search(task, evaluator).best->genotype, (Genotype{0, 0, 0, 0}));
 }
 
+TEST_F(Pruning, RanksARoundsRemovalsByAnAggregateOfTheirGains) {
+  Problem task = problem({{"cheap", Direction::maximize, 1}}, {});
+  task.aggregates = {{"cheap", AggregateKind::rank_sum, {{"macs", Direction::minimize}}}};
+  ToyEvaluator evaluator{task, {"a"}};
+  EXPECT_EQ(searcher("{drop: []}")->search(task, evaluator).best->genotype, (Genotype{0, 0, 0, 0}));
+  task.objectives[0].direction = Direction::minimize;
+  EXPECT_EQ(searcher("{drop: []}")->search(task, evaluator).best->genotype, (Genotype{3, 3, 3, 3}));
+  task.aggregates = {{"cheap", AggregateKind::vote, {{"a", Direction::minimize}}}};
+  const Problem alone = problem({{"a", Direction::maximize, 1}}, {});
+  EXPECT_EQ(searcher("{drop: []}")->search(task, evaluator).best->genotype,
+            searcher("{drop: []}")->search(alone, evaluator).best->genotype);
+}
+
 TEST_F(Pruning, AdaptsTheWeightsUntilTheLimitIsMet) {
   const Problem task =
       problem({{"a", Direction::minimize, 1}, {"macs", Direction::minimize, 1}}, {{"macs", 90}});

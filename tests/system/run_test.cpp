@@ -9,6 +9,7 @@
 #include <support/program.hpp>
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
 
 namespace thimble {
 namespace {
@@ -131,6 +132,86 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
   const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
   ASSERT_EQ(none.code, 0) << none.errors;
   EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met"));
+}
+
+TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
+  const std::string aggregates =
+      " objectives= 'aggregates=[{use: rank_sum, of: [ntk, linear_regions, {minimize: macs}], "
+      "as: all}]'";
+  for (const char* const searcher : {"{use: random, samples: 8}", "{use: pruning}"}) {
+    const Finished finished = thimble_program(
+        "run small.yaml --json searcher='" + std::string{searcher} + "'" + aggregates,
+        here_.path());
+    ASSERT_EQ(finished.code, 0) << finished.errors;
+    EXPECT_THAT(finished.output, ::testing::HasSubstr("\"aggregates\":{\"all\":"));
+  }
+  // Of eight that hold all ranks, the best by the only objective has the largest sum.
+  const Finished random = thimble_program(
+      "run small.yaml --quiet searcher='{use: random, samples: 8}'" + aggregates, here_.path());
+  const std::string folder = random.output.substr(0, random.output.size() - 1);
+  std::istringstream rows{content(here_.path() / folder / "candidates.csv")};
+  std::string row;
+  std::getline(rows, row);
+  EXPECT_THAT(row, ::testing::EndsWith(",all"));
+  double sum = 0, best = 0;
+  while (std::getline(rows, row)) {
+    const double value = std::stod(row.substr(row.rfind(',') + 1));
+    sum += value;
+    best = std::max(best, value);
+  }
+  EXPECT_DOUBLE_EQ(sum, 3 * 8 * 9 / 2);
+  EXPECT_THAT(content(here_.path() / folder / "result.yaml"),
+              ::testing::HasSubstr("all: " + number_text(best)));
+}
+
+/// Runs the first cells of the space against a benchmark that is made of them.
+class RunWithBenchmark : public Run {
+ protected:
+  RunWithBenchmark() {
+    const Finished finished =
+        thimble_program("run small.yaml --quiet " + kCells + " --output first", here_.path());
+    std::istringstream rows{content(here_.path() / line_of(finished) / "candidates.csv")};
+    std::ofstream table{here_.path() / "table.csv"};
+    table << "arch_str,test,its_other\n";
+    std::string row;
+    std::getline(rows, row);
+    for (int i = 0; std::getline(rows, row); ++i) {
+      const auto begin = row.find(',') + 1;
+      table << row.substr(begin, row.find(',', begin) - begin) << "," << 70 + i % 7 << ","
+            << 50 + i % 5 << "\n";
+    }
+  }
+
+  static std::string line_of(const Finished& finished) {
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    return finished.output.substr(0, finished.output.size() - 1);
+  }
+
+  const std::string kCells = "searcher='{use: exhaustive}' budget.evaluations=30";
+  const std::string kBenchmark =
+      "run small.yaml --quiet " + kCells +
+      " 'benchmark={file: table.csv, accuracy: test, also: [its_other]}'";
+};
+
+TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
+  const auto one = here_.path() / line_of(thimble_program(kBenchmark + " -j 1", here_.path()));
+  const auto two = here_.path() / line_of(thimble_program(kBenchmark + " -j 2", here_.path()));
+  for (const char* const file : {"analysis.csv", "agreement.csv", "regret.csv",
+                                 "figures/scatter_ntk.gp", "figures/agreement.gp"}) {
+    EXPECT_EQ(content(one / file), content(two / file)) << file;
+    EXPECT_NE(content(one / file), "") << file;
+  }
+  EXPECT_THAT(content(one / "analysis.csv"), ::testing::HasSubstr(",ntk,its_other,equal_macs,"));
+  EXPECT_THAT(content(one / "report.md"), ::testing::HasSubstr("## How metrics rank by accuracy"));
+  EXPECT_TRUE(std::filesystem::exists(one / "timing.csv"));
+}
+
+TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {
+  const Finished finished = thimble_program(
+      "run small.yaml " + kBenchmark.substr(std::string{"run small.yaml --quiet "}.size()),
+      here_.path(), "env PATH=/nowhere");
+  EXPECT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(finished.errors, ::testing::HasSubstr("there is no gnuplot here"));
 }
 
 TEST_F(Run, ScoresArchitecturesFromStandardInput) {

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -100,6 +101,88 @@ TEST(Correlation, IsNoNumberWhenASideIsConstant) {
   EXPECT_TRUE(std::isnan(spearman_rho(Numbers{1, 2, 3}, Numbers{2, 2, 2})));
   EXPECT_TRUE(std::isnan(kendall_tau(Numbers{}, Numbers{})));
   EXPECT_TRUE(std::isnan(spearman_rho(Numbers{1}, Numbers{1})));
+}
+
+TEST(RankPairs, TakesACountAsSoManyEqualPairs) {
+  Random random{2};
+  for (int round = 0; round < 500; ++round) {
+    Numbers x, y, all_x, all_y;
+    std::vector<int> counts;
+    for (std::uint64_t i = random.below(20); i > 0; --i) {
+      x.push_back(static_cast<double>(random.below(9)));
+      y.push_back(static_cast<double>(random.below(9)));
+      counts.push_back(static_cast<int>(random.below(4)));
+      all_x.insert(all_x.end(), static_cast<std::size_t>(counts.back()), x.back());
+      all_y.insert(all_y.end(), static_cast<std::size_t>(counts.back()), y.back());
+    }
+    SCOPED_TRACE(round);
+    expect_same(RankPairs(x, y).tau(counts), naive_tau(all_x, all_y));
+    expect_same(RankPairs(x, y).rho(counts), naive_rho(all_x, all_y));
+  }
+}
+
+TEST(RankPairs, TakesInfiniteValuesAsTheLargest) {
+  EXPECT_DOUBLE_EQ(kendall_tau(Numbers{INFINITY, 1, INFINITY, 2}, Numbers{3, 1, 3, 2}), 1);
+}
+
+TEST(Correlate, WeighsGroupsBySizeAndLeavesOutConstantOnes) {
+  const std::vector<RankPairs> groups{{Numbers{1, 2, 3, 4}, Numbers{1, 2, 3, 4}},
+                                      {Numbers{1, 2}, Numbers{2, 1}},
+                                      {Numbers{1, 1, 1}, Numbers{1, 2, 3}}};
+  const Correlation found = correlate(groups, {});
+  EXPECT_DOUBLE_EQ(found.tau.value, (4 * 1 + 2 * -1) / 6.0);
+  EXPECT_DOUBLE_EQ(found.rho.value, (4 * 1 + 2 * -1) / 6.0);
+  EXPECT_TRUE(std::isnan(found.tau.interval.low)) << "nothing was resampled";
+  EXPECT_TRUE(std::isnan(correlate({}, {.resamples = 10}).tau.value));
+}
+
+TEST(Correlate, CoversTheTruthAsOftenAsItSays) {
+  // Of normal pairs with correlation r, tau is 2/pi asin(r).
+  const double r = 0.6, truth = 2 / std::numbers::pi * std::asin(r);
+  Random random{5};
+  int covered = 0;
+  for (std::uint64_t round = 0; round < 200; ++round) {
+    Numbers x, y;
+    for (int i = 0; i < 60; ++i) {
+      x.push_back(random.normal());
+      y.push_back(r * x.back() + std::sqrt(1 - r * r) * random.normal());
+    }
+    const auto [low, high] =
+        correlate({{x, y}}, {.resamples = 400, .confidence = 0.9, .seed = round}).tau.interval;
+    covered += low <= truth && truth <= high ? 1 : 0;
+  }
+  EXPECT_NEAR(covered / 200.0, 0.9, 0.06);
+}
+
+TEST(Correlate, GivesTheSameIntervalForTheSameSeed) {
+  const std::vector<RankPairs> groups{{Numbers{1, 4, 2, 5, 3}, Numbers{2, 3, 1, 5, 4}}};
+  const auto once = correlate(groups, {.resamples = 50, .seed = 1}).tau.interval;
+  const auto again = correlate(groups, {.resamples = 50, .seed = 1}).tau.interval;
+  EXPECT_EQ(once.low, again.low);
+  EXPECT_EQ(once.high, again.high);
+  EXPECT_NE(once.low, correlate(groups, {.resamples = 50, .seed = 2}).rho.interval.low);
+}
+
+TEST(TopK, IsTheRegretAndMeanOfTheHighestRanked) {
+  const Numbers goodness{5, 9, 1, 7}, accuracies{90, 80, 94, 92};
+  EXPECT_DOUBLE_EQ(top_k(goodness, accuracies, 1).regret, 14);
+  EXPECT_DOUBLE_EQ(top_k(goodness, accuracies, 2).regret, 2);
+  EXPECT_DOUBLE_EQ(top_k(goodness, accuracies, 2).mean, 86);
+  EXPECT_DOUBLE_EQ(top_k(goodness, accuracies, 4).regret, 0);
+}
+
+TEST(TopK, BreaksTiesAgainstTheRanking) {
+  const Numbers goodness{1, 1, 1, -INFINITY}, accuracies{90, 80, 94, 99};
+  EXPECT_DOUBLE_EQ(top_k(goodness, accuracies, 1).regret, 19);
+  EXPECT_DOUBLE_EQ(top_k(goodness, accuracies, 3).regret, 5);
+}
+
+TEST(Quantile, GoesLinearlyBetweenOrderStatistics) {
+  const Numbers values{1, 2, 4, 8};
+  EXPECT_DOUBLE_EQ(quantile(values, 0), 1);
+  EXPECT_DOUBLE_EQ(quantile(values, 0.5), 3);
+  EXPECT_DOUBLE_EQ(quantile(values, 1), 8);
+  EXPECT_DOUBLE_EQ(quantile(Numbers{7}, 0.3), 7);
 }
 
 TEST(MeanAndDeviation, IsThatOfASample) {

@@ -1,6 +1,8 @@
 #include <thimble/experiment/benchmark.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -37,6 +39,15 @@ std::size_t column_of(const std::vector<std::string>& header, const std::string&
   return static_cast<std::size_t>(found - header.begin());
 }
 
+/// NaN for an empty cell.
+double accuracy_in(const std::string& cell, const std::string& column, const Location& where) {
+  if (cell.empty()) return std::numeric_limits<double>::quiet_NaN();
+  if (const auto accuracy = parse_number(cell)) return *accuracy;
+  throw InputError{Diagnostic{
+      where, fmt::format("{} in column {} is no accuracy", in_quotes(cell), in_quotes(column)),
+      "write per cent as a plain number, or leave the cell empty"}};
+}
+
 std::string architecture_column(const std::vector<std::string>& header, const Location& where) {
   for (const char* const usual : {"arch_str", "arch", "architecture", "arch_string", "net", "cell"})
     if (std::ranges::find(header, usual) != header.end()) return usual;
@@ -68,39 +79,41 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
   const std::string arch_name =
       settings.architecture.empty() ? architecture_column(header, head) : settings.architecture;
   const std::size_t arch_column = column_of(header, arch_name, head);
-  const std::size_t value_column = column_of(header, settings.accuracy, head);
+  columns_ = {settings.accuracy};
+  columns_.insert(columns_.end(), settings.also.begin(), settings.also.end());
+  std::vector<std::size_t> value_columns;
+  for (const std::string& name : columns_) value_columns.push_back(column_of(header, name, head));
   for (int number = 2; std::getline(text, line); ++number) {
     if (trimmed(line).empty()) continue;
     const Location where{file.string(), number};
     const auto cells = cells_of(line, separator);
-    if (cells.size() <= std::max(arch_column, value_column))
+    if (cells.size() <= std::max(arch_column, std::ranges::max(value_columns)))
       throw InputError{
           Diagnostic{where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
                      "is the file whole?"}};
-    const std::string_view value = trimmed(cells[value_column]);
-    if (value.empty()) continue;
-    const auto accuracy = parse_number(value);
-    if (!accuracy)
-      throw InputError{Diagnostic{where,
-                                  fmt::format("{} in column {} is no accuracy", in_quotes(value),
-                                              in_quotes(settings.accuracy)),
-                                  "write per cent as a plain number, or leave the cell empty"}};
+    std::vector<double> accuracies;
+    for (const std::size_t column : value_columns)
+      accuracies.push_back(accuracy_in(cells[column], header[column], where));
+    if (std::ranges::all_of(accuracies, [](double value) { return std::isnan(value); })) continue;
     try {
-      accuracies_[space.encode(space.decode(cells[arch_column]))] = *accuracy;
+      accuracies_[space.encode(space.decode(cells[arch_column]))] = std::move(accuracies);
     } catch (const Error& error) {
       throw InputError{
           Diagnostic{where, error.diagnostics().front().message, error.diagnostics().front().note}};
     }
   }
-  if (accuracies_.empty())
-    throw InputError{Diagnostic{head,
-                                fmt::format("column {} is empty", in_quotes(settings.accuracy)),
-                                "columns are " + join(header)}};
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    if (std::ranges::all_of(accuracies_,
+                            [&](const auto& row) { return std::isnan(row.second[i]); }))
+      throw InputError{Diagnostic{head, fmt::format("column {} is empty", in_quotes(columns_[i])),
+                                  "columns are " + join(header)}};
 }
 
-std::optional<double> Benchmark::accuracy(const std::string& architecture) const {
+std::optional<double> Benchmark::accuracy(const std::string& architecture,
+                                          std::size_t column) const {
   const auto found = accuracies_.find(architecture);
-  return found == accuracies_.end() ? std::nullopt : std::optional{found->second};
+  if (found == accuracies_.end() || std::isnan(found->second[column])) return std::nullopt;
+  return found->second[column];
 }
 
 std::optional<Benchmark::Standing> Benchmark::standing(const std::string& architecture) const {
@@ -110,7 +123,8 @@ std::optional<Benchmark::Standing> Benchmark::standing(const std::string& archit
     return macs(space_.build(space_.decode(arch)));
   };
   if (classes_.empty())
-    for (const auto& [arch, value] : accuracies_) classes_[macs_of(arch)].push_back(value);
+    for (const auto& [arch, values] : accuracies_)
+      if (!std::isnan(values[0])) classes_[macs_of(arch)].push_back(values[0]);
   const auto& peers = classes_.at(macs_of(architecture));
   Standing standing;
   standing.accuracy = *own;

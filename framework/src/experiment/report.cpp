@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/experiment/analysis.hpp>
 #include <thimble/experiment/statistics.hpp>
 
 namespace thimble {
@@ -33,7 +34,9 @@ void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
     quantities["rom_kb"] = best.cost.rom_bytes.value / kKilobyte;
   }
   for (std::size_t i = 0; i < best.proxies.size(); ++i)
-    quantities[outcome.proxies[i]] = best.proxies[i].value;
+    quantities[outcome.metrics.proxies[i]] = best.proxies[i].value;
+  for (std::size_t i = 0; i < best.aggregates.size(); ++i)
+    quantities[outcome.metrics.aggregates[i]] = best.aggregates[i];
   if (benchmark == nullptr) return;
   if (const auto standing = benchmark->standing(best.text)) {
     quantities["accuracy"] = standing->accuracy;
@@ -44,46 +47,32 @@ void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   }
 }
 
-/// Over all networks with a value: how each proxy ranks them against the published accuracies,
-/// and how long it took.
-void measure_proxies(PointOutcome& outcome, const Benchmark* benchmark) {
-  std::set<std::string> timed;
-  std::vector<double> seconds(outcome.proxies.size());
-  std::vector<std::vector<double>> values(outcome.proxies.size());
-  std::vector<std::vector<double>> accuracies(outcome.proxies.size());
-  for (const Evaluation& evaluation : outcome.evaluated) {
-    const auto accuracy =
-        benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
-    const bool is_first = timed.insert(evaluation.canonical).second;
-    for (std::size_t i = 0; i < evaluation.proxies.size(); ++i) {
-      if (is_first) seconds[i] += evaluation.proxies[i].seconds;
-      if (!accuracy || !evaluation.proxies[i].invalid.empty()) continue;
-      values[i].push_back(evaluation.proxies[i].value);
-      accuracies[i].push_back(*accuracy);
-    }
-  }
-  for (std::size_t i = 0; i < outcome.proxies.size(); ++i) {
-    if (!timed.empty())
-      outcome.quantities["seconds." + outcome.proxies[i]] =
-          seconds[i] / static_cast<double>(timed.size());
-    if (values[i].size() < 2) continue;
-    outcome.quantities["tau." + outcome.proxies[i]] = kendall_tau(values[i], accuracies[i]);
-    outcome.quantities["rho." + outcome.proxies[i]] = spearman_rho(values[i], accuracies[i]);
-    outcome.quantities["count." + outcome.proxies[i]] = static_cast<double>(values[i].size());
+/// Mean time of a proxy's value; cells of one canonical form share theirs.
+void measure_seconds(PointOutcome& outcome) {
+  std::map<std::string, const Evaluation*> timed;
+  for (const Evaluation& evaluation : outcome.evaluated)
+    timed.try_emplace(evaluation.canonical, &evaluation);
+  for (std::size_t i = 0; i < outcome.metrics.proxies.size() && !timed.empty(); ++i) {
+    double seconds = 0;
+    for (const auto& [canonical, evaluation] : timed)
+      if (i < evaluation->proxies.size()) seconds += evaluation->proxies[i].seconds;
+    outcome.quantities["seconds." + outcome.metrics.proxies[i]] =
+        seconds / static_cast<double>(timed.size());
   }
 }
 
-std::string cell_text(const std::vector<double>& values) {
-  if (values.empty()) return "-";
-  const auto [mean, deviation] = mean_and_deviation(values);
-  if (!std::isfinite(mean)) return "-";
-  const double size = std::abs(mean);
-  const int decimals = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 5;
-  const std::string text =
-      size >= 1e6 ? fmt::format("{:.3g}", mean) : fmt::format("{:.{}f}", mean, decimals);
-  return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
-                                             : fmt::format(" ± {:.{}f}", deviation, decimals))
-                       : text;
+/// How each metric ranks the networks against the published accuracies.
+void measure_agreement(PointOutcome& outcome, const Benchmark& benchmark) {
+  const Sample sample = sample_of(outcome, benchmark);
+  if (sample.size() < 2) return;
+  const auto& accuracies = sample.accuracies[0].values;
+  for (const Sample::Column& metric : sample.metrics) {
+    const auto values = with_worst(metric);
+    outcome.quantities["tau." + metric.name] = kendall_tau(values, accuracies);
+    outcome.quantities["rho." + metric.name] = spearman_rho(values, accuracies);
+    outcome.quantities["count." + metric.name] = static_cast<double>(
+        std::ranges::count_if(metric.values, [](double value) { return !std::isnan(value); }));
+  }
 }
 
 Value figure(const Figure& figure) {
@@ -101,31 +90,43 @@ std::size_t width_of(const std::string& text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::vector<std::string> candidate_cells(const Evaluation& evaluation,
-                                         const std::vector<std::string>& own,
+std::vector<std::string> candidate_cells(const Evaluation& evaluation, const MetricNames& own,
                                          const std::vector<std::string>& columns,
                                          const Benchmark* benchmark) {
   const auto shown = [](double value) { return std::isfinite(value) ? number_text(value) : ""; };
   std::vector<std::string> cells{evaluation.text, evaluation.canonical,
                                  evaluation.is_valid() ? "true" : "false",
                                  evaluation.is_feasible() ? "true" : "false", evaluation.invalid};
-  for (const std::string& metric : cost_metrics())
-    cells.push_back(shown(cost_metric(evaluation, metric)));
-  for (const std::string& column : columns) {
-    const auto place = static_cast<std::size_t>(std::ranges::find(own, column) - own.begin());
-    cells.push_back(place < evaluation.proxies.size() ? shown(evaluation.proxies[place].value)
-                                                      : "");
-  }
-  const auto accuracy = benchmark != nullptr ? benchmark->accuracy(evaluation.text) : std::nullopt;
-  if (benchmark != nullptr) cells.push_back(accuracy ? number_text(*accuracy) : "");
+  for (const std::string& metric : columns)
+    cells.push_back(shown(metric_of(evaluation, metric, own)));
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    cells.push_back(shown(benchmark->accuracy(evaluation.text, i).value_or(kNotANumber)));
   return cells;
 }
 
 }  // namespace
 
+std::string mean_text(const std::vector<double>& values) {
+  if (values.empty()) return "-";
+  const auto [mean, deviation] = mean_and_deviation(values);
+  if (!std::isfinite(mean)) return "-";
+  const double size = std::abs(mean);
+  const int decimals = size >= 1000 || size == 0 ? 0
+                       : size >= 100             ? 1
+                       : size >= 1               ? 2
+                       : size >= 0.01            ? 3
+                                                 : 5;
+  const std::string text =
+      size >= 1e6 ? fmt::format("{:.3g}", mean) : fmt::format("{:.{}f}", mean, decimals);
+  return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
+                                             : fmt::format(" ± {:.{}f}", deviation, decimals))
+                       : text;
+}
+
 void measure(PointOutcome& outcome, const Benchmark* benchmark) {
   if (outcome.result.best) measure_best(outcome, benchmark);
-  measure_proxies(outcome, benchmark);
+  measure_seconds(outcome);
+  if (benchmark != nullptr) measure_agreement(outcome, *benchmark);
   outcome.quantities["front"] = static_cast<double>(outcome.result.front.size());
   outcome.quantities["scored"] = static_cast<double>(outcome.scored);
   outcome.quantities["search_seconds"] = outcome.proxy_seconds;
@@ -154,6 +155,7 @@ std::vector<std::string> default_columns(const Study& study) {
   if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
   if (!study.report.baseline.empty()) columns.emplace_back("speedup");
   for (const auto& proxy : study.proxies) columns.push_back(proxy.name);
+  for (const Aggregate& aggregate : study.aggregates) columns.push_back(aggregate.name);
   if (study.benchmark) columns.insert(columns.end(), {"accuracy", "rank", "regret"});
   columns.emplace_back("search_seconds");
   return columns;
@@ -164,11 +166,12 @@ std::vector<std::string> known_columns(const Study& study) {
                                    "ram_kb", "rom_kb",     "speedup",        "accuracy",
                                    "rank",   "class_size", "class_best",     "regret",
                                    "front",  "scored",     "search_seconds", "wall_seconds"};
-  for (const auto& proxy : study.proxies) {
-    columns.push_back(proxy.name);
-    for (const char* const what : {"tau.", "rho.", "count.", "seconds."})
-      columns.push_back(what + proxy.name);
-  }
+  const MetricNames metrics = study.metric_names();
+  for (const auto& names : {metrics.proxies, metrics.aggregates})
+    columns.insert(columns.end(), names.begin(), names.end());
+  for (const auto& [metric, direction] : study.predictors())
+    for (const char* const what : {"tau.", "rho.", "count."}) columns.push_back(what + metric);
+  for (const std::string& proxy : metrics.proxies) columns.push_back("seconds." + proxy);
   return columns;
 }
 
@@ -187,7 +190,7 @@ Table report_table(const std::vector<PointOutcome>& outcomes,
       for (const PointOutcome& outcome : outcomes)
         if (outcome.row == row && outcome.quantities.contains(column))
           values.push_back(outcome.quantities.at(column));
-      cells.push_back(cell_text(values));
+      cells.push_back(mean_text(values));
     }
     table.rows.push_back(std::move(cells));
   }
@@ -283,16 +286,17 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   Table table;
   if (outcomes.empty()) return table;
   table.header = {"point", "arch", "canonical", "valid", "feasible", "reason"};
-  table.header.insert(table.header.end(), cost_metrics().begin(), cost_metrics().end());
-  std::vector<std::string> proxies;  // points of a sweep may have different ones
-  for (const PointOutcome& outcome : outcomes)
-    for (const std::string& name : outcome.proxies)
-      if (std::ranges::find(proxies, name) == proxies.end()) proxies.push_back(name);
-  table.header.insert(table.header.end(), proxies.begin(), proxies.end());
-  if (benchmark != nullptr) table.header.emplace_back("accuracy");
+  std::vector<std::string> metrics = cost_metrics();
+  for (const PointOutcome& outcome : outcomes)  // points of a sweep may have different ones
+    for (const auto& names : {outcome.metrics.proxies, outcome.metrics.aggregates})
+      for (const std::string& name : names)
+        if (std::ranges::find(metrics, name) == metrics.end()) metrics.push_back(name);
+  table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    table.header.push_back(i == 0 ? "accuracy" : "accuracy." + benchmark->columns()[i]);
   for (std::size_t point = 0; point < outcomes.size(); ++point) {
     for (const Evaluation& evaluation : outcomes[point].evaluated) {
-      auto cells = candidate_cells(evaluation, outcomes[point].proxies, proxies, benchmark);
+      auto cells = candidate_cells(evaluation, outcomes[point].metrics, metrics, benchmark);
       cells.insert(cells.begin(), std::to_string(point + 1));
       table.rows.push_back(std::move(cells));
     }
@@ -300,7 +304,7 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   return table;
 }
 
-Value evaluation_document(const Evaluation& evaluation, const std::vector<std::string>& proxies) {
+Value evaluation_document(const Evaluation& evaluation, const MetricNames& metrics) {
   Value map = Value::map();
   map.set("arch", text(evaluation.text));
   map.set("canonical", text(evaluation.canonical));
@@ -311,8 +315,12 @@ Value evaluation_document(const Evaluation& evaluation, const std::vector<std::s
   map.set("params", number(static_cast<double>(evaluation.params)));
   Value values = Value::map();
   for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
-    values.set(proxies[i], number(evaluation.proxies[i].value));
+    values.set(metrics.proxies[i], number(evaluation.proxies[i].value));
   map.set("proxies", std::move(values));
+  Value aggregates = Value::map();
+  for (std::size_t i = 0; i < evaluation.aggregates.size(); ++i)
+    aggregates.set(metrics.aggregates[i], number(evaluation.aggregates[i]));
+  map.set("aggregates", std::move(aggregates));
   Value cost = Value::map();
   if (evaluation.has_cost) {
     cost.set("latency_ms", figure(evaluation.cost.latency_ms));
@@ -334,14 +342,14 @@ Value result_document(const std::vector<PointOutcome>& outcomes) {
     for (const auto& [path, value] : outcome.assignments) set.set(path, value);
     point.set("set", std::move(set));
     if (outcome.result.best)
-      point.set("best", evaluation_document(*outcome.result.best, outcome.proxies));
+      point.set("best", evaluation_document(*outcome.result.best, outcome.metrics));
     Value quantities = Value::map();
     for (const auto& [name, value] : outcome.quantities)
       if (!is_duration(name)) quantities.set(name, number(value));
     point.set("quantities", std::move(quantities));
     Value front = Value::sequence();
     for (const Evaluation& evaluation : outcome.result.front)
-      front.items().push_back(evaluation_document(evaluation, outcome.proxies));
+      front.items().push_back(evaluation_document(evaluation, outcome.metrics));
     point.set("front", std::move(front));
     Value remarks = Value::sequence();
     for (const std::string& remark : outcome.result.remarks)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -13,6 +14,8 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
+#include <thimble/experiment/analysis.hpp>
+#include <thimble/experiment/figures.hpp>
 #include <thimble/experiment/run_folder.hpp>
 #include <thimble/experiment/store.hpp>
 #include <thimble/nn/threads.hpp>
@@ -50,6 +53,19 @@ std::shared_ptr<spdlog::logger> open_log(const std::filesystem::path& folder) {
   return logger;
 }
 
+/// Aggregates relative to everything the point looked at, in what it found as well.
+void judge_together(PointOutcome& outcome, const Scoring& scoring) {
+  scoring.judge_together(outcome.evaluated);
+  std::map<std::string, const Evaluation*> judged;
+  for (const Evaluation& evaluation : outcome.evaluated) judged[evaluation.text] = &evaluation;
+  const auto take_over = [&](Evaluation& evaluation) {
+    if (const auto found = judged.find(evaluation.text); found != judged.end())
+      evaluation = *found->second;
+  };
+  if (outcome.result.best) take_over(*outcome.result.best);
+  std::ranges::for_each(outcome.result.front, take_over);
+}
+
 /// One point of the sweep, from its study to its outcome.
 PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
                        const Benchmark* benchmark) {
@@ -68,9 +84,11 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.row = point.row;
   outcome.assignments = point.assignments;
   outcome.seed = study.seed;
-  for (const auto& proxy : study.proxies) outcome.proxies.push_back(proxy.name);
+  outcome.metrics = study.metric_names();
+  outcome.predictors = study.predictors();
   outcome.objectives = study.objectives;
   outcome.evaluated = scoring.evaluated();
+  judge_together(outcome, scoring);
   outcome.scored = scoring.scored();
   outcome.proxy_seconds = scoring.proxy_seconds();
   outcome.wall_seconds =
@@ -143,13 +161,38 @@ class Runner {
         outcome.points,
         report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns, report);
     const auto& path = folder_.path();
-    write_file(path / "report.md", to_markdown(outcome.report));
+    write_file(path / "report.md", to_markdown(outcome.report) + analyse_points(outcome.points));
     write_file(path / "candidates.csv", to_csv(candidate_table(outcome.points, benchmark_)));
     write_file(path / "result.csv", to_csv(result_table(outcome.points)));
     write_file(path / "timing.yaml", to_yaml(timing_document(outcome.points)));
     // Last: its presence says that the run is complete.
     write_file(path / "result.yaml", to_yaml(result_document(outcome.points)));
     log_->info("complete");
+  }
+
+  /// Writes the files of the analysis, if there is something to analyse; returns what the report
+  /// says of it.
+  std::string analyse_points(const std::vector<PointOutcome>& points) {
+    write_file(folder_.path() / "timing.csv", to_csv(timing_table(points)));
+    if (benchmark_ == nullptr) return "";
+    std::vector<Sample> samples;
+    std::vector<Analysis> analyses;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (options_.stop != nullptr && *options_.stop) throw Interrupted{"interrupted"};
+      const Study& study = experiment_.studies[i];
+      samples.push_back(sample_of(points[i], *benchmark_));
+      analyses.push_back(analyse(samples.back(), study.analysis, study.seed));
+    }
+    const Table summary = analysis_summary(points, analyses);
+    if (summary.rows.empty()) return "";
+    write_file(folder_.path() / "analysis.csv", to_csv(analysis_table(points, analyses)));
+    write_file(folder_.path() / "agreement.csv", to_csv(agreement_table(points, analyses)));
+    write_file(folder_.path() / "regret.csv", to_csv(regret_table(points, analyses)));
+    if (experiment_.studies[0].analysis.figures)
+      for (const std::string& remark :
+           draw(pictures_of(points, samples, analyses), folder_.path() / "figures"))
+        say_once(remark);
+    return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
   }
 
   const RunOptions& options_;

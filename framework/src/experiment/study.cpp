@@ -37,16 +37,47 @@ struct LimitSettings {
   }
 };
 
-struct ObjectiveSettings {
+/// A metric and which way is better: one of the two is given.
+struct DirectedSettings {
   std::string minimize, maximize;
+
+  bool is_one() const { return minimize.empty() != maximize.empty(); }
+  const char* key() const { return maximize.empty() ? "minimize" : "maximize"; }
+  const std::string& metric() const { return maximize.empty() ? minimize : maximize; }
+  Direction direction() const {
+    return maximize.empty() ? Direction::minimize : Direction::maximize;
+  }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&DirectedSettings::minimize, "minimize", "metric of which less is better");
+    param(&DirectedSettings::maximize, "maximize", "metric of which more is better");
+  }
+};
+
+struct ObjectiveSettings : DirectedSettings {
   double weight = 1;
 
   template <class Describe>
   static void describe(Describe& param) {
-    param(&ObjectiveSettings::minimize, "minimize", "metric of which less is better");
-    param(&ObjectiveSettings::maximize, "maximize", "metric of which more is better");
+    DirectedSettings::describe(param);
     param(&ObjectiveSettings::weight, "weight", "how much it counts where a searcher weighs")
         .at_least(0);
+  }
+};
+
+struct AggregateSettings {
+  AggregateKind use = AggregateKind::rank_sum;
+  std::vector<Value> of;
+  std::string as;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&AggregateSettings::use, "use", "how the ranks of its members combine").required();
+    param(&AggregateSettings::of, "of",
+          "metrics: names, or {minimize: METRIC} or {maximize: METRIC}")
+        .required();
+    param(&AggregateSettings::as, "as", "name of the metric; that of its kind when left out");
   }
 };
 
@@ -56,10 +87,11 @@ struct Settings {
   std::int64_t seed = 0;
   std::int64_t memory_mib = 4096;
   Value search_space, dataset, hardware, searcher, pass;
-  std::vector<Value> proxies, objectives;
+  std::vector<Value> proxies, aggregates, objectives;
   LimitSettings limits;
   BudgetSettings budget;
   std::optional<BenchmarkSettings> benchmark;
+  AnalysisSettings analysis;
   ReportSettings report;
   Value sweep;
 
@@ -76,14 +108,17 @@ struct Settings {
           "MiB that the tensors of one candidate may take; what needs more has no value")
         .range(1, 1 << 24);
     param(&Settings::proxies, "proxies", "list of {use: NAME, as: METRIC, ...}");
+    param(&Settings::aggregates, "aggregates",
+          "metrics made of others: list of {use: KIND, of: [METRIC, ...], as: METRIC}");
     param(&Settings::hardware, "hardware", "the board that costs are for: {use: NAME, ...}");
-    param(
-        &Settings::objectives, "objectives",
-        "list of {minimize: METRIC} or {maximize: METRIC}, with a weight; every proxy by default");
+    param(&Settings::objectives, "objectives",
+          "list of {minimize: METRIC} or {maximize: METRIC}, with a weight; by default every "
+          "aggregate, or every proxy where there is none");
     param(&Settings::limits, "limits", "what no result may exceed");
     param(&Settings::searcher, "searcher", "the search: {use: NAME, ...}");
     param(&Settings::budget, "budget", "when to stop");
     param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
+    param(&Settings::analysis, "analysis", "how metrics are compared with published accuracies");
     param(&Settings::report, "report", "the table at the end");
     param(&Settings::sweep, "sweep",
           "grids over any keys: a list of {row: LABEL, key.path: [...]}");
@@ -104,6 +139,7 @@ class Maker {
     if (settings_.budget.evaluations) study_.budget.evaluations = *settings_.budget.evaluations;
     study_.benchmark = settings_.benchmark;
     if (study_.benchmark) study_.benchmark_where = point_.root.find("benchmark")->where();
+    study_.analysis = settings_.analysis;
     study_.report = settings_.report;
     const Value* const name = point_.root.find("name");
     if (name != nullptr && name->is_scalar() && !is_file_name(settings_.name))
@@ -117,6 +153,7 @@ class Maker {
     check_pass();
     make_proxies();
     study_.hardware = make_plugin<Hardware>(settings_.hardware, "hardware", hardware_use);
+    make_aggregates();
     make_objectives();
     make_limits();
     study_.searcher = make_plugin<Searcher>(settings_.searcher, "searcher", searcher_use);
@@ -280,35 +317,26 @@ class Maker {
     return map;
   }
 
+  /// A metric is called by its `as`, or else by what it uses; nullptr when it has neither.
+  static const Value* name_of_metric(const Value& entry) {
+    const Value* const as = entry.find("as");
+    return as != nullptr ? as : entry.find("use");
+  }
+
   void make_proxies() {
     Value shown = Value::sequence();
     for (const Value& value : settings_.proxies) {
       Use use = use_plugin(Kind::proxy, value, "an entry of 'proxies'");
-      const Value* const as = value.find("as");
-      const Value* const named = as != nullptr ? as : value.find("use");
+      const Value* const named = name_of_metric(value);
       const std::string name = named != nullptr ? named->text() : "";
       if (use.type == nullptr) {
-        broken_proxies_.push_back(name);
+        broken_metrics_.push_back(name);
         continue;
       }
-      const Location& where = named->where();
-      if (!is_identifier(name)) {
-        problems_.error(where,
-                        named->is_scalar() ? in_quotes(name) + " is no name for a metric"
-                                           : "'as' must be text, found " + named->found(),
-                        "names are lower case letters, digits and _, and begin with a letter");
-        continue;
-      }
-      const bool is_taken =
-          is_cost_metric(name) || std::ranges::any_of(study_.proxies, [&](const auto& other) {
-            return other.name == name;
-          });
-      if (is_taken)
-        problems_.error(where, fmt::format("two metrics are called '{}'", name),
-                        "give one another name with as: NAME");
+      if (!require_metric_name(*named)) continue;
       auto proxy = instantiate<Proxy>(use, value.find("use"));
       if (proxy == nullptr) {
-        broken_proxies_.push_back(name);
+        broken_metrics_.push_back(name);
         continue;
       }
       require_dataset(value);
@@ -325,6 +353,23 @@ class Maker {
       shown.items().push_back(std::move(entry));
     }
     if (!shown.items().empty()) resolved_.set("proxies", std::move(shown));
+  }
+
+  /// A new metric's name is one, and not taken; false when nothing can be called that.
+  bool require_metric_name(const Value& name) {
+    if (!name.is_scalar() || !is_identifier(name.text())) {
+      problems_.error(name.where(),
+                      name.is_scalar() ? in_quotes(name.text()) + " is no name for a metric"
+                                       : "'as' must be text, found " + name.found(),
+                      "names are lower case letters, digits and _, and begin with a letter");
+      return false;
+    }
+    const auto is_called = [&](const auto& other) { return other.name == name.text(); };
+    if (is_cost_metric(name.text()) || std::ranges::any_of(study_.proxies, is_called) ||
+        std::ranges::any_of(study_.aggregates, is_called))
+      problems_.error(name.where(), fmt::format("two metrics are called '{}'", name.text()),
+                      "give one another name with as: NAME");
+    return true;
   }
 
   void require_dataset(const Value& proxy) {
@@ -416,7 +461,8 @@ class Maker {
     return genotype;
   }
 
-  std::vector<std::string> metrics() const {
+  /// What is known of a candidate by itself; aggregates are made of these.
+  std::vector<std::string> own_metrics() const {
     std::vector<std::string> names;
     for (const auto& proxy : study_.proxies) names.push_back(proxy.name);
     for (const std::string& metric : cost_metrics())
@@ -425,63 +471,153 @@ class Maker {
     return names;
   }
 
-  void make_objectives() {
-    for (const Value& value : settings_.objectives) {
+  /// Reads {minimize: METRIC} or {maximize: METRIC}, and what else Given has.
+  template <class Given>
+  std::optional<Given> read_directed(const Value& value, const std::string& subject) {
+    const char* const form = "write {minimize: METRIC} or {maximize: METRIC}";
+    if (!value.is_map()) {
+      problems_.error(value.where(),
+                      fmt::format("{} must be a map, found {}", subject, value.found()), form);
+      return std::nullopt;
+    }
+    const auto before = problems_.size();
+    const auto given = read_params<Given>(value, subject, problems_);
+    if (problems_.size() != before) return std::nullopt;
+    if (given.is_one()) return given;
+    problems_.error(value.where(), subject + " needs either 'minimize' or 'maximize'", form);
+    return std::nullopt;
+  }
+
+  /// False when there is no such metric; it is reported, here or where it should have been made.
+  bool require_metric(const std::string& metric, const std::vector<std::string>& known,
+                      const Location& where) {
+    if (std::ranges::find(known, metric) != known.end()) {
+      require_known_energy(metric, where);
+      return true;
+    }
+    const bool needs_board = is_cost_metric(metric);
+    const bool is_of_broken = nearest(metric, broken_metrics_).has_value();
+    if (needs_board ? !settings_.hardware.is_null() : is_of_broken) return false;
+    problems_.error(
+        where,
+        needs_board ? fmt::format("'{}' needs 'hardware'", metric)
+                    : fmt::format("no metric {}{}", in_quotes(metric), did_you_mean(metric, known)),
+        needs_board ? "add hardware: {use: analytic, board: NAME}" : "metrics are " + join(known));
+    return false;
+  }
+
+  /// Which way is better where the experiment does not say.
+  Direction own_direction(const std::string& metric) const {
+    for (const auto& proxy : study_.proxies)
+      if (proxy.name == metric) return proxy.proxy->direction();
+    return is_cost_metric(metric) ? Direction::minimize : Direction::maximize;
+  }
+
+  static Value directed(const std::string& metric, Direction direction) {
+    Value map = Value::map();
+    map.set(direction == Direction::minimize ? "minimize" : "maximize", Value::scalar(metric));
+    return map;
+  }
+
+  void make_aggregates() {
+    Value shown = Value::sequence();
+    for (const Value& value : settings_.aggregates) {
       if (!value.is_map()) {
-        problems_.error(value.where(), "an objective must be a map, found " + value.found(),
-                        "write {minimize: METRIC} or {maximize: METRIC}");
+        problems_.error(value.where(), "an aggregate must be a map, found " + value.found(),
+                        "write {use: KIND, of: [METRIC, ...], as: NAME}");
         continue;
       }
       const auto before = problems_.size();
-      const auto given = read_params<ObjectiveSettings>(value, "an objective", problems_);
-      if (problems_.size() != before) continue;
-      if (given.minimize.empty() == given.maximize.empty()) {
-        problems_.error(value.where(), "an objective needs either 'minimize' or 'maximize'",
-                        "write {minimize: METRIC} or {maximize: METRIC}");
-        continue;
+      const auto given = read_params<AggregateSettings>(value, "an aggregate", problems_);
+      const Value* const name = name_of_metric(value);
+      if (problems_.size() == before && require_metric_name(*name)) {
+        study_.aggregates.push_back({name->text(), given.use, members_of(value, given.of)});
+        shown.items().push_back(shown_aggregate(study_.aggregates.back()));
       }
-      add_objective(value, given);
+      if (problems_.size() != before && name != nullptr) broken_metrics_.push_back(name->text());
     }
-    if (settings_.objectives.empty())
-      for (const auto& proxy : study_.proxies)
-        study_.objectives.push_back({proxy.name, proxy.proxy->direction(), 1});
+    if (!shown.items().empty()) resolved_.set("aggregates", std::move(shown));
+  }
+
+  std::vector<DirectedMetric> members_of(const Value& aggregate, const std::vector<Value>& of) {
+    if (of.empty())
+      problems_.error(aggregate.find("of")->where(), "'of' names no metric",
+                      "metrics are " + join(own_metrics()));
+    std::vector<DirectedMetric> members;
+    for (const Value& value : of) {
+      DirectedMetric member{value.text(), own_direction(value.text())};
+      Location where = value.where();
+      if (!value.is_scalar()) {
+        const auto given = read_directed<DirectedSettings>(value, "an entry of 'of'");
+        if (!given) continue;
+        member = {given->metric(), given->direction()};
+        where = value.find(given->key())->where();
+      }
+      if (!require_member(member.metric, members, where)) continue;
+      members.push_back(std::move(member));
+    }
+    return members;
+  }
+
+  bool require_member(const std::string& metric, const std::vector<DirectedMetric>& others,
+                      const Location& where) {
+    const bool is_aggregate = std::ranges::any_of(settings_.aggregates, [&](const Value& other) {
+      const Value* const name = name_of_metric(other);
+      return name != nullptr && name->text() == metric;
+    });
+    if (is_aggregate) {
+      problems_.error(where, fmt::format("'{}' is an aggregate itself", metric),
+                      "write its members in its place");
+      return false;
+    }
+    if (std::ranges::find(others, metric, &DirectedMetric::metric) != others.end()) {
+      problems_.error(where, fmt::format("'{}' stands in 'of' twice", metric), "keep one of them");
+      return false;
+    }
+    return require_metric(metric, own_metrics(), where);
+  }
+
+  static Value shown_aggregate(const Aggregate& aggregate) {
+    AggregateSettings settings{aggregate.kind, {}, aggregate.name};
+    for (const auto& [metric, direction] : aggregate.of)
+      settings.of.push_back(directed(metric, direction));
+    return write_params(settings);
+  }
+
+  void make_objectives() {
+    for (const Value& value : settings_.objectives)
+      if (const auto given = read_directed<ObjectiveSettings>(value, "an objective"))
+        add_objective(*given, value.find(given->key())->where());
+    if (settings_.objectives.empty()) add_default_objectives();
     Value shown = Value::sequence();
     for (const auto& [metric, direction, weight] : study_.objectives) {
-      Value entry = Value::map();
-      entry.set(direction == Direction::minimize ? "minimize" : "maximize", Value::scalar(metric));
+      Value entry = directed(metric, direction);
       entry.set("weight", Value::scalar(number_text(weight)));
       shown.items().push_back(std::move(entry));
     }
     resolved_.set("objectives", std::move(shown));
   }
 
-  void add_objective(const Value& value, const ObjectiveSettings& given) {
-    const bool is_minimized = !given.minimize.empty();
-    const std::string& metric = is_minimized ? given.minimize : given.maximize;
-    const Location& where = value.find(is_minimized ? "minimize" : "maximize")->where();
-    const auto known = metrics();
-    if (std::ranges::find(known, metric) == known.end()) {
-      const bool needs_board = is_cost_metric(metric);
-      const bool is_of_broken = nearest(metric, broken_proxies_).has_value();
-      if (needs_board ? !settings_.hardware.is_null() : is_of_broken) return;  // reported there
-      problems_.error(where,
-                      needs_board ? fmt::format("'{}' needs 'hardware'", metric)
-                                  : fmt::format("no metric {}{}", in_quotes(metric),
-                                                did_you_mean(metric, known)),
-                      needs_board ? "add hardware: {use: analytic, board: NAME}"
-                                  : "metrics are " + join(known));
-      return;
-    }
-    if (std::ranges::any_of(study_.objectives,
-                            [&](const Objective& o) { return o.metric == metric; }))
-      problems_.error(where, fmt::format("'{}' is an objective twice", metric), "keep one of them");
-    require_known_energy(metric, where);
-    const Direction direction = is_minimized ? Direction::minimize : Direction::maximize;
+  /// Who says how proxies combine wants that; the proxies beside it would count twice.
+  void add_default_objectives() {
+    for (const Aggregate& aggregate : study_.aggregates)
+      study_.objectives.push_back({aggregate.name, Direction::maximize, 1});
+    if (!study_.aggregates.empty()) return;
     for (const auto& proxy : study_.proxies)
-      if (proxy.name == metric && proxy.proxy->direction() != direction)
-        study_.remarks.push_back(fmt::format("'{}' is {}d here, against the proxy's own direction",
-                                             metric, is_minimized ? "minimize" : "maximize"));
-    study_.objectives.push_back({metric, direction, given.weight});
+      study_.objectives.push_back({proxy.name, proxy.proxy->direction(), 1});
+  }
+
+  void add_objective(const ObjectiveSettings& given, const Location& where) {
+    const std::string& metric = given.metric();
+    auto known = own_metrics();
+    for (const Aggregate& aggregate : study_.aggregates) known.push_back(aggregate.name);
+    if (!require_metric(metric, known, where)) return;
+    if (std::ranges::find(study_.objectives, metric, &Objective::metric) != study_.objectives.end())
+      problems_.error(where, fmt::format("'{}' is an objective twice", metric), "keep one of them");
+    if (!is_cost_metric(metric) && own_direction(metric) != given.direction())
+      study_.remarks.push_back(
+          fmt::format("'{}' is {}d here, against its own direction", metric, given.key()));
+    study_.objectives.push_back({metric, given.direction(), given.weight});
   }
 
   void require_known_energy(const std::string& metric, const Location& where) {
@@ -552,8 +688,8 @@ class Maker {
   void finish_resolved() {
     Value all = write_params(settings_);
     all.erase("sweep");
-    for (const char* const key :
-         {"search_space", "dataset", "proxies", "hardware", "objectives", "searcher"}) {
+    for (const char* const key : {"search_space", "dataset", "proxies", "aggregates", "hardware",
+                                  "objectives", "searcher"}) {
       const Value* const made = resolved_.find(key);
       if (made != nullptr) {
         all.set(key, *made);
@@ -575,14 +711,14 @@ class Maker {
   Use space_use_;
   std::string dataset_key_;
   bool is_dataset_missing_ = false;
-  std::vector<std::string> broken_proxies_;  ///< names of those that could not be made
+  std::vector<std::string> broken_metrics_;  ///< names of those that could not be made
   Value resolved_ = Value::map();
 };
 
 }  // namespace
 
 Problem Study::problem() const {
-  return {*space, space->decisions(), objectives, limits, seed, budget};
+  return {*space, space->decisions(), objectives, limits, seed, budget, aggregates};
 }
 
 ScoringSetup Study::scoring() const {
@@ -592,11 +728,27 @@ ScoringSetup Study::scoring() const {
   setup.dataset = dataset.get();
   for (const NamedProxy& named : proxies)
     setup.proxies.push_back({named.name, named.key, named.proxy.get(), named.space});
+  setup.aggregates = aggregates;
   setup.objectives = objectives;
   setup.limits = limits;
   setup.most_bytes = most_bytes;
   setup.seed = seed;
   return setup;
+}
+
+MetricNames Study::metric_names() const {
+  MetricNames names;
+  for (const NamedProxy& named : proxies) names.proxies.push_back(named.name);
+  for (const Aggregate& aggregate : aggregates) names.aggregates.push_back(aggregate.name);
+  return names;
+}
+
+std::vector<DirectedMetric> Study::predictors() const {
+  std::vector<DirectedMetric> all;
+  for (const NamedProxy& named : proxies) all.push_back({named.name, named.proxy->direction()});
+  for (const Aggregate& made : aggregates) all.push_back({made.name, Direction::maximize});
+  for (const char* const count : {"macs", "params"}) all.push_back({count, Direction::maximize});
+  return all;
 }
 
 Study make_study(const SweepPoint& point, PluginLoader& loader, Diagnostics& problems) {

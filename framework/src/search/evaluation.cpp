@@ -7,15 +7,6 @@
 #include <tuple>
 
 namespace thimble {
-namespace {
-
-/// The value with its sign turned so that more is better; unknown is worst.
-double goodness(double value, Direction direction) {
-  if (std::isnan(value)) return -std::numeric_limits<double>::infinity();
-  return direction == Direction::maximize ? value : -value;
-}
-
-}  // namespace
 
 const std::vector<std::string>& cost_metrics() {
   static const std::vector<std::string> names{"macs",      "params",    "latency_ms",
@@ -36,6 +27,36 @@ double cost_metric(const Evaluation& evaluation, const std::string& metric) {
   if (metric == "ram_bytes") return evaluation.cost.ram_bytes.value;
   if (metric == "rom_bytes") return evaluation.cost.rom_bytes.value;
   return kNotANumber;
+}
+
+double metric_of(const Evaluation& evaluation, const std::string& metric,
+                 const MetricNames& names) {
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+    if (names.proxies[i] == metric) return evaluation.proxies[i].value;
+  for (std::size_t i = 0; i < evaluation.aggregates.size(); ++i)
+    if (names.aggregates[i] == metric) return evaluation.aggregates[i];
+  return cost_metric(evaluation, metric);
+}
+
+double goodness(double value, Direction direction) {
+  if (std::isnan(value)) return -std::numeric_limits<double>::infinity();
+  return direction == Direction::maximize ? value : -value;
+}
+
+void aggregate(std::span<Evaluation> population, const std::vector<Aggregate>& aggregates,
+               const MetricNames& names) {
+  for (Evaluation& evaluation : population) evaluation.aggregates.clear();
+  for (const Aggregate& aggregate : aggregates) {
+    std::vector<std::vector<double>> members;
+    for (const auto& [metric, direction] : aggregate.of) {
+      auto& member = members.emplace_back();
+      for (const Evaluation& evaluation : population)
+        member.push_back(goodness(metric_of(evaluation, metric, names), direction));
+    }
+    const auto values = combine(aggregate.kind, std::move(members));
+    for (std::size_t i = 0; i < population.size(); ++i)
+      population[i].aggregates.push_back(std::isfinite(values[i]) ? values[i] : kNotANumber);
+  }
 }
 
 bool dominates(const Evaluation& a, const Evaluation& b, const std::vector<Objective>& objectives) {

@@ -63,7 +63,10 @@ struct Scoring::Asked {
 };
 
 Scoring::Scoring(ScoringSetup setup)
-    : setup_{std::move(setup)}, passes_{merge_passes(setup_.proxies)} {}
+    : setup_{std::move(setup)}, passes_{merge_passes(setup_.proxies)} {
+  for (const ScoredProxy& scored : setup_.proxies) names_.proxies.push_back(scored.name);
+  for (const Aggregate& aggregate : setup_.aggregates) names_.aggregates.push_back(aggregate.name);
+}
 Scoring::~Scoring() = default;
 
 void Scoring::log(const std::string& line) { setup_.log(line); }
@@ -119,11 +122,13 @@ void Scoring::judge(Evaluation& evaluation) const {
     if (value > limit.most) evaluation.violation += limit.most > 0 ? value / limit.most - 1 : value;
   }
   evaluation.objectives.clear();
-  for (const Objective& objective : setup_.objectives) {
-    double value = cost_metric(evaluation, objective.metric);
-    if (const ProxyValue* const said = proxy(evaluation, objective.metric)) value = said->value;
-    evaluation.objectives.push_back(value);
-  }
+  for (const Objective& objective : setup_.objectives)
+    evaluation.objectives.push_back(metric_of(evaluation, objective.metric, names_));
+}
+
+void Scoring::judge_together(std::span<Evaluation> population) const {
+  aggregate(population, setup_.aggregates, names_);
+  for (Evaluation& evaluation : population) judge(evaluation);
 }
 
 const std::vector<Samples>& Scoring::batches_of(const SharedPass& shared, const Shape& input,
@@ -274,11 +279,12 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
       evaluation.proxies = known->second;
       for (const ProxyValue& value : evaluation.proxies)
         if (evaluation.invalid.empty()) evaluation.invalid = value.invalid;
-      judge(evaluation);
     }
+  }
+  judge_together(evaluations);
+  for (const Evaluation& evaluation : evaluations)
     if (evaluated_places_.try_emplace(evaluation.text, evaluated_.size()).second)
       evaluated_.push_back(evaluation);
-  }
   return evaluations;
 }
 

@@ -7,6 +7,7 @@
 namespace thimble {
 
 Evaluator::~Evaluator() = default;
+void Evaluator::judge_together(std::span<Evaluation>) const {}
 Searcher::~Searcher() = default;
 
 bool Searcher::needs_supernet() const { return false; }

@@ -9,6 +9,7 @@
 //             improvement is positive, from equal batches and weights, mean of the repeats
 //     cost:   gain = (E(state) - E(state without o)) / E(start), E the expected cost of a uniform
 //             draw: the sum over decisions of the mean over their options' costs
+//     aggregate:  how the gains in its members combine when they are ranked over the round
 //
 // Gains are ranked over all candidates of a round, best first; S = sum of weight x rank, and on
 // each decision the option with the least S goes. With weights 1 for ntk and linear_regions and 0
@@ -29,7 +30,10 @@
 
 namespace {
 
+using thimble::Aggregate;
 using thimble::AliveOptions;
+using thimble::DirectedMetric;
+using thimble::Direction;
 using thimble::Evaluation;
 using thimble::Evaluator;
 using thimble::Genotype;
@@ -309,8 +313,7 @@ class Pruning final : public thimble::Searcher {
         const bool is_cost = thimble::is_cost_metric(objective.metric);
         const double weight = objective.weight * (is_cost ? cost_factor : 1);
         if (weight == 0) continue;
-        const auto gains =
-            is_cost ? cost_gains(objective, state, removals) : proxy_gains(objective, seen);
+        const auto gains = gains_in(objective.metric, objective.direction, state, removals, seen);
         const auto ranks = by_score_ ? std::vector<double>{} : ranks_of(gains);
         for (std::size_t i = 0; i < sums.size(); ++i)
           sums[i] += weight * (by_score_ ? -gains[i] : ranks[i]);
@@ -318,14 +321,30 @@ class Pruning final : public thimble::Searcher {
       return sums;
     }
 
-    std::vector<double> cost_gains(const Objective& objective, const AliveOptions& state,
+    /// What each removal gains in a metric; the first of `seen` is the present state.
+    std::vector<double> gains_in(const std::string& metric, Direction direction,
+                                 const AliveOptions& state, const std::vector<Removal>& removals,
+                                 const std::vector<Evaluation>& seen) {
+      const auto made = std::ranges::find(problem_.aggregates, metric, &Aggregate::name);
+      if (made == problem_.aggregates.end())
+        return thimble::is_cost_metric(metric) ? cost_gains(metric, direction, state, removals)
+                                               : proxy_gains(metric, direction, seen);
+      std::vector<std::vector<double>> members;
+      for (const DirectedMetric& member : made->of)
+        members.push_back(gains_in(member.metric, member.direction, state, removals, seen));
+      auto gains = thimble::combine(made->kind, std::move(members));
+      if (direction == Direction::minimize)
+        for (double& gain : gains)
+          if (gain != kWorst) gain = -gain;
+      return gains;
+    }
+
+    std::vector<double> cost_gains(const std::string& metric, Direction direction,
+                                   const AliveOptions& state,
                                    const std::vector<Removal>& removals) {
-      auto place = costs_.find(objective.metric);
+      auto place = costs_.find(metric);
       if (place == costs_.end())
-        place = costs_
-                    .emplace(objective.metric,
-                             ExpectedCost{objective.metric, start_or(state), networks_})
-                    .first;
+        place = costs_.emplace(metric, ExpectedCost{metric, start_or(state), networks_}).first;
       std::vector<double> gains;
       for (const Removal& removal : removals) {
         const double saved = place->second.gain(state, removal);
@@ -333,7 +352,7 @@ class Pruning final : public thimble::Searcher {
           gains.push_back(kWorst);
           continue;
         }
-        gains.push_back(objective.direction == thimble::Direction::minimize ? saved : -saved);
+        gains.push_back(direction == Direction::minimize ? saved : -saved);
       }
       return gains;
     }
@@ -345,19 +364,19 @@ class Pruning final : public thimble::Searcher {
     }
 
     /// From the first evaluation, of the present state, to each of the others.
-    std::vector<double> proxy_gains(const Objective& objective,
+    std::vector<double> proxy_gains(const std::string& metric, Direction direction,
                                     const std::vector<Evaluation>& seen) const {
       std::vector<double> gains;
-      const auto* const full = evaluator_.proxy(seen[0], objective.metric);
+      const auto* const full = evaluator_.proxy(seen[0], metric);
       for (std::size_t i = 1; i < seen.size(); ++i) {
-        const auto* const rest = evaluator_.proxy(seen[i], objective.metric);
-        gains.push_back(mean_gain(*full, *rest, objective.direction));
+        const auto* const rest = evaluator_.proxy(seen[i], metric);
+        gains.push_back(mean_gain(*full, *rest, direction));
       }
       return gains;
     }
 
     static double mean_gain(const thimble::ProxyValue& full, const thimble::ProxyValue& rest,
-                            thimble::Direction direction) {
+                            Direction direction) {
       if (!full.invalid.empty() || !rest.invalid.empty()) return kWorst;
       double sum = 0;
       for (std::size_t r = 0; r < full.repeats.size(); ++r) {
@@ -367,7 +386,7 @@ class Pruning final : public thimble::Searcher {
       }
       const double mean = sum / static_cast<double>(full.repeats.size());
       if (std::isnan(mean)) return kWorst;
-      return direction == thimble::Direction::maximize ? mean : -mean;
+      return direction == Direction::maximize ? mean : -mean;
     }
 
     void remove_one_each(AliveOptions& state, Genotype& witness,

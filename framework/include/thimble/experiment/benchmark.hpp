@@ -30,14 +30,18 @@ class THIMBLE_EXPORT Benchmark {
   Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
             const SearchSpace& space);
 
+  /// The columns of accuracies, the one for reports first.
+  const std::vector<std::string>& columns() const noexcept { return columns_; }
   /// By the text that the space writes.
-  std::optional<double> accuracy(const std::string& architecture) const;
+  std::optional<double> accuracy(const std::string& architecture, std::size_t column = 0) const;
+  /// By the first column.
   std::optional<Standing> standing(const std::string& architecture) const;
   std::size_t size() const noexcept { return accuracies_.size(); }
 
  private:
   const SearchSpace& space_;
-  std::map<std::string, double> accuracies_;
+  std::vector<std::string> columns_;
+  std::map<std::string, std::vector<double>> accuracies_;        ///< NaN where a cell is empty
   mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
 };
 

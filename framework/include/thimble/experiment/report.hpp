@@ -17,10 +17,11 @@ struct PointOutcome {
   std::string row;
   std::vector<Assignment> assignments;
   std::uint64_t seed = 0;
-  std::vector<std::string> proxies;
+  MetricNames metrics;
+  std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
   SearchResult result;
-  std::vector<Evaluation> evaluated;  ///< every network looked at, in order
+  std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
   std::int64_t scored = 0;            ///< candidates whose proxies were asked for
   double wall_seconds = 0;
   double proxy_seconds = 0;
@@ -49,6 +50,8 @@ struct Table {
 THIMBLE_EXPORT Table report_table(const std::vector<PointOutcome>& outcomes,
                                   const std::vector<std::string>& columns,
                                   const ReportSettings& settings);
+/// "92.31 ± 0.42", to as many places as are worth reading; "-" for nothing.
+THIMBLE_EXPORT std::string mean_text(const std::vector<double>& values);
 THIMBLE_EXPORT std::string to_markdown(const Table& table);
 THIMBLE_EXPORT std::string to_csv(const Table& table);
 
@@ -61,7 +64,6 @@ THIMBLE_EXPORT Table candidate_table(const std::vector<PointOutcome>& outcomes,
 THIMBLE_EXPORT Value result_document(const std::vector<PointOutcome>& outcomes);
 THIMBLE_EXPORT Value timing_document(const std::vector<PointOutcome>& outcomes);
 /// One candidate as a map: what `thimble score --json` prints.
-THIMBLE_EXPORT Value evaluation_document(const Evaluation& evaluation,
-                                         const std::vector<std::string>& proxies);
+THIMBLE_EXPORT Value evaluation_document(const Evaluation& evaluation, const MetricNames& metrics);
 
 }  // namespace thimble

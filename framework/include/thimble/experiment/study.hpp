@@ -21,6 +21,7 @@ namespace thimble {
 struct BenchmarkSettings {
   std::string file;
   std::string accuracy;
+  std::vector<std::string> also;
   std::string architecture;
   bool required = false;
 
@@ -30,10 +31,35 @@ struct BenchmarkSettings {
         .required();
     param(&BenchmarkSettings::accuracy, "accuracy", "column with the accuracy in per cent")
         .required();
+    param(&BenchmarkSettings::also, "also",
+          "columns with more accuracies, for the analysis: of other data, or other trainings");
     param(&BenchmarkSettings::architecture, "architecture",
           "column with the architecture; found by its usual names when left out");
     param(&BenchmarkSettings::required, "required",
           "stop when the file is missing, instead of leaving accuracies out");
+  }
+};
+
+/// What is computed of metrics and published accuracies.
+struct AnalysisSettings {
+  std::int64_t class_size = 10;
+  std::vector<std::int64_t> top{1, 10};
+  int resamples = 1000;
+  double confidence = 0.95;
+  bool figures = true;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&AnalysisSettings::class_size, "class_size",
+          "least cells of equal MACs that are correlated among themselves")
+        .at_least(2);
+    param(&AnalysisSettings::top, "top", "how many of the highest ranked cells regret looks at")
+        .range(1, 1'000'000);
+    param(&AnalysisSettings::resamples, "resamples",
+          "bootstrap resamples for confidence intervals; 0: none")
+        .range(0, 100'000);
+    param(&AnalysisSettings::confidence, "confidence", "of the intervals").range(0.5, 0.9999);
+    param(&AnalysisSettings::figures, "figures", "draw pictures with gnuplot");
   }
 };
 
@@ -70,12 +96,14 @@ struct Study {
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<Searcher> searcher;
   std::vector<NamedProxy> proxies;
+  std::vector<Aggregate> aggregates;
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   Budget budget;
   std::int64_t most_bytes = 0;  ///< that one candidate's tensors may take
   std::optional<BenchmarkSettings> benchmark;
   Location benchmark_where;
+  AnalysisSettings analysis;
   ReportSettings report;
   std::vector<std::string> remarks;  ///< what a person should know before it runs
   std::vector<std::string> plugins;  ///< "kind name version" of each in use
@@ -83,6 +111,10 @@ struct Study {
 
   THIMBLE_EXPORT Problem problem() const;
   THIMBLE_EXPORT ScoringSetup scoring() const;
+  THIMBLE_EXPORT MetricNames metric_names() const;
+  /// What is compared with accuracies: proxies, aggregates, and as controls MACs and parameters,
+  /// of which more is better here.
+  THIMBLE_EXPORT std::vector<DirectedMetric> predictors() const;
 };
 
 /// Checks an experiment and makes its plugins. Everything wrong with it goes to `problems` with

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <thimble/core/direction.hpp>
 #include <thimble/core/export.hpp>
 #include <thimble/hardware/hardware.hpp>
+#include <thimble/search/aggregate.hpp>
 #include <thimble/space/search_space.hpp>
 
 namespace thimble {
@@ -32,17 +34,20 @@ struct Evaluation {
   bool has_cost = false;
   Cost cost;
   std::vector<ProxyValue> proxies;  ///< in the experiment's order; empty when none was run
-  std::vector<double> objectives;   ///< in the problem's order; NaN where unknown
-  double violation = 0;             ///< sum of relative excesses over the limits; 0: feasible
-  std::string invalid;              ///< why it cannot be compared at all, or nothing
+  /// In the experiment's order, relative to the population it was last judged in; NaN where
+  /// unknown, and empty before it was in one.
+  std::vector<double> aggregates;
+  std::vector<double> objectives;  ///< in the problem's order; NaN where unknown
+  double violation = 0;            ///< sum of relative excesses over the limits; 0: feasible
+  std::string invalid;             ///< why it cannot be compared at all, or nothing
 
   bool is_valid() const noexcept { return invalid.empty(); }
   bool is_feasible() const noexcept { return is_valid() && violation <= 0; }
 };
 
 /// Something to optimise: a metric with its direction, and how much it counts where a searcher
-/// has to weigh. Metrics are the experiment's proxies by name, macs, params, and with hardware
-/// latency_ms, energy_mj, ram_bytes and rom_bytes.
+/// has to weigh. Metrics are the experiment's proxies and aggregates by name, macs, params, and
+/// with hardware latency_ms, energy_mj, ram_bytes and rom_bytes.
 struct Objective {
   std::string metric;
   Direction direction = Direction::minimize;
@@ -67,6 +72,7 @@ struct Problem {
   std::vector<Limit> limits;
   std::uint64_t seed = 0;
   Budget budget;
+  std::vector<Aggregate> aggregates{};
 };
 
 /// The metrics that come from counts and hardware: cheap, and known before any proxy runs.
@@ -74,6 +80,22 @@ THIMBLE_EXPORT const std::vector<std::string>& cost_metrics();
 THIMBLE_EXPORT bool is_cost_metric(const std::string& metric);
 /// The value of such a metric; NaN when it is unknown.
 THIMBLE_EXPORT double cost_metric(const Evaluation& evaluation, const std::string& metric);
+
+/// What the values of an evaluation are called, in its order.
+struct MetricNames {
+  std::vector<std::string> proxies;
+  std::vector<std::string> aggregates;
+};
+/// The value of any metric; NaN when it is unknown.
+THIMBLE_EXPORT double metric_of(const Evaluation& evaluation, const std::string& metric,
+                                const MetricNames& names);
+
+/// The value with its sign turned so that more is better; unknown is -infinity, the worst.
+THIMBLE_EXPORT double goodness(double value, Direction direction);
+
+/// Gives every candidate its aggregates relative to these, the population.
+THIMBLE_EXPORT void aggregate(std::span<Evaluation> population,
+                              const std::vector<Aggregate>& aggregates, const MetricNames& names);
 
 /// True when `a` is at least as good in every objective and better in one. NaN is worse than all.
 THIMBLE_EXPORT bool dominates(const Evaluation& a, const Evaluation& b,

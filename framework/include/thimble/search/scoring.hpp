@@ -34,6 +34,7 @@ struct ScoringSetup {
   const Hardware* hardware = nullptr;  ///< or none
   const Dataset* dataset = nullptr;    ///< or none, when there are no proxies
   std::vector<ScoredProxy> proxies;
+  std::vector<Aggregate> aggregates;
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   bool scores_infeasible = false;  ///< run proxies beyond the limits too
@@ -62,6 +63,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) override;
   Evaluation cost(const Genotype& genotype) const override;
   const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const override;
+  void judge_together(std::span<Evaluation> population) const override;
   void log(const std::string& line) override;
   void expect(std::int64_t evaluations) override;
 
@@ -89,6 +91,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
 
   ScoringSetup setup_;
   std::vector<SharedPass> passes_;
+  MetricNames names_;
   std::map<std::string, std::vector<ProxyValue>> known_;  // by canonical text
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;

@@ -19,7 +19,8 @@ class THIMBLE_EXPORT Evaluator {
  public:
   virtual ~Evaluator();
 
-  /// Everything about these networks. Infeasible and disconnected ones run no proxy.
+  /// Everything about these networks. Infeasible and disconnected ones run no proxy. Aggregates
+  /// are relative to these, the population.
   virtual std::vector<Evaluation> evaluate(std::span<const Genotype> genotypes) = 0;
   /// The proxies of the supernets in which only these options are alive.
   virtual std::vector<Evaluation> evaluate_supernets(std::span<const AliveOptions> states) = 0;
@@ -27,6 +28,9 @@ class THIMBLE_EXPORT Evaluator {
   virtual Evaluation cost(const Genotype& genotype) const = 0;
   /// What a proxy said of a candidate, by its metric's name; nullptr when it was not asked.
   virtual const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const = 0;
+  /// Judges evaluations anew, by aggregates relative to these alone: parents and offspring, or
+  /// everything seen so far. Runs nothing. Default: nothing to do, as without aggregates.
+  virtual void judge_together(std::span<Evaluation> population) const;
   /// A line for the run's log.
   virtual void log(const std::string& line) = 0;
   /// Tells how many evaluations are still to come, for the time left.
