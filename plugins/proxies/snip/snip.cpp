@@ -17,11 +17,14 @@ class Snip final : public thimble::Proxy {
   struct Params {
     thimble::Pass pass;
 
-    Params() { pass.batch = 64; }
+    Params() {
+      pass.init = thimble::Init::torch_default;
+      pass.batch = 64;
+    }
 
     template <class Describe>
     static void describe(Describe& param) {
-      param.include(&Params::pass);
+      param.include(&Params::pass, {"batches"});
     }
   };
 

@@ -24,6 +24,7 @@ class Zico final : public thimble::Proxy {
     thimble::Pass pass;
 
     Params() {
+      pass.init = thimble::Init::torch_default;
       pass.batch = 64;
       pass.batches = 2;
     }
