@@ -1,5 +1,7 @@
 // Proxies made of gradients and weights, against LibTorch's tape and against numbers by hand.
 
+#include <algorithm>
+
 #include <support/scene.hpp>
 
 #include <thimble/nn/propagation.hpp>

@@ -8,8 +8,8 @@
 // NASLib records. `batch_norm: batch` keeps batch norm in (synflow_bn), with the statistics of the
 // one image. Cost: one forward and one backward pass of one image.
 //
-// Traps: the sum reaches 1e61 on NAS-Bench-201, far beyond a float. It measures capacity: among
-// cells of equal size it hardly ranks.
+// Traps: the sum is beyond a float for large cells (NASLib's column for NAS-Bench-201 has 1e49). It
+// measures capacity: among cells of equal size it hardly ranks.
 
 #include <cmath>
 
