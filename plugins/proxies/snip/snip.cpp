@@ -19,7 +19,7 @@ class Snip final : public thimble::Proxy {
 
     template <class Describe>
     static void describe(Describe& param) {
-      param.include(&Params::pass);
+      param.include(&Params::pass, {"batches"});
     }
   };
 

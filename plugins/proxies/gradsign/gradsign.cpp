@@ -1,0 +1,75 @@
+// GradSign, agreement of the samples' gradients: Zhang and Jia (ICLR 2022, arXiv 2110.08616).
+//
+//     S = sum over weights of convolutions and classifier of | sum_b sign(dL(x_b)/dtheta) |
+//
+// L(x_b) is the cross-entropy of sample b, sent through the network alone: batch norm takes its
+// statistics over the pixels of that image. More is better. Cost: a forward and a backward pass a
+// sample, shared with no other proxy.
+//
+// Traps: S is at most (weights) x (batch) and grows with both: compare at one batch size. A
+// gradient that should be zero counts with the sign of its rounding error. Where one image leaves
+// batch norm one value a channel, everything before it has no gradient and counts zero.
+
+#include <ATen/ATen.h>
+
+#include <thimble/proxy.hpp>
+
+namespace {
+
+class GradSign final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+
+    Params() {
+      pass.init = thimble::Init::torch_default;
+      pass.batch = 64;
+    }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass, {"batches"});
+    }
+  };
+
+  explicit GradSign(Params params) : params_{std::move(params)} {}
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Pass pass() const override { return params_.pass; }
+
+  double score(thimble::Observation& seen) const override {
+    const thimble::Network& network = seen.network();
+    const auto nodes = thimble::weighted_nodes(seen.graph());
+    std::vector<torch::Tensor> votes;
+    for (const thimble::NodeId id : nodes)
+      votes.push_back(at::zeros_like(network.parameters(id).weight));
+    for (std::int64_t sample = 0; sample < seen.images().size(0); ++sample) {
+      const auto gradients = loss_gradients(network, seen.images().narrow(0, sample, 1),
+                                            seen.labels().narrow(0, sample, 1));
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const auto& gradient = gradients.parameters[static_cast<std::size_t>(nodes[i])].weight;
+        if (gradient.defined()) votes[i] += gradient.sign();
+      }
+    }
+    double sum = 0;
+    for (const torch::Tensor& vote : votes) sum += vote.abs().sum(at::kDouble).item<double>();
+    return sum;
+  }
+
+ private:
+  static thimble::Gradients loss_gradients(const thimble::Network& network,
+                                           const torch::Tensor& images,
+                                           const torch::Tensor& labels) {
+    const auto forward = thimble::propagate_forward(network, images);
+    const auto seed = thimble::cross_entropy_gradient(thimble::logits_of(network, forward), labels);
+    return thimble::propagate_backward(network, forward, network.graph().output(), seed, {});
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("gradsign", "1.0.0") {
+  plugin.provides<GradSign>("agreement of the samples' gradients in sign (GradSign)");
+}

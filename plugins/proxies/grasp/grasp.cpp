@@ -1,0 +1,78 @@
+// GraSP, gradient signal preservation: Wang, Zhang and Grosse (ICLR 2020, arXiv 2002.07376), summed
+// over the network as Abdelfattah et al. (ICLR 2021, arXiv 2101.08134) do to score architectures.
+//
+//     S = sum over weights of convolutions and classifier of -theta * (H g)
+//     g = dL/dtheta,   H g = d <stop(g), g> / dtheta
+//
+// L is the mean cross-entropy of the logits / T of one batch. More is better (the published code
+// has this sign after it had the other). Cost: a forward, a backward and a double backward pass on
+// LibTorch's tape, shared with no other proxy.
+//
+// Traps: the tape keeps every operator of the backward pass, several times the memory of one
+// gradient. Batch norm couples the samples, so the batch cannot be split without another score.
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <thimble/proxy.hpp>
+
+namespace {
+
+class Grasp final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+    double temperature = 1;
+
+    Params() {
+      pass.init = thimble::Init::torch_default;
+      pass.batch = 64;
+    }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass, {"batches"});
+      param(&Params::temperature, "temperature", "T: logits are divided by it").range(1e-3, 1e6);
+    }
+  };
+
+  explicit Grasp(Params params) : params_{std::move(params)} {}
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Pass pass() const override { return params_.pass; }
+
+  double score(thimble::Observation& seen) const override {
+    const at::AutoGradMode with_grad{true};
+    thimble::Network copy = seen.network();
+    std::vector<torch::Tensor> weights;
+    for (const thimble::NodeId id : thimble::weighted_nodes(copy.graph())) {
+      torch::Tensor& weight = copy.parameters(id).weight;
+      weights.push_back(weight = weight.detach().requires_grad_());
+    }
+    const auto logits = copy.forward(seen.images()).flatten(1) / params_.temperature;
+    const auto loss = at::cross_entropy_loss(logits, seen.labels());
+    if (!loss.requires_grad()) return 0;  // no weight reaches the output
+
+    const auto gradients = torch::autograd::grad({loss}, weights, {}, /*retain_graph=*/true,
+                                                 /*create_graph=*/true, /*allow_unused=*/true);
+    torch::Tensor product = at::zeros({}, loss.options());
+    for (const torch::Tensor& gradient : gradients)
+      if (gradient.defined()) product = product + (gradient.detach() * gradient).sum();
+    const auto curved = torch::autograd::grad({product}, weights, {}, /*retain_graph=*/false,
+                                              /*create_graph=*/false, /*allow_unused=*/true);
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      if (curved[i].defined())
+        sum -= (weights[i].detach() * curved[i]).sum(at::kDouble).item<double>();
+    return sum;
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("grasp", "1.0.0") {
+  plugin.provides<Grasp>("what is left of the gradient's flow: sum of -weight x Hg (GraSP)");
+}

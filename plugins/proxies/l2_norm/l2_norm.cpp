@@ -1,0 +1,54 @@
+// The norm of the weights, a baseline of Abdelfattah et al. (ICLR 2021, arXiv 2101.08134):
+//
+//     S = sum over convolutions and classifier of ||W||_2
+//
+// More is better. Cost: none but that of drawing the weights; nothing is run.
+//
+// Trap: it measures the initialisation and the layers' sizes and nothing else. Under torch_default
+// a layer's norm is close to sqrt(output channels / 3), whatever its kernel and input.
+
+#include <ATen/ATen.h>
+
+#include <thimble/proxy.hpp>
+
+namespace {
+
+class L2Norm final : public thimble::Proxy {
+ public:
+  struct Params {
+    thimble::Pass pass;
+
+    Params() {
+      pass.init = thimble::Init::torch_default;
+      pass.input = thimble::InputKind::ones;  // nothing is drawn for what looks at none
+      pass.batch = 1;
+    }
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param.include(&Params::pass, {"input", "batch", "batches", "augment", "fit", "batch_norm",
+                                    "double_precision"});
+    }
+  };
+
+  explicit L2Norm(Params params) : params_{std::move(params)} {}
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Pass pass() const override { return params_.pass; }
+
+  double score(thimble::Observation& seen) const override {
+    double sum = 0;
+    for (const thimble::NodeId id : thimble::weighted_nodes(seen.graph()))
+      sum += seen.network().parameters(id).weight.norm().item<double>();
+    return sum;
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("l2_norm", "1.0.0") {
+  plugin.provides<L2Norm>("norm of the weights, summed over layers: a baseline");
+}
