@@ -36,7 +36,11 @@ class Meco final : public thimble::Proxy {
     int channels = 0;
     bool containers = false;
 
-    Params() { pass.batch = 64; }
+    Params() {
+      pass.init = thimble::Init::torch_default;
+      pass.batch = 64;
+      pass.augment = false;
+    }
 
     template <class Describe>
     static void describe(Describe& param) {
