@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -28,11 +29,12 @@ Graph cells(const std::vector<test::EdgeOptions>& edges) {
   return g;
 }
 
+/// Around the blocks' outputs, without those of edges.
 std::vector<std::string> scopes(const Graph& graph) {
   std::vector<std::string> names;
   for (const NodeId id : block_outputs(graph)) {
     const std::string& name = graph.name(id);
-    names.push_back(name.substr(0, name.rfind('/')));
+    names.push_back(name.substr(0, std::min(name.find("/edge"), name.rfind('/'))));
   }
   return names;
 }
@@ -62,6 +64,15 @@ TEST(Blocks, DoNotMindDeadEndsAndChoices) {
   EXPECT_EQ(scopes(cells(edges)), kStemAndCells);
   EXPECT_EQ(scopes(cells(test::every_edge({"none", "skip_connect", "nor_conv_1x1"}))),
             kStemAndCells);
+}
+
+TEST(Blocks, AreTheSameForEveryCellOfASpace) {
+  std::vector<test::EdgeOptions> edges = test::every_edge({"none", "skip_connect"});
+  edges[0] = edges[2] = {"nor_conv_1x1", "nor_conv_3x3"};
+  const Graph supernet = cells(edges);
+  EXPECT_EQ(scopes(supernet), kStemAndCells);
+  EXPECT_EQ(scopes(live(resolved(supernet, std::vector<int>{0, 0, 1, 0, 0, 1}))), kStemAndCells);
+  EXPECT_EQ(scopes(live(resolved(supernet, std::vector<int>{1, 1, 0, 1, 0, 1}))), kStemAndCells);
 }
 
 TEST(Blocks, LeaveOutWhatDoesNothing) {

@@ -1,7 +1,9 @@
 #include <thimble/graph/blocks.hpp>
 
 #include <algorithm>
-#include <string_view>
+#include <string>
+
+#include <thimble/core/text.hpp>
 
 #include "reach.hpp"
 
@@ -25,10 +27,20 @@ std::vector<NodeId> bottlenecks(const Graph& graph) {
   return passed;
 }
 
-std::string_view scope_of(const Graph& graph, NodeId id) {
-  const std::string_view name = graph.name(id);
-  const std::size_t slash = name.rfind('/');
-  return slash == std::string_view::npos ? std::string_view{} : name.substr(0, slash);
+/// The scopes around a node that no choice has opened; a choice opens one of its decision's name,
+/// and within it one of each option's label.
+std::string scope_of(const Graph& graph, NodeId id) {
+  const auto words = split(graph.name(id), '/');
+  const auto is_choice = [&](std::size_t i) {
+    const bool is_last = i + 2 == words.size() && graph.node(id).op == Op::choice;
+    return std::ranges::any_of(graph.decisions(), [&](const ChoiceDecision& decision) {
+      return decision.name == words[i] &&
+             (is_last || std::ranges::count(decision.options, words[i + 1]) > 0);
+    });
+  };
+  std::string scope;
+  for (std::size_t i = 0; i + 1 < words.size() && !is_choice(i); ++i) scope += words[i] + "/";
+  return scope;
 }
 
 }  // namespace
@@ -37,7 +49,7 @@ std::vector<NodeId> block_outputs(const Graph& graph) {
   const std::vector<NodeId> passed = bottlenecks(graph);
   std::vector<NodeId> outputs;
   for (std::size_t i = 0; i < passed.size(); ++i) {
-    const std::string_view scope = scope_of(graph, passed[i]);
+    const std::string scope = scope_of(graph, passed[i]);
     const bool goes_on = i + 1 < passed.size() && scope_of(graph, passed[i + 1]) == scope;
     if (!scope.empty() && !goes_on) outputs.push_back(passed[i]);
   }
