@@ -8,6 +8,8 @@
 
 #include <thimble/core/error.hpp>
 
+#include "reach.hpp"
+
 namespace thimble {
 
 /// Copies a graph node by node; each old node is kept, dropped, or replaced by another.
@@ -61,34 +63,6 @@ class Rewriter {
 };
 
 namespace {
-
-/// For every node: does it depend on the input, and does the output depend on it?
-struct Reach {
-  std::vector<bool> from_input;
-  std::vector<bool> to_output;
-  bool is_live(NodeId id) const {
-    return from_input[static_cast<std::size_t>(id)] && to_output[static_cast<std::size_t>(id)];
-  }
-};
-
-Reach reach(const Graph& graph) {
-  const auto count = static_cast<std::size_t>(graph.size());
-  Reach reach{std::vector<bool>(count), std::vector<bool>(count)};
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph.node(id);
-    bool depends = node.op == Op::input;
-    for (const NodeId input : graph.inputs(node))
-      depends = depends || reach.from_input[static_cast<std::size_t>(input)];
-    reach.from_input[static_cast<std::size_t>(id)] = depends;
-  }
-  reach.to_output[static_cast<std::size_t>(graph.output())] = true;
-  for (NodeId id = graph.size() - 1; id >= 0; --id) {
-    if (!reach.to_output[static_cast<std::size_t>(id)]) continue;
-    for (const NodeId input : graph.inputs(id))
-      reach.to_output[static_cast<std::size_t>(input)] = true;
-  }
-  return reach;
-}
 
 bool same_work(const Graph& graph, NodeId a, NodeId b) {
   const Node& x = graph.node(a);

@@ -24,11 +24,6 @@ class Fisher final : public thimble::Proxy {
     thimble::Pass pass;
     bool per_channel = false;
 
-    Params() {
-      pass.init = thimble::Init::torch_default;
-      pass.batch = 64;
-    }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass, {"batches"});

@@ -31,11 +31,6 @@ class GradNorm final : public thimble::Proxy {
     thimble::Pass pass;
     Norm norm = Norm::per_layer;
 
-    Params() {
-      pass.init = thimble::Init::torch_default;
-      pass.batch = 64;
-    }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass, {"batches"});

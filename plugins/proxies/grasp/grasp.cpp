@@ -24,11 +24,6 @@ class Grasp final : public thimble::Proxy {
     thimble::Pass pass;
     double temperature = 1;
 
-    Params() {
-      pass.init = thimble::Init::torch_default;
-      pass.batch = 64;
-    }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass, {"batches"});

@@ -19,7 +19,6 @@ class L2Norm final : public thimble::Proxy {
     thimble::Pass pass;
 
     Params() {
-      pass.init = thimble::Init::torch_default;
       pass.input = thimble::InputKind::ones;  // nothing is drawn for what looks at none
       pass.batch = 1;
     }

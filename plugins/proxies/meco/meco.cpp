@@ -10,8 +10,8 @@
 // other proxy of the same pass: of a batch, the first sample is looked at.
 //
 // The published code hooks every module, containers too, so that a cell's output counts several
-// times: `containers: true`. Sums are no modules there and
-// count as the end of their containers alone.
+// times. `containers: true` does the like with the scopes of names, which are the search space's
+// and not one implementation's modules; sums count as the end of their scopes alone.
 //
 // Traps: with fewer pixels than channels P_l is singular and gives rounding noise for a value; one
 // pixel or a constant channel gives 0. Batch norm sees the whole batch here; `batch: 1` gives it

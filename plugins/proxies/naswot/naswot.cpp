@@ -7,8 +7,9 @@
 // More is better: samples that the network tells apart. Forward only. The published code counts
 // only ReLUs that a backward signal reaches, and so do we; `dead_ends: true` counts the others too.
 //
-// Traps: two samples of one pattern make K singular (no score). S is about batch x log(number of
-// ReLU outputs): between networks of different width it is first of all a measure of size.
+// Traps: two samples of one pattern make K singular, as do fewer ReLU outputs than samples: no
+// score. S is about batch x log(number of ReLU outputs): between networks of different width it is
+// first of all a measure of size.
 
 #include <limits>
 
@@ -42,10 +43,12 @@ class Naswot final : public thimble::Proxy {
     const auto distances = thimble::hamming_distances(seen.network(), seen.forward(), bits);
     if (bits == 0) throw thimble::Error{"the network has no ReLU"};
     const auto kernel = (bits - distances).to(at::kDouble);
-    const auto [sign, log_determinant] = at::linalg_slogdet(kernel);
-    if (!log_determinant.isfinite().item<bool>())
-      throw thimble::Error{"two samples have the same ReLU pattern"};
-    return log_determinant.item<double>();
+    const auto eigenvalues = at::linalg_eigvalsh(kernel);
+    const double rounding = std::numeric_limits<double>::epsilon() *
+                            static_cast<double>(kernel.size(0)) * eigenvalues.max().item<double>();
+    if (eigenvalues.min().item<double>() <= rounding)
+      throw thimble::Error{"samples cannot be told apart by their ReLU patterns"};
+    return eigenvalues.log().sum().item<double>();
   }
 
  private:

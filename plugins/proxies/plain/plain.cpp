@@ -21,11 +21,6 @@ class Plain final : public thimble::Proxy {
   struct Params {
     thimble::Pass pass;
 
-    Params() {
-      pass.init = thimble::Init::torch_default;
-      pass.batch = 64;
-    }
-
     template <class Describe>
     static void describe(Describe& param) {
       param.include(&Params::pass, {"batches"});

@@ -26,7 +26,6 @@ class Synflow final : public thimble::Proxy {
     thimble::Pass pass;
 
     Params() {
-      pass.init = thimble::Init::torch_default;
       pass.input = thimble::InputKind::ones;
       pass.batch = 1;
       pass.batch_norm = thimble::BatchNorm::off;
