@@ -33,6 +33,15 @@ void in_parallel(int jobs, std::size_t count, const Work& work) {
   arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, work, tbb::simple_partitioner{}); });
 }
 
+/// A canonical form is scored in place of a network only when it is as large: a benchmark may hold
+/// two networks for the same that share a convolution or have one each.
+bool does_same_work(const SearchSpace& space, const Genotype& a, const Genotype& b) {
+  if (a == b) return true;
+  const Graph first = space.build(a), second = space.build(b);
+  if (!is_connected(first) || !is_connected(second)) return false;
+  return params(live(first)) == params(live(second)) && macs(live(first)) == macs(live(second));
+}
+
 }  // namespace
 
 ProxyStore::~ProxyStore() = default;
@@ -256,25 +265,30 @@ void Scoring::run(std::vector<Task>& tasks) {
 
 std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
   std::vector<Evaluation> evaluations(genotypes.size());
-  std::vector<Genotype> representatives(genotypes.size());
+  std::vector<Genotype> stand_ins(genotypes.size());
+  std::vector<std::string> keys(genotypes.size());
   in_parallel(setup_.jobs, genotypes.size(), [&](std::size_t i) {
     evaluations[i] = cost(genotypes[i]);
-    representatives[i] = setup_.space->canonical(genotypes[i]);
-    evaluations[i].canonical = setup_.space->encode(representatives[i]);
+    const Genotype canonical = setup_.space->canonical(genotypes[i]);
+    evaluations[i].canonical = setup_.space->encode(canonical);
+    if (!is_to_be_scored(evaluations[i])) return;
+    const bool is_same = does_same_work(*setup_.space, genotypes[i], canonical);
+    stand_ins[i] = is_same ? canonical : genotypes[i];
+    keys[i] = is_same ? evaluations[i].canonical : evaluations[i].text;
   });
   std::vector<Task> tasks;
   if (!setup_.proxies.empty()) {
     for (std::size_t i = 0; i < genotypes.size(); ++i) {
       if (!is_to_be_scored(evaluations[i])) continue;
-      const Genotype& representative = representatives[i];
-      tasks.push_back({evaluations[i].canonical, [representative](const SearchSpace& space) {
-                         return space.build(representative);
+      tasks.push_back({keys[i], [genotype = stand_ins[i]](const SearchSpace& space) {
+                         return space.build(genotype);
                        }});
     }
   }
   run(tasks);
-  for (Evaluation& evaluation : evaluations) {
-    const auto known = known_.find(evaluation.canonical);
+  for (std::size_t i = 0; i < evaluations.size(); ++i) {
+    Evaluation& evaluation = evaluations[i];
+    const auto known = known_.find(keys[i]);
     if (is_to_be_scored(evaluation) && known != known_.end()) {
       evaluation.proxies = known->second;
       for (const ProxyValue& value : evaluation.proxies)
