@@ -195,25 +195,29 @@ void Scoring::ask(Asked& asked, Observation& seen, const Task& task) {
 
 void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked) {
   const double start = thread_seconds();
+  std::optional<Network> network;
   const std::string& first = setup_.proxies[asked.front().proxy].name;
-  const std::string against_all = reason_against(first, task, [&] {
-    Network network{graph_for(shared, task),
-                    shared.pass.double_precision ? torch::kDouble : torch::kFloat};
-    for (int repeat = 0; repeat < shared.pass.repeats; ++repeat) {
-      const int draw = shared.pass.fresh_weights ? repeat : 0;
-      if (repeat == 0 || shared.pass.fresh_weights)
-        network.initialise(shared.pass.init, setup_.seed, "weights" + std::to_string(draw));
-      Observation seen{network, batches_of(shared, network.graph().node(0).shape, repeat),
-                       shared.reads, setup_.seed, repeat};
-      for (Asked& one : asked)
-        if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
-          ask(one, seen, task);
-    }
+  const std::string no_network = reason_against(first, task, [&] {
+    network.emplace(graph_for(shared, task),
+                    shared.pass.double_precision ? torch::kDouble : torch::kFloat);
   });
-  for (Asked& one : asked) {
-    const Proxy& proxy = *setup_.proxies[one.proxy].proxy;
-    if (!against_all.empty()) one.value.invalid = against_all;
-    if (one.value.invalid.empty()) one.value.value = proxy.combine(one.value.repeats);
+  for (Asked& one : asked) one.value.invalid = no_network;
+  for (int repeat = 0; network && repeat < shared.pass.repeats; ++repeat) {
+    const int draw = shared.pass.fresh_weights ? repeat : 0;
+    if (repeat == 0 || shared.pass.fresh_weights)
+      network->initialise(shared.pass.init, setup_.seed, "weights" + std::to_string(draw));
+    Observation seen{*network, batches_of(shared, network->graph().node(0).shape, repeat),
+                     shared.reads, setup_.seed, repeat};
+    for (Asked& one : asked)
+      if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
+        ask(one, seen, task);
+  }
+  for (auto& [proxy, value] : asked) {
+    if (!value.invalid.empty()) continue;
+    const ScoredProxy& scored = setup_.proxies[proxy];
+    value.invalid = reason_against(scored.name, task, [&, &value = value] {
+      value.value = scored.proxy->combine(value.repeats);
+    });
   }
   // What served all of them is shared out evenly.
   double common = thread_seconds() - start;

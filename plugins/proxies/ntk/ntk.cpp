@@ -56,6 +56,8 @@ class Ntk final : public thimble::Proxy {
   explicit Ntk(Params params) : params_{std::move(params)} {
     if (params_.pass.batches != 1)
       throw thimble::Error{"the kernel is that of one batch", "leave 'batches' at 1"};
+    if (params_.pass.batch < 2)
+      throw thimble::Error{"one sample has no condition number", "set 'batch' to 2 or more"};
   }
 
   thimble::Direction direction() const override { return thimble::Direction::minimize; }
