@@ -27,6 +27,7 @@ Reads& Reads::operator|=(const Reads& other) noexcept {
   loss_gradients |= other.loss_gradients;
   output_gradients |= other.output_gradients;
   input_gradients |= other.input_gradients;
+  tape |= other.tape;
   return *this;
 }
 
@@ -45,9 +46,10 @@ std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads
   // Of a backward run: a gradient for each path that is open at once, and the operator's own.
   constexpr int kOpenGradients = 8;
   elements += (reads.any_gradients() ? kOpenGradients : 3) * largest;
-  const std::int64_t bytes = pass.double_precision ? 8 : 4;
   // The outputs of the first batch stay while another one is looked at.
-  return elements * pass.batch * std::min(pass.batches, 2) * bytes;
+  elements *= std::min(pass.batches, 2);
+  if (reads.tape) elements += 2 * kept;  // forwards and backwards
+  return elements * pass.batch * (pass.double_precision ? 8 : 4);
 }
 
 }  // namespace thimble

@@ -35,6 +35,7 @@ class Grasp final : public thimble::Proxy {
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
   thimble::Pass pass() const override { return params_.pass; }
+  thimble::Reads reads() const override { return {.tape = true}; }
 
   double score(thimble::Observation& seen) const override {
     const at::AutoGradMode with_grad{true};
