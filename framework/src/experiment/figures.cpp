@@ -149,9 +149,11 @@ std::string square_head(const std::string& name, const std::vector<std::string>&
   return head(name, width, height) +
          fmt::format(
              "set lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n"
-             "set bmargin at screen {:.4f}\nset tmargin at screen {:.4f}\n",
+             "set bmargin at screen {:.4f}\nset tmargin at screen {:.4f}\n"
+             "set colorbox user origin screen {:.4f},{:.4f} size screen {:.4f},{:.4f}\n",
              part(left, width), part(left + square, width), part(below, height),
-             part(below + square, height));
+             part(below + square, height), part(left + square + 25, width), part(below, height),
+             part(25, width), part(square, height));
 }
 
 std::string agreement_map(const std::string& name, const std::string& row, const Sample& sample,
