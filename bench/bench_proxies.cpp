@@ -183,6 +183,9 @@ int main(int argc, char** argv) {
   const int turns = argc > 1 ? std::atoi(argv[1]) : 3;
   World world;
   print_roofline(world, turns);
-  compare_throughput(world, {"meco", "zico", "naswot", "snip"});
   compare(world, "the four of PrototypeNAS", {"meco", "zico", "naswot", "snip"}, turns);
+  compare(world, "what one backward run serves",
+          {"snip", "grad_norm", "plain", "fisher", "jacov", "epe_nas", "synflow"}, turns);
+  compare_throughput(world, {"naswot", "meco", "snip", "grad_norm", "plain", "fisher", "jacov",
+                             "epe_nas", "zico", "l2_norm", "synflow"});
 }
