@@ -80,7 +80,8 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
       settings.architecture.empty() ? architecture_column(header, head) : settings.architecture;
   const std::size_t arch_column = column_of(header, arch_name, head);
   columns_ = {settings.accuracy};
-  columns_.insert(columns_.end(), settings.also.begin(), settings.also.end());
+  for (const std::string& column : settings.also)  // naming one again says nothing new
+    if (std::ranges::find(columns_, column) == columns_.end()) columns_.push_back(column);
   std::vector<std::size_t> value_columns;
   for (const std::string& name : columns_) value_columns.push_back(column_of(header, name, head));
   for (int number = 2; std::getline(text, line); ++number) {

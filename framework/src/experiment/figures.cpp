@@ -1,6 +1,7 @@
 #include <thimble/experiment/figures.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 #include <set>
@@ -300,20 +301,25 @@ std::vector<std::size_t> shown_points(const std::vector<PointOutcome>& outcomes)
 std::string run_gnuplot(const boost::filesystem::path& gnuplot, const fs::path& script,
                         const fs::path& folder) {
   namespace process = boost::process;
-  process::ipstream errors;
+  constexpr std::chrono::minutes kPatience{1};
+  const fs::path errors = folder / "errors.txt";
   std::error_code failed;
   process::child child{gnuplot,
                        script.string(),
                        process::start_dir = folder.string(),
                        (process::std_in < process::null),
                        (process::std_out > process::null),
-                       (process::std_err > errors),
+                       (process::std_err > errors.string()),
                        failed};
   if (failed) return failed.message();
-  std::string all;
-  for (std::string line; std::getline(errors, line);) all += line + " ";
-  child.wait();
-  return child.exit_code() == 0 ? "" : "gnuplot failed: " + std::string{trimmed(all)};
+  if (!child.wait_for(kPatience)) {
+    child.terminate();
+    return "gnuplot took more than a minute";
+  }
+  if (child.exit_code() == 0) return "";
+  std::string all = read_file(errors);
+  std::ranges::replace(all, '\n', ' ');
+  return fmt::format("gnuplot failed with code {}: {}", child.exit_code(), trimmed(all));
 }
 
 }  // namespace

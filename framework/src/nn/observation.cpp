@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/nn/threads.hpp>
 
 namespace thimble {
@@ -27,7 +28,12 @@ const Kept& Observation::once(std::optional<Kept>& kept, const Make& make) {
 }
 
 const Forward& Observation::forward(std::size_t batch) {
-  return once(seen_.at(batch).forward, [&] { return propagate_forward(network_, images(batch)); });
+  return once(seen_.at(batch).forward, [&] {
+    Forward made = propagate_forward(network_, images(batch));
+    if (!logits_of(network_, made).isfinite().all().item<bool>())
+      throw Error{"the network's outputs overflow"};
+    return made;
+  });
 }
 
 const Gradients& Observation::loss_gradients(std::size_t batch) {

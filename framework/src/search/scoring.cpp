@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -69,6 +70,7 @@ struct Scoring::Task {
 struct Scoring::Asked {
   std::size_t proxy = 0;
   ProxyValue value;
+  bool is_for_good = true;  ///< else another limit would give another value: it is not stored
 };
 
 Scoring::Scoring(ScoringSetup setup)
@@ -162,6 +164,8 @@ std::string Scoring::reason_against(const std::string& proxy, const Task& task, 
     throw;  // the data is damaged, not the candidate
   } catch (const Error& error) {
     return error.diagnostics().front().message;
+  } catch (const c10::LinAlgError&) {
+    return "a decomposition did not converge: its matrix is not finite";
   } catch (...) {
     throw Error{fmt::format("proxy '{}' failed on {}: {}", proxy, task.key, what_was_thrown()),
                 "this is a fault of the plugin, not of the experiment"};
@@ -173,11 +177,6 @@ Graph Scoring::graph_for(const SharedPass& shared, const Task& task) const {
   if (!is_connected(built)) throw Error{kDisconnected};
   Graph graph = shared.pass.dead_ends ? built : live(built);
   if (shared.pass.batch_norm == BatchNorm::off) graph = without_batch_norm(graph);
-  constexpr std::int64_t kMebi = 1 << 20;
-  const std::int64_t bytes = pass_bytes(graph, shared.pass, shared.reads);
-  if (bytes > setup_.most_bytes)
-    throw Error{fmt::format("a pass over a batch of {} would hold {} MiB, memory_mib is {}",
-                            shared.pass.batch, bytes / kMebi, setup_.most_bytes / kMebi)};
   return graph;
 }
 
@@ -193,6 +192,20 @@ void Scoring::ask(Asked& asked, Observation& seen, const Task& task) {
   value.seconds += thread_seconds() - seen.shared_seconds() - start;
 }
 
+bool Scoring::exceeds_memory(const SharedPass& shared, const Graph& graph,
+                             std::vector<Asked>& asked) const {
+  const std::int64_t bytes = pass_bytes(graph, shared.pass, shared.reads);
+  if (bytes <= setup_.most_bytes) return false;
+  constexpr double kMebi = 1 << 20;
+  for (Asked& one : asked) {
+    one.value.invalid = fmt::format(
+        "a pass over a batch of {} would hold {:.1f} MiB, memory_mib is {}", shared.pass.batch,
+        static_cast<double>(bytes) / kMebi, static_cast<double>(setup_.most_bytes) / kMebi);
+    one.is_for_good = false;
+  }
+  return true;
+}
+
 void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked) {
   const double start = thread_seconds();
   std::optional<Network> network;
@@ -202,6 +215,7 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked
                     shared.pass.double_precision ? torch::kDouble : torch::kFloat);
   });
   for (Asked& one : asked) one.value.invalid = no_network;
+  if (network && exceeds_memory(shared, network->graph(), asked)) return;
   for (int repeat = 0; network && repeat < shared.pass.repeats; ++repeat) {
     const int draw = shared.pass.fresh_weights ? repeat : 0;
     if (repeat == 0 || shared.pass.fresh_weights)
@@ -212,12 +226,12 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked
       if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
         ask(one, seen, task);
   }
-  for (auto& [proxy, value] : asked) {
+  for (Asked& one : asked) {
+    ProxyValue& value = one.value;
     if (!value.invalid.empty()) continue;
-    const ScoredProxy& scored = setup_.proxies[proxy];
-    value.invalid = reason_against(scored.name, task, [&, &value = value] {
-      value.value = scored.proxy->combine(value.repeats);
-    });
+    const ScoredProxy& scored = setup_.proxies[one.proxy];
+    value.invalid = reason_against(scored.name, task,
+                                   [&] { value.value = scored.proxy->combine(value.repeats); });
   }
   // What served all of them is shared out evenly.
   double common = thread_seconds() - start;
@@ -243,12 +257,29 @@ std::vector<ProxyValue> Scoring::score(const Task& task) {
     }
     if (!asked.empty()) look(shared, task, asked);
     for (Asked& one : asked) {
-      if (setup_.store != nullptr)
+      if (setup_.store != nullptr && one.is_for_good)
         setup_.store->put(task.key, setup_.proxies[one.proxy].key, one.value);
       values[one.proxy] = std::move(one.value);
     }
   }
   return values;
+}
+
+/// A candidate cannot be compared when an objective lacks its value; what is only looked at may.
+void Scoring::note_invalid(Evaluation& evaluation) const {
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+    if (evaluation.invalid.empty() && is_objective(setup_.proxies[i].name))
+      evaluation.invalid = evaluation.proxies[i].invalid;
+}
+
+bool Scoring::is_objective(const std::string& proxy) const {
+  const auto is_of = [&](const Objective& objective) {
+    if (objective.metric == proxy) return true;
+    const auto found = std::ranges::find(setup_.aggregates, objective.metric, &Aggregate::name);
+    return found != setup_.aggregates.end() &&
+           std::ranges::find(found->of, proxy, &DirectedMetric::metric) != found->of.end();
+  };
+  return setup_.objectives.empty() || std::ranges::any_of(setup_.objectives, is_of);
 }
 
 void Scoring::run(std::vector<Task>& tasks) {
@@ -295,8 +326,7 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
     const auto known = known_.find(keys[i]);
     if (is_to_be_scored(evaluation) && known != known_.end()) {
       evaluation.proxies = known->second;
-      for (const ProxyValue& value : evaluation.proxies)
-        if (evaluation.invalid.empty()) evaluation.invalid = value.invalid;
+      note_invalid(evaluation);
     }
   }
   judge_together(evaluations);
@@ -323,8 +353,7 @@ std::vector<Evaluation> Scoring::evaluate_supernets(std::span<const AliveOptions
     evaluation.macs = evaluation.params = -1;
     if (const auto known = known_.find(evaluation.text); known != known_.end())
       evaluation.proxies = known->second;
-    for (const ProxyValue& value : evaluation.proxies)
-      if (evaluation.invalid.empty()) evaluation.invalid = value.invalid;
+    note_invalid(evaluation);
     judge(evaluation);
   }
   return evaluations;

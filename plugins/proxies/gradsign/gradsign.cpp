@@ -56,7 +56,10 @@ class GradSign final : public thimble::Proxy {
                                            const torch::Tensor& images,
                                            const torch::Tensor& labels) {
     const auto forward = thimble::propagate_forward(network, images);
-    const auto seed = thimble::cross_entropy_gradient(thimble::logits_of(network, forward), labels);
+    const auto logits = thimble::logits_of(network, forward);
+    if (!logits.isfinite().all().item<bool>())
+      throw thimble::Error{"the network's outputs overflow"};  // a sign would hide it
+    const auto seed = thimble::cross_entropy_gradient(logits, labels);
     return thimble::propagate_backward(network, forward, network.graph().output(), seed, {});
   }
 

@@ -44,7 +44,7 @@ class Ntk final : public thimble::Proxy {
 
     template <class Describe>
     static void describe(Describe& param) {
-      param.include(&Params::pass);
+      param.include(&Params::pass, {"batches"});  // the kernel is that of one
       param(
           &Params::coupling, "coupling",
           "how batch norm takes part: through the batch as published, or frozen, which is cheaper "
@@ -54,8 +54,6 @@ class Ntk final : public thimble::Proxy {
   };
 
   explicit Ntk(Params params) : params_{std::move(params)} {
-    if (params_.pass.batches != 1)
-      throw thimble::Error{"the kernel is that of one batch", "leave 'batches' at 1"};
     if (params_.pass.batch < 2)
       throw thimble::Error{"one sample has no condition number", "set 'batch' to 2 or more"};
   }

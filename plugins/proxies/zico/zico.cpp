@@ -69,7 +69,10 @@ class Zico final : public thimble::Proxy {
     for (std::size_t j = 0; j < count; ++j) squares += (gradient(j) - mean).square();
     const auto deviation = (squares / static_cast<double>(count)).sqrt();
     const auto ratios = size / static_cast<double>(count) / deviation;
-    return at::where(deviation > 0, ratios, at::zeros_like(ratios)).sum(at::kDouble).item<double>();
+    // Not `> 0`: what is not a number must stay so.
+    return at::where(deviation == 0, at::zeros_like(ratios), ratios)
+        .sum(at::kDouble)
+        .item<double>();
   }
 
   Params params_;

@@ -34,7 +34,8 @@ class THIMBLE_EXPORT Observation {
   const torch::Tensor& images(std::size_t batch = 0) const { return batches_[batch].images; }
   const torch::Tensor& labels(std::size_t batch = 0) const { return batches_[batch].labels; }
 
-  /// Every node's output for one batch, and batch norm's statistics.
+  /// Every node's output for one batch, and batch norm's statistics. Throws Error when the logits
+  /// are not finite, and so does what follows from it.
   const Forward& forward(std::size_t batch = 0);
   /// Of the mean cross-entropy of one batch: by every parameter, and by the output of every
   /// convolution and fully connected layer.

@@ -82,6 +82,10 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   void look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked);
   void ask(Asked& asked, Observation& seen, const Task& task);
   Graph graph_for(const SharedPass& shared, const Task& task) const;
+  bool exceeds_memory(const SharedPass& shared, const Graph& graph,
+                      std::vector<Asked>& asked) const;
+  void note_invalid(Evaluation& evaluation) const;
+  bool is_objective(const std::string& proxy) const;
   template <class Work>
   static std::string reason_against(const std::string& proxy, const Task& task, const Work& work);
   const std::vector<Samples>& batches_of(const SharedPass& shared, const Shape& input, int repeat);
