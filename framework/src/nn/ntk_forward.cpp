@@ -38,21 +38,6 @@ torch::Tensor scaled(const torch::Tensor& normalised, const Network::Parameters&
   return normalised * parameters.weight.view(shape) + parameters.bias.view(shape);
 }
 
-/// The node before `id` that computes the same, as the options of a choice often do; else `id`.
-NodeId first_alike(const Graph& graph, NodeId id, const std::vector<torch::Tensor>& outputs) {
-  const Node& node = graph.node(id);
-  if (node.op != Op::relu && node.op != Op::avg_pool) return id;
-  const NodeId input = graph.inputs(node)[0];
-  for (NodeId other = input + 1; other < id; ++other) {
-    const Node& that = graph.node(other);
-    if (that.op == node.op && graph.inputs(that)[0] == input && that.kernel == node.kernel &&
-        that.stride == node.stride && that.padding == node.padding &&
-        outputs[static_cast<std::size_t>(other)].defined())
-      return other;
-  }
-  return id;
-}
-
 }  // namespace
 
 template <class Scalar>
@@ -67,9 +52,9 @@ Forward<Scalar> run_forward(const Network& network, const Terms& terms,
     const auto i = static_cast<std::size_t>(id);
     const bool is_wanted_norm = id == graph.output() && graph.node(id).op == Op::batch_norm;
     if (uses[i] == 0 && !is_wanted_norm) continue;
-    const NodeId alike = first_alike(graph, id, outputs);
-    if (alike != id) {
-      outputs[i] = outputs[static_cast<std::size_t>(alike)];
+    const auto twin = static_cast<std::size_t>(network.twin(id));
+    if (twin != i && outputs[twin].defined()) {
+      outputs[i] = outputs[twin];
     } else if (graph.node(id).op == Op::batch_norm) {
       const auto& parameters = network.parameters(id);
       const auto input = static_cast<std::size_t>(graph.inputs(id)[0]);

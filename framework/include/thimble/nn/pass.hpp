@@ -82,7 +82,7 @@ struct Reads {
   bool loss_gradients = false;    ///< of the cross-entropy: a forward and a backward pass
   bool output_gradients = false;  ///< the same, and by the outputs of convolutions and classifiers
   bool input_gradients = false;   ///< of the sum of all logits: a cheaper backward pass
-  bool tape = false;              ///< LibTorch's tape, with gradients of gradients: its own, unshared
+  bool tape = false;  ///< LibTorch's tape, with gradients of gradients: its own, unshared
 
   Reads& operator|=(const Reads& other) noexcept;
   bool any_gradients() const noexcept {
