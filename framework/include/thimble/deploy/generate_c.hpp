@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/deploy/int8_network.hpp>
+#include <thimble/deploy/memory_plan.hpp>
+
+namespace thimble {
+
+/// A network as C99: one source, one header, no heap, nothing of libc but memcpy and memset.
+struct CSource {
+  std::string header;                ///< NAME.h
+  std::string source;                ///< NAME.c
+  MemoryPlan plan;                   ///< of the arena in it
+  std::int64_t constant_bytes = 0;   ///< weights, biases, rescales, tables and layer descriptions
+  std::vector<std::string> kernels;  ///< those that the source contains
+};
+
+/// Scratch of the generated kernels.
+THIMBLE_EXPORT std::int64_t scratch_bytes(const Int8Network& network, const Int8Layer& layer);
+
+/// Writes a network as C. The header declares, with NAME the network's name,
+///
+///     int8_t *NAME_input(void);         // where to put the input, height x width x channels
+///     void NAME_run(void);              // overwrites input
+///     const int8_t *NAME_output(void);  // valid until the next NAME_input() is written
+///
+/// The arena is NAME_arena, so that its size can be read off the ELF. With THIMBLE_PROFILE defined,
+/// thimble_mark(2 i) is called before layer i and thimble_mark(2 i + 1) behind it; otherwise marks
+/// vanish. The kernels use the DSP extension where __ARM_FEATURE_DSP says that it is there.
+THIMBLE_EXPORT CSource generate_c(const Int8Network& network);
+
+}  // namespace thimble
