@@ -63,17 +63,56 @@ void fold(Filters& filters, const FloatParameters& norm) {
   }
 }
 
+Kernel kernel_of(const Graph& graph, const Node& node) {
+  switch (node.op) {
+    case Op::conv: {
+      const bool is_depthwise = node.groups > 1 && node.groups == node.shape.channels &&
+                                node.groups == graph.node(graph.inputs(node)[0]).shape.channels;
+      return is_depthwise ? Kernel::depthwise : Kernel::conv;
+    }
+    case Op::batch_norm: return Kernel::depthwise;
+    case Op::linear: return Kernel::linear;
+    case Op::avg_pool: return Kernel::avg_pool;
+    case Op::max_pool: return Kernel::max_pool;
+    case Op::global_avg_pool: return Kernel::mean;
+    case Op::relu: return Kernel::relu;
+    case Op::add: return Kernel::add;
+    case Op::concat: return Kernel::concat;
+    case Op::softmax: return Kernel::softmax;
+    case Op::input:
+    case Op::zero:
+    case Op::choice: break;
+  }
+  throw Error{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
+}
+
+Int8Layer bare_layer(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  Int8Layer made;
+  made.kernel = kernel_of(graph, node);
+  made.name = graph.name(id);
+  made.inputs.assign(graph.inputs(id).begin(), graph.inputs(id).end());
+  made.output = id;
+  made.window = node.kernel;
+  made.stride = node.stride;
+  made.padding = node.padding;
+  made.groups = made.kernel == Kernel::depthwise ? node.shape.channels : node.groups;
+  return made;
+}
+
+/// Fills a skeleton with constants.
 class Lowering {
  public:
   explicit Lowering(const FloatNetwork& network)
-      : network_{network}, deployment_{deployment(network.graph)}, graph_{deployment_.deployed} {}
+      : network_{network},
+        deployment_{deployment(network.graph)},
+        graph_{deployment_.deployed},
+        lowered_{skeleton(graph_)} {}
 
   Int8Network run() {
-    for (NodeId id = 0; id < graph_.size(); ++id) {
-      lowered_.tensors.push_back({graph_.name(id), graph_.node(id).shape, quantisation(id)});
-      if (graph_.node(id).op != Op::input) lowered_.layers.push_back(layer(id));
-    }
-    lowered_.output = graph_.output();
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      lowered_.tensors[at(id)].quantisation = quantisation(id);
+    for (Int8Layer& layer : lowered_.layers) fill(layer);
     return std::move(lowered_);
   }
 
@@ -102,41 +141,26 @@ class Lowering {
     return largest;
   }
 
-  Int8Layer layer(NodeId id) {
-    const Node& node = graph_.node(id);
-    Int8Layer made;
-    made.name = graph_.name(id);
-    for (const NodeId input : graph_.inputs(id)) made.inputs.push_back(input);
-    made.output = id;
-    made.window = node.kernel;
-    made.stride = node.stride;
-    made.padding = node.padding;
-    made.groups = node.groups;
-    clamp(made, node.activation);
+  void fill(Int8Layer& made) const {
+    const NodeId id = made.output;
+    clamp(made, graph_.node(id).activation);
     const Quantisation& in = quantised(source(id));
     const Quantisation& out = quantised(id);
-    switch (node.op) {
-      case Op::conv: conv(made, id); break;
-      case Op::batch_norm: batch_norm(made, id); break;
-      case Op::linear: linear(made, id); break;
-      case Op::avg_pool: made.kernel = Kernel::avg_pool; break;
-      case Op::max_pool: made.kernel = Kernel::max_pool; break;
-      case Op::global_avg_pool:
-        made.kernel = Kernel::mean;
+    switch (made.kernel) {
+      case Kernel::conv:
+      case Kernel::depthwise:
+        return graph_.node(id).op == Op::batch_norm ? batch_norm(made, id) : conv(made, id);
+      case Kernel::linear: return linear(made, id);
+      case Kernel::avg_pool:
+      case Kernel::max_pool: return;
+      case Kernel::mean:
         made.rescale = {mean_rescale(graph_.node(source(id)).shape.pixels(), in, out)};
-        break;
-      case Op::relu:
-        made.kernel = Kernel::relu;
-        made.rescale = {rescale_of(ratio(in.scale, 1, out.scale))};
-        break;
-      case Op::add: add(made, id); break;
-      case Op::concat: concat(made, id); break;
-      case Op::softmax: softmax(made, in); break;
-      case Op::input:
-      case Op::zero:
-      case Op::choice: throw Error{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
+        return;
+      case Kernel::relu: made.rescale = {rescale_of(ratio(in.scale, 1, out.scale))}; return;
+      case Kernel::add: return add(made, id);
+      case Kernel::concat: return concat(made, id);
+      case Kernel::softmax: return softmax(made, in);
     }
-    return made;
   }
 
   static void clamp_to(Int8Layer& made, const Quantisation& out, float highest) {
@@ -179,8 +203,7 @@ class Lowering {
   void conv(Int8Layer& made, NodeId id) const {
     const Node& node = graph_.node(id);
     const int depth = graph_.node(source(id)).shape.channels / node.groups;
-    const bool is_depthwise = node.groups > 1 && depth == 1 && node.groups == node.shape.channels;
-    made.kernel = is_depthwise ? Kernel::depthwise : Kernel::conv;
+    const bool is_depthwise = made.kernel == Kernel::depthwise;
     Filters real = filters(id);
     const auto channels = real.bias.size();
     const auto taps =
@@ -201,8 +224,6 @@ class Lowering {
   }
 
   void batch_norm(Int8Layer& made, NodeId id) const {
-    made.kernel = Kernel::depthwise;
-    made.groups = graph_.node(id).shape.channels;
     const FloatParameters& norm = network_.parameters[at(origin(id))];
     Filters real{std::vector<float>(norm.weight.size(), 1.0F),
                  std::vector<float>(norm.weight.size()), 1};
@@ -215,7 +236,6 @@ class Lowering {
   }
 
   void linear(Int8Layer& made, NodeId id) const {
-    made.kernel = Kernel::linear;
     Filters real = filters(id);
     const float scale = symmetric_scale(real.weights);
     made.weight_scales.assign(real.bias.size(), scale);
@@ -248,7 +268,6 @@ class Lowering {
     if (made.inputs.size() > kMostTerms)
       throw Error{fmt::format("a sum of {} terms cannot be lowered to int8: at most {}",
                               made.inputs.size(), kMostTerms)};
-    made.kernel = Kernel::add;
     const double twice = 2.0 * static_cast<double>(largest_scale(id));
     for (const NodeId input : graph_.inputs(id))
       made.input_rescale.push_back(rescale_of(static_cast<double>(quantised(input).scale) / twice));
@@ -257,7 +276,6 @@ class Lowering {
   }
 
   void concat(Int8Layer& made, NodeId id) const {
-    made.kernel = Kernel::concat;
     const Quantisation& out = quantised(id);
     const auto inputs = graph_.inputs(id);
     if (std::ranges::all_of(inputs, [&](NodeId input) { return quantised(input) == out; })) return;
@@ -266,7 +284,6 @@ class Lowering {
   }
 
   static void softmax(Int8Layer& made, const Quantisation& in) {
-    made.kernel = Kernel::softmax;
     constexpr int kFraction = 31 - kSoftmaxIntegerBits;
     const double factor = std::min(static_cast<double>(in.scale) * (1 << kFraction), 2147483647.0);
     made.rescale = {rescale_of(factor)};
@@ -309,6 +326,18 @@ FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed) {
       random.fill_normal(own.bias, 0.1);
     }
   }
+  return made;
+}
+
+Int8Network skeleton(const Graph& deployed) {
+  Int8Network made;
+  made.tensors.reserve(deployed.nodes().size());
+  made.layers.reserve(deployed.nodes().size());
+  for (NodeId id = 0; id < deployed.size(); ++id) {
+    made.tensors.push_back({deployed.name(id), deployed.node(id).shape, {}});
+    if (deployed.node(id).op != Op::input) made.layers.push_back(bare_layer(deployed, id));
+  }
+  made.output = deployed.output();
   return made;
 }
 
