@@ -12,6 +12,8 @@
 #include <thimble/core/random.hpp>
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/deploy/lower.hpp>
+#include <thimble/deploy/op_shape.hpp>
+#include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation.hpp>
@@ -204,6 +206,48 @@ TEST(Lower, HasNoWordsForOpenChoices) {
   const NodeId x = g.input({2, 4, 4});
   g.choice("which", {{"same", [&] { return x; }}, {"relu", [&] { return g.relu(x); }}});
   EXPECT_THROW(lower(drawn_network(g, 1)), Error);
+}
+
+TEST(OpShape, GoesToTextAndBackAndToANetwork) {
+  std::vector<Graph> graphs;
+  for (const Case& c : cases()) graphs.push_back(c.graph);
+  for (const Graph& graph : graphs) {
+    const Int8Network network = skeleton(deployed(graph));
+    for (const Int8Layer& layer : network.layers) {
+      const OpShape op = op_shape(network, layer);
+      SCOPED_TRACE(to_string(op));
+      EXPECT_EQ(op_shape_of(to_string(op)), op);
+      const Int8Network alone = network_of(op, "alone");
+      EXPECT_EQ(op_shape(alone, alone.layers.back()), op);
+    }
+    std::int64_t sum = 0;
+    for (const Int8Layer& layer : network.layers)
+      if (graph.node(deployment(graph).made_of[static_cast<std::size_t>(layer.output)][0]).op !=
+          Op::batch_norm)
+        sum += macs(op_shape(network, layer));
+    EXPECT_EQ(sum, macs(live(graph)));
+  }
+}
+
+TEST(OpShape, NamesTheWordThatIsWrong) {
+  const auto why = [](const std::string& text) -> std::string {
+    try {
+      op_shape_of(text);
+    } catch (const InputError& error) {
+      return error.diagnostics().front().message;
+    }
+    return "nothing";
+  };
+  EXPECT_EQ(why("conf 1x2x3 -> 1x2x3"), "'conf 1x2x3 -> 1x2x3': no operator is 'conf'");
+  EXPECT_EQ(why("relu 1x2 -> 1x2x3"), "'relu 1x2 -> 1x2x3': no shape is '1x2'");
+  EXPECT_EQ(why("relu 1x2x0 -> 1x2x3"), "'relu 1x2x0 -> 1x2x3': no size is '0'");
+  EXPECT_EQ(why("relu 1x2x3"), "'relu 1x2x3': expected '->', found ''");
+  EXPECT_EQ(why("relu 1x2x3 -> 1x2x3 more"),
+            "'relu 1x2x3 -> 1x2x3 more': nothing follows, found 'more'");
+  EXPECT_EQ(why("max_pool 1x2x3 -> 1x2x3 window 1x1 stride 1x1 groups 1"),
+            "'max_pool 1x2x3 -> 1x2x3 window 1x1 stride 1x1 groups 1': expected 'padding', found "
+            "'groups'");
+  EXPECT_THROW(network_of(op_shape_of("relu 1x2x3 -> 2x2x3"), "x"), Error);
 }
 
 }  // namespace
