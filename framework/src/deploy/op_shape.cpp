@@ -34,7 +34,10 @@ class Reader {
                      "padding 1x1 groups 1'"};
   }
 
-  std::string_view next() { return at_ < words_.size() ? words_[at_++] : ""; }
+  std::string_view next() {
+    if (is_at_end()) return {};
+    return words_[at_++];
+  }
   bool is_next(std::string_view word) const { return at_ < words_.size() && words_[at_] == word; }
   bool is_at_end() const { return at_ == words_.size(); }
 
