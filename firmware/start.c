@@ -3,9 +3,9 @@
 
 #define CPACR (*(volatile uint32_t *)0xE000ED88)
 #define CFSR (*(volatile uint32_t *)0xE000ED28)
-#define CCR (*(volatile uint32_t *)0xE000ED14)
 
-enum { kPaint = 0xA5A5A5A5u, kFaultStatus = 125 };
+#define PAINT 0xA5A5A5A5u
+enum { kFaultStatus = 125 };
 
 /* From the linker script. */
 extern uint32_t thimble_stack_bottom[], thimble_stack_top[];
@@ -19,12 +19,12 @@ void SysTick_Handler(void);
 static inline void paint_stack(void) {
   uint32_t *here;
   __asm__ volatile("mov %0, sp" : "=r"(here));
-  for (volatile uint32_t *at = thimble_stack_bottom; at < here; ++at) *at = kPaint;
+  for (volatile uint32_t *at = thimble_stack_bottom; at < here; ++at) *at = PAINT;
 }
 
 uint32_t thimble_stack_used(void) {
   const uint32_t *at = thimble_stack_bottom;
-  while (at < thimble_stack_top && *at == kPaint) ++at;
+  while (at < thimble_stack_top && *at == PAINT) ++at;
   return (uint32_t)(thimble_stack_top - at) * sizeof *at;
 }
 
@@ -56,21 +56,15 @@ void Reset_Handler(void) {
   thimble_exit(status);
 }
 
-static void print_hex(uint32_t number) {
-  char text[] = "00000000";
-  for (int i = 7; i >= 0; --i, number >>= 4) text[i] = "0123456789abcdef"[number & 15];
-  thimble_print(text);
-}
-
 /* frame: r0-r3, r12, lr, pc, xpsr as the processor pushed them; 0 when it could not. */
 __attribute__((used)) static void report_fault(const uint32_t *frame, uint32_t exception) {
   thimble_print("\n{\"thimble\":\"fault\",\"exception\":");
   thimble_print_number(exception);
-  thimble_print(",\"cfsr\":\"");
-  print_hex(CFSR);
-  thimble_print("\",\"pc\":\"");
-  print_hex(frame != 0 ? frame[6] : 0);
-  thimble_print("\"}\n");
+  thimble_print(",\"cfsr\":");
+  thimble_print_number(CFSR);
+  thimble_print(",\"pc\":");
+  thimble_print_number(frame != 0 ? frame[6] : 0);
+  thimble_print("}\n");
   thimble_exit(kFaultStatus);
 }
 

@@ -6,7 +6,7 @@
 // and the address of the store says which mark it is. Code between skip and skip + skip_size (the
 // mark itself, and what interrupts to keep the time) is counted nowhere.
 //
-//   -plugin libthimble_count.so,skip=ADDRESS,skip_size=BYTES,slots=ADDRESS,slots_size=BYTES,out=FILE
+//   -plugin count.so,skip=ADDRESS,skip_size=BYTES,slots=ADDRESS,slots_size=BYTES,out=FILE
 //
 // Writes a JSON line for each region when QEMU exits:
 //   {"region":0,"entries":1,"instructions":1234,"classes":{"alu":800,...}}
@@ -84,7 +84,8 @@ Block& Counter::block_at(const qemu_plugin_tb* block) {
   if (known != nullptr) return *known;
   known = std::make_unique<Block>();
   for (std::size_t i = 0; i < size; ++i)
-    ++known->classes[static_cast<std::size_t>(class_of_instruction(qemu_plugin_tb_get_insn(block, i)))];
+    ++known->classes[static_cast<std::size_t>(
+        class_of_instruction(qemu_plugin_tb_get_insn(block, i)))];
   return *known;
 }
 
@@ -175,11 +176,12 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
   using thimble::counter;
   for (int i = 0; i < count; ++i) {
     if (thimble::take(arguments[i])) continue;
-    std::fprintf(stderr, "thimble_count: unknown argument '%s'\n", arguments[i]);
+    std::fputs("thimble's counting plugin: unknown argument\n", stderr);
     return -1;
   }
   if (counter.skip.size == 0 || counter.slots.size == 0 || counter.out.empty()) {
-    std::fputs("thimble_count: needs skip, skip_size, slots, slots_size and out\n", stderr);
+    std::fputs("thimble's counting plugin needs skip, skip_size, slots, slots_size and out\n",
+               stderr);
     return -1;
   }
   qemu_plugin_register_vcpu_tb_trans_cb(

@@ -43,10 +43,17 @@ constexpr Half bits(Half half, int high, int low) {
 constexpr InstructionClass of_miscellaneous(Half half) {  // 1011 xxxx
   using enum InstructionClass;
   switch (bits(half, 11, 8)) {
-    case 0x1: case 0x3: case 0x9: case 0xb: return branch;  // cbz, cbnz
+    case 0x1:
+    case 0x3:
+    case 0x9:
+    case 0xb: return branch;  // cbz, cbnz
     case 0x2: return extend;
-    case 0x4: case 0x5: case 0xc: case 0xd: return multiple;  // push, pop
-    case 0x6: case 0xe: return other;  // cps, bkpt
+    case 0x4:
+    case 0x5:
+    case 0xc:
+    case 0xd: return multiple;  // push, pop
+    case 0x6:
+    case 0xe: return other;  // cps, bkpt
     case 0xf: return bits(half, 3, 0) != 0 ? it : other;
     default: return alu;
   }
@@ -60,7 +67,7 @@ constexpr InstructionClass of_narrow(Half half) {
     if (bits(half, 11, 11) == 1) return load;  // literal
     if (bits(half, 11, 10) == 0) return bits(half, 9, 6) == 13 ? mul : alu;
     if (bits(half, 9, 8) == 3) return bits(half, 7, 7) == 1 ? call : branch;  // blx, bx
-    return (half & 0xff87) == 0x4687 ? branch : alu;  // mov pc
+    return (half & 0xff87) == 0x4687 ? branch : alu;                          // mov pc
   }
   if (top == 5) return bits(half, 11, 9) < 3 ? store : load;
   if (top <= 9) return bits(half, 11, 11) == 1 ? load : store;
