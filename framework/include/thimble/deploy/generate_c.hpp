@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace thimble {
 struct CSource {
   std::string header;                ///< NAME.h
   std::string source;                ///< NAME.c
-  MemoryPlan plan;                   ///< of the arena in it
+  MemoryPlan plan;                   ///< of the network with the largest arena
   std::int64_t constant_bytes = 0;   ///< weights, biases, rescales, tables and layer descriptions
   std::vector<std::string> kernels;  ///< those that the source contains
 };
@@ -32,5 +33,10 @@ THIMBLE_EXPORT std::int64_t scratch_bytes(const Int8Network& network, const Int8
 /// thimble_mark(2 i) is called before layer i and thimble_mark(2 i + 1) behind it; otherwise marks
 /// vanish. The kernels use the DSP extension where __ARM_FEATURE_DSP says that it is there.
 THIMBLE_EXPORT CSource generate_c(const Int8Network& network);
+
+/// Several networks in one source that has each kernel once: how single operators are profiled.
+/// They share one arena, so they run one at a time; marks count on from one network's layers to the
+/// next one's. The first network names the files.
+THIMBLE_EXPORT CSource generate_c(std::span<const Int8Network> networks);
 
 }  // namespace thimble
