@@ -15,7 +15,7 @@ namespace thimble {
 struct CSource {
   std::string header;                ///< NAME.h
   std::string source;                ///< NAME.c
-  MemoryPlan plan;                   ///< of the arena in it
+  MemoryPlan plan;                   ///< of the network with the largest arena
   std::int64_t constant_bytes = 0;   ///< weights, biases, rescales, tables and layer descriptions
   std::vector<std::string> kernels;  ///< those that the source contains
 };

@@ -1,0 +1,613 @@
+#include <thimble/deploy/generate_c.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <initializer_list>
+#include <limits>
+#include <span>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+
+#include "kernels.hpp"
+
+namespace thimble {
+namespace {
+
+constexpr int kLanes = 4;  ///< values a kernel takes at a time
+constexpr std::int64_t kAlignment = 4;
+
+std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+std::int64_t words(std::int64_t values) { return (values + kLanes - 1) / kLanes; }
+int rounded_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+std::int32_t wrapped(std::int64_t value) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
+}
+
+/// Layers that one kernel can compute in place of another's special case.
+Int8Layer simplified(const Int8Network& network, Int8Layer layer) {
+  const Shape& in = network.tensor(layer.inputs[0]).shape;
+  const Shape& out = network.tensor(layer.output).shape;
+  if (layer.kernel == Kernel::depthwise && in.channels < kLanes) {
+    std::vector<std::int8_t> dense;
+    const auto taps = static_cast<std::int64_t>(layer.weights.size()) / in.channels;
+    for (int o = 0; o < in.channels; ++o)
+      for (std::int64_t tap = 0; tap < taps; ++tap)
+        for (int i = 0; i < in.channels; ++i)
+          dense.push_back(i == o ? layer.weights[at(tap * in.channels + i)] : std::int8_t{0});
+    layer.kernel = Kernel::conv;
+    layer.groups = 1;
+    layer.weights = std::move(dense);
+  }
+  const bool sees_all = layer.window == Extent{in.height, in.width} &&
+                        layer.padding == Extent{0, 0} && layer.groups == 1;
+  if (layer.kernel == Kernel::conv && sees_all && out.pixels() == 1) layer.kernel = Kernel::linear;
+  return layer;
+}
+
+/// A window of a convolution, unfolded: rows are padded to words.
+struct Unfolded {
+  Unfolded(const Int8Network& network, const Int8Layer& layer)
+      : depth{network.tensor(layer.inputs[0]).shape.channels / layer.groups},
+        rows{layer.window.height},
+        row_values{layer.window.width * depth},
+        row_words{words(row_values)} {}
+
+  int depth;
+  int rows;
+  int row_values;
+  std::int64_t row_words;
+};
+
+bool reaches_edge(const Int8Network& network, const Int8Layer& layer) {
+  const Shape& in = network.tensor(layer.inputs[0]).shape;
+  const Shape& out = network.tensor(layer.output).shape;
+  const auto leaves = [](int size, int outputs, int window, int stride, int padding) {
+    return padding > 0 || (outputs - 1) * stride + window > size;
+  };
+  return leaves(in.height, out.height, layer.window.height, layer.stride.height,
+                layer.padding.height) ||
+         leaves(in.width, out.width, layer.window.width, layer.stride.width, layer.padding.width);
+}
+
+/// As `struct factor` of the kernels: 2 multiplier - 2^32, and ~shift.
+struct Factor {
+  std::int32_t twice = 0;
+  std::int32_t shift = 0;
+};
+
+Factor factor_of(const Rescale& rescale) {
+  constexpr std::int32_t kHalf = 1 << 30;
+  // So small that every sum below 2^31 - 1 becomes 0.
+  if (rescale.multiplier == 0) return {std::numeric_limits<std::int32_t>::min(), 30};
+  if (rescale.multiplier < kHalf || rescale.shift < -31 || rescale.shift > 30)
+    throw Error{fmt::format("cannot rescale by {} / 2^31 x 2^{}: not as rescale_of() gives it",
+                            rescale.multiplier, rescale.shift)};
+  return {wrapped(2 * std::int64_t{rescale.multiplier}), ~rescale.shift};
+}
+
+/// Terms of a sum have 20 zero bits at their end, so a half can be a shift, which is faster than
+/// the multiplication, without a shift, that TFLite writes it as.
+Factor factor_of_term(const Rescale& rescale) {
+  if (rescale == Rescale{1 << 30, 0}) return {0, 0};
+  return factor_of(rescale);
+}
+
+/// A brace initialiser of 4-byte members: integers and pointers.
+class Members {
+ public:
+  Members& set(std::string_view name, std::int64_t value) {
+    return set(name, fmt::to_string(value));
+  }
+  Members& set(std::string_view name, const std::string& value) {
+    bytes_ += 4;
+    return append(name, value);
+  }
+  Members& set(std::string_view name, const Members& nested) {
+    bytes_ += nested.bytes_;
+    return append(name, nested.text());
+  }
+
+  std::string text() const { return "{" + text_ + "}"; }
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  Members& append(std::string_view name, const std::string& value) {
+    text_ += fmt::format("{}.{} = {}", text_.empty() ? "" : ", ", name, value);
+    return *this;
+  }
+
+  std::string text_;
+  std::int64_t bytes_ = 0;
+};
+
+/// Words with separators, in lines of at most 100 columns.
+std::string filled(const std::vector<std::string>& items) {
+  std::string text;
+  std::size_t column = 0;
+  for (const std::string& item : items) {
+    if (column == 0 || column + item.size() + 2 > 100) {
+      text += text.empty() ? "  " : "\n  ";
+      column = 2;
+    } else {
+      text += ' ';
+      ++column;
+    }
+    text += item + ",";
+    column += item.size() + 1;
+  }
+  return text + "\n";
+}
+
+/// What networks that share a source add to it.
+struct Parts {
+  std::string arena;  ///< its name
+  std::string constants;
+  std::string functions;
+  std::string declarations;
+  std::int64_t constant_bytes = 0;
+  std::vector<std::string> kernels;
+  std::size_t layers = 0;
+};
+
+/// Writes one network.
+class Generator {
+ public:
+  Generator(const Int8Network& network, const MemoryPlan& plan, Parts& parts)
+      : network_{network}, plan_{plan}, parts_{parts} {}
+
+  void run() {
+    for (std::size_t i = 0; i < network_.layers.size(); ++i) write_layer(i);
+    parts_.layers += network_.layers.size();
+    parts_.declarations += declarations();
+    parts_.functions += functions();
+  }
+
+ private:
+  void write_layer(std::size_t index) {
+    const Int8Layer layer = simplified(network_, network_.layers[index]);
+    const std::size_t number = parts_.layers + index;
+    symbol_ = fmt::format("layer{}", number);
+    scratch_ = plan_.scratch_offsets[index];
+    parts_.constants += fmt::format("\n/* {}: {}, {} -> {} */\n", number, name_of(layer.kernel),
+                                    to_string(in(layer).shape), to_string(out(layer).shape));
+    calls_ += fmt::format("  THIMBLE_MARK({});\n", 2 * number);
+    write_kernel(layer);
+    calls_ += fmt::format("  THIMBLE_MARK({});\n", 2 * number + 1);
+  }
+
+  void write_kernel(const Int8Layer& layer) {
+    switch (layer.kernel) {
+      case Kernel::conv: write_conv(layer); break;
+      case Kernel::depthwise: write_depthwise(layer); break;
+      case Kernel::linear: write_linear(layer); break;
+      case Kernel::avg_pool: write_pool(layer, "avg_pool", {"sums"}); break;
+      case Kernel::max_pool: write_pool(layer, "max_pool", {}); break;
+      case Kernel::mean: write_mean(layer); break;
+      case Kernel::relu: write_relu(layer); return;
+      case Kernel::add: write_add(layer); break;
+      case Kernel::concat: write_concat(layer); return;
+      case Kernel::softmax: write_softmax(layer); break;
+    }
+    if (layer.lowest > -128 || layer.highest < 127)
+      write_clamp(layer, layer.output, layer.lowest, layer.highest);
+  }
+
+  void write_conv(const Int8Layer& layer) {
+    use("conv", {"requantise"});
+    const Unfolded window{network_, layer};
+    const int groups = layer.groups;
+    const int filters = out(layer).shape.channels / groups;
+    std::vector<std::int8_t> weights;
+    std::vector<int> order;  // of the filters; -1 stands for one of zeros
+    for (int group = 0; group < groups; ++group)
+      for (int f = 0; f < rounded_up(filters, 2); ++f)
+        order.push_back(f < filters ? group * filters + f : -1);
+    for (std::size_t pair = 0; pair < order.size(); pair += 2)
+      append_interleaved(layer.weights, std::span{order}.subspan(pair, 2), window, weights);
+    Members members;
+    members.set("window", window_of(layer))
+        .set("weights", array("weights", weights))
+        .set("channels", channels(layer, order))
+        .set("out_channels", out(layer).shape.channels)
+        .set("groups", groups)
+        .set("zero_in", in(layer).quantisation.zero_point)
+        .set("zero_out", zero_out(layer));
+    call("conv", members, layer.inputs[0], layer.output, scratch_);
+  }
+
+  void write_linear(const Int8Layer& layer) {
+    use("linear", {"requantise"});
+    const auto inputs = static_cast<int>(in(layer).shape.elements());
+    const int filters = out(layer).shape.channels;
+    std::vector<int> order;
+    for (int f = 0; f < rounded_up(filters, kLanes); ++f) order.push_back(f < filters ? f : -1);
+    Unfolded all{network_, layer};
+    all.rows = 1;
+    all.row_values = inputs;
+    all.row_words = words(inputs);
+    std::vector<std::int8_t> weights;
+    for (std::size_t block = 0; block < order.size(); block += kLanes)
+      append_interleaved(layer.weights, std::span{order}.subspan(block, kLanes), all, weights);
+    Members members;
+    members.set("weights", array("weights", weights))
+        .set("channels", channels(layer, order))
+        .set("words", words(inputs))
+        .set("filters", filters)
+        .set("zero_out", zero_out(layer));
+    call("linear", members, layer.inputs[0], layer.output);
+  }
+
+  /// Filters word by word in turn.
+  static void append_interleaved(const std::vector<std::int8_t>& from, std::span<const int> filters,
+                                 const Unfolded& window, std::vector<std::int8_t>& to) {
+    for (int row = 0; row < window.rows; ++row)
+      for (int value = 0; value < window.row_words * kLanes; value += kLanes)
+        for (const int filter : filters)
+          for (int lane = value; lane < value + kLanes; ++lane) {
+            const bool is_there = filter >= 0 && lane < window.row_values;
+            const std::int64_t first =
+                (std::int64_t{filter} * window.rows + row) * window.row_values;
+            to.push_back(is_there ? from[at(first + lane)] : std::int8_t{0});
+          }
+  }
+
+  void write_depthwise(const Int8Layer& layer) {
+    use("depthwise", {"requantise"});
+    const int channel_count = in(layer).shape.channels;
+    std::vector<int> order;
+    std::vector<std::int8_t> weights;
+    for (int c = 0; c < channel_count; c += kLanes) {
+      const int first = std::min(c, channel_count - kLanes);
+      for (int lane = 0; lane < kLanes; ++lane) order.push_back(first + lane);
+      append_block(layer, first, weights);
+    }
+    Members members;
+    members.set("window", window_of(layer))
+        .set("weights", array("weights", weights))
+        .set("channels", channels(layer, order))
+        .set("zero_in", in(layer).quantisation.zero_point)
+        .set("zero_out", zero_out(layer));
+    call("depthwise", members, layer.inputs[0], layer.output, scratch_);
+  }
+
+  /// Four channels' weights: of two neighbouring cells a and b as a0 a1 b0 b1 a2 a3 b2 b3, those of
+  /// a row's last cell, where it has no neighbour, in order.
+  void append_block(const Int8Layer& layer, int first, std::vector<std::int8_t>& to) const {
+    const int channel_count = in(layer).shape.channels;
+    const auto append = [&](int tap, int channel) {
+      to.push_back(layer.weights[at(std::int64_t{tap} * channel_count + first + channel)]);
+    };
+    for (int y = 0; y < layer.window.height; ++y) {
+      for (int x = 0; x < layer.window.width; x += 2) {
+        const int a = y * layer.window.width + x;
+        const int b = x + 1 < layer.window.width ? a + 1 : a;
+        for (const int half : {0, 2})
+          for (const int tap : a == b ? std::vector{a} : std::vector{a, b})
+            for (const int channel : {half, half + 1}) append(tap, channel);
+      }
+    }
+  }
+
+  void write_pool(const Int8Layer& layer, const std::string& kernel,
+                  std::initializer_list<const char*> needs) {
+    use(kernel, needs);
+    call(kernel, "window", window_of(layer), layer.inputs[0], layer.output);
+  }
+
+  void write_mean(const Int8Layer& layer) {
+    use("mean", {"rescale", "sums"});
+    const auto& [name, shape, quantisation] = in(layer);
+    Members members;
+    members.set("pixels", shape.pixels())
+        .set("channels", shape.channels)
+        .set("offset", quantisation.zero_point * shape.pixels())
+        .set("multiplier", layer.rescale[0].multiplier)
+        .set("shift", layer.rescale[0].shift)
+        .set("zero_out", out(layer).quantisation.zero_point);
+    call("mean", members, layer.inputs[0], layer.output);
+  }
+
+  using Table = std::array<std::int8_t, 256>;
+
+  /// What becomes of each value of an input, by its bits.
+  Table table_of(const Int8Layer& layer, int input, const Rescale& factor) const {
+    Table table{};
+    for (int x = -128; x < 128; ++x) {
+      const std::int32_t y = rescaled(x - network_.tensor(input).quantisation.zero_point, factor) +
+                             out(layer).quantisation.zero_point;
+      table[static_cast<std::uint8_t>(x)] =
+          static_cast<std::int8_t>(std::clamp(y, layer.lowest, layer.highest));
+    }
+    return table;
+  }
+
+  void write_relu(const Int8Layer& layer) {
+    const Table table = table_of(layer, layer.inputs[0], layer.rescale[0]);
+    write_lookup(layer.inputs[0], layer, table, 1, in(layer).shape.elements(), 0);
+  }
+
+  void write_clamp(const Int8Layer& layer, int input, int lowest, int highest) {
+    use("clamp", {});
+    Members members;
+    members.set("words", words(out(layer).shape.elements()))
+        .set("lowest", lowest)
+        .set("highest", highest);
+    const std::string symbol = symbol_;
+    symbol_ += "_clamp";
+    call("clamp", members, input, layer.output);
+    symbol_ = symbol;
+  }
+
+  void write_lookup(int input, const Int8Layer& layer, const Table& table, std::int64_t rows,
+                    std::int64_t length, std::int64_t offset) {
+    use("lookup", {});
+    Members members;
+    members.set("table", array("table", table))
+        .set("rows", rows)
+        .set("length", length)
+        .set("step", out(layer).shape.channels);
+    call("lookup", "lookup", members, place(input), place(layer.output, offset));
+  }
+
+  void write_add(const Int8Layer& layer) {
+    use("add", {"requantise"});
+    std::vector<std::string> terms;
+    for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
+      const Int8Tensor& tensor = network_.tensor(layer.inputs[i]);
+      Members term;
+      term.set("in", place(layer.inputs[i]))
+          .set("zero", tensor.quantisation.zero_point * (1 << 20))
+          .set("factor", members_of(factor_of_term(layer.input_rescale[i])));
+      parts_.constant_bytes += term.bytes();
+      terms.push_back(term.text());
+    }
+    parts_.constants += fmt::format("static const struct term {}_terms[{}] = {{\n{}}};\n", symbol_,
+                                    terms.size(), filled(terms));
+    Members members;
+    members.set("terms", symbol_ + "_terms")
+        .set("count", static_cast<std::int64_t>(terms.size()))
+        .set("words", words(out(layer).shape.elements()))
+        .set("factor", members_of(factor_of(layer.rescale[0])))
+        .set("zero_out", zero_out(layer));
+    describe("add", members);
+    calls_ += fmt::format("  add(&{}, {});\n", symbol_, place(layer.output));
+  }
+
+  void write_concat(const Int8Layer& layer) {
+    const std::string symbol = symbol_;
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
+      const Shape& shape = network_.tensor(layer.inputs[i]).shape;
+      symbol_ = fmt::format("{}_{}", symbol, i);
+      if (layer.input_rescale.empty())
+        write_copy(layer.inputs[i], layer, offset);
+      else
+        write_lookup(layer.inputs[i], layer,
+                     table_of(layer, layer.inputs[i], layer.input_rescale[i]), shape.pixels(),
+                     shape.channels, offset);
+      offset += shape.channels;
+    }
+  }
+
+  void write_copy(int input, const Int8Layer& layer, std::int64_t offset) {
+    use("copy", {});
+    const Shape& shape = network_.tensor(input).shape;
+    Members members;
+    members.set("rows", shape.pixels())
+        .set("length", shape.channels)
+        .set("step", out(layer).shape.channels);
+    call("copy", "copy", members, place(input), place(layer.output, offset));
+  }
+
+  void write_softmax(const Int8Layer& layer) {
+    use("softmax", {"rescale"});
+    Members members;
+    members.set("count", in(layer).shape.elements())
+        .set("multiplier", layer.rescale[0].multiplier)
+        .set("shift", layer.rescale[0].shift)
+        .set("diff_min", layer.diff_min);
+    call("softmax", members, layer.inputs[0], layer.output);
+  }
+
+  Members window_of(const Int8Layer& layer) const {
+    const Shape& from = in(layer).shape;
+    const Shape& to = out(layer).shape;
+    Members members;
+    members.set("in_height", from.height)
+        .set("in_width", from.width)
+        .set("in_channels", from.channels)
+        .set("out_height", to.height)
+        .set("out_width", to.width)
+        .set("height", layer.window.height)
+        .set("width", layer.window.width)
+        .set("stride_y", layer.stride.height)
+        .set("stride_x", layer.stride.width)
+        .set("padding_y", layer.padding.height)
+        .set("padding_x", layer.padding.width);
+    return members;
+  }
+
+  static Members members_of(const Factor& factor) {
+    Members members;
+    members.set("twice", literal(factor.twice)).set("shift", factor.shift);
+    return members;
+  }
+
+  /// Biases with the input's zero point in them, and factors. -1 in `order`: no channel.
+  std::string channels(const Int8Layer& layer, const std::vector<int>& order) {
+    std::vector<std::string> items;
+    for (const int channel : order) {
+      const Factor factor = channel < 0 ? Factor{} : factor_of(layer.rescale[at(channel)]);
+      const std::int32_t bias = channel < 0 ? 0 : folded_bias(layer, channel);
+      items.push_back(
+          fmt::format("{{{}, {{{}, {}}}}}", literal(bias), literal(factor.twice), factor.shift));
+    }
+    parts_.constant_bytes += 12 * static_cast<std::int64_t>(items.size());
+    const std::string name = symbol_ + "_channels";
+    parts_.constants += fmt::format("static const struct channel {}[{}] = {{\n{}}};\n", name,
+                                    items.size(), filled(items));
+    return name;
+  }
+
+  std::int32_t folded_bias(const Int8Layer& layer, int channel) const {
+    const auto outputs = static_cast<std::int64_t>(layer.bias.size());
+    const std::int64_t taps = static_cast<std::int64_t>(layer.weights.size()) / outputs;
+    const bool is_depthwise = layer.kernel == Kernel::depthwise;
+    std::int64_t sum = 0;
+    for (std::int64_t tap = 0; tap < taps; ++tap)
+      sum += layer.weights[at(is_depthwise ? tap * outputs + channel : channel * taps + tap)];
+    return wrapped(layer.bias[at(channel)] - in(layer).quantisation.zero_point * sum);
+  }
+
+  /// INT32_MIN has no literal in C: the minus is no part of it.
+  static std::string literal(std::int32_t value) {
+    return value == std::numeric_limits<std::int32_t>::min() ? "INT32_MIN" : fmt::to_string(value);
+  }
+
+  std::string array(const std::string& what, std::span<const std::int8_t> values) {
+    std::vector<std::string> items;
+    for (const std::int8_t value : values) items.push_back(fmt::to_string(int{value}));
+    parts_.constant_bytes += static_cast<std::int64_t>(values.size());
+    const std::string name = symbol_ + "_" + what;
+    parts_.constants += fmt::format("static const int8_t {}[{}] WORD_ALIGNED = {{\n{}}};\n", name,
+                                    items.size(), filled(items));
+    return name;
+  }
+
+  void describe(const std::string& type, const Members& members) {
+    parts_.constant_bytes += members.bytes();
+    parts_.constants +=
+        fmt::format("static const struct {} {} = {};\n", type, symbol_, members.text());
+  }
+
+  void call(const std::string& kernel, const std::string& type, const Members& members,
+            const std::string& from, const std::string& to, const std::string& more = {}) {
+    describe(type, members);
+    calls_ += fmt::format("  {}(&{}, {}, {}{});\n", kernel, symbol_, from, to, more);
+  }
+  void call(const std::string& kernel, const std::string& type, const Members& members, int input,
+            int output) {
+    call(kernel, type, members, place(input), place(output));
+  }
+  void call(const std::string& kernel, const Members& members, int input, int output) {
+    call(kernel, kernel, members, place(input), place(output));
+  }
+  void call(const std::string& kernel, const Members& members, int input, int output,
+            std::int64_t scratch) {
+    // Where a layer needs no scratch, it touches none.
+    call(kernel, kernel, members, place(input), place(output),
+         fmt::format(", {} + {}", parts_.arena, std::max<std::int64_t>(scratch, 0)));
+  }
+
+  std::string place(int tensor, std::int64_t offset = 0) const {
+    return fmt::format("{} + {}", parts_.arena, plan_.tensor_offsets[at(tensor)] + offset);
+  }
+
+  void use(const std::string& kernel, std::initializer_list<const char*> needs) {
+    for (const char* const need : needs) use(need, {});
+    if (std::ranges::find(parts_.kernels, kernel) == parts_.kernels.end())
+      parts_.kernels.push_back(kernel);
+  }
+
+  const Int8Tensor& in(const Int8Layer& layer) const { return network_.tensor(layer.inputs[0]); }
+  const Int8Tensor& out(const Int8Layer& layer) const { return network_.tensor(layer.output); }
+  std::int64_t zero_out(const Int8Layer& layer) const {
+    return 2 * std::int64_t{out(layer).quantisation.zero_point} + 1;
+  }
+
+  std::string declarations() const {
+    return fmt::format(
+        "\n/* Where to put the input: {1}. */\nint8_t *{0}_input(void);\n\n"
+        "/* Runs the network; overwrites the input. */\nvoid {0}_run(void);\n\n"
+        "/* The output: {2}. Valid until the next input is written. */\n"
+        "const int8_t *{0}_output(void);\n",
+        network_.name, described(network_.tensor(0)), described(network_.tensor(network_.output)));
+  }
+
+  static std::string described(const Int8Tensor& tensor) {
+    const auto& [name, shape, quantisation] = tensor;
+    return fmt::format("{} x {} x {} values (height, width, channels),\n * real = {} (value - {})",
+                       shape.height, shape.width, shape.channels, quantisation.scale,
+                       quantisation.zero_point);
+  }
+
+  std::string functions() const {
+    return fmt::format(
+        "\nint8_t *{0}_input(void) {{ return {1}; }}\n\nvoid {0}_run(void) {{\n{2}}}\n\n"
+        "const int8_t *{0}_output(void) {{ return {3}; }}\n",
+        network_.name, place(0), calls_, place(network_.output));
+  }
+
+  const Int8Network& network_;
+  const MemoryPlan& plan_;
+  Parts& parts_;
+  std::string symbol_;         ///< of the layer's description; its arrays begin with it
+  std::int64_t scratch_ = -1;  ///< of the layer
+  std::string calls_;
+};
+
+std::string header(const std::string& name, const Parts& parts) {
+  std::string guard = name + "_H";
+  std::ranges::transform(guard, guard.begin(), [](unsigned char c) { return std::toupper(c); });
+  return fmt::format(
+      "/* Made by thimble. */\n#ifndef {0}\n#define {0}\n\n#include <stdint.h>\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {{\n#endif\n{1}\n#ifdef "
+      "__cplusplus\n}}\n#endif\n\n#endif\n",
+      guard, parts.declarations);
+}
+
+std::string source(const std::string& name, const Parts& parts, std::int64_t arena_bytes) {
+  std::string text = fmt::format(
+      "/* Made by thimble: kernels, then constants layer by layer, then what {0}.h declares. */\n"
+      "#include \"{0}.h\"\n\n{1}",
+      name, kernel_source("base"));
+  for (const std::string& kernel : parts.kernels)
+    text += fmt::format("\n{}", kernel_source(kernel));
+  return text +
+         fmt::format(
+             "\n/* With THIMBLE_PROFILE, whoever links this is told when layer i begins (2 i) and "
+             "ends (2 i + 1). */\n"
+             "#if defined(THIMBLE_PROFILE)\nvoid thimble_mark(int mark);\n"
+             "#define THIMBLE_MARK(mark) thimble_mark(mark)\n#else\n"
+             "#define THIMBLE_MARK(mark) ((void)0)\n#endif\n\n"
+             "static int8_t {}[{}] WORD_ALIGNED;\n{}{}",
+             parts.arena, arena_bytes, parts.constants, parts.functions);
+}
+
+}  // namespace
+
+std::int64_t scratch_bytes(const Int8Network& network, const Int8Layer& layer) {
+  const Int8Layer simple = simplified(network, layer);
+  if (simple.kernel == Kernel::conv) {
+    const Unfolded window{network, simple};
+    constexpr int kColumns = 2;
+    constexpr int kColumnValueBytes = 2;  // with the DSP extension
+    return (kColumns * kColumnValueBytes * window.rows + 1) * window.row_words * kLanes;
+  }
+  if (simple.kernel == Kernel::depthwise && reaches_edge(network, simple))
+    return static_cast<std::int64_t>(simple.weights.size());
+  return 0;
+}
+
+CSource generate_c(const Int8Network& network) { return generate_c(std::span{&network, 1}); }
+
+CSource generate_c(std::span<const Int8Network> networks) {
+  Parts parts;
+  const std::string& name = networks.front().name;
+  parts.arena = name + "_arena";
+  MemoryPlan largest;
+  for (const Int8Network& network : networks) {
+    MemoryPlan plan = plan_memory(network, scratch_bytes, kAlignment);
+    Generator{network, plan, parts}.run();
+    if (plan.arena_bytes > largest.arena_bytes) largest = std::move(plan);
+  }
+  return {header(name, parts), source(name, parts, largest.arena_bytes), largest,
+          parts.constant_bytes, parts.kernels};
+}
+
+}  // namespace thimble
