@@ -55,6 +55,12 @@ INLINE uint32_t add_odd_bytes(uint32_t sum, uint32_t x) {
   return sum;
 }
 
+/* Differences of int16. */
+INLINE uint32_t subtract_halves(uint32_t x, uint32_t y) {
+  __asm__("ssub16 %0, %1, %2" : "=r"(x) : "r"(x), "r"(y));
+  return x;
+}
+
 /* sum + both products of int16. */
 INLINE int32_t multiply_add(uint32_t x, uint32_t y, int32_t sum) {
   __asm__("smlad %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(y), "r"(sum));
@@ -92,7 +98,7 @@ INLINE const int8_t* load_words(const int8_t* from, uint32_t* first, uint32_t* s
 }
 
 INLINE int8_t* store_words(int8_t* to, uint32_t first, uint32_t second) {
-  __asm__("strd %1, %2, [%0], #8" : "+r"(to) : "r"(first), "r"(second) : "memory");
+  __asm__ volatile("strd %1, %2, [%0], #8" : "+r"(to) : "r"(first), "r"(second) : "memory");
   return to;
 }
 
@@ -111,7 +117,7 @@ INLINE int32_t multiplied(int32_t x, int32_t twice) {
 #endif
 
 /* x / 2 in int8. */
-INLINE int8_t saturated_half(int32_t x) {
+INLINE int32_t saturated_half(int32_t x) {
 #if defined(__ARM_FEATURE_SAT) && __ARM_FEATURE_SAT
   __asm__("ssat %0, #8, %1, asr #1" : "=r"(x) : "r"(x));
 #else
@@ -119,7 +125,7 @@ INLINE int8_t saturated_half(int32_t x) {
   x = x < -128 ? -128 : x;
   x = x > 127 ? 127 : x;
 #endif
-  return (int8_t)x;
+  return x;
 }
 
 /* A positive factor multiplier / 2^31 x 2^exponent with a multiplier of 2^30 or more. `twice` is
