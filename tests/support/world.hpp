@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thimble/core/files.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/plugin/loader.hpp>
 
@@ -37,24 +38,7 @@ inline std::filesystem::path test_data() {
   return folder != nullptr ? folder : "";
 }
 
-/// A fresh folder for one test, removed afterwards.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "thimble-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using thimble::TemporaryFolder;
 
 }  // namespace thimble::testing
 

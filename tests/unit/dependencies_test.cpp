@@ -27,12 +27,13 @@ const std::map<std::string, Words>& allowed_floors() {
       {"core", {"core"}},
       {"graph", {"core", "graph"}},
       {"space", {"core", "graph", "space"}},
-      {"hardware", {"core", "graph", "hardware"}},
-      {"nn", {"core", "graph", "nn"}},
+      {"deploy", {"core", "graph", "deploy"}},
+      {"hardware", {"core", "graph", "deploy", "hardware"}},
+      {"nn", {"core", "graph", "deploy", "nn"}},
       {"search", {"core", "graph", "space", "hardware", "nn", "search"}},
-      {"plugin", {"core", "graph", "space", "hardware", "nn", "search", "plugin"}},
+      {"plugin", {"core", "graph", "space", "deploy", "hardware", "nn", "search", "plugin"}},
       {"experiment",
-       {"core", "graph", "space", "hardware", "nn", "search", "plugin", "experiment"}}};
+       {"core", "graph", "space", "deploy", "hardware", "nn", "search", "plugin", "experiment"}}};
   return allowed;
 }
 

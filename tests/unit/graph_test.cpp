@@ -20,7 +20,8 @@ std::string sketch(const Graph& graph) {
     const Node& node = graph.node(id);
     text += (id > 0 ? " " : "") + std::string{name_of(node.op)};
     if (node.has_bias && node.op == Op::conv) text += "+bias";
-    if (node.has_relu) text += "+relu";
+    if (node.op != Op::relu && node.activation != Activation::none)
+      text += node.activation == Activation::relu ? "+relu" : "+relu6";
     text += '(';
     for (const NodeId input : graph.inputs(id)) text += std::to_string(input) + ",";
     if (text.back() == ',') text.pop_back();

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -49,6 +50,17 @@ struct Case {
 Graph linear_only() {
   Graph g;
   g.linear(g.input({3, 2, 2}), 5);
+  return g;
+}
+
+/// The operators that the tangent kernel does not know.
+Graph joined() {
+  Graph g;
+  const NodeId x = g.conv(g.input({3, 9, 7}), {.out = 4, .kernel = {3, 3}, .padding = {1, 1}});
+  const NodeId a = g.relu(g.batch_norm(x), Activation::relu6);
+  const NodeId b = g.max_pool(x, {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
+  const NodeId both = g.concat({{a, b}});
+  g.softmax(g.linear(g.global_avg_pool(g.max_pool(both, {})), 5));
   return g;
 }
 
@@ -205,7 +217,9 @@ torch::Tensor frozen_gram(const Network& given, const torch::Tensor& x) {
         auto sum = in();
         for (std::size_t i = 1; i < node.input_count; ++i) sum = sum + in(i);
         out.push_back(node.op == Op::choice ? sum / static_cast<double>(node.input_count) : sum);
+        break;
       }
+      default: ADD_FAILURE() << name_of(node.op);
     }
   }
   std::vector<torch::Tensor> rows;
@@ -342,6 +356,29 @@ TEST(ConditionNumber, IsTheRatioOfTheExtremeEigenvalues) {
   EXPECT_TRUE(std::isnan(condition_number(matrix(INFINITY, 1.0))));
 }
 
+TEST(Ntk, NamesTheOperatorThatItDoesNotKnow) {
+  const Graph graph = joined();
+  try {
+    ntk_gram(network(graph), images(graph, 2), Coupling::coupled);
+    FAIL() << "built";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("softmax"));
+  }
+}
+
+TEST(Network, KnowsTheOperatorsOfJoinedNetworks) {
+  const Graph graph = joined();
+  const Network net = network(graph);
+  const torch::Tensor x = images(graph, 3) * 20;
+  const auto outputs = propagate_forward(net, x).outputs;
+  EXPECT_LE(outputs[3].max().item<double>(), 6.0);
+  EXPECT_GE(outputs[3].max().item<double>(), 1.0);
+  EXPECT_EQ(outputs[4][0][2][0][0].item<double>(),
+            outputs[1][0][2].narrow(0, 0, 2).narrow(1, 0, 2).max().item<double>());
+  EXPECT_TRUE(at::equal(outputs[5].narrow(1, 4, 4), outputs[4]));
+  EXPECT_LE(relative_error(outputs.back().sum(1), at::ones({3}, at::kDouble)), 1e-12);
+}
+
 TEST(Network, GivesLogitsAndEveryActivation) {
   for (const Case& c : cases()) {
     const Network net = network(c.graph);
@@ -375,8 +412,10 @@ std::vector<torch::Tensor> taped_gradients(const Network& net, const torch::Tens
 }
 
 TEST(Propagation, GivesTheGradientsOfTheTape) {
+  auto all = cases();
+  all.push_back({"joined", joined()});
   for (const auto precision : {at::kDouble, at::kFloat}) {
-    for (const Case& c : cases()) {
+    for (const Case& c : all) {
       SCOPED_TRACE(c.name);
       const Network net = network(c.graph, precision);
       const torch::Tensor x = images(c.graph, c.batch, precision);

@@ -1,6 +1,7 @@
 #include <thimble/core/files.hpp>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
@@ -46,6 +47,19 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
     }
   }
   std::filesystem::rename(part, file);
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "thimble-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw Error{fmt::format("cannot make the folder '{}': {}", pattern, std::strerror(errno)),
+                "is the disk full? TMPDIR can name another folder for temporary files"};
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace thimble

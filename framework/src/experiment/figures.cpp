@@ -7,10 +7,10 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <boost/filesystem/path.hpp>
-#include <boost/process.hpp>
 
+#include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -298,28 +298,14 @@ std::vector<std::size_t> shown_points(const std::vector<PointOutcome>& outcomes)
 }
 
 /// Empty when gnuplot drew it, else what it complained of.
-std::string run_gnuplot(const boost::filesystem::path& gnuplot, const fs::path& script,
-                        const fs::path& folder) {
-  namespace process = boost::process;
-  constexpr std::chrono::minutes kPatience{1};
-  const fs::path errors = folder / "errors.txt";
-  std::error_code failed;
-  process::child child{gnuplot,
-                       script.string(),
-                       process::start_dir = folder.string(),
-                       (process::std_in < process::null),
-                       (process::std_out > process::null),
-                       (process::std_err > errors.string()),
-                       failed};
-  if (failed) return failed.message();
-  if (!child.wait_for(kPatience)) {
-    child.terminate();
-    return "gnuplot took more than a minute";
+std::string run_gnuplot(const fs::path& gnuplot, const fs::path& script, const fs::path& folder) {
+  const ProcessLimits limits{.time = std::chrono::minutes{1}};
+  try {
+    const ProcessResult result = run_process(gnuplot, {script.string()}, folder, limits);
+    return result.succeeded() ? "" : failure_text("gnuplot", result, limits);
+  } catch (const Error& error) {
+    return error.diagnostics().front().message;
   }
-  if (child.exit_code() == 0) return "";
-  std::string all = read_file(errors);
-  std::ranges::replace(all, '\n', ' ');
-  return fmt::format("gnuplot failed with code {}: {}", child.exit_code(), trimmed(all));
 }
 
 }  // namespace
@@ -370,16 +356,16 @@ std::vector<std::string> draw(const std::vector<Picture>& pictures, const fs::pa
   const fs::path drawing = folder / ".drawing";
   fs::create_directories(drawing);
   for (const auto& [name, script] : pictures) write_file(folder / (name + ".gp"), script);
-  const auto gnuplot = boost::process::search_path("gnuplot");
+  const auto gnuplot = find_program("gnuplot");
   std::vector<std::string> remarks;
-  if (gnuplot.empty())
+  if (!gnuplot)
     remarks.emplace_back(
         "no pictures: there is no gnuplot here; where there is one, 'gnuplot *.gp' in figures/ "
         "draws them");
   for (const auto& [name, script] : pictures) {
-    if (gnuplot.empty()) break;
+    if (!gnuplot) break;
     const std::string file = name + ".png";
-    std::string problem = run_gnuplot(gnuplot, fs::absolute(folder) / (name + ".gp"), drawing);
+    std::string problem = run_gnuplot(*gnuplot, fs::absolute(folder) / (name + ".gp"), drawing);
     std::error_code failed;
     if (problem.empty()) fs::rename(drawing / file, folder / file, failed);
     if (failed) problem = failed.message();

@@ -17,9 +17,12 @@ const char* name_of(Op op) {
     case Op::batch_norm: return "batch_norm";
     case Op::relu: return "relu";
     case Op::avg_pool: return "avg_pool";
+    case Op::max_pool: return "max_pool";
     case Op::global_avg_pool: return "global_avg_pool";
     case Op::linear: return "linear";
     case Op::add: return "add";
+    case Op::concat: return "concat";
+    case Op::softmax: return "softmax";
     case Op::choice: return "choice";
   }
   return "?";
@@ -73,12 +76,12 @@ NodeId Graph::zero(const Shape& shape) {
   return append(made, {});
 }
 
-NodeId Graph::append_windowed(Node made, NodeId x, const char* what) {
+NodeId Graph::append_windowed(Node made, NodeId x) {
   const Shape& in = node(x).shape;
   const auto along = [&](int size, int kernel, int stride, int padding) {
     if (kernel < 1 || stride < 1 || padding < 0 || size + 2 * padding < kernel)
-      throw Error{fmt::format("{} '{}': kernel {}, stride {}, padding {} do not fit {}", what,
-                              scope_, kernel, stride, padding, to_string(in))};
+      throw Error{fmt::format("{} '{}': kernel {}, stride {}, padding {} do not fit {}",
+                              name_of(made.op), scope_, kernel, stride, padding, to_string(in))};
     return (size + 2 * padding - kernel) / stride + 1;
   };
   made.shape.height = along(in.height, made.kernel.height, made.stride.height, made.padding.height);
@@ -100,21 +103,25 @@ NodeId Graph::conv(NodeId x, const Conv& conv) {
   made.kernel = conv.kernel;
   made.stride = conv.stride;
   made.padding = conv.padding;
-  return append_windowed(made, x, "conv");
+  return append_windowed(made, x);
 }
 
-NodeId Graph::avg_pool(NodeId x, const Pool& pool) {
+NodeId Graph::append_pool(Op op, NodeId x, const Pool& pool) {
   require(x);
   Node made;
-  made.op = Op::avg_pool;
+  made.op = op;
   made.shape.channels = node(x).shape.channels;
   made.kernel = pool.kernel;
   made.stride = pool.stride;
   made.padding = pool.padding;
   if (2 * pool.padding.height > pool.kernel.height || 2 * pool.padding.width > pool.kernel.width)
-    throw Error{fmt::format("avg_pool '{}': a window may lie in the padding alone", scope_)};
-  return append_windowed(made, x, "avg_pool");
+    throw Error{fmt::format("{} '{}': a window may lie in the padding alone", name_of(op), scope_)};
+  return append_windowed(made, x);
 }
+
+NodeId Graph::avg_pool(NodeId x, const Pool& pool) { return append_pool(Op::avg_pool, x, pool); }
+
+NodeId Graph::max_pool(NodeId x, const Pool& pool) { return append_pool(Op::max_pool, x, pool); }
 
 NodeId Graph::batch_norm(NodeId x) {
   require(x);
@@ -124,10 +131,11 @@ NodeId Graph::batch_norm(NodeId x) {
   return append(made, {&x, 1});
 }
 
-NodeId Graph::relu(NodeId x) {
+NodeId Graph::relu(NodeId x, Activation activation) {
   require(x);
   Node made;
   made.op = Op::relu;
+  made.activation = activation;
   made.shape = node(x).shape;
   return append(made, {&x, 1});
 }
@@ -161,6 +169,32 @@ NodeId Graph::add(std::span<const NodeId> terms) {
   made.op = Op::add;
   made.shape = node(terms[0]).shape;
   return append(made, terms);
+}
+
+NodeId Graph::concat(std::span<const NodeId> parts) {
+  if (parts.empty()) throw Error{fmt::format("concat '{}' has nothing to join", scope_)};
+  Node made;
+  made.op = Op::concat;
+  for (const NodeId part : parts) {
+    require(part);
+    const Shape& shape = node(part).shape;
+    const Shape& first = node(parts[0]).shape;
+    if (shape.height != first.height || shape.width != first.width)
+      throw Error{
+          fmt::format("concat '{}': {} and {}", scope_, to_string(first), to_string(shape))};
+    made.shape = {made.shape.channels + shape.channels, shape.height, shape.width};
+  }
+  return append(made, parts);
+}
+
+NodeId Graph::softmax(NodeId x) {
+  require(x);
+  Node made;
+  made.op = Op::softmax;
+  made.shape = node(x).shape;
+  if (made.shape.pixels() != 1)
+    throw Error{fmt::format("softmax '{}' of {}, not of one pixel", scope_, to_string(made.shape))};
+  return append(made, {&x, 1});
 }
 
 std::int32_t Graph::decision_index(const std::string& decision,

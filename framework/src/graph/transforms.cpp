@@ -68,7 +68,8 @@ bool same_work(const Graph& graph, NodeId a, NodeId b) {
   const Node& x = graph.node(a);
   const Node& y = graph.node(b);
   return x.op == y.op && x.shape == y.shape && x.kernel == y.kernel && x.stride == y.stride &&
-         x.padding == y.padding && std::ranges::equal(graph.inputs(a), graph.inputs(b));
+         x.padding == y.padding && x.activation == y.activation &&
+         std::ranges::equal(graph.inputs(a), graph.inputs(b));
 }
 
 /// Nodes without weights that do the same to the same inputs become one.
@@ -81,7 +82,7 @@ Graph merged(const Graph& graph) {
     for (const NodeId input : graph.inputs(id)) inputs.push_back(out[input]);
     const Op op = graph.node(id).op;
     out.keep(id, inputs);
-    if (op != Op::relu && op != Op::avg_pool) continue;
+    if (op != Op::relu && op != Op::avg_pool && op != Op::max_pool) continue;
     auto& siblings = by_input[inputs[0]];
     const auto equal = std::find_if(siblings.begin(), siblings.end(), [&](NodeId other) {
       return same_work(out.graph(), other, out[id]);
@@ -103,8 +104,11 @@ std::vector<int> reader_counts(const Graph& graph) {
   return readers;
 }
 
+bool has_activation(const Node& node) { return node.activation != Activation::none; }
+
 bool can_fuse_relu(Op op) {
-  return op == Op::conv || op == Op::linear || op == Op::add || op == Op::avg_pool;
+  return op == Op::conv || op == Op::linear || op == Op::add || op == Op::avg_pool ||
+         op == Op::max_pool;
 }
 
 }  // namespace
@@ -205,10 +209,15 @@ Graph without_batch_norm(const Graph& graph) {
   return out.finish();
 }
 
-Graph deployed(const Graph& graph) {
+Graph deployed(const Graph& graph) { return deployment(graph).deployed; }
+
+Deployment deployment(const Graph& graph) {
   if (graph.is_supernet()) throw Error{"a network with open choices cannot be deployed"};
   const Graph plain = merged(live(graph));
   const auto readers = reader_counts(plain);
+  std::unordered_map<std::int32_t, NodeId> originals;  // by name, which both graphs share
+  for (NodeId id = 0; id < graph.size(); ++id) originals[graph.node(id).name] = id;
+  Deployment made;
   Rewriter out{plain};
   std::vector<NodeId> inputs;
   for (NodeId id = 0; id < plain.size(); ++id) {
@@ -218,18 +227,21 @@ Graph deployed(const Graph& graph) {
     const NodeId source = inputs.empty() ? -1 : plain.inputs(node)[0];
     const bool is_only_reader = source >= 0 && readers[static_cast<std::size_t>(source)] == 1;
     if (node.op == Op::batch_norm && is_only_reader && out.made(inputs[0]).op == Op::conv &&
-        !out.made(inputs[0]).has_relu) {
+        !has_activation(out.made(inputs[0]))) {
       out.made(inputs[0]).has_bias = true;
       out.replace(id, inputs[0]);
     } else if (node.op == Op::relu && is_only_reader && can_fuse_relu(out.made(inputs[0]).op) &&
-               !out.made(inputs[0]).has_relu) {
-      out.made(inputs[0]).has_relu = true;
+               !has_activation(out.made(inputs[0]))) {
+      out.made(inputs[0]).activation = node.activation;
       out.replace(id, inputs[0]);
     } else {
       out.keep(id, inputs);
+      made.made_of.emplace_back();
     }
+    made.made_of[static_cast<std::size_t>(out[id])].push_back(originals.at(node.name));
   }
-  return out.finish();
+  made.deployed = out.finish();
+  return made;
 }
 
 }  // namespace thimble

@@ -42,12 +42,13 @@ Network::Parameters fresh_parameters(const Graph& graph, NodeId id, torch::Scala
 
 NodeId first_alike(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
-  if (node.op != Op::relu && node.op != Op::avg_pool) return id;
+  if (node.op != Op::relu && node.op != Op::avg_pool && node.op != Op::max_pool) return id;
   const NodeId input = graph.inputs(node)[0];
   for (NodeId other = input + 1; other < id; ++other) {
     const Node& that = graph.node(other);
     if (that.op == node.op && graph.inputs(that)[0] == input && that.kernel == node.kernel &&
-        that.stride == node.stride && that.padding == node.padding)
+        that.stride == node.stride && that.padding == node.padding &&
+        that.activation == node.activation)
       return other;
   }
   return id;
@@ -116,7 +117,7 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
     case Op::batch_norm:
       return at::batch_norm(as_image(x()), weight, bias, {}, {}, /*training=*/true,
                             /*momentum=*/0.0, kBatchNormEpsilon, /*cudnn_enabled=*/false);
-    case Op::relu: return at::relu(x());
+    case Op::relu: return x();
     case Op::avg_pool:
       if (runs_narrow(network) && node.stride == Extent{1, 1})
         return narrow_mean(as_image(x()), node.kernel, node.padding);
@@ -125,9 +126,19 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
       return at::avg_pool2d(as_image(x()), pair_of(node.kernel), pair_of(node.stride),
                             pair_of(node.padding), /*ceil_mode=*/false,
                             /*count_include_pad=*/false);
+    case Op::max_pool:
+      return at::max_pool2d(as_image(x()), pair_of(node.kernel), pair_of(node.stride),
+                            pair_of(node.padding));
     case Op::global_avg_pool: return as_image(x()).mean({2, 3}, /*keepdim=*/true);
     case Op::linear: return at::linear(x().flatten(1), weight, bias);
     case Op::add: return sum_of_inputs(graph, id, outputs);
+    case Op::concat: {
+      std::vector<torch::Tensor> parts;
+      for (const NodeId part : graph.inputs(node))
+        parts.push_back(as_image(outputs[static_cast<std::size_t>(part)]));
+      return at::cat(parts, 1);
+    }
+    case Op::softmax: return at::softmax(x().flatten(1), 1);
     case Op::choice: {
       const auto options = static_cast<double>(node.input_count);
       return sum_of_inputs(graph, id, outputs) / options;
@@ -150,7 +161,12 @@ const std::vector<std::pair<std::string, Init>>& names_of(Init) {
 torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& images,
                        const std::vector<torch::Tensor>& outputs) {
   const torch::Tensor bare = evaluate_bare(network, id, images, outputs);
-  return network.graph().node(id).has_relu ? at::relu(bare) : bare;
+  switch (network.graph().node(id).activation) {
+    case Activation::none: return bare;
+    case Activation::relu: return at::relu(bare);
+    case Activation::relu6: return at::clamp(bare, 0, 6);
+  }
+  throw Error{"unknown activation"};
 }
 
 at::MemoryFormat memory_format_of(const Network& network) {

@@ -1,5 +1,7 @@
 #include "ntk_terms.hpp"
 
+#include <fmt/format.h>
+
 #include <thimble/core/error.hpp>
 
 namespace thimble::ntk {
@@ -40,7 +42,7 @@ class Walk {
   void count_edges() {
     for (NodeId id = graph_.output(); id >= 0; --id) {
       if (terms_.uses[at(id)] == 0 && id != graph_.output()) continue;
-      if (graph_.node(id).has_relu) throw Error{"the tangent kernel of a deployed graph"};
+      require_known(graph_.node(id));
       for (const NodeId input : graph_.inputs(id)) ++terms_.uses[at(input)];
     }
     for (NodeId id = 0; id < graph_.size(); ++id) {
@@ -48,6 +50,15 @@ class Walk {
       for (const NodeId input : graph_.inputs(id)) wanted = wanted || terms_.is_wanted[at(input)];
       terms_.is_wanted[at(id)] = wanted;
     }
+  }
+
+  static void require_known(const Node& node) {
+    const bool is_relu6 = node.op == Op::relu && node.activation != Activation::relu;
+    if (is_relu6 || node.op == Op::max_pool || node.op == Op::concat || node.op == Op::softmax)
+      throw Error{fmt::format("the tangent kernel of a network with {} is not built",
+                              is_relu6 ? "relu6" : name_of(node.op))};
+    if (node.op != Op::relu && node.activation != Activation::none)
+      throw Error{"the tangent kernel of a deployed graph"};
   }
 
   bool is_shared(NodeId id) const { return terms_.uses[at(id)] > 1; }

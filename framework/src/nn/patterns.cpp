@@ -114,7 +114,7 @@ std::int64_t count_linear_regions(const Network& network,
     std::vector<PatternHash> patterns(static_cast<std::size_t>(batch.size(0)));
     for_each_output(network, batch, [&](NodeId id, const torch::Tensor& output) {
       const Node& node = network.graph().node(id);
-      if (node.op == Op::relu || node.has_relu) add_bits(patterns, output);
+      if (node.activation != Activation::none) add_bits(patterns, output);
     });
     for (PatternHash& pattern : patterns) keys.push_back(pattern.key());
   }

@@ -76,7 +76,7 @@ class Backward {
   void propagate(NodeId id, torch::Tensor gradient) {
     const Node& node = graph_.node(id);
     if (network_.twin(id) != id) return give(network_.twin(id), std::move(gradient), false);
-    if (node.has_relu) gradient = at::threshold_backward(gradient, output(id), 0);
+    if (node.activation != Activation::none) gradient = by_activation(id, gradient);
     const auto inputs = graph_.inputs(id);
     switch (node.op) {
       case Op::input:
@@ -84,8 +84,15 @@ class Backward {
       case Op::conv: return convolution(id, gradient);
       case Op::batch_norm: return batch_norm(id, gradient);
       case Op::linear: return linear(id, gradient);
-      case Op::relu: return give(inputs[0], at::threshold_backward(gradient, output(id), 0), true);
+      case Op::relu: return give(inputs[0], std::move(gradient), true);
       case Op::avg_pool: return give(inputs[0], by_pool(node, inputs[0], gradient), true);
+      case Op::max_pool: return give(inputs[0], by_max_pool(node, inputs[0], gradient), true);
+      case Op::softmax:
+        return give(inputs[0],
+                    at::_softmax_backward_data(gradient.flatten(1), output(id).flatten(1), 1,
+                                               gradient.scalar_type()),
+                    true);
+      case Op::concat: return concat(inputs, gradient);
       case Op::global_avg_pool: {
         const torch::Tensor& x = output(inputs[0]);
         const auto pixels = static_cast<double>(x.size(2) * x.size(3));
@@ -97,6 +104,31 @@ class Backward {
         for (const NodeId input : inputs) give(input, gradient, false);
         return;
     }
+  }
+
+  torch::Tensor by_activation(NodeId id, const torch::Tensor& gradient) const {
+    if (graph_.node(id).activation == Activation::relu)
+      return at::threshold_backward(gradient, output(id), 0);
+    return at::hardtanh_backward(gradient, output(id), 0, 6);
+  }
+
+  void concat(std::span<const NodeId> inputs, const torch::Tensor& gradient) {
+    std::int64_t first = 0;
+    for (const NodeId input : inputs) {
+      const std::int64_t channels = graph_.node(input).shape.channels;
+      give(input, as_image(gradient).narrow(1, first, channels), false);
+      first += channels;
+    }
+  }
+
+  /// The places of the maxima are found again: keeping them would cost every forward run memory.
+  torch::Tensor by_max_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
+    const torch::Tensor x = as_image(output(input));
+    const auto places = std::get<1>(at::max_pool2d_with_indices(
+        x, pair_of(node.kernel), pair_of(node.stride), pair_of(node.padding)));
+    return at::max_pool2d_with_indices_backward(gradient, x, pair_of(node.kernel),
+                                                pair_of(node.stride), pair_of(node.padding), {1, 1},
+                                                /*ceil_mode=*/false, places);
   }
 
   torch::Tensor by_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
@@ -217,7 +249,7 @@ std::vector<NodeId> weighted_nodes(const Graph& graph) {
 }
 
 std::vector<NodeId> relu_nodes(const Graph& graph) {
-  return nodes_where(graph, [](const Node& node) { return node.op == Op::relu || node.has_relu; });
+  return nodes_where(graph, [](const Node& node) { return node.activation != Activation::none; });
 }
 
 }  // namespace thimble

@@ -79,6 +79,9 @@ struct Operators {
   std::optional<Coefficients> relu;
   std::optional<Coefficients> add;
   std::optional<Coefficients> batch_norm;
+  std::optional<Coefficients> max_pool;
+  std::optional<Coefficients> concat;
+  std::optional<Coefficients> softmax;
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -91,6 +94,9 @@ struct Operators {
     param(&Operators::relu, "relu", "ReLUs that are not fused into another operator");
     param(&Operators::add, "add", "sums, per pair of terms");
     param(&Operators::batch_norm, "batch_norm", "batch norms that are not folded");
+    param(&Operators::max_pool, "max_pool", "maximum pools");
+    param(&Operators::concat, "concat", "channels of several tensors put together");
+    param(&Operators::softmax, "softmax", "softmax over all elements");
   }
 };
 
@@ -335,14 +341,16 @@ class Analytic final : public thimble::Hardware {
       case Op::zero: return {};
       case Op::conv: return conv(node, input_shape(deployed, node));
       case Op::linear: return linear(node, input_shape(deployed, node));
-      case Op::avg_pool: {
+      case Op::avg_pool:
+      case Op::max_pool: {
         const std::int64_t taps = node.shape.pixels() * node.kernel.height * node.kernel.width;
         Work work = element_wise(node.shape);
         work.taps = taps;
         work.macs = taps * node.shape.channels;
         work.inputs = input_shape(deployed, node).elements();
-        work.scratch_bytes = 4 * node.shape.channels;
-        return priced(operators.avg_pool, work, node);
+        if (node.op == Op::avg_pool) work.scratch_bytes = 4 * node.shape.channels;
+        return priced(node.op == Op::avg_pool ? operators.avg_pool : operators.max_pool, work,
+                      node);
       }
       case Op::global_avg_pool: {
         Work work = element_wise(node.shape);
@@ -351,6 +359,8 @@ class Analytic final : public thimble::Hardware {
       }
       case Op::relu: return priced(operators.relu, element_wise(node.shape), node);
       case Op::batch_norm: return priced(operators.batch_norm, element_wise(node.shape), node);
+      case Op::concat: return priced(operators.concat, element_wise(node.shape), node);
+      case Op::softmax: return priced(operators.softmax, element_wise(node.shape), node);
       case Op::add: {
         Work work = element_wise(node.shape);
         work.outputs *= kernel_calls(node);

@@ -15,4 +15,17 @@ THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
 /// Writes beside the file and renames over it, so that no reader ever sees half of it.
 THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_view text);
 
+/// A fresh folder below the system's one for temporary files, removed with everything in it.
+class THIMBLE_EXPORT TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 }  // namespace thimble

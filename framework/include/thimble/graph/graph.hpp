@@ -18,15 +18,24 @@ enum class Op : std::uint8_t {
   zero,        ///< all zeros; reads nothing
   conv,        ///< 2-D convolution, grouped or not, zero padded
   batch_norm,  ///< per channel, with scale and shift
-  relu,
+  relu,      ///< which of the two is in Node::activation
   avg_pool,         ///< mean over the valid cells of each window (padding is not counted)
+  max_pool,         ///< maximum over the valid cells of each window
   global_avg_pool,  ///< mean over height and width
   linear,           ///< fully connected, with bias, on the flattened input
   add,              ///< sum of all inputs
+  concat,           ///< channels of all inputs, one behind the other
+  softmax,          ///< over all elements; only behind the last layer
   choice,           ///< open: the mean of the alive options, until one of them is left
 };
 
 THIMBLE_EXPORT const char* name_of(Op op);
+
+enum class Activation : std::uint8_t {
+  none,
+  relu,   ///< max(x, 0)
+  relu6,  ///< min(max(x, 0), 6)
+};
 
 /// Channels, height, width. The number of samples is never part of a shape; a time series of
 /// length T with S sensors is 1 x T x S.
@@ -56,7 +65,8 @@ using NodeId = std::int32_t;
 struct Node {
   Op op = Op::input;
   bool has_bias = false;
-  bool has_relu = false;  ///< a ReLU fused into this node; only `deployed` graphs have it
+  /// Of a relu node: what it is. Of others: what is fused into them, in `deployed` graphs only.
+  Activation activation = Activation::none;
   int groups = 1;
   Shape shape;  ///< of the output
   Extent kernel;
@@ -106,12 +116,17 @@ class THIMBLE_EXPORT Graph {
   NodeId zero(const Shape& shape);
   NodeId conv(NodeId x, const Conv& conv);
   NodeId batch_norm(NodeId x);
-  NodeId relu(NodeId x);
+  NodeId relu(NodeId x, Activation activation = Activation::relu);
   NodeId avg_pool(NodeId x, const Pool& pool);
+  NodeId max_pool(NodeId x, const Pool& pool);
   NodeId global_avg_pool(NodeId x);
   NodeId linear(NodeId x, int out);
   /// The sum of one or more nodes of one shape.
   NodeId add(std::span<const NodeId> terms);
+  /// The channels of one or more nodes of one height and width.
+  NodeId concat(std::span<const NodeId> parts);
+  /// Of a node of one pixel.
+  NodeId softmax(NodeId x);
   /// An open choice between options of one shape; at most 64. Choices of one name are decided
   /// together and must have the same labels.
   NodeId choice(const std::string& decision, const std::vector<Option>& options);
@@ -160,7 +175,8 @@ class THIMBLE_EXPORT Graph {
 
   Words& words();
   NodeId append(Node node, std::span<const NodeId> inputs);
-  NodeId append_windowed(Node node, NodeId x, const char* what);
+  NodeId append_windowed(Node node, NodeId x);
+  NodeId append_pool(Op op, NodeId x, const Pool& pool);
   std::int32_t decision_index(const std::string& decision, const std::vector<Option>& options);
   void require(NodeId id) const;
 

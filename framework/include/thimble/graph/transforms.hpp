@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
@@ -34,5 +35,13 @@ THIMBLE_EXPORT Graph without_batch_norm(const Graph& graph);
 /// fused into its producer when nobody else reads that. A ReLU behind a tensor with other readers
 /// stays an operator of its own.
 THIMBLE_EXPORT Graph deployed(const Graph& graph);
+
+/// The same, with the nodes of `graph` that went into each node of `deployed`, in the order in which
+/// they run: a convolution, its batch norm, its ReLU.
+struct Deployment {
+  Graph deployed;
+  std::vector<std::vector<NodeId>> made_of;
+};
+THIMBLE_EXPORT Deployment deployment(const Graph& graph);
 
 }  // namespace thimble

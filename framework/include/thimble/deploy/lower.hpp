@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/deploy/int8_network.hpp>
+#include <thimble/graph/graph.hpp>
+
+namespace thimble {
+
+/// What a node has of trained numbers, in plain memory; empty where it has none.
+struct FloatParameters {
+  /// conv: out x in/groups x kh x kw; linear: out x in, of the input channel by channel;
+  /// batch norm: the scale.
+  std::vector<float> weight;
+  std::vector<float> bias;      ///< batch norm: the shift
+  std::vector<float> mean;      ///< batch norm only
+  std::vector<float> variance;  ///< batch norm only; with the epsilon in it
+};
+
+/// The values a node's output takes.
+struct Range {
+  float lowest = 0;
+  float highest = 0;
+};
+
+/// A network in float as it is lowered from: no LibTorch here. One entry a node of `graph`.
+struct FloatNetwork {
+  Graph graph;  ///< without open choices, connected
+  std::vector<FloatParameters> parameters;
+  std::vector<Range> ranges;  ///< seen on some real inputs (calibration)
+};
+
+/// A network of a graph's shapes with drawn weights and plausible ranges: what costs are profiled
+/// on, since they do not depend on values.
+THIMBLE_EXPORT FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed);
+
+/// The layers of a network as lower() makes them, without any constants and with every quantisation
+/// the same: all that costs and memory plans need. `deployed` is what deployed() gives.
+THIMBLE_EXPORT Int8Network skeleton(const Graph& deployed);
+
+/// Lowers a network to int8: batch norm folded, ReLU fused where it can be, weights symmetric in
+/// [-127, 127] per output channel (fully connected: per tensor), activations asymmetric per tensor.
+/// A batch norm that cannot be folded becomes a 1x1 depthwise convolution. Throws Error when a node
+/// is a choice.
+THIMBLE_EXPORT Int8Network lower(const FloatNetwork& network);
+
+}  // namespace thimble

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/deploy/int8_network.hpp>
+
+namespace thimble {
+
+/// Everything about a layer that its cost depends on: the key of look-up tables. Clamps, scales and
+/// values are not part of it, because the kernels' work does not depend on them.
+struct OpShape {
+  Kernel kernel = Kernel::conv;
+  std::vector<Shape> inputs;
+  Shape output;
+  Extent window;
+  Extent stride;
+  Extent padding{0, 0};
+  int groups = 1;
+  bool operator==(const OpShape&) const = default;
+};
+
+THIMBLE_EXPORT OpShape op_shape(const Int8Network& network, const Int8Layer& layer);
+
+/// "conv 16x32x32 -> 16x32x32 window 3x3 stride 1x1 padding 1x1 groups 1",
+/// "add 16x32x32 16x32x32 -> 16x32x32": channels x height x width, as shapes are written
+/// everywhere.
+THIMBLE_EXPORT std::string to_string(const OpShape& op);
+
+/// The other way round. Throws InputError that names the word which is wrong.
+THIMBLE_EXPORT OpShape op_shape_of(std::string_view text);
+
+/// A network of this one operator with drawn weights, to be profiled. Throws Error when no network
+/// has such an operator.
+THIMBLE_EXPORT Int8Network network_of(const OpShape& op, const std::string& name);
+
+/// Multiply-accumulates of the operator, as macs() counts them.
+THIMBLE_EXPORT std::int64_t macs(const OpShape& op);
+
+}  // namespace thimble

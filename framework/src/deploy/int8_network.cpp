@@ -1,0 +1,59 @@
+#include <thimble/deploy/int8_network.hpp>
+
+#include <cmath>
+
+#include <thimble/core/error.hpp>
+
+namespace thimble {
+namespace {
+
+std::int32_t wrapped(std::int64_t value) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
+}
+
+}  // namespace
+
+Rescale rescale_of(double factor) {
+  if (!(factor >= 0) || std::isinf(factor)) throw Error{"a rescaling factor is not a number"};
+  if (factor == 0) return {};
+  int shift = 0;
+  auto multiplier = std::llround(std::frexp(factor, &shift) * 2147483648.0);
+  if (multiplier == std::int64_t{1} << 31) {
+    multiplier /= 2;
+    ++shift;
+  }
+  if (shift < -31) return {};
+  if (shift > 30) return {2147483647, 30};
+  return {static_cast<std::int32_t>(multiplier), shift};
+}
+
+std::int32_t rescaled(std::int32_t x, Rescale factor) {
+  const int left = factor.shift > 0 ? factor.shift : 0;
+  const int right = factor.shift > 0 ? 0 : -factor.shift;
+  const std::int32_t shifted = wrapped(std::int64_t{x} * (std::int64_t{1} << left));
+  // The product cannot saturate: a multiplier is never negative.
+  const std::int64_t product = std::int64_t{shifted} * factor.multiplier;
+  const auto high = static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
+  const auto mask = static_cast<std::int32_t>((std::int64_t{1} << right) - 1);
+  const std::int32_t threshold = (mask >> 1) + (high < 0 ? 1 : 0);
+  const auto floor = static_cast<std::int32_t>(std::int64_t{high} >> right);
+  return floor + ((high & mask) > threshold ? 1 : 0);
+}
+
+const char* name_of(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::conv: return "conv";
+    case Kernel::depthwise: return "depthwise";
+    case Kernel::linear: return "linear";
+    case Kernel::avg_pool: return "avg_pool";
+    case Kernel::max_pool: return "max_pool";
+    case Kernel::mean: return "mean";
+    case Kernel::relu: return "relu";
+    case Kernel::add: return "add";
+    case Kernel::concat: return "concat";
+    case Kernel::softmax: return "softmax";
+  }
+  return "?";
+}
+
+}  // namespace thimble

@@ -1,0 +1,346 @@
+#include <thimble/deploy/lower.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/random.hpp>
+#include <thimble/graph/transforms.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr int kSoftmaxIntegerBits = 5;
+
+std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
+
+/// Asymmetric, with 0 represented exactly, so that padding and ReLU are exact.
+Quantisation quantisation_of(Range range) {
+  const float lowest = std::min(range.lowest, 0.0F);
+  const float highest = std::max(range.highest, 0.0F);
+  if (!(highest - lowest > 0) || std::isinf(highest - lowest)) return {1, 0};
+  const float scale = std::max((highest - lowest) / 255.0F, std::numeric_limits<float>::min());
+  const float zero_point = std::round(-128.0F - lowest / scale);
+  return {scale, static_cast<std::int32_t>(std::clamp(zero_point, -128.0F, 127.0F))};
+}
+
+double ratio(float of_input, float of_weight, float of_output) {
+  return static_cast<double>(of_input) * static_cast<double>(of_weight) /
+         static_cast<double>(of_output);
+}
+
+std::int8_t rounded_weight(float value, float scale) {
+  return static_cast<std::int8_t>(std::clamp(std::round(value / scale), -127.0F, 127.0F));
+}
+
+/// Any positive scale serves a filter of zeros.
+float symmetric_scale(std::span<const float> values) {
+  float largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(value));
+  return largest > 0 ? largest / 127.0F : 1.0F;
+}
+
+/// A layer's weights in float: filters one behind the other, batch norm folded in.
+struct Filters {
+  std::vector<float> weights;  ///< channels x length
+  std::vector<float> bias;
+  std::size_t length = 0;
+
+  std::span<float> filter(std::size_t channel) {
+    return std::span{weights}.subspan(channel * length, length);
+  }
+};
+
+void fold(Filters& filters, const FloatParameters& norm) {
+  for (std::size_t c = 0; c < filters.bias.size(); ++c) {
+    const float gain = norm.weight[c] / std::sqrt(norm.variance[c]);
+    for (float& weight : filters.filter(c)) weight *= gain;
+    filters.bias[c] = (filters.bias[c] - norm.mean[c]) * gain + norm.bias[c];
+  }
+}
+
+Kernel kernel_of(const Graph& graph, const Node& node) {
+  switch (node.op) {
+    case Op::conv: {
+      const bool is_depthwise = node.groups > 1 && node.groups == node.shape.channels &&
+                                node.groups == graph.node(graph.inputs(node)[0]).shape.channels;
+      return is_depthwise ? Kernel::depthwise : Kernel::conv;
+    }
+    case Op::batch_norm: return Kernel::depthwise;
+    case Op::linear: return Kernel::linear;
+    case Op::avg_pool: return Kernel::avg_pool;
+    case Op::max_pool: return Kernel::max_pool;
+    case Op::global_avg_pool: return Kernel::mean;
+    case Op::relu: return Kernel::relu;
+    case Op::add: return Kernel::add;
+    case Op::concat: return Kernel::concat;
+    case Op::softmax: return Kernel::softmax;
+    case Op::input:
+    case Op::zero:
+    case Op::choice: break;
+  }
+  throw Error{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
+}
+
+Int8Layer bare_layer(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  Int8Layer made;
+  made.kernel = kernel_of(graph, node);
+  made.name = graph.name(id);
+  made.inputs.assign(graph.inputs(id).begin(), graph.inputs(id).end());
+  made.output = id;
+  made.window = node.kernel;
+  made.stride = node.stride;
+  made.padding = node.padding;
+  made.groups = made.kernel == Kernel::depthwise ? node.shape.channels : node.groups;
+  return made;
+}
+
+/// Fills a skeleton with constants.
+class Lowering {
+ public:
+  explicit Lowering(const FloatNetwork& network)
+      : network_{network},
+        deployment_{deployment(network.graph)},
+        graph_{deployment_.deployed},
+        lowered_{skeleton(graph_)} {}
+
+  Int8Network run() {
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      lowered_.tensors[at(id)].quantisation = quantisation(id);
+    for (Int8Layer& layer : lowered_.layers) fill(layer);
+    return std::move(lowered_);
+  }
+
+ private:
+  const Quantisation& quantised(NodeId id) const { return lowered_.tensors[at(id)].quantisation; }
+  NodeId source(NodeId id) const { return graph_.inputs(id)[0]; }
+  /// The original node that made a deployed node what it is, not what was folded into it.
+  NodeId origin(NodeId id) const { return deployment_.made_of[at(id)].front(); }
+
+  Quantisation quantisation(NodeId id) const {
+    const Op op = graph_.node(id).op;
+    if (op == Op::avg_pool || op == Op::max_pool) return quantised(source(id));
+    if (op == Op::softmax) return {1.0F / 256, -128};
+    Quantisation own = quantisation_of(network_.ranges[at(deployment_.made_of[at(id)].back())]);
+    if (op == Op::add) own.scale = std::max(own.scale, smallest_sum_scale(id));
+    return own;
+  }
+
+  /// Below this the rescaling of a sum would have to enlarge it: terms that cancel out.
+  float smallest_sum_scale(NodeId id) const { return std::ldexp(largest_scale(id), -18); }
+
+  float largest_scale(NodeId id) const {
+    float largest = 0;
+    for (const NodeId input : graph_.inputs(id))
+      largest = std::max(largest, quantised(input).scale);
+    return largest;
+  }
+
+  void fill(Int8Layer& made) const {
+    const NodeId id = made.output;
+    clamp(made, graph_.node(id).activation);
+    const Quantisation& in = quantised(source(id));
+    const Quantisation& out = quantised(id);
+    switch (made.kernel) {
+      case Kernel::conv:
+      case Kernel::depthwise:
+        return graph_.node(id).op == Op::batch_norm ? batch_norm(made, id) : conv(made, id);
+      case Kernel::linear: return linear(made, id);
+      case Kernel::avg_pool:
+      case Kernel::max_pool: return;
+      case Kernel::mean:
+        made.rescale = {mean_rescale(graph_.node(source(id)).shape.pixels(), in, out)};
+        return;
+      case Kernel::relu: made.rescale = {rescale_of(ratio(in.scale, 1, out.scale))}; return;
+      case Kernel::add: return add(made, id);
+      case Kernel::concat: return concat(made, id);
+      case Kernel::softmax: return softmax(made, in);
+    }
+  }
+
+  static void clamp_to(Int8Layer& made, const Quantisation& out, float highest) {
+    made.lowest = std::max(made.lowest, out.zero_point);
+    const float bound = static_cast<float>(out.zero_point) + std::round(highest / out.scale);
+    made.highest = static_cast<std::int32_t>(std::min(127.0F, bound));
+  }
+
+  void clamp(Int8Layer& made, Activation activation) const {
+    const Quantisation& out = quantised(made.output);
+    if (activation == Activation::relu) clamp_to(made, out, std::numeric_limits<float>::max());
+    if (activation == Activation::relu6) clamp_to(made, out, 6);
+  }
+
+  Filters filters(NodeId id) const {
+    const FloatParameters& own = network_.parameters[at(origin(id))];
+    Filters made{own.weight, own.bias, 0};
+    made.bias.resize(static_cast<std::size_t>(graph_.node(id).shape.channels));
+    made.length = made.weights.size() / made.bias.size();
+    for (const NodeId folded : deployment_.made_of[at(id)])
+      if (network_.graph.node(folded).op == Op::batch_norm)
+        fold(made, network_.parameters[at(folded)]);
+    return made;
+  }
+
+  /// Constants of a layer with filters, whose scales are known.
+  void quantise_bias(Int8Layer& made, const std::vector<float>& bias) const {
+    const Quantisation& in = quantised(made.inputs[0]);
+    const Quantisation& out = quantised(made.output);
+    for (std::size_t c = 0; c < bias.size(); ++c) {
+      const double scale =
+          static_cast<double>(in.scale) * static_cast<double>(made.weight_scales[c]);
+      constexpr double kLargest = 1 << 30;  // leaves as much for the sum
+      made.bias.push_back(static_cast<std::int32_t>(
+          std::clamp(std::round(static_cast<double>(bias[c]) / scale), -kLargest, kLargest)));
+      made.rescale.push_back(rescale_of(ratio(in.scale, made.weight_scales[c], out.scale)));
+    }
+  }
+
+  void conv(Int8Layer& made, NodeId id) const {
+    const Node& node = graph_.node(id);
+    const int depth = graph_.node(source(id)).shape.channels / node.groups;
+    const bool is_depthwise = made.kernel == Kernel::depthwise;
+    Filters real = filters(id);
+    const auto channels = real.bias.size();
+    const auto taps =
+        static_cast<std::size_t>(node.kernel.height) * static_cast<std::size_t>(node.kernel.width);
+    const auto deep = static_cast<std::size_t>(depth);
+    made.weights.resize(real.weights.size());
+    for (std::size_t c = 0; c < channels; ++c) {
+      const auto filter = real.filter(c);
+      const float scale = symmetric_scale(filter);
+      made.weight_scales.push_back(scale);
+      for (std::size_t k = 0; k < deep; ++k)
+        for (std::size_t tap = 0; tap < taps; ++tap) {
+          const std::size_t place = is_depthwise ? tap * channels + c : (c * taps + tap) * deep + k;
+          made.weights[place] = rounded_weight(filter[k * taps + tap], scale);
+        }
+    }
+    quantise_bias(made, real.bias);
+  }
+
+  void batch_norm(Int8Layer& made, NodeId id) const {
+    const FloatParameters& norm = network_.parameters[at(origin(id))];
+    Filters real{std::vector<float>(norm.weight.size(), 1.0F),
+                 std::vector<float>(norm.weight.size()), 1};
+    fold(real, norm);
+    for (const float gain : real.weights) {
+      made.weight_scales.push_back(symmetric_scale({&gain, 1}));
+      made.weights.push_back(rounded_weight(gain, made.weight_scales.back()));
+    }
+    quantise_bias(made, real.bias);
+  }
+
+  void linear(Int8Layer& made, NodeId id) const {
+    Filters real = filters(id);
+    const float scale = symmetric_scale(real.weights);
+    made.weight_scales.assign(real.bias.size(), scale);
+    const Shape& in = graph_.node(source(id)).shape;
+    for (std::size_t c = 0; c < real.bias.size(); ++c)
+      for (std::int64_t pixel = 0; pixel < in.pixels(); ++pixel)
+        for (int k = 0; k < in.channels; ++k)
+          made.weights.push_back(rounded_weight(
+              real.filter(c)[static_cast<std::size_t>(k * in.pixels() + pixel)], scale));
+    quantise_bias(made, real.bias);
+    // Per-tensor layers of TensorFlow Lite Micro multiply the two scales in float.
+    const float product = quantised(source(id)).scale * scale;
+    made.rescale.assign(real.bias.size(), rescale_of(ratio(product, 1, quantised(id).scale)));
+  }
+
+  /// As TensorFlow Lite Micro's reduction does, with the division in the multiplier.
+  static Rescale mean_rescale(std::int64_t pixels, const Quantisation& in,
+                              const Quantisation& out) {
+    Rescale made = rescale_of(ratio(in.scale, 1, out.scale));
+    const int zeros = std::countl_zero(static_cast<std::uint64_t>(pixels));
+    const int shift = std::min({63 - zeros, 32, 31 + made.shift});
+    made.multiplier = static_cast<std::int32_t>(
+        (static_cast<std::int64_t>(made.multiplier) * (std::int64_t{1} << shift)) / pixels);
+    made.shift -= shift;
+    return made;
+  }
+
+  void add(Int8Layer& made, NodeId id) const {
+    constexpr std::size_t kMostTerms = 16;  // of which a sum is sure to fit 32 bits
+    if (made.inputs.size() > kMostTerms)
+      throw Error{fmt::format("a sum of {} terms cannot be lowered to int8: at most {}",
+                              made.inputs.size(), kMostTerms)};
+    const double twice = 2.0 * static_cast<double>(largest_scale(id));
+    for (const NodeId input : graph_.inputs(id))
+      made.input_rescale.push_back(rescale_of(static_cast<double>(quantised(input).scale) / twice));
+    made.rescale = {
+        rescale_of(twice / (double{1 << 20} * static_cast<double>(quantised(id).scale)))};
+  }
+
+  void concat(Int8Layer& made, NodeId id) const {
+    const Quantisation& out = quantised(id);
+    const auto inputs = graph_.inputs(id);
+    if (std::ranges::all_of(inputs, [&](NodeId input) { return quantised(input) == out; })) return;
+    for (const NodeId input : inputs)
+      made.input_rescale.push_back(rescale_of(ratio(quantised(input).scale, 1, out.scale)));
+  }
+
+  static void softmax(Int8Layer& made, const Quantisation& in) {
+    constexpr int kFraction = 31 - kSoftmaxIntegerBits;
+    const double factor = std::min(static_cast<double>(in.scale) * (1 << kFraction), 2147483647.0);
+    made.rescale = {rescale_of(factor)};
+    const double radius =
+        std::ldexp((1 << kSoftmaxIntegerBits) - 1, kFraction - made.rescale[0].shift);
+    made.diff_min = -static_cast<std::int32_t>(std::min(std::floor(radius), 255.0));
+  }
+
+  const FloatNetwork& network_;
+  Deployment deployment_;
+  const Graph& graph_;
+  Int8Network lowered_;
+};
+
+}  // namespace
+
+FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed) {
+  FloatNetwork made{graph, {}, {}};
+  const auto channels = [&](NodeId id) {
+    return static_cast<std::size_t>(graph.node(id).shape.channels);
+  };
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Node& node = graph.node(id);
+    FloatParameters& own = made.parameters.emplace_back();
+    const bool is_positive = node.op == Op::relu;
+    made.ranges.push_back({is_positive ? 0.0F : -4.0F, 4.0F});
+    if (node.op == Op::batch_norm) {
+      own = {std::vector<float>(channels(id), 1.0F), std::vector<float>(channels(id)),
+             std::vector<float>(channels(id)), std::vector<float>(channels(id), 1.0F)};
+    } else if (node.op == Op::conv || node.op == Op::linear) {
+      const Shape& in = graph.node(graph.inputs(id)[0]).shape;
+      const auto length = static_cast<std::size_t>(
+          node.op == Op::linear
+              ? in.elements()
+              : std::int64_t{in.channels / node.groups} * node.kernel.height * node.kernel.width);
+      own.weight.resize(channels(id) * length);
+      own.bias.resize(channels(id));
+      Random random = Random::stream(seed, {"drawn", graph.name(id)});
+      random.fill_normal(own.weight, std::sqrt(2.0 / static_cast<double>(length)));
+      random.fill_normal(own.bias, 0.1);
+    }
+  }
+  return made;
+}
+
+Int8Network skeleton(const Graph& deployed) {
+  Int8Network made;
+  made.tensors.reserve(deployed.nodes().size());
+  made.layers.reserve(deployed.nodes().size());
+  for (NodeId id = 0; id < deployed.size(); ++id) {
+    made.tensors.push_back({deployed.name(id), deployed.node(id).shape, {}});
+    if (deployed.node(id).op != Op::input) made.layers.push_back(bare_layer(deployed, id));
+  }
+  made.output = deployed.output();
+  return made;
+}
+
+Int8Network lower(const FloatNetwork& network) { return Lowering{network}.run(); }
+
+}  // namespace thimble

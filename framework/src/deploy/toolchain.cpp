@@ -1,0 +1,122 @@
+#include <thimble/deploy/toolchain.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/process.hpp>
+#include <thimble/core/text.hpp>
+
+#include "prefix.hpp"
+
+namespace thimble {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kGcc = "arm-none-eabi-gcc";
+constexpr const char* kInstall =
+    "install the Debian packages gcc-arm-none-eabi and "
+    "libnewlib-arm-none-eabi";
+
+struct CoreFlags {
+  const char* name;
+  std::vector<std::string> flags;
+};
+
+const CoreFlags& flags_of(Core core) {
+  static const std::vector<CoreFlags> all{
+      {"m3", {"-mcpu=cortex-m3"}},
+      {"m4", {"-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"}},
+      {"m7", {"-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"}},
+      {"m33", {"-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"}},
+      {"m55", {"-mcpu=cortex-m55", "-mfpu=auto", "-mfloat-abi=hard"}},
+  };
+  return all[static_cast<std::size_t>(core)];
+}
+
+/// What a short call of the compiler prints.
+std::string ask(const fs::path& gcc, const std::string& question) {
+  const ProcessLimits limits{.time = std::chrono::seconds{10}};
+  const ProcessResult result = run_process(gcc, {question}, fs::temp_directory_path(), limits);
+  if (!result.succeeded()) throw Error{failure_text(kGcc, result, limits), kInstall};
+  return std::string{trimmed(result.output)};
+}
+
+/// "file.c:3:5: error: ..." of all that a compiler says.
+std::string first_error(const std::string& said) {
+  const auto lines = split(said, '\n');
+  const auto found = std::ranges::find_if(lines, [](const std::string& line) {
+    return line.find("error: ") != std::string::npos ||
+           line.find("undefined reference") != std::string::npos ||
+           line.find("overflowed") != std::string::npos;
+  });
+  return found != lines.end() ? *found : lines.front();
+}
+
+}  // namespace
+
+const char* name_of(Core core) { return flags_of(core).name; }
+
+std::optional<Core> core_of(std::string_view name) {
+  const auto found = std::ranges::find(kCores, name, [](Core core) { return name_of(core); });
+  return found == kCores.end() ? std::nullopt : std::optional{*found};
+}
+
+std::int64_t Firmware::rom_bytes() const {
+  return elf.section_bytes(".text") + elf.section_bytes(".rodata") +
+         elf.section_bytes(".ARM.exidx") + elf.section_bytes(".data");
+}
+
+std::int64_t Firmware::ram_bytes() const {
+  return elf.section_bytes(".data") + elf.section_bytes(".bss");
+}
+
+Toolchain Toolchain::find() {
+  const auto gcc = find_program(kGcc);
+  if (!gcc) throw Error{fmt::format("there is no {} here", kGcc), kInstall};
+  Toolchain toolchain;
+  toolchain.gcc_ = *gcc;
+  toolchain.version_ = ask(*gcc, "-dumpfullversion");
+  if (!fs::exists(ask(*gcc, "-print-file-name=libc.a")))  // it prints a bare name when unknown
+    throw Error{fmt::format("{} has no C library", kGcc), kInstall};
+  toolchain.firmware_ = installed_prefix() / "share" / "thimble" / "firmware";
+  if (!fs::exists(toolchain.firmware_ / "start.c"))
+    throw Error{fmt::format("there is no start.c in '{}'", toolchain.firmware_.string()),
+                "install thimble again"};
+  return toolchain;
+}
+
+Firmware Toolchain::compile(const std::vector<fs::path>& sources, const fs::path& file,
+                            const FirmwareOptions& options) const {
+  const std::string firmware = firmware_.string();
+  std::vector<std::string> words = flags_of(options.core).flags;
+  const auto add = [&](std::initializer_list<std::string> more) {
+    words.insert(words.end(), more);
+  };
+  add({"-mthumb", "-std=c99", options.optimisation, "-ffunction-sections", "-fdata-sections"});
+  if (options.has_marks) add({"-DTHIMBLE_PROFILE"});
+  add({fmt::format("-DTHIMBLE_REGIONS={}", options.regions)});
+  for (const std::string& definition : options.definitions) add({"-D" + definition});
+  for (const fs::path& folder : options.include_folders) add({"-I", fs::absolute(folder).string()});
+  add({"-I", firmware});
+  for (const fs::path& source : sources) add({fs::absolute(source).string()});
+  for (const char* const source : {"start.c", "semihosting.c"}) add({firmware + "/" + source});
+  if (options.has_marks) add({firmware + "/profile.c"});
+  add({"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware,
+       fmt::format("-Wl,-T,{}/{}.ld", firmware, name_of(options.core)),
+       fmt::format("-Wl,--defsym=THIMBLE_STACK_BYTES={}", options.stack_bytes), "-o",
+       fs::absolute(file).string()});
+  const ProcessLimits limits{.time = options.limit};
+  const ProcessResult result = run_process(gcc_, words, fs::temp_directory_path(), limits);
+  if (result.end != ProcessResult::End::exited) throw Error{failure_text(kGcc, result, limits)};
+  if (!result.succeeded())
+    throw Error{fmt::format("{} cannot build '{}': {}", kGcc, file.filename().string(),
+                            first_error(result.errors)),
+                "mend the source, or take a core or options that it fits"};
+  return {options.core, file, parse_elf(read_file(file))};
+}
+
+}  // namespace thimble

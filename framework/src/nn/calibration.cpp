@@ -1,0 +1,37 @@
+#include <thimble/nn/calibration.hpp>
+
+#include <ATen/ATen.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/nn/propagation.hpp>
+
+namespace thimble {
+namespace {
+
+std::vector<float> plain(const torch::Tensor& tensor) {
+  if (!tensor.defined()) return {};
+  const torch::Tensor values = tensor.detach().to(at::kFloat).contiguous();
+  const auto* const data = values.data_ptr<float>();
+  return {data, data + values.numel()};
+}
+
+}  // namespace
+
+FloatNetwork calibrated(const Network& network, const torch::Tensor& images) {
+  const Forward forward = propagate_forward(network, images);
+  FloatNetwork made{network.graph(), {}, {}};
+  for (std::size_t i = 0; i < forward.outputs.size(); ++i) {
+    const auto& [weight, bias] = network.parameters(static_cast<NodeId>(i));
+    made.parameters.push_back({plain(weight), plain(bias), plain(forward.means[i]), {}});
+    const torch::Tensor& inverse_deviation = forward.inverse_deviations[i];
+    if (inverse_deviation.defined())
+      made.parameters.back().variance = plain(inverse_deviation.pow(-2));
+    const torch::Tensor& output = forward.outputs[i];
+    made.ranges.push_back({output.min().item<float>(), output.max().item<float>()});
+    if (!output.isfinite().all().item<bool>())
+      throw Error{"the outputs of " + network.graph().name(static_cast<NodeId>(i)) + " overflow"};
+  }
+  return made;
+}
+
+}  // namespace thimble
