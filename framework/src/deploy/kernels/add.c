@@ -17,7 +17,7 @@ INLINE int32_t widened(int32_t x, int32_t zero) { return x * (1 << 20) - zero; }
 
 INLINE void add_term(const struct term* term, int32_t place, int32_t sums[4]) {
   const int8_t* const in = term->in + place;
-  const struct factor factor = term->factor;
+  const struct factor* const factor = &term->factor;
   const int32_t x0 = widened(in[0], term->zero), x1 = widened(in[1], term->zero);
   const int32_t x2 = widened(in[2], term->zero), x3 = widened(in[3], term->zero);
   sums[0] += scaled(x0, factor);
@@ -33,9 +33,9 @@ KERNEL void add(const struct add* l, int8_t* out) {
   for (int32_t place = 0; place < size; place += 4, out += 4) {
     int32_t sums[4] = {0};
     for (const struct term* term = begin; term < end; ++term) add_term(term, place, sums);
-    out[0] = requantised(sums[0], factor, zero);
-    out[1] = requantised(sums[1], factor, zero);
-    out[2] = requantised(sums[2], factor, zero);
-    out[3] = requantised(sums[3], factor, zero);
+    out[0] = (int8_t)requantised(sums[0], &factor, zero);
+    out[1] = (int8_t)requantised(sums[1], &factor, zero);
+    out[2] = (int8_t)requantised(sums[2], &factor, zero);
+    out[3] = (int8_t)requantised(sums[3], &factor, zero);
   }
 }

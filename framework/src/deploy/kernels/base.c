@@ -141,13 +141,13 @@ INLINE int32_t shifted_left(int32_t x, int32_t shift) { return (int32_t)((uint32
 
 /* Twice x times the factor, rounding of the last bit still to come; for shifts to the right. Ties
  * go away from 0: therefore one is taken from what is negative. */
-INLINE int32_t scaled_twice(int32_t x, struct factor factor) {
-  const int32_t product = multiplied(x, factor.twice);
-  return (product + (product >> 31)) >> factor.shift;
+INLINE int32_t scaled_twice(int32_t x, const struct factor* factor) {
+  const int32_t product = multiplied(x, factor->twice);
+  return (product + (product >> 31)) >> factor->shift;
 }
 
-INLINE int32_t scaled(int32_t x, struct factor factor) {
-  if (factor.shift < 0) return multiplied(shifted_left(x, ~factor.shift), factor.twice);
+INLINE int32_t scaled(int32_t x, const struct factor* factor) {
+  if (factor->shift < 0) return multiplied(shifted_left(x, ~factor->shift), factor->twice);
   return (scaled_twice(x, factor) + 1) >> 1;
 }
 

@@ -26,9 +26,9 @@ INLINE int8_t* append(int8_t* column, const int8_t* from, int32_t count) {
     from += 4;
   }
   if (count > 0) {
-    int8_t rest[4] = {0};
-    memcpy(rest, from, (size_t)count);
-    column = store_words(column, even_bytes(load_word(rest)), odd_bytes(load_word(rest)));
+    uint32_t word = 0;
+    while (count > 0) word = word << 8 | (uint8_t)from[--count];
+    column = store_words(column, even_bytes(word), odd_bytes(word));
   }
   return column;
 }
@@ -133,12 +133,16 @@ KERNEL void multiply_columns(const struct conv* l, const int8_t* columns, int32_
   for (; count > 0; count -= 2, channel += 2, weights += 8 * steps, a += 2, b += 2) {
     struct sums_2x2 sums = {{channel[0].bias, channel[1].bias}, {channel[0].bias, channel[1].bias}};
     multiply_2x2(columns, second, weights, steps, &sums);
-    const struct factor factor0 = channel[0].factor, factor1 = channel[1].factor;
-    b[0] = requantised(sums.second[0], factor0, zero);
-    a[0] = requantised(sums.first[0], factor0, zero);
+    const struct factor *const factor = &channel[0].factor, *const next = &channel[1].factor;
+    const int32_t b0 = requantised(sums.second[0], factor, zero);
+    const int32_t a0 = requantised(sums.first[0], factor, zero);
+    const int32_t b1 = requantised(sums.second[1], next, zero);
+    const int32_t a1 = requantised(sums.first[1], next, zero);
+    b[0] = (int8_t)b0;
+    a[0] = (int8_t)a0;
     if (count == 1) return;
-    b[1] = requantised(sums.second[1], factor1, zero);
-    a[1] = requantised(sums.first[1], factor1, zero);
+    b[1] = (int8_t)b1;
+    a[1] = (int8_t)a1;
   }
 }
 

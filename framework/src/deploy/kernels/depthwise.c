@@ -76,10 +76,10 @@ INLINE const int8_t* multiply_row(const int8_t* cell, int32_t step, int32_t widt
 
 /* All channels of one output. The last block overlaps the one before where channels are no
  * multiple of four. rows: window's first cell, row_step bytes from row to row. */
-KERNEL void multiply_window(const struct depthwise* l, const int8_t* rows, int32_t row_step,
-                            int8_t* out) {
-  const int32_t channels = l->window.in_channels, zero = l->zero_out;
-  const int32_t height = l->window.height, width = l->window.width;
+INLINE void multiply_channels(const struct depthwise* l, const int8_t* rows, int32_t row_step,
+                              int32_t width, int8_t* out) {
+  const int32_t channels = l->window.in_channels, height = l->window.height;
+  const int32_t zero = l->zero_out;
   const struct channel* channel = l->channels;
   const int8_t* weights = l->weights;
   for (int32_t c = 0; c < channels; c += 4, channel += 4) {
@@ -89,11 +89,25 @@ KERNEL void multiply_window(const struct depthwise* l, const int8_t* rows, int32
     for (int32_t y = height; y > 0; --y, row += row_step)
       weights = multiply_row(row, channels, width, weights, sums);
     int8_t* const to = out + c;
-    to[0] = requantised(sums[0], channel[0].factor, zero);
-    to[1] = requantised(sums[1], channel[1].factor, zero);
-    to[2] = requantised(sums[2], channel[2].factor, zero);
-    to[3] = requantised(sums[3], channel[3].factor, zero);
+    to[0] = (int8_t)requantised(sums[0], &channel[0].factor, zero);
+    to[1] = (int8_t)requantised(sums[1], &channel[1].factor, zero);
+    to[2] = (int8_t)requantised(sums[2], &channel[2].factor, zero);
+    to[3] = (int8_t)requantised(sums[3], &channel[3].factor, zero);
   }
+}
+
+/* Most windows are 3 wide: these get a loop of their own. */
+KERNEL void multiply_window_of_3(const struct depthwise* l, const int8_t* rows, int32_t row_step,
+                                 int8_t* out) {
+  multiply_channels(l, rows, row_step, 3, out);
+}
+
+KERNEL void multiply_window(const struct depthwise* l, const int8_t* rows, int32_t row_step,
+                            int8_t* out) {
+  if (l->window.width == 3)
+    multiply_window_of_3(l, rows, row_step, out);
+  else
+    multiply_channels(l, rows, row_step, l->window.width, out);
 }
 
 /* A window that reaches beyond the edge; (y, x) is its first cell. */
