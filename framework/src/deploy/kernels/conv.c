@@ -39,20 +39,20 @@ struct operands {
 };
 
 INLINE void multiply_step(struct operands* at, struct sums_2x2* sums) {
-  uint32_t a_even, a_odd, b_even, b_odd, w0, w1;
+  uint32_t w0, w1, even, odd;
   at->weights = load_words(at->weights, &w0, &w1);
-  at->a = load_words(at->a, &a_even, &a_odd);
-  at->b = load_words(at->b, &b_even, &b_odd);
   const uint32_t w0_even = even_bytes(w0), w0_odd = odd_bytes(w0);
   const uint32_t w1_even = even_bytes(w1), w1_odd = odd_bytes(w1);
-  sums->first[0] = multiply_add(a_even, w0_even, sums->first[0]);
-  sums->first[1] = multiply_add(a_even, w1_even, sums->first[1]);
-  sums->second[0] = multiply_add(b_even, w0_even, sums->second[0]);
-  sums->second[1] = multiply_add(b_even, w1_even, sums->second[1]);
-  sums->first[0] = multiply_add(a_odd, w0_odd, sums->first[0]);
-  sums->first[1] = multiply_add(a_odd, w1_odd, sums->first[1]);
-  sums->second[0] = multiply_add(b_odd, w0_odd, sums->second[0]);
-  sums->second[1] = multiply_add(b_odd, w1_odd, sums->second[1]);
+  at->a = load_words(at->a, &even, &odd);
+  sums->first[0] = multiply_add(even, w0_even, sums->first[0]);
+  sums->first[1] = multiply_add(even, w1_even, sums->first[1]);
+  sums->first[0] = multiply_add(odd, w0_odd, sums->first[0]);
+  sums->first[1] = multiply_add(odd, w1_odd, sums->first[1]);
+  at->b = load_words(at->b, &even, &odd);
+  sums->second[0] = multiply_add(even, w0_even, sums->second[0]);
+  sums->second[1] = multiply_add(even, w1_even, sums->second[1]);
+  sums->second[0] = multiply_add(odd, w0_odd, sums->second[0]);
+  sums->second[1] = multiply_add(odd, w1_odd, sums->second[1]);
 }
 
 INLINE void multiply_2x2(const int8_t* a, const int8_t* b, const int8_t* weights, int32_t steps,
