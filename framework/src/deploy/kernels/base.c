@@ -67,7 +67,7 @@ INLINE uint32_t subtract_halves(uint32_t x, uint32_t y) {
 
 /* sum + both products of int16. */
 INLINE int32_t multiply_add(uint32_t x, uint32_t y, int32_t sum) {
-  IN_ORDER("smlad %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(y), "r"(sum));
+  IN_ORDER("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x), "r"(y));
   return sum;
 }
 
