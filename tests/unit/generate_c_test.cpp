@@ -67,10 +67,10 @@ std::string driver(const std::vector<Int8Network>& networks, std::int64_t arena_
   }
   return fmt::format(
       "#include <stdio.h>\n#include <string.h>\n#include \"{}.h\"\n"
-      "void thimble_mark(int mark);\n"
+      "void thimble_mark(uint32_t mark);\n"
       "static const struct {{ int offset, bytes; }} layers[] = {{\n{}}};\n"
       "static int8_t *arena;\n"
-      "void thimble_mark(int mark) {{\n"
+      "void thimble_mark(uint32_t mark) {{\n"
       "  if (mark % 2) fwrite(arena + layers[mark / 2].offset, 1, "
       "(size_t)layers[mark / 2].bytes, stdout);\n}}\n"
       "int main(void) {{\n{}  return 0;\n}}\n",
