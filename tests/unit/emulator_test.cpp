@@ -252,11 +252,11 @@ TEST_F(EmulatorTest, CountsBySysTickWithinAFewInstructionsOfThePlugin) {
     for (std::size_t i = 0; i < exact.size(); ++i) {
       EXPECT_EQ(close[i].region, exact[i].region);
       EXPECT_EQ(close[i].entries, exact[i].entries);
-      // Every turn of SysTick costs its interrupt, once in 10^7 instructions.
+      // Every turn of SysTick costs its interrupt: 5 instructions in 8 to 13 million.
       const double turns = static_cast<double>(exact[i].instructions) / 8e6;
       EXPECT_NEAR(static_cast<double>(close[i].instructions),
                   static_cast<double>(exact[i].instructions),
-                  kTolerance * static_cast<double>(exact[i].entries) + 20 * turns)
+                  kTolerance * static_cast<double>(exact[i].entries) + 6 * turns)
           << name_of(core) << ", region " << i;
     }
   }
