@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <regex>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,7 +23,7 @@ using nlohmann::json;
 
 constexpr const char* kQemu = "qemu-system-arm";
 constexpr const char* kReport = "{\"thimble\":";
-constexpr int kIcountShift = 6;  // an instruction takes 2^6 ns, longer than a tick of SysTick
+constexpr int kIcountShift = 6;  // an instruction takes 2^6 ns, more than a tick of SysTick
 constexpr std::uint64_t kEmptyRegion = 2;  // instructions: the number of the mark, and the call
 
 struct Machine {
@@ -50,19 +51,6 @@ std::string version_of(const fs::path& qemu) {
   return match[1];
 }
 
-/// Where QEMU cannot load the plugin, it says so before it looks at the (missing) firmware.
-bool takes_plugin(const fs::path& qemu, const fs::path& plugin) {
-  if (!fs::exists(plugin)) return false;
-  const std::string arguments = ",skip_size=1,slots_size=1,out=/dev/null";
-  const ProcessResult result =
-      run_process(qemu,
-                  {"-machine", machine_of(Core::m3).name, "-display", "none", "-plugin",
-                   plugin.string() + arguments, "-kernel", "/dev/null/none"},
-                  fs::temp_directory_path(), {.time = std::chrono::seconds{10}});
-  return result.end == ProcessResult::End::exited &&
-         result.errors.find("plugin") == std::string::npos;
-}
-
 const ElfSymbol& symbol(const Elf& elf, const char* name) {
   const ElfSymbol* const found = elf.find(name);
   if (found == nullptr)
@@ -88,20 +76,25 @@ std::string plugin_option(const fs::path& plugin, const Elf& elf, const fs::path
 }
 
 std::vector<std::string> words_for(const Firmware& firmware) {
-  return {"-machine",
-          machine_of(firmware.core).name,
-          "-display",
-          "none",
-          "-monitor",
-          "none",
-          "-serial",
-          "none",
-          "-chardev",
-          "stdio,id=text,signal=off",
-          "-semihosting-config",
-          "enable=on,target=native,chardev=text",
-          "-kernel",
-          fs::absolute(firmware.file).string()};
+  auto words = split(fmt::format("-machine {} -display none -monitor none -serial none "
+                                 "-chardev stdio,id=text,signal=off "
+                                 "-semihosting-config enable=on,target=native,chardev=text -kernel",
+                                 machine_of(firmware.core).name),
+                     ' ');
+  words.push_back(fs::absolute(firmware.file).string());
+  return words;
+}
+
+/// Where QEMU cannot load the plugin, it says so before it looks at the (missing) firmware.
+bool takes_plugin(const fs::path& qemu, const fs::path& plugin) {
+  if (!fs::exists(plugin)) return false;
+  auto words = words_for({Core::m3, "/no/firmware", {}});
+  words.insert(words.end(),
+               {"-plugin", option_text(plugin) + ",skip_size=1,slots_size=1,out=/dev/null"});
+  const ProcessResult result =
+      run_process(qemu, words, fs::temp_directory_path(), {.time = std::chrono::seconds{10}});
+  return result.end == ProcessResult::End::exited &&
+         result.errors.find("plugin") == std::string::npos;
 }
 
 /// Numbers of the processor: see the architecture's manual.
@@ -128,7 +121,7 @@ struct Report {
       "a report?"};
 }
 
-json parse_line(const std::string& line) {
+json object_of(const std::string& line) {
   json parsed = json::parse(line, nullptr, false);
   if (!parsed.is_object()) unreadable(line);
   return parsed;
@@ -140,8 +133,8 @@ std::uint64_t number(const json& line, const char* name) {
   return found->get<std::uint64_t>();
 }
 
-void parse_line(const std::string& text, Report& report) {
-  const json line = parse_line(text);
+void take(const std::string& text, Report& report) {
+  const json line = object_of(text);
   const json kind = line.value("thimble", json{});
   if (kind == "stack")
     report.stack_bytes = number(line, "bytes");
@@ -160,7 +153,7 @@ Report parse_report(const std::string& output) {
   report.text = output.substr(0, begin);
   if (begin == std::string::npos) return report;
   for (const std::string& line : split(output.substr(begin + 1), '\n'))
-    if (!line.empty()) parse_line(line, report);
+    if (!line.empty()) take(line, report);
   return report;
 }
 
@@ -218,7 +211,7 @@ std::vector<RegionCount> counts_of_plugin(const fs::path& file) {
   std::vector<RegionCount> regions;
   for (const std::string& line : split(read_file(file), '\n')) {
     if (line.empty()) continue;
-    const json parsed = parse_line(line);
+    const json parsed = object_of(line);
     RegionCount& region = regions.emplace_back();
     region.region = static_cast<int>(number(parsed, "region"));
     region.entries = number(parsed, "entries");
@@ -273,8 +266,10 @@ EmulatorRun Emulator::run(const Firmware& firmware, const EmulatorOptions& optio
   for (const auto& [name, content] : options.files) write_file(files / name, content);
 
   std::vector<std::string> words = words_for(firmware);
-  if (has_marks && count_by == CountBy::plugin)
+  if (has_marks && count_by == CountBy::plugin) {
     words.insert(words.end(), {"-plugin", plugin_option(plugin_, firmware.elf, counts)});
+    write_file(files / "thimble-counted", "");  // firmware/profile.c looks for it
+  }
   if (has_marks && count_by == CountBy::systick)
     words.insert(words.end(), {"-icount", fmt::format("shift={}", kIcountShift)});
   const ProcessLimits limits{.time = options.limit};
