@@ -48,6 +48,18 @@ std::string data_folder_by_default() {
   return folder != nullptr && *folder != '\0' ? folder : "data";
 }
 
+/// THIMBLE_CACHE, or where the desktop's conventions put caches; empty when there is no home.
+std::filesystem::path cache_folder() {
+  const auto named = [](const char* variable) -> std::filesystem::path {
+    const char* const folder = std::getenv(variable);
+    return folder != nullptr ? folder : "";
+  };
+  if (const auto own = named("THIMBLE_CACHE"); !own.empty()) return own;
+  if (const auto all = named("XDG_CACHE_HOME"); !all.empty()) return all / "thimble";
+  const auto home = named("HOME");
+  return home.empty() ? home : home / ".cache" / "thimble";
+}
+
 /// The command line: one subcommand each, and what to call for it.
 class Program {
  public:
@@ -78,6 +90,7 @@ class Program {
     const auto prefix = installation_prefix();
     thimble::Context context;
     context.data_folder = data_;
+    context.cache_folder = cache_folder();
     thimble::PluginLoader loader{plugin_folders(prefix), context};
     return command_(World{prefix, data_, loader});
   }
