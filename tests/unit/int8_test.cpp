@@ -211,6 +211,9 @@ TEST(Lower, HasNoWordsForOpenChoices) {
 TEST(OpShape, GoesToTextAndBackAndToANetwork) {
   std::vector<Graph> graphs;
   for (const Case& c : cases()) graphs.push_back(c.graph);
+  Graph pooled;
+  pooled.relu(pooled.avg_pool(pooled.conv(pooled.input({2, 4, 4}), {.out = 3}), {}));
+  graphs.push_back(pooled);
   for (const Graph& graph : graphs) {
     const Int8Network network = skeleton(deployed(graph));
     for (const Int8Layer& layer : network.layers) {

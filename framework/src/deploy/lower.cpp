@@ -97,6 +97,7 @@ Int8Layer bare_layer(const Graph& graph, NodeId id) {
   made.stride = node.stride;
   made.padding = node.padding;
   made.groups = made.kernel == Kernel::depthwise ? node.shape.channels : node.groups;
+  if (node.activation != Activation::none) made.lowest = 0;
   return made;
 }
 
@@ -170,6 +171,7 @@ class Lowering {
   }
 
   void clamp(Int8Layer& made, Activation activation) const {
+    made.lowest = -128;
     const Quantisation& out = quantised(made.output);
     if (activation == Activation::relu) clamp_to(made, out, std::numeric_limits<float>::max());
     if (activation == Activation::relu6) clamp_to(made, out, 6);

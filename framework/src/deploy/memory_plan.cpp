@@ -32,7 +32,7 @@ class Blocks {
     for (int i = 0; i < layers; ++i)
       for (const int input : network.layers[at(i)].inputs) last_reader_[at(input)] = i;
     last_reader_[at(network.output)] = layers;
-    add_tensor(0, 0);
+    for (const int input : unmade()) add_tensor(input, 0);
     for (int i = 0; i < layers; ++i) {
       const Int8Layer& layer = network.layers[at(i)];
       const int overwritten = dying_input(layer, i);
@@ -76,6 +76,16 @@ class Blocks {
     const std::int64_t bytes = rounded(network_.tensor(tensor).shape.elements());
     block_of_tensor_[at(tensor)] = add({bytes, layer, layer});
     extend(tensor);
+  }
+
+  /// The tensors that no layer makes: inputs.
+  std::vector<int> unmade() const {
+    std::vector<bool> is_made(network_.tensors.size());
+    for (const Int8Layer& layer : network_.layers) is_made[at(layer.output)] = true;
+    std::vector<int> found;
+    for (int i = 0; i < static_cast<int>(is_made.size()); ++i)
+      if (!is_made[at(i)]) found.push_back(i);
+    return found;
   }
 
   void extend(int tensor) {

@@ -78,6 +78,8 @@ class Reader {
   std::size_t at_ = 0;
 };
 
+bool is_pool(Kernel kernel) { return kernel == Kernel::avg_pool || kernel == Kernel::max_pool; }
+
 std::string text_of(const Extent& extent) {
   return fmt::format("{}x{}", extent.height, extent.width);
 }
@@ -108,6 +110,7 @@ Graph graph_of(const OpShape& op) {
     case Kernel::concat: graph.concat(terms_of(graph, op)); break;
     case Kernel::softmax: graph.softmax(x()); break;
   }
+  if (op.has_relu) graph.relu(graph.output());
   return graph;
 }
 
@@ -123,6 +126,7 @@ OpShape op_shape(const Int8Network& network, const Int8Layer& layer) {
   op.stride = layer.stride;
   op.padding = layer.padding;
   op.groups = layer.groups;
+  op.has_relu = is_pool(layer.kernel) && layer.lowest > -128;
   return op;
 }
 
@@ -133,6 +137,7 @@ std::string to_string(const OpShape& op) {
   if (has_window(op.kernel))
     text += fmt::format(" window {} stride {} padding {} groups {}", text_of(op.window),
                         text_of(op.stride), text_of(op.padding), op.groups);
+  if (op.has_relu) text += " relu";
   return text;
 }
 
@@ -151,6 +156,10 @@ OpShape op_shape_of(std::string_view text) {
     op.padding = words.extent("padding", 0);
     words.expect("groups");
     op.groups = words.integer(words.next(), 1);
+    if (is_pool(op.kernel) && words.is_next("relu")) {
+      words.next();
+      op.has_relu = true;
+    }
   }
   if (!words.is_at_end()) words.refuse("nothing follows, found", words.next());
   return op;

@@ -20,6 +20,9 @@ struct CSource {
   std::vector<std::string> kernels;  ///< those that the source contains
 };
 
+/// Of the kernels' sources: counts of instructions hold for it.
+THIMBLE_EXPORT std::string kernels_version();
+
 /// Scratch of the generated kernels.
 THIMBLE_EXPORT std::int64_t scratch_bytes(const Int8Network& network, const Int8Layer& layer);
 

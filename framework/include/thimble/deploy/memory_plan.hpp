@@ -23,10 +23,10 @@ struct MemoryPlan {
 /// Scratch a layer needs beside its tensors while it runs, in bytes.
 using ScratchBytes = std::function<std::int64_t(const Int8Network&, const Int8Layer&)>;
 
-/// Places tensors and scratch. The input lives from the start, the output to the end. Element-wise
-/// layers (add, relu) write over their first input of the same size that nobody reads afterwards.
-/// Tries several orders of placement and keeps the best; where that is above the bound, a bounded
-/// search tries to close the gap.
+/// Places tensors and scratch. Tensors that no layer makes live from the start, the output to the
+/// end. Element-wise layers (add, relu) write over their first input of the same size that nobody
+/// reads afterwards. Tries several orders of placement and keeps the best; where that is above the
+/// bound, a bounded search tries to close the gap.
 THIMBLE_EXPORT MemoryPlan plan_memory(const Int8Network& network, const ScratchBytes& scratch,
                                       std::int64_t alignment = 4);
 

@@ -9,8 +9,8 @@
 
 namespace thimble {
 
-/// Everything about a layer that its cost depends on: the key of look-up tables. Clamps, scales and
-/// values are not part of it, because the kernels' work does not depend on them.
+/// Everything about a layer that its cost depends on: the key of look-up tables. Scales and values
+/// are not part of it, because the kernels' work does not depend on them.
 struct OpShape {
   Kernel kernel = Kernel::conv;
   std::vector<Shape> inputs;
@@ -19,6 +19,8 @@ struct OpShape {
   Extent stride;
   Extent padding{0, 0};
   int groups = 1;
+  /// A pool with a ReLU fused into it. Other layers have a range of their own, which does the work.
+  bool has_relu = false;
   bool operator==(const OpShape&) const = default;
 };
 
