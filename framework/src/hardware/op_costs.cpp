@@ -95,6 +95,7 @@ std::size_t OpCosts::Hash::operator()(const OpShape& op) const noexcept {
   mix(op.output.channels, op.output.height, op.output.width);
   mix(op.window.height, op.window.width, op.groups);
   mix(op.stride.height, op.stride.width, op.padding.height);
+  mix(op.padding.width, op.has_relu ? 1 : 0, 0);
   return static_cast<std::size_t>(hash);
 }
 

@@ -5,6 +5,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <thimble/core/error.hpp>
+
 namespace thimble {
 namespace {
 

@@ -7,12 +7,15 @@
 // and repeatable; CPI, cycles an instruction, is the board's, fitted to measurements on it. RAM is
 // the plan of the arena that the generated code has. README.md tells how good this is.
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
+#include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/hardware.hpp>
 #include <thimble/hardware/board.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/table_hardware.hpp>
 
 namespace {
@@ -40,11 +43,37 @@ struct TableParams {
 
 thimble::LatencyTable tables_for(const thimble::Board& board, const TableParams& params,
                                  const thimble::Context& context) {
-  if (params.tables.empty())
-    return thimble::read_latency_table(context.share_folder / "tables" / (board.core + ".csv"));
   thimble::LatencyTable all;
   for (const std::string& file : params.tables) all.merge(thimble::read_latency_table(file));
-  return all;
+  if (!params.tables.empty()) return all;
+  const auto shipped = context.share_folder / "tables" / (board.core + ".csv");
+  return std::filesystem::exists(shipped) ? thimble::read_latency_table(shipped) : all;
+}
+
+// Rows that the emulator gave, by everything they depend on.
+thimble::RowCache cache_of(const thimble::Profiler& profiler, const std::filesystem::path& folder) {
+  const std::string conditions = thimble::hex(thimble::fingerprint(profiler.conditions()));
+  return thimble::RowCache{folder / "operators" /
+                           (std::string{name_of(profiler.core())} + "-" + conditions + ".csv")};
+}
+
+thimble::OpCostsOptions options_for(const thimble::Board& board, const TableParams& params,
+                                    const thimble::Context& context) {
+  thimble::OpCostsOptions options{.on_miss = params.on_miss, .kernels = params.kernels};
+  const bool is_own = params.kernels.empty() && params.tables.empty();
+  if (is_own) options.kernels = thimble::own_kernels();
+  if (params.on_miss != OnMiss::profile) return options;
+  try {
+    const thimble::Profiler profiler{*thimble::core_of(board.core)};
+    options.kernels = thimble::own_kernels();
+    options.count = [profiler](std::span<const thimble::OpShape> ops) {
+      return thimble::counted_rows(profiler, ops);
+    };
+    if (!context.cache_folder.empty()) options.cache = cache_of(profiler, context.cache_folder);
+  } catch (const thimble::Error& error) {
+    context.log(std::string{"operators that no table has cannot be counted: "} + error.what());
+  }
+  return options;
 }
 
 class Table final : public thimble::TableHardware {
@@ -58,10 +87,8 @@ class Table final : public thimble::TableHardware {
 
  private:
   Table(const Params& params, const thimble::Context& context, const thimble::Board& board)
-      : TableHardware{board,
-                      tables_for(board, params, context),
-                      {.on_miss = params.on_miss, .kernels = params.kernels},
-                      thimble::scratch_bytes} {}
+      : TableHardware{board, tables_for(board, params, context),
+                      options_for(board, params, context), thimble::scratch_bytes} {}
 };
 
 }  // namespace
