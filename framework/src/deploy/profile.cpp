@@ -1,25 +1,17 @@
 #include <thimble/deploy/profile.hpp>
 
 #include <algorithm>
-#include <regex>
-#include <set>
 
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
-#include <thimble/core/random.hpp>
-#include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
-#include "kernels.hpp"
+#include "op_program.hpp"
 
 namespace thimble {
 namespace {
-
-/// Of what one program holds: the smallest machine has 512 KiB for code and as much for data.
-constexpr std::int64_t kMostConstantBytes = 256 * 1024;
-constexpr std::size_t kMostNetworks = 100;
 
 std::string bytes_of(std::span<const std::int8_t> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size()};
@@ -30,120 +22,46 @@ std::vector<std::int8_t> values_of(std::string_view bytes) {
   return {first, first + bytes.size()};
 }
 
-std::vector<std::int8_t> drawn_input(const Int8Network& network) {
-  Random random = Random::stream(1, {"profile", network.name});
-  std::vector<std::int8_t> values(static_cast<std::size_t>(network.tensor(0).shape.elements()));
-  for (std::int8_t& value : values) value = static_cast<std::int8_t>(random() >> 56);
-  return values;
+const RegionCount* region_of(const EmulatorRun& run, int region) {
+  const auto found = std::ranges::find(run.regions, region, &RegionCount::region);
+  return found == run.regions.end() ? nullptr : &*found;
 }
 
-/// The last layer without those that make its inputs.
-Int8Network last_layer_of(const Int8Network& network) {
-  Int8Network alone = network;
-  alone.layers = {network.layers.back()};
-  return alone;
+std::int64_t instructions_of(const EmulatorRun& run, int region) {
+  const RegionCount* const found = region_of(run, region);
+  return found == nullptr ? 0 : static_cast<std::int64_t>(found->instructions);
 }
 
-/// A main() that runs networks one after the other, with inputs and outputs as files.
-std::string main_of(std::span<const Int8Network> networks) {
-  std::string includes = "#include \"thimble_firmware.h\"\n";
-  includes += fmt::format("#include \"{}.h\"\n\n", networks.front().name);
-  std::string body;
-  for (const Int8Network& network : networks) {
-    const std::int64_t in = network.tensor(0).shape.elements();
-    const std::int64_t out = network.tensor(network.output).shape.elements();
-    body += fmt::format(
-        "  if (thimble_read_file(\"{0}.in\", {0}_input(), {1}) != {1}) return 1;\n"
-        "  {0}_run();\n"
-        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {2}) != {2}) return 2;\n",
-        network.name, in, out);
-  }
-  return includes + "int main(void) {\n" + body + "  return 0;\n}\n";
+/// A program of one network: run_network.c feeds it from files.
+Firmware build_network(const Int8Network& network, const Toolchain& toolchain, Core core,
+                       bool has_marks, const std::filesystem::path& folder) {
+  const CSource source = generate_c(network);
+  const auto file = folder / (network.name + ".c");
+  write_file(folder / (network.name + ".h"), source.header);
+  write_file(file, source.source);
+  FirmwareOptions options;
+  options.core = core;
+  options.has_marks = has_marks;
+  options.regions = static_cast<int>(network.layers.size()) + 1;  // the last is the whole run
+  options.definitions = {
+      "THIMBLE_NETWORK=" + network.name,
+      fmt::format("THIMBLE_INPUT_BYTES={}", network.tensor(0).shape.elements()),
+      fmt::format("THIMBLE_OUTPUT_BYTES={}", network.tensor(network.output).shape.elements())};
+  return toolchain.compile({file, toolchain.firmware_folder() / "run_network.c"},
+                           folder / "program.elf", options);
 }
 
-/// A program of some networks, run once each.
-struct Program {
-  CSource source;
-  Firmware firmware;
-  EmulatorRun run;
-};
-
-class Runner {
- public:
-  Runner(const Toolchain& toolchain, const Emulator& emulator, Core core)
-      : toolchain_{toolchain}, emulator_{emulator}, core_{core} {}
-
-  Program run(std::span<const Int8Network> networks,
-              std::span<const std::vector<std::int8_t>> inputs) const {
-    Program made = build(networks, /*has_marks=*/true);
-    EmulatorOptions run;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      run.files[networks[i].name + ".in"] = bytes_of(inputs[i]);
-      run.wanted_files.push_back(networks[i].name + ".out");
-    }
-    made.run = emulator_.run(made.firmware, run);
-    if (made.run.status != 0)
-      throw Error{
-          fmt::format("the program of {} ended with {}: its files cannot be read or written",
-                      networks.front().name, made.run.status)};
-    for (std::size_t i = 0; i < networks.size(); ++i) require_right(networks[i], inputs[i], made);
-    return made;
+OpCount count_of(const ProgramOp& op, const EmulatorRun& run, int region) {
+  OpCount count;
+  count.op = op.op;
+  count.constant_bytes = op.constant_bytes;
+  count.scratch_bytes = scratch_bytes(op.network, op.network.layers.back());
+  count.kernels = op.kernels;
+  if (const RegionCount* const found = region_of(run, region)) {
+    count.instructions = static_cast<std::int64_t>(found->instructions);
+    count.classes = found->classes;
   }
-
-  Program build(std::span<const Int8Network> networks, bool has_marks) const {
-    const std::string& name = networks.front().name;
-    Program made;
-    made.source = generate_c(networks);
-    write_file(folder_.path() / (name + ".h"), made.source.header);
-    write_file(folder_.path() / (name + ".c"), made.source.source);
-    write_file(folder_.path() / "main.c", main_of(networks));
-    FirmwareOptions options;
-    options.core = core_;
-    options.has_marks = has_marks;
-    options.regions = 0;
-    for (const Int8Network& network : networks)
-      options.regions += static_cast<int>(network.layers.size());
-    options.include_folders = {folder_.path()};
-    made.firmware = toolchain_.compile({folder_.path() / (name + ".c"), folder_.path() / "main.c"},
-                                       folder_.path() / "program.elf", options);
-    return made;
-  }
-
- private:
-  void require_right(const Int8Network& network, std::span<const std::int8_t> input,
-                     const Program& program) const {
-    const auto values = run_reference(network, input);
-    if (values[static_cast<std::size_t>(network.output)] !=
-        values_of(program.run.files.at(network.name + ".out")))
-      throw Error{
-          fmt::format("the generated C of {} does not compute on {} what its reference does",
-                      network.name, name_of(core_)),
-          "this is an error of thimble: please report it"};
-  }
-
-  const Toolchain& toolchain_;
-  const Emulator& emulator_;
-  Core core_;
-  TemporaryFolder folder_;
-};
-
-std::int64_t instructions_of(const EmulatorRun& run, std::size_t region) {
-  const auto found = std::ranges::find(run.regions, static_cast<int>(region), &RegionCount::region);
-  return found == run.regions.end() ? 0 : static_cast<std::int64_t>(found->instructions);
-}
-
-/// Of the functions in a kernel's source; which of them there are depends on the core.
-std::int64_t code_bytes_of(const Elf& elf, const std::string& kernel) {
-  const std::string_view source = kernel_source(kernel);
-  static const std::regex function{R"(\nKERNEL \w+ (\w+)\()"};
-  std::set<std::string> names;  // some are there twice, with and without DSP instructions
-  for (std::cregex_iterator found{source.begin(), source.end(), function}, end; found != end;
-       ++found)
-    names.insert((*found)[1]);
-  std::int64_t bytes = 0;
-  for (const std::string& name : names)
-    if (const ElfSymbol* const symbol = elf.find(name)) bytes += symbol->bytes;
-  return bytes;
+  return count;
 }
 
 }  // namespace
@@ -158,64 +76,51 @@ std::string Profiler::conditions() const {
 
 Profile Profiler::profile(std::span<const OpShape> ops) const {
   Profile made;
-  std::vector<Int8Network> networks;
-  std::vector<std::vector<std::int8_t>> inputs;
-  std::int64_t constant_bytes = 0;
-  const auto run = [&] {
-    if (networks.empty()) return;
-    const Program program = Runner{toolchain_, emulator_, core_}.run(networks, inputs);
-    std::size_t region = 0;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      region += networks[i].layers.size();
-      OpCount& count = made.ops[made.ops.size() - networks.size() + i];
-      count.instructions = instructions_of(program.run, region - 1);
-      const auto found = std::ranges::find(program.run.regions, static_cast<int>(region) - 1,
-                                           &RegionCount::region);
-      if (found != program.run.regions.end()) count.classes = found->classes;
-      for (const std::string& kernel : count.kernels)
-        made.code_bytes[kernel] = code_bytes_of(program.firmware.elf, kernel);
+  std::vector<OpShape> none;  // the emulated machines are not that small
+  for (const OpProgram& program : op_programs(ops, {}, none)) {
+    const TemporaryFolder folder;
+    const Firmware firmware =
+        build(program, /*repeats=*/0, toolchain_, {}, {.core = core_}, folder.path());
+    const EmulatorRun run = emulator_.run(firmware);
+    const OpRecords records = parse_op_records(run.text).front();
+    for (std::size_t i = 0; i < program.ops.size(); ++i) {
+      const ProgramOp& op = program.ops[i];
+      require_right(records.ops.at(i), op.network, name_of(core_));
+      made.ops.push_back(count_of(op, run, program.region(i)));
+      for (const std::string& kernel : op.kernels)
+        made.code_bytes[kernel] = code_bytes_of(firmware.elf, kernel);
     }
-    networks.clear();
-    inputs.clear();
-    constant_bytes = 0;
-  };
-  for (const OpShape& op : ops) {
-    Int8Network network = network_of(op, fmt::format("op{}", networks.size()));
-    const CSource source = generate_c(last_layer_of(network));
-    if (constant_bytes + source.constant_bytes > kMostConstantBytes ||
-        networks.size() == kMostNetworks)
-      run();
-    network.name = fmt::format("op{}", networks.size());
-    constant_bytes += source.constant_bytes;
-    made.ops.push_back({op,
-                        0,
-                        {},
-                        source.constant_bytes,
-                        scratch_bytes(network, network.layers.back()),
-                        source.kernels});
-    inputs.push_back(drawn_input(network));
-    networks.push_back(std::move(network));
   }
-  run();
   return made;
 }
 
 Execution Profiler::execute(const Int8Network& network, std::span<const std::int8_t> input) const {
-  const std::vector<std::int8_t> values{input.begin(), input.end()};
-  const Program program = Runner{toolchain_, emulator_, core_}.run({&network, 1}, {&values, 1});
+  const TemporaryFolder folder;
+  const Firmware firmware =
+      build_network(network, toolchain_, core_, /*has_marks=*/true, folder.path());
+  const EmulatorRun run = emulator_.run(
+      firmware, {.files = {{"input.bin", bytes_of(input)}}, .wanted_files = {"output.bin"}});
+  if (run.status != 0)
+    throw Error{fmt::format("the program of {} ended with {}: its files cannot be read or written",
+                            network.name, run.status)};
   Execution made;
-  made.output = values_of(program.run.files.at(network.name + ".out"));
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    made.layer_instructions.push_back(instructions_of(program.run, i));
+  made.output = values_of(run.files.at("output.bin"));
+  if (run_reference(network, input)[static_cast<std::size_t>(network.output)] != made.output)
+    throw Error{fmt::format("the generated C of {} does not compute on {} what its reference does",
+                            network.name, name_of(core_)),
+                "this is an error of thimble: please report it"};
+  for (int i = 0; i < static_cast<int>(network.layers.size()); ++i) {
+    made.layer_instructions.push_back(instructions_of(run, i));
     made.instructions += made.layer_instructions.back();
   }
-  made.stack_bytes = program.run.stack_bytes;
+  made.stack_bytes = run.stack_bytes;
   return made;
 }
 
 ProgramSize Profiler::size(const Int8Network& network) const {
-  const Runner runner{toolchain_, emulator_, core_};
-  const Firmware firmware = runner.build({&network, 1}, /*has_marks=*/false).firmware;
+  const TemporaryFolder folder;
+  const Firmware firmware =
+      build_network(network, toolchain_, core_, /*has_marks=*/false, folder.path());
   const ElfSymbol* const arena = firmware.elf.find(network.name + "_arena");
   return {arena == nullptr ? 0 : arena->bytes, firmware.ram_bytes(), firmware.rom_bytes()};
 }

@@ -23,6 +23,7 @@ struct OpRow {
   std::string kernels;   ///< whose, and which version of them
   std::string compiler;  ///< "gcc 12.2.1"
   std::string flags;     ///< "-O2"
+  std::string setup;     ///< of a board: clock, wait states, placement; empty: none was stated
   std::optional<double> instructions;
   std::optional<double> cycles;
   std::int64_t n = 1;           ///< repeats behind the figure, which is their median
@@ -38,7 +39,7 @@ struct OpRow {
   double figure() const { return cycles ? *cycles : *instructions; }
 };
 
-/// Rows by operator and conditions (target, kernels, compiler, flags), sorted by these.
+/// Rows by operator and conditions (target, kernels, compiler, flags, setup), sorted by these.
 class THIMBLE_EXPORT LatencyTable {
  public:
   /// Adds a row. Of two under the same conditions the one of better origin stays; of the same
