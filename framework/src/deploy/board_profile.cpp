@@ -121,6 +121,7 @@ std::string run_on_board(const Firmware& firmware, const BoardOptions& options) 
   const ProcessLimits limits{.time = options.limit};
   const ProcessResult result = run_process(
       "/bin/sh", {"-c", command_for(options.command, firmware.file)}, fs::current_path(), limits);
+  throw_if_crashed(result.output);  // says more than how the command ended
   check(result, limits);
   return result.output;
 }
@@ -191,6 +192,7 @@ BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& opt
 }
 
 std::vector<OpCycles> parse_board_records(std::string_view output, Core core) {
+  throw_if_crashed(output);
   std::vector<OpCycles> made;
   for (const OpRecords& records : parse_op_records(output)) {
     require_conditions(records, core);

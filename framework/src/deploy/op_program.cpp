@@ -219,13 +219,17 @@ class RecordReader {
 
 }  // namespace
 
+void throw_if_crashed(std::string_view output) {
+  for (const std::string& line : split(output, '\n'))
+    if (line.starts_with(kFault))
+      throw Error{"the firmware crashed: " + std::string{trimmed(line)},
+                  "are the board's memory map, core and clock as the board file says?"};
+}
+
 std::vector<OpRecords> parse_op_records(std::string_view output) {
   RecordReader reader;
   for (const std::string& line : split(output, '\n')) {
     const std::string_view text = trimmed(line);
-    if (text.starts_with(kFault))
-      throw Error{"the firmware crashed: " + std::string{text},
-                  "its memory map or its clock may be wrong; pc is where it happened in the ELF"};
     if (text.starts_with(kRecord)) reader.take(text);
   }
   return reader.all();

@@ -81,6 +81,9 @@ struct OpRecords {
 /// printed all that it should, or a line is garbled.
 std::vector<OpRecords> parse_op_records(std::string_view output);
 
+/// Throws Error when a program printed that it crashed.
+void throw_if_crashed(std::string_view output);
+
 /// Throws Error unless the checksum is that of what the reference computes on the same input.
 void require_right(const OpRecord& record, const Int8Network& network, std::string_view where);
 
