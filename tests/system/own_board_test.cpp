@@ -129,7 +129,6 @@ TEST_F(OwnBoard, IsCalibratedWithTheBuiltInOperators) {
   const LatencyTable measurements = table("t.csv");
   const auto rows = measurements.rows();
   EXPECT_GE(rows.size(), 10U);
-  EXPECT_LE(rows.size(), 20U);
   for (const OpRow* const row : rows) {
     EXPECT_EQ(row->target, "mine");
     EXPECT_EQ(row->setup, "no wait states");
