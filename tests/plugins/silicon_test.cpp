@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -11,14 +11,16 @@
 #include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/installation.hpp>
-#include <thimble/core/ranks.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/lower.hpp>
+#include <thimble/deploy/profile.hpp>
+#include <thimble/experiment/statistics.hpp>
 #include <thimble/graph/transforms.hpp>
-#include <thimble/hardware.hpp>
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/calibration.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/import_rows.hpp>
+#include <thimble/hardware/op_costs.hpp>
 #include <thimble/hardware/op_fit.hpp>
 #include <thimble/search_space.hpp>
 
@@ -182,15 +184,49 @@ class NatsBenchMcu : public ::testing::Test {
   PluginLoader loader_ = testing::plugins();
 };
 
+/// The shipped counts of the board's core; what they lack is counted in the emulator.
+OpCosts counted_for(const Board& board) {
+  const auto share = installed_prefix() / "share" / "thimble" / "tables";
+  OpCostsOptions options;
+  options.on_miss = OnMiss::profile;
+  options.kernels = own_kernels();
+  options.count = [core = *core_of(board.core)](std::span<const OpShape> ops) {
+    return counted_rows(Profiler{core}, ops);
+  };
+  return {board, read_latency_table(share / (board.core + ".csv")), options};
+}
+
 /// Cycles of a network by kind of operator, and a constant.
 std::vector<double> cycles_by_kind(const OpCosts& ops, const Graph& graph) {
   const Int8Network network = skeleton(deployed(graph));
-  std::vector<double> cycles(1 + kKernels.size(), 0);
+  std::vector<double> cycles(kKernels.size() + 1, 0);
   cycles.back() = 1;
   const auto known = ops.of(network);
   for (std::size_t i = 0; i < known.size(); ++i)
     cycles[static_cast<std::size_t>(network.layers[i].kernel)] += known[i]->cycles.value;
   return cycles;
+}
+
+TEST_F(NatsBenchMcu, IsRankedByOurCountsAndExplainedByKinds) {
+  THIMBLE_NEEDS_DATA(kFile);
+  const Board board = shipped("nrf5340_dk");
+  const OpCosts ops = counted_for(board);
+  std::vector<std::vector<double>> kinds;
+  std::vector<double> predicted;
+  std::vector<double> measured;
+  for (const Network& network : networks()) {
+    kinds.push_back(cycles_by_kind(ops, network.graph));
+    const double cycles = std::accumulate(kinds.back().begin(), kinds.back().end() - 1, 0.0);
+    predicted.push_back(cycles * board.ms_per_cycle());
+    measured.push_back(network.latency_ms);
+  }
+  ASSERT_GE(measured.size(), 60U);
+  const double rho = spearman_rho(predicted, measured);
+  EXPECT_GE(rho, 0.967);
+  const RelativeFit fit = fit_relative(kinds, measured);
+  EXPECT_LE(fit.mean_error, 0.04);
+  RecordProperty("spearman", std::to_string(rho));
+  RecordProperty("mean_error", std::to_string(fit.mean_error));
 }
 
 }  // namespace

@@ -2,17 +2,21 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <string>
 
 #include <conformance/networks.hpp>
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/installation.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/deploy/memory_plan.hpp>
+#include <thimble/deploy/profile.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/latency_table.hpp>
 
 namespace thimble {
@@ -126,6 +130,80 @@ TEST_F(Table, RefusesBrokenTablesByTheirPlace) {
   }
   EXPECT_THROW(make(path("none.csv")), InputError);
 }
+
+/// The tables that come with thimble; counts can be made again where there is an emulator.
+class ShippedTable : public ::testing::TestWithParam<const char*> {
+ protected:
+  const Core core_ = core_of(GetParam()).value();
+  const LatencyTable table_ = read_latency_table(installed_prefix() / "share" / "thimble" /
+                                                 "tables" / (std::string{GetParam()} + ".csv"));
+};
+
+TEST_P(ShippedTable, IsOfTheKernelsThatAreGenerated) {
+  EXPECT_GT(table_.size(), 400U);
+  for (const OpRow* const row : table_.rows()) {
+    ASSERT_EQ(row->kernels, own_kernels()) << "run scripts/update-tables";
+    ASSERT_EQ(row->target, GetParam());
+  }
+}
+
+TEST_P(ShippedTable, IsCountedAgainTheSame) {
+  std::optional<Profiler> profiler;
+  try {
+    profiler.emplace(core_);
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  std::vector<OpShape> ops;
+  const auto rows = table_.rows();
+  for (std::size_t i = 0; i < rows.size(); i += 25) ops.push_back(rows[i]->op);
+  for (const OpRow& again : counted_rows(*profiler, ops)) {
+    OpRow like = again;
+    like.compiler = rows.front()->compiler;
+    const OpRow* const shipped = table_.find(like);
+    ASSERT_NE(shipped, nullptr) << to_string(again.op);
+    const double slack = again.compiler == shipped->compiler ? 0 : 0.03 * *shipped->instructions;
+    EXPECT_NEAR(*again.instructions, *shipped->instructions, slack) << to_string(again.op);
+    EXPECT_EQ(again.constant_bytes, shipped->constant_bytes) << to_string(again.op);
+  }
+}
+
+/// Operators added up against the whole program, run and read off its ELF.
+TEST_P(ShippedTable, AddsUpToTheProgram) {
+  std::optional<Profiler> profiler;
+  try {
+    profiler.emplace(core_);
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  const testing::TemporaryFolder folder;
+  std::string board = kBoard;
+  board.replace(board.find("core: m4"), 8, std::string{"core: "} + GetParam());
+  write_file(folder.path() / "mine.yaml", board);
+  PluginLoader loader = testing::plugins();
+  const auto hardware = testing::make<Hardware>(
+      loader, "table", "{board: " + (folder.path() / "mine.yaml").string() + "}");
+  const Graph graph = conformance::residual_network();
+  const Cost cost = hardware->cost(graph);
+  ASSERT_EQ(cost.unsupported, "");
+
+  const Int8Network network = lower(drawn_network(graph, 1));
+  const Execution run = profiler->execute(
+      network,
+      std::vector<std::int8_t>(static_cast<std::size_t>(network.tensor(0).shape.elements())));
+  double cycles = 1000;
+  for (std::size_t i = 0; i < network.layers.size(); ++i)
+    cycles += static_cast<double>(run.layer_instructions[i]) *
+              (network.layers[i].kernel == Kernel::add ? 2 : 1.5);
+  EXPECT_NEAR(cost.latency_ms.value, cycles / 100e3, 0.005 * cycles / 100e3);
+
+  const ProgramSize size = profiler->size(network);
+  const double fixed_ram = 100;
+  EXPECT_EQ(cost.ram_bytes.value, static_cast<double>(size.arena_bytes) + fixed_ram);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, ShippedTable, ::testing::Values("m4", "m7", "m33"),
+                         [](const auto& core) { return std::string{core.param}; });
 
 }  // namespace
 }  // namespace thimble
