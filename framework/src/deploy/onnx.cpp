@@ -51,8 +51,9 @@ class FloatExport {
 
   /// What the readers of a deployed node read.
   std::string result(NodeId deployed) const {
-    return deployed == deployment_.deployed.output() ? kOutput
-                                                     : graph_.name(chain(deployed).back());
+    if (deployed == deployment_.deployed.output()) return kOutput;
+    const NodeId last = chain(deployed).back();
+    return graph_.node(last).op == Op::input ? kInput : graph_.name(last);
   }
 
   /// The operators that became one deployed node, one behind the other.
