@@ -14,10 +14,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <onnx/onnx_pb.h>
-
 #include <onnx/checker.h>
 #include <onnx/defs/schema.h>
+#include <onnx/onnx_pb.h>
 #include <onnx/shape_inference/implementation.h>
 
 #include <thimble/deploy/int8_network.hpp>
@@ -167,8 +166,11 @@ TEST(Onnx, QuantisesWhatEveryOperatorReadsAndWrites) {
   }
 }
 
-TEST(Onnx, HasNoWordsForOpenChoices) {
+TEST(Onnx, HasNoWordsForOpenChoicesAndMissingScales) {
   EXPECT_THROW(onnx_of(drawn_network(test::te_nas_supernet(), 1)), Error);
+  Int8Network network = lower(drawn_network(test::one_of_each(), 1));
+  network.layers.front().weight_scales.clear();
+  EXPECT_THROW(onnx_of(network), Error);
 }
 
 /// Pads a window where only the sizes say how much, as hand-made layers may.
@@ -224,8 +226,7 @@ TEST(Onnx, FloatModelComputesWhatTheNetworkDoes) {
   }
 }
 
-/// Every tensor of the int8 reference on every image, as ONNX lays them out: by tensor, N x C x H x
-/// W.
+/// Every tensor of the int8 reference on every image, each N x C x H x W as ONNX lays them out.
 std::vector<std::string> reference_tensors(const Subject& subject) {
   const auto& tensors = subject.lowered.tensors;
   std::vector<std::string> all(tensors.size());
@@ -261,8 +262,8 @@ struct Distance {
   }
 };
 
-/// A QDQ model cut at every tensor, so that each layer is fed what the test gives: reads
-/// NAME_quantized of all layers' inputs and gives what the layers make of them.
+/// A QDQ model cut at every tensor: it reads them all and gives what each layer makes of its own
+/// inputs, so that no layer inherits what others rounded.
 std::string cut_at_every_tensor(onnx::ModelProto model, const Int8Network& network) {
   onnx::GraphProto& graph = *model.mutable_graph();
   std::vector<onnx::ValueInfoProto> values;

@@ -21,9 +21,9 @@ using Sizes = OnnxWriter::Sizes;
 
 constexpr const char* kInput = "input";
 constexpr const char* kOutput = "output";
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Range range_of(Activation activation) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   switch (activation) {
     case Activation::none: return {-kInfinity, kInfinity};
     case Activation::relu: return {0, kInfinity};
@@ -149,6 +149,7 @@ class Int8Export {
     writer_.input(kInput, network_.tensor(0).shape);
     quantise(0, kInput);
     for (const Int8Layer& layer : network_.layers) {
+      require_scales(layer);
       write_clamped(layer);
       quantise(layer.output, network_.tensor(layer.output).name);
     }
@@ -159,6 +160,13 @@ class Int8Export {
  private:
   const Quantisation& quantisation(int tensor) const {
     return network_.tensor(tensor).quantisation;
+  }
+
+  /// Only exports need these, so a network made for other ends may lack them.
+  static void require_scales(const Int8Layer& layer) {
+    if (layer.weight_scales.size() != layer.bias.size())
+      throw Error{fmt::format("'{}' has {} weight scales for {} channels", layer.name,
+                              layer.weight_scales.size(), layer.bias.size())};
   }
 
   /// What the readers of a tensor read: floats that have been int8.
@@ -185,7 +193,7 @@ class Int8Export {
 
   /// A tensor as N x C. Converters want a pair of its own behind the reshaping, too.
   std::string flat(int tensor) {
-    const std::string x = dequantised(tensor);
+    std::string x = dequantised(tensor);
     if (writer_.is_flat(x)) return x;
     const std::string y = network_.tensor(tensor).name + "_flat";
     if (!writer_.is_flat(y + "_dequantized"))
@@ -195,10 +203,9 @@ class Int8Export {
 
   /// The layer's clamp in real numbers, where int8 does not clamp anyway.
   Range clamp_of(const Int8Layer& layer) const {
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const auto& [scale, zero_point] = quantisation(layer.output);
+    const Quantisation& out = quantisation(layer.output);
     const auto bound = [&](std::int32_t value) {
-      return scale * static_cast<float>(value - zero_point);
+      return out.scale * static_cast<float>(value - out.zero_point);
     };
     Range clamp{layer.lowest > -128 ? bound(layer.lowest) : -kInfinity,
                 layer.highest < 127 ? bound(layer.highest) : kInfinity};

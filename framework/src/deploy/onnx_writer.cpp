@@ -6,9 +6,8 @@
 #include <bit>
 #include <limits>
 
-#include <onnx/onnx_pb.h>
-
 #include <onnx/defs/attr_proto_util.h>
+#include <onnx/onnx_pb.h>
 
 namespace thimble {
 namespace {
@@ -168,16 +167,16 @@ void OnnxWriter::dequantise(const std::string& y, const Names& inputs) {
 
 std::string OnnxWriter::flat(const std::string& x) {
   if (is_flat(x)) return x;
-  const std::string y = x + "_flat";
+  std::string y = x + "_flat";
   if (flat_.insert(y).second) set(node("Flatten", y, {x}), "axis", 1);
   return y;
 }
 
 std::string OnnxWriter::image(const std::string& x) {
   if (!is_flat(x)) return x;
-  const std::string y = x + "_image";
+  std::string y = x + "_image";
   constexpr std::array<std::int64_t, 2> kAxes{2, 3};
-  if (made_.insert(y).second) node("Unsqueeze", y, {x, constant(y + "_axes", {2}, kAxes)});
+  if (images_.insert(y).second) node("Unsqueeze", y, {x, constant(y + "_axes", {2}, kAxes)});
   return y;
 }
 

@@ -89,7 +89,7 @@ class OnnxWriter {
 
   std::unique_ptr<onnx::ModelProto> model_;
   std::set<std::string> flat_;
-  std::set<std::string> made_;  ///< constants and reshaped tensors that are there already
+  std::set<std::string> images_;  ///< made of flat tensors
 };
 
 }  // namespace thimble
