@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include <thimble/deploy/toolchain.hpp>
 #include <thimble/experiment/run.hpp>
+#include <thimble/hardware/import_rows.hpp>
 #include <thimble/plugin/loader.hpp>
 
 /// The commands of `thimble`. Each returns an exit code: 0, or 1 when something failed; errors
@@ -48,6 +50,44 @@ struct ScoreArguments {
 };
 int score(const ScoreArguments& arguments, const World& world);
 
+struct DeployArguments {
+  std::string experiment;
+  std::vector<std::string> overrides;
+  std::string arch;
+  std::string name = "network";
+  std::string output = "deployed";
+  std::string verify;  ///< a core to run it on in the emulator, or nothing
+};
+int deploy(const DeployArguments& arguments, const World& world);
+
+struct ProfileArguments {
+  std::string experiment;  ///< whose search space is profiled, or nothing
+  std::vector<std::string> overrides;
+  std::string ops_file;  ///< operators, one a line; - for standard input
+  std::string core = "m4";
+  int networks = 0;  ///< to look for operators in; 0: all, or many
+  std::string output = "operators.csv";
+};
+int profile(const ProfileArguments& arguments, const World& world);
+
+struct CalibrateArguments {
+  std::string board;
+  std::string measured;
+  std::string counted;
+  std::string output;
+};
+int calibrate(const CalibrateArguments& arguments, const World& world);
+
+struct ImportArguments {
+  std::string file;
+  std::string format = "convolutions";
+  std::string cycles;
+  std::string instructions;
+  ImportConditions conditions;
+  std::string output;
+};
+int import_rows(const ImportArguments& arguments);
+
 int list_plugins(const std::string& kind, const World& world);
 int show(const std::string& name, bool as_markdown, const World& world);
 int create(const std::string& kind, const std::string& name, const std::string& folder,
@@ -58,6 +98,10 @@ int complete(const std::string& shell);
 Kind parse_kind(const std::string& text);
 /// The overrides of a command line. Throws InputError.
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
+/// Throws InputError.
+Core parse_core(const std::string& text);
+/// The lines of a file that are not blank; - is standard input.
+std::vector<std::string> lines_of(const std::string& file);
 /// 0 means all cores. Throws InputError.
 int jobs_or_all(int jobs);
 /// JSON, on one line.

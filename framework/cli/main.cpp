@@ -48,6 +48,18 @@ std::string data_folder_by_default() {
   return folder != nullptr && *folder != '\0' ? folder : "data";
 }
 
+/// THIMBLE_CACHE, or where the desktop's conventions put caches; empty when there is no home.
+std::filesystem::path cache_folder() {
+  const auto named = [](const char* variable) -> std::filesystem::path {
+    const char* const folder = std::getenv(variable);
+    return folder != nullptr ? folder : "";
+  };
+  if (const auto own = named("THIMBLE_CACHE"); !own.empty()) return own;
+  if (const auto all = named("XDG_CACHE_HOME"); !all.empty()) return all / "thimble";
+  const auto home = named("HOME");
+  return home.empty() ? home : home / ".cache" / "thimble";
+}
+
 /// The command line: one subcommand each, and what to call for it.
 class Program {
  public:
@@ -61,8 +73,12 @@ class Program {
     add_run();
     add_check();
     add_score();
+    add_deploy();
     add_plugins();
     add_new();
+    add_profile();
+    add_calibrate();
+    add_import();
   }
 
   int parse_and_call(int count, char** arguments) {
@@ -78,6 +94,7 @@ class Program {
     const auto prefix = installation_prefix();
     thimble::Context context;
     context.data_folder = data_;
+    context.cache_folder = cache_folder();
     thimble::PluginLoader loader{plugin_folders(prefix), context};
     return command_(World{prefix, data_, loader});
   }
@@ -163,6 +180,20 @@ class Program {
     add_data(sub);
   }
 
+  void add_deploy() {
+    auto* const sub = add("deploy", "write a network as int8 C for a microcontroller",
+                          [this](const World& world) { return deploy(deploy_, world); });
+    add_experiment(sub, deploy_.experiment, deploy_.overrides);
+    sub->add_option("--arch", deploy_.arch, "the architecture, as the search space writes it")
+        ->required();
+    sub->add_option("--name", deploy_.name, "of the network in C, and of the files")
+        ->capture_default_str();
+    sub->add_option("--output", deploy_.output, "folder for the files")->capture_default_str();
+    sub->add_option("--verify", deploy_.verify,
+                    "run it in the emulator on this core (m3, m4, m7, m33, m55)");
+    add_data(sub);
+  }
+
   void add_plugins() {
     auto* const plugins = add("plugins", "list plugins",
                               [this](const World& world) { return list_plugins(kind_, world); });
@@ -187,6 +218,49 @@ class Program {
     completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
   }
 
+  void add_profile() {
+    auto* const sub = add("profile", "count operators in the emulator, into a look-up table",
+                          [this](const World& world) { return profile(profile_, world); });
+    sub->add_option("experiment", profile_.experiment,
+                    "experiment file (YAML): the operators of its search space");
+    sub->add_option("overrides", profile_.overrides, "key.path=value");
+    sub->add_option("--ops", profile_.ops_file, "file of operators, one a line; - for input");
+    sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
+    sub->add_option("--networks", profile_.networks,
+                    "random networks to look for operators in; 0: all, or 1000 of a large space");
+    sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
+        ->capture_default_str();
+    add_data(sub);
+  }
+
+  void add_calibrate() {
+    auto* const sub = add("calibrate", "fit a board's cycles an instruction to measurements",
+                          [this](const World& world) { return calibrate(calibrate_, world); });
+    sub->add_option("--board", calibrate_.board, "name of a board, or path to a board file")
+        ->required();
+    sub->add_option("--measured", calibrate_.measured, "table of cycles on the board")->required();
+    sub->add_option("--counted", calibrate_.counted, "table of instructions on its core")
+        ->required();
+    sub->add_option("--output", calibrate_.output, "board file (.yaml) to write the fit into");
+  }
+
+  void add_import() {
+    auto* const sub = add("import", "turn others' measurements into a look-up table",
+                          [this](const World&) { return import_rows(import_); });
+    sub->add_option("file", import_.file, "what to read")->required();
+    sub->add_option("--format", import_.format, "convolutions (CSV) or micronas (records.json)")
+        ->capture_default_str();
+    sub->add_option("--cycles", import_.cycles, "column of cycles on the board");
+    sub->add_option("--instructions", import_.instructions, "column of instructions on the core");
+    sub->add_option("--board", import_.conditions.board, "id of the board");
+    sub->add_option("--core", import_.conditions.core, "m3, m4, m7, m33 or m55");
+    sub->add_option("--kernels", import_.conditions.kernels, "whose kernels, and which version")
+        ->required();
+    sub->add_option("--compiler", import_.conditions.compiler, "as in \"gcc 12.2.1\"");
+    sub->add_option("--flags", import_.conditions.flags, "as in -O2");
+    sub->add_option("--output", import_.output, "table (.csv) to write")->required();
+  }
+
   CLI::App app_{
       "thimble finds neural networks that fit a microcontroller, without training the "
       "candidates.",
@@ -195,6 +269,10 @@ class Program {
   RunArguments run_;
   CheckArguments check_;
   ScoreArguments score_;
+  DeployArguments deploy_;
+  ProfileArguments profile_;
+  CalibrateArguments calibrate_;
+  ImportArguments import_;
   std::string data_ = data_folder_by_default();
   std::string kind_, name_, folder_, shell_ = "bash";
   bool as_markdown_ = false;

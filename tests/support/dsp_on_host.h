@@ -23,6 +23,10 @@ INLINE uint32_t add_odd_bytes(uint32_t sum, uint32_t x) {
   return dsp_pair(dsp_half(sum, 0) + dsp_byte(x, 1), dsp_half(sum, 1) + dsp_byte(x, 3));
 }
 
+INLINE uint32_t subtract_halves(uint32_t x, uint32_t y) {
+  return dsp_pair(dsp_half(x, 0) - dsp_half(y, 0), dsp_half(x, 1) - dsp_half(y, 1));
+}
+
 INLINE int32_t multiply_add(uint32_t x, uint32_t y, int32_t sum) {
   const int32_t products = dsp_half(x, 0) * dsp_half(y, 0) + dsp_half(x, 1) * dsp_half(y, 1);
   return (int32_t)((uint32_t)sum + (uint32_t)products);

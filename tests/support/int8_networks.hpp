@@ -102,7 +102,7 @@ class NetworkBuilder {
   std::int32_t& zero_point(int tensor) {
     return network_.tensors[static_cast<std::size_t>(tensor)].quantisation.zero_point;
   }
-  const Shape& shape(int tensor) const { return network_.tensor(tensor).shape; }
+  Shape& shape(int tensor) { return network_.tensors[static_cast<std::size_t>(tensor)].shape; }
   const Int8Network& network() const { return network_; }
 
   std::vector<std::int8_t> values(std::int64_t count) {
@@ -131,8 +131,8 @@ class NetworkBuilder {
   }
 
   Int8Layer& windowed(Kernel kernel, int x, const Window& window, int channels) {
-    const auto outputs = [](int size, int before, int after, int window, int stride) {
-      return (size + before + after - window) / stride + 1;
+    const auto outputs = [](int size, int before, int after, int cells, int stride) {
+      return (size + before + after - cells) / stride + 1;
     };
     const Shape& in = shape(x);
     const Shape out{channels,

@@ -572,7 +572,7 @@ std::string source(const std::string& name, const Parts& parts, std::int64_t are
          fmt::format(
              "\n/* With THIMBLE_PROFILE, whoever links this is told when layer i begins (2 i) and "
              "ends (2 i + 1). */\n"
-             "#if defined(THIMBLE_PROFILE)\nvoid thimble_mark(int mark);\n"
+             "#if defined(THIMBLE_PROFILE)\nvoid thimble_mark(uint32_t mark);\n"
              "#define THIMBLE_MARK(mark) thimble_mark(mark)\n#else\n"
              "#define THIMBLE_MARK(mark) ((void)0)\n#endif\n\n"
              "static int8_t {}[{}] WORD_ALIGNED;\n{}{}",

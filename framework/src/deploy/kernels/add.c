@@ -13,24 +13,29 @@ struct add {
   int32_t zero_out; /* 2 zero point + 1 */
 };
 
-INLINE int32_t term_of(int32_t x, const struct term* term) {
-  return scaled(x * (1 << 20) - term->zero, term->factor);
+INLINE int32_t widened(int32_t x, int32_t zero) { return x * (1 << 20) - zero; }
+
+INLINE void add_term(const struct term* term, int32_t place, int32_t sums[4]) {
+  const int8_t* const in = term->in + place;
+  const struct factor* const factor = &term->factor;
+  const int32_t x0 = widened(in[0], term->zero), x1 = widened(in[1], term->zero);
+  const int32_t x2 = widened(in[2], term->zero), x3 = widened(in[3], term->zero);
+  sums[0] += scaled(x0, factor);
+  sums[1] += scaled(x1, factor);
+  sums[2] += scaled(x2, factor);
+  sums[3] += scaled(x3, factor);
 }
 
 KERNEL void add(const struct add* l, int8_t* out) {
-  const struct term* const end = l->terms + l->count;
-  for (int32_t i = 0; i < 4 * l->words; i += 4) {
+  const struct term *const begin = l->terms, *const end = begin + l->count;
+  const struct factor factor = l->factor;
+  const int32_t zero = l->zero_out, size = 4 * l->words;
+  for (int32_t place = 0; place < size; place += 4, out += 4) {
     int32_t sums[4] = {0};
-    for (const struct term* term = l->terms; term < end; ++term) {
-      const int8_t* const in = term->in + i;
-      sums[0] += term_of(in[0], term);
-      sums[1] += term_of(in[1], term);
-      sums[2] += term_of(in[2], term);
-      sums[3] += term_of(in[3], term);
-    }
-    out[i] = requantised(sums[0], &l->factor, l->zero_out);
-    out[i + 1] = requantised(sums[1], &l->factor, l->zero_out);
-    out[i + 2] = requantised(sums[2], &l->factor, l->zero_out);
-    out[i + 3] = requantised(sums[3], &l->factor, l->zero_out);
+    for (const struct term* term = begin; term < end; ++term) add_term(term, place, sums);
+    out[0] = (int8_t)requantised(sums[0], &factor, zero);
+    out[1] = (int8_t)requantised(sums[1], &factor, zero);
+    out[2] = (int8_t)requantised(sums[2], &factor, zero);
+    out[3] = (int8_t)requantised(sums[3], &factor, zero);
   }
 }

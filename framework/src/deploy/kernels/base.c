@@ -33,72 +33,82 @@ INLINE void store_word(int8_t* to, uint32_t word) { memcpy(to, &word, sizeof wor
 #elif defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 #define THIMBLE_DSP
 
+/* In the order in which they are written: in the compiler's own, more values are alive at a time
+ * than there are registers. */
+#define IN_ORDER __asm__ volatile
+
 /* Bytes 0 and 2, or 1 and 3, as int16. */
 INLINE uint32_t even_bytes(uint32_t x) {
-  __asm__("sxtb16 %0, %1" : "=r"(x) : "r"(x));
+  IN_ORDER("sxtb16 %0, %1" : "=r"(x) : "r"(x));
   return x;
 }
 
 INLINE uint32_t odd_bytes(uint32_t x) {
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(x) : "r"(x));
+  IN_ORDER("sxtb16 %0, %1, ror #8" : "=r"(x) : "r"(x));
   return x;
 }
 
 /* Two int16 sums, to which these bytes are added. */
 INLINE uint32_t add_even_bytes(uint32_t sum, uint32_t x) {
-  __asm__("sxtab16 %0, %1, %2" : "=r"(sum) : "r"(sum), "r"(x));
+  IN_ORDER("sxtab16 %0, %1, %2" : "=r"(sum) : "r"(sum), "r"(x));
   return sum;
 }
 
 INLINE uint32_t add_odd_bytes(uint32_t sum, uint32_t x) {
-  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(sum) : "r"(sum), "r"(x));
+  IN_ORDER("sxtab16 %0, %1, %2, ror #8" : "=r"(sum) : "r"(sum), "r"(x));
   return sum;
+}
+
+/* Differences of int16. */
+INLINE uint32_t subtract_halves(uint32_t x, uint32_t y) {
+  IN_ORDER("ssub16 %0, %1, %2" : "=r"(x) : "r"(x), "r"(y));
+  return x;
 }
 
 /* sum + both products of int16. */
 INLINE int32_t multiply_add(uint32_t x, uint32_t y, int32_t sum) {
-  __asm__("smlad %0, %1, %2, %3" : "=r"(sum) : "r"(x), "r"(y), "r"(sum));
+  IN_ORDER("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(x), "r"(y));
   return sum;
 }
 
 /* Lower halves of both, a's below b's; and the upper halves. */
 INLINE uint32_t lower_halves(uint32_t a, uint32_t b) {
-  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(a) : "r"(a), "r"(b));
+  IN_ORDER("pkhbt %0, %1, %2, lsl #16" : "=r"(a) : "r"(a), "r"(b));
   return a;
 }
 
 INLINE uint32_t upper_halves(uint32_t a, uint32_t b) {
-  __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(a) : "r"(b), "r"(a));
+  IN_ORDER("pkhtb %0, %1, %2, asr #16" : "=r"(a) : "r"(b), "r"(a));
   return a;
 }
 
 /* Byte by byte, signed. */
 INLINE uint32_t larger_bytes(uint32_t a, uint32_t b) {
   uint32_t difference;
-  __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(difference) : "r"(a), "r"(b));
+  IN_ORDER("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(difference) : "r"(a), "r"(b));
   return difference;
 }
 
 INLINE uint32_t smaller_bytes(uint32_t a, uint32_t b) {
   uint32_t difference;
-  __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(difference) : "r"(a), "r"(b));
+  IN_ORDER("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(difference) : "r"(a), "r"(b));
   return difference;
 }
 
 /* Two words from a word's boundary, and the place behind them. */
 INLINE const int8_t* load_words(const int8_t* from, uint32_t* first, uint32_t* second) {
-  __asm__("ldrd %0, %1, [%2], #8" : "=&r"(*first), "=&r"(*second), "+r"(from) : : "memory");
+  IN_ORDER("ldrd %0, %1, [%2], #8" : "=&r"(*first), "=&r"(*second), "+r"(from) : : "memory");
   return from;
 }
 
 INLINE int8_t* store_words(int8_t* to, uint32_t first, uint32_t second) {
-  __asm__("strd %1, %2, [%0], #8" : "+r"(to) : "r"(first), "r"(second) : "memory");
+  IN_ORDER("strd %1, %2, [%0], #8" : "+r"(to) : "r"(first), "r"(second) : "memory");
   return to;
 }
 
 /* x times 1 + twice / 2^32, ties up. */
 INLINE int32_t multiplied(int32_t x, int32_t twice) {
-  __asm__("smmlar %0, %1, %2, %3" : "=r"(x) : "r"(x), "r"(twice), "r"(x));
+  IN_ORDER("smmlar %0, %1, %2, %3" : "=r"(x) : "r"(x), "r"(twice), "r"(x));
   return x;
 }
 #endif
@@ -111,7 +121,7 @@ INLINE int32_t multiplied(int32_t x, int32_t twice) {
 #endif
 
 /* x / 2 in int8. */
-INLINE int8_t saturated_half(int32_t x) {
+INLINE int32_t saturated_half(int32_t x) {
 #if defined(__ARM_FEATURE_SAT) && __ARM_FEATURE_SAT
   __asm__("ssat %0, #8, %1, asr #1" : "=r"(x) : "r"(x));
 #else
@@ -119,7 +129,7 @@ INLINE int8_t saturated_half(int32_t x) {
   x = x < -128 ? -128 : x;
   x = x > 127 ? 127 : x;
 #endif
-  return (int8_t)x;
+  return x;
 }
 
 /* A positive factor multiplier / 2^31 x 2^exponent with a multiplier of 2^30 or more. `twice` is
@@ -135,13 +145,13 @@ INLINE int32_t shifted_left(int32_t x, int32_t shift) { return (int32_t)((uint32
 
 /* Twice x times the factor, rounding of the last bit still to come; for shifts to the right. Ties
  * go away from 0: therefore one is taken from what is negative. */
-INLINE int32_t scaled_twice(int32_t x, struct factor factor) {
-  const int32_t product = multiplied(x, factor.twice);
-  return (product + (product >> 31)) >> factor.shift;
+INLINE int32_t scaled_twice(int32_t x, const struct factor* factor) {
+  const int32_t product = multiplied(x, factor->twice);
+  return (product + (product >> 31)) >> factor->shift;
 }
 
-INLINE int32_t scaled(int32_t x, struct factor factor) {
-  if (factor.shift < 0) return multiplied(shifted_left(x, ~factor.shift), factor.twice);
+INLINE int32_t scaled(int32_t x, const struct factor* factor) {
+  if (factor->shift < 0) return multiplied(shifted_left(x, ~factor->shift), factor->twice);
   return (scaled_twice(x, factor) + 1) >> 1;
 }
 

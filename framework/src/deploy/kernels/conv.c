@@ -26,30 +26,42 @@ INLINE int8_t* append(int8_t* column, const int8_t* from, int32_t count) {
     from += 4;
   }
   if (count > 0) {
-    int8_t rest[4] = {0};
-    memcpy(rest, from, (size_t)count);
-    column = store_words(column, even_bytes(load_word(rest)), odd_bytes(load_word(rest)));
+    uint32_t word = 0;
+    while (count > 0) word = word << 8 | (uint8_t)from[--count];
+    column = store_words(column, even_bytes(word), odd_bytes(word));
   }
   return column;
 }
 
+/* Where the operands are; each step takes four values of each. */
+struct operands {
+  const int8_t *a, *b, *weights;
+};
+
+INLINE void multiply_step(struct operands* at, struct sums_2x2* sums) {
+  uint32_t w0, w1, even, odd;
+  at->weights = load_words(at->weights, &w0, &w1);
+  const uint32_t w0_even = even_bytes(w0), w0_odd = odd_bytes(w0);
+  const uint32_t w1_even = even_bytes(w1), w1_odd = odd_bytes(w1);
+  at->a = load_words(at->a, &even, &odd);
+  sums->first[0] = multiply_add(even, w0_even, sums->first[0]);
+  sums->first[1] = multiply_add(even, w1_even, sums->first[1]);
+  sums->first[0] = multiply_add(odd, w0_odd, sums->first[0]);
+  sums->first[1] = multiply_add(odd, w1_odd, sums->first[1]);
+  at->b = load_words(at->b, &even, &odd);
+  sums->second[0] = multiply_add(even, w0_even, sums->second[0]);
+  sums->second[1] = multiply_add(even, w1_even, sums->second[1]);
+  sums->second[0] = multiply_add(odd, w0_odd, sums->second[0]);
+  sums->second[1] = multiply_add(odd, w1_odd, sums->second[1]);
+}
+
 INLINE void multiply_2x2(const int8_t* a, const int8_t* b, const int8_t* weights, int32_t steps,
                          struct sums_2x2* sums) {
-  for (; steps > 0; --steps) {
-    uint32_t a_even, a_odd, b_even, b_odd, w0, w1;
-    weights = load_words(weights, &w0, &w1);
-    a = load_words(a, &a_even, &a_odd);
-    b = load_words(b, &b_even, &b_odd);
-    const uint32_t w0_even = even_bytes(w0), w0_odd = odd_bytes(w0);
-    const uint32_t w1_even = even_bytes(w1), w1_odd = odd_bytes(w1);
-    sums->first[0] = multiply_add(a_even, w0_even, sums->first[0]);
-    sums->first[1] = multiply_add(a_even, w1_even, sums->first[1]);
-    sums->second[0] = multiply_add(b_even, w0_even, sums->second[0]);
-    sums->second[1] = multiply_add(b_even, w1_even, sums->second[1]);
-    sums->first[0] = multiply_add(a_odd, w0_odd, sums->first[0]);
-    sums->first[1] = multiply_add(a_odd, w1_odd, sums->first[1]);
-    sums->second[0] = multiply_add(b_odd, w0_odd, sums->second[0]);
-    sums->second[1] = multiply_add(b_odd, w1_odd, sums->second[1]);
+  struct operands at = {a, b, weights};
+  if (steps & 1) multiply_step(&at, sums);
+  for (steps >>= 1; steps > 0; --steps) {
+    multiply_step(&at, sums);
+    multiply_step(&at, sums);
   }
 }
 #else
@@ -121,11 +133,16 @@ KERNEL void multiply_columns(const struct conv* l, const int8_t* columns, int32_
   for (; count > 0; count -= 2, channel += 2, weights += 8 * steps, a += 2, b += 2) {
     struct sums_2x2 sums = {{channel[0].bias, channel[1].bias}, {channel[0].bias, channel[1].bias}};
     multiply_2x2(columns, second, weights, steps, &sums);
-    b[0] = requantised(sums.second[0], &channel[0].factor, zero);
-    a[0] = requantised(sums.first[0], &channel[0].factor, zero);
+    const struct factor *const factor = &channel[0].factor, *const next = &channel[1].factor;
+    const int32_t b0 = requantised(sums.second[0], factor, zero);
+    const int32_t a0 = requantised(sums.first[0], factor, zero);
+    const int32_t b1 = requantised(sums.second[1], next, zero);
+    const int32_t a1 = requantised(sums.first[1], next, zero);
+    b[0] = (int8_t)b0;
+    a[0] = (int8_t)a0;
     if (count == 1) return;
-    b[1] = requantised(sums.second[1], &channel[1].factor, zero);
-    a[1] = requantised(sums.first[1], &channel[1].factor, zero);
+    b[1] = (int8_t)b1;
+    a[1] = (int8_t)a1;
   }
 }
 

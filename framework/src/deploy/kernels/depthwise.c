@@ -36,37 +36,78 @@ INLINE const int8_t* multiply_two(const int8_t* a, const int8_t* b, const int8_t
 
 /* One cell of four channels. */
 INLINE const int8_t* multiply_one(const int8_t* cell, const int8_t* weights, int32_t sums[4]) {
+#if defined(THIMBLE_DSP)
+  const uint32_t x = load_word(cell), w = load_word(weights);
+  const int32_t even = (int32_t)even_bytes(x), odd = (int32_t)odd_bytes(x);
+  const int32_t w_even = (int32_t)even_bytes(w), w_odd = (int32_t)odd_bytes(w);
+  sums[0] += (int16_t)even * (int16_t)w_even;
+  sums[1] += (int16_t)odd * (int16_t)w_odd;
+  sums[2] += (even >> 16) * (w_even >> 16);
+  sums[3] += (odd >> 16) * (w_odd >> 16);
+#else
   sums[0] += cell[0] * weights[0];
   sums[1] += cell[1] * weights[1];
   sums[2] += cell[2] * weights[2];
   sums[3] += cell[3] * weights[3];
+#endif
   return weights + 4;
+}
+
+/* A row of cells, step bytes apart, with its weights, behind which it returns. */
+INLINE const int8_t* multiply_row(const int8_t* cell, int32_t step, int32_t width,
+                                  const int8_t* weights, int32_t sums[4]) {
+  switch (width) { /* windows are odd nearly always */
+    case 7:
+      weights = multiply_two(cell, cell + step, weights, sums);
+      cell += 2 * step; /* fall through */
+    case 5:
+      weights = multiply_two(cell, cell + step, weights, sums);
+      cell += 2 * step; /* fall through */
+    case 3:
+      weights = multiply_two(cell, cell + step, weights, sums);
+      cell += 2 * step; /* fall through */
+    case 1: return multiply_one(cell, weights, sums);
+    default: break;
+  }
+  for (; width > 1; width -= 2, cell += 2 * step)
+    weights = multiply_two(cell, cell + step, weights, sums);
+  return width > 0 ? multiply_one(cell, weights, sums) : weights;
 }
 
 /* All channels of one output. The last block overlaps the one before where channels are no
  * multiple of four. rows: window's first cell, row_step bytes from row to row. */
-KERNEL void multiply_window(const struct depthwise* l, const int8_t* rows, int32_t row_step,
-                            int8_t* out) {
-  const int32_t channels = l->window.in_channels, zero = l->zero_out;
-  const int32_t height = l->window.height, width = l->window.width;
+INLINE void multiply_channels(const struct depthwise* l, const int8_t* rows, int32_t row_step,
+                              int32_t width, int8_t* out) {
+  const int32_t channels = l->window.in_channels, height = l->window.height;
+  const int32_t zero = l->zero_out;
   const struct channel* channel = l->channels;
   const int8_t* weights = l->weights;
   for (int32_t c = 0; c < channels; c += 4, channel += 4) {
     c = smaller(c, channels - 4);
     int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
     const int8_t* row = rows + c;
-    for (int32_t y = height; y > 0; --y, row += row_step) {
-      const int8_t* cell = row;
-      int32_t x = width;
-      for (; x > 1; x -= 2, cell += 2 * channels)
-        weights = multiply_two(cell, cell + channels, weights, sums);
-      if (x > 0) weights = multiply_one(cell, weights, sums);
-    }
-    out[c] = requantised(sums[0], &channel[0].factor, zero);
-    out[c + 1] = requantised(sums[1], &channel[1].factor, zero);
-    out[c + 2] = requantised(sums[2], &channel[2].factor, zero);
-    out[c + 3] = requantised(sums[3], &channel[3].factor, zero);
+    for (int32_t y = height; y > 0; --y, row += row_step)
+      weights = multiply_row(row, channels, width, weights, sums);
+    int8_t* const to = out + c;
+    to[0] = (int8_t)requantised(sums[0], &channel[0].factor, zero);
+    to[1] = (int8_t)requantised(sums[1], &channel[1].factor, zero);
+    to[2] = (int8_t)requantised(sums[2], &channel[2].factor, zero);
+    to[3] = (int8_t)requantised(sums[3], &channel[3].factor, zero);
   }
+}
+
+/* Most windows are 3 wide: these get a loop of their own. */
+KERNEL void multiply_window_of_3(const struct depthwise* l, const int8_t* rows, int32_t row_step,
+                                 int8_t* out) {
+  multiply_channels(l, rows, row_step, 3, out);
+}
+
+KERNEL void multiply_window(const struct depthwise* l, const int8_t* rows, int32_t row_step,
+                            int8_t* out) {
+  if (l->window.width == 3)
+    multiply_window_of_3(l, rows, row_step, out);
+  else
+    multiply_channels(l, rows, row_step, l->window.width, out);
 }
 
 /* A window that reaches beyond the edge; (y, x) is its first cell. */

@@ -49,9 +49,9 @@ KERNEL void linear(const struct linear* l, const int8_t* in, int8_t* out) {
     int32_t sums[4] = {channel[0].bias, channel[1].bias, channel[2].bias, channel[3].bias};
     multiply_1x4(in, weights, words, sums);
     weights += 16 * words;
-    out[0] = requantised(sums[0], &channel[0].factor, zero);
-    out[1] = requantised(sums[1], &channel[1].factor, zero);
-    out[2] = requantised(sums[2], &channel[2].factor, zero);
-    out[3] = requantised(sums[3], &channel[3].factor, zero);
+    out[0] = (int8_t)requantised(sums[0], &channel[0].factor, zero);
+    out[1] = (int8_t)requantised(sums[1], &channel[1].factor, zero);
+    out[2] = (int8_t)requantised(sums[2], &channel[2].factor, zero);
+    out[3] = (int8_t)requantised(sums[3], &channel[3].factor, zero);
   }
 }

@@ -8,6 +8,15 @@ struct lookup {
 
 KERNEL void lookup(const struct lookup* l, const int8_t* in, int8_t* out) {
   const int8_t* const table = l->table;
-  for (int32_t row = 0; row < l->rows; ++row, in += l->length, out += l->step)
-    for (int32_t i = 0; i < l->length; ++i) out[i] = table[(uint8_t)in[i]];
+  const int32_t length = l->length, gap = l->step - length;
+  for (int32_t row = l->rows; row > 0; --row, out += gap) {
+    int32_t left = length;
+    for (; left >= 4; left -= 4, in += 4, out += 4) {
+      out[0] = table[(uint8_t)in[0]];
+      out[1] = table[(uint8_t)in[1]];
+      out[2] = table[(uint8_t)in[2]];
+      out[3] = table[(uint8_t)in[3]];
+    }
+    for (; left > 0; --left) *out++ = table[(uint8_t)*in++];
+  }
 }

@@ -13,13 +13,18 @@ INLINE int8_t mean_of(const struct mean* l, int32_t sum) {
   return (int8_t)smaller(larger(x, -128), 127);
 }
 
-KERNEL void mean(const struct mean* l, const int8_t* in, int8_t* out) {
-  const int32_t channels = l->channels;
-  int32_t c = 0;
-  for (; c + 4 <= channels; c += 4) {
-    int32_t sums[4] = {0};
-    add_cells(in + c, l->pixels, channels, sums);
-    for (int32_t i = 0; i < 4; ++i) out[c + i] = mean_of(l, sums[i]);
+/* Four channels. */
+KERNEL void mean_of_four(const struct mean* l, const int8_t* in, int8_t* out) {
+  int32_t total[4] = {0};
+  for (int32_t left = l->pixels; left > 0; left -= 256, in += 256 * l->channels) {
+    const struct sums sums = sums_of_cells(no_sums, in, smaller(left, 256), l->channels);
+    for (int i = 0; i < 4; ++i) total[i] += sum_at(sums, i);
   }
-  for (; c < channels; ++c) out[c] = mean_of(l, sum_of_cells(in + c, l->pixels, channels));
+  for (int i = 0; i < 4; ++i) out[i] = mean_of(l, total[i]);
+}
+
+KERNEL void mean(const struct mean* l, const int8_t* in, int8_t* out) {
+  int32_t c = 0;
+  for (; c + 4 <= l->channels; c += 4) mean_of_four(l, in + c, out + c);
+  for (; c < l->channels; ++c) out[c] = mean_of(l, sum_of_cells(in + c, l->pixels, l->channels));
 }

@@ -1,0 +1,300 @@
+// Generated C, compiled for this machine and compared bit for bit with the reference: in plain C,
+// and with the DSP extension's instructions in C.
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/deploy/generate_c.hpp>
+
+#include "support/int8_networks.hpp"
+#include "support/world.hpp"
+
+namespace thimble {
+namespace {
+
+using test::NetworkBuilder;
+using test::Window;
+using test::window;
+using thimble::testing::TemporaryFolder;
+using Values = std::vector<std::int8_t>;
+
+const std::string kPortable;
+const std::string kDsp = "-DTHIMBLE_DSP='\"" THIMBLE_TEST_SOURCE "/tests/support/dsp_on_host.h\"'";
+
+int run_command(const std::string& command) { return std::system(command.c_str()); }
+
+/// Address and undefined-behaviour sanitizers, where the compiler has them.
+std::string sanitizers() {
+  static const bool are_there = [] {
+    const TemporaryFolder folder;
+    const std::string base = (folder.path() / "empty").string();
+    write_file(base + ".c", "int main(void) { return 0; }\n");
+    return run_command(fmt::format("cc -fsanitize=address,undefined '{0}.c' -o '{0}' 2>/dev/null "
+                                   "&& '{0}'",
+                                   base)) == 0;
+  }();
+  return are_there ? "-fsanitize=address,undefined -fno-sanitize-recover=all" : "";
+}
+
+/// A program that runs networks one by one on what it reads, in a poisoned arena, and writes what
+/// every layer put out.
+std::string driver(const std::vector<Int8Network>& networks, std::int64_t arena_bytes) {
+  std::string layers;
+  std::string runs;
+  for (const Int8Network& network : networks) {
+    const MemoryPlan plan = plan_memory(network, scratch_bytes);
+    const auto offset = [&](int tensor) {
+      return plan.tensor_offsets[static_cast<std::size_t>(tensor)];
+    };
+    for (const Int8Layer& layer : network.layers)
+      layers += fmt::format("  {{{}, {}}},\n", offset(layer.output),
+                            network.tensor(layer.output).shape.elements());
+    runs += fmt::format(
+        "  arena = {0}_input() - {1};\n  memset(arena, 0xa5, {2});\n"
+        "  if (fread({0}_input(), 1, {3}, stdin) != {3}) return 1;\n  {0}_run();\n"
+        "  if ({0}_output() != arena + {4}) return 2;\n",
+        network.name, offset(0), arena_bytes, network.tensor(0).shape.elements(),
+        offset(network.output));
+  }
+  return fmt::format(
+      "#include <stdio.h>\n#include <string.h>\n#include \"{}.h\"\n"
+      "void thimble_mark(uint32_t mark);\n"
+      "static const struct {{ int offset, bytes; }} layers[] = {{\n{}}};\n"
+      "static int8_t *arena;\n"
+      "void thimble_mark(uint32_t mark) {{\n"
+      "  if (mark % 2) fwrite(arena + layers[mark / 2].offset, 1, "
+      "(size_t)layers[mark / 2].bytes, stdout);\n}}\n"
+      "int main(void) {{\n{}  return 0;\n}}\n",
+      networks.front().name, layers, runs);
+}
+
+/// Generated C of some networks and inputs for them.
+class Comparison {
+ public:
+  void add(NetworkBuilder& builder) {
+    networks_.push_back(builder.network());
+    const Values input = builder.values(builder.shape(0).elements());
+    inputs_ += std::string{input.begin(), input.end()};
+    const auto tensors = run_reference(builder.network(), input);
+    for (const Int8Layer& layer : builder.network().layers)
+      expected_.push_back(tensors[static_cast<std::size_t>(layer.output)]);
+  }
+
+  void expect_equal(const std::string& path) const {
+    const TemporaryFolder folder;
+    const CSource c = generate_c(networks_);
+    const auto file = [&](const std::string& name) { return (folder.path() / name).string(); };
+    const std::string& name = networks_.front().name;
+    write_file(file(name + ".h"), c.header);
+    write_file(file(name + ".c"), c.source);
+    write_file(file("driver.c"), driver(networks_, c.plan.arena_bytes));
+    write_file(file("input"), inputs_);
+    const std::string compile = fmt::format(
+        "cd '{}' && cc -std=c99 -pedantic -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror "
+        "-O1 {} -DTHIMBLE_PROFILE {} {}.c driver.c -o program",
+        folder.path().string(), sanitizers(), path, name);
+    ASSERT_EQ(run_command(compile), 0) << compile;
+    ASSERT_EQ(
+        run_command(fmt::format("cd '{}' && ./program < input > output", folder.path().string())),
+        0);
+    compare(read_file(file("output")));
+  }
+
+ private:
+  void compare(const std::string& output) const {
+    std::size_t place = 0;
+    std::size_t number = 0;
+    for (const Int8Network& network : networks_) {
+      for (const Int8Layer& layer : network.layers) {
+        const Values& expected = expected_[number++];
+        ASSERT_LE(place + expected.size(), output.size());
+        const auto begin = output.begin() + static_cast<std::ptrdiff_t>(place);
+        const Values made{begin, begin + static_cast<std::ptrdiff_t>(expected.size())};
+        EXPECT_EQ(made, expected) << network.name << ", " << layer.name << ", input "
+                                  << to_string(network.tensor(layer.inputs[0]).shape);
+        place += expected.size();
+      }
+    }
+    EXPECT_EQ(place, output.size());
+  }
+
+  std::vector<Int8Network> networks_;
+  std::string inputs_;
+  std::vector<Values> expected_;
+};
+
+Window any_window(NetworkBuilder& b, const Shape& in) {
+  const auto along = [&](int size, int& window, int& stride, int& before, int& after) {
+    window = b.any(1, 5);
+    before = b.any(0, window - 1);
+    after = b.any(0, window - 1);
+    if (size + before + after < window) before = after = window - 1;
+    stride = b.any(0, 2) == 0 ? b.any(1, 6) : 1;
+  };
+  Window window;
+  along(in.height, window.size.height, window.stride.height, window.before.height,
+        window.after.height);
+  along(in.width, window.size.width, window.stride.width, window.before.width, window.after.width);
+  return window;
+}
+
+/// A random operator on a tensor; all of them in turn.
+void append_any(NetworkBuilder& b, int turn, int x) {
+  const Shape shape = b.shape(x);
+  switch (turn % 10) {
+    case 0: b.conv(x, any_window(b, shape), b.any(1, 9)); break;
+    case 1: b.conv(x, window(1, b.any(1, 2)), b.any(1, 18)); break;
+    case 2: b.conv(x, any_window(b, shape), shape.channels * b.any(1, 3), shape.channels); break;
+    case 3: b.depthwise(x, any_window(b, shape)); break;
+    case 4: b.linear(x, b.any(1, 11)); break;
+    case 5: b.pool(Kernel::avg_pool, x, any_window(b, shape)); break;
+    case 6: b.pool(Kernel::max_pool, x, any_window(b, shape)); break;
+    case 7: b.softmax(b.relu(b.mean(x))); break;
+    case 8: b.concat({x, b.relu(x), x}, b.any(0, 1) == 1); break;
+    default: b.add(std::vector<int>(static_cast<std::size_t>(b.any(2, 16)), x)); break;
+  }
+}
+
+class GeneratedC : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
+  Comparison comparison;
+  const std::array channels{1, 2, 3, 4, 5, 7, 8, 12};
+  for (int i = 0; i < 32; ++i) {
+    NetworkBuilder b{fmt::format("random{}", i), {}, static_cast<std::uint64_t>(i)};
+    b.shape(0) = {channels[static_cast<std::size_t>(i) % channels.size()], i < 4 ? 1 : b.any(1, 9),
+                  i < 4 ? 1 : b.any(1, 9)};
+    for (int turn = 0; turn < 10; ++turn) append_any(b, turn, 0);
+    comparison.add(b);
+  }
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceDownAChain) {
+  Comparison comparison;
+  for (int i = 0; i < 8; ++i) {
+    NetworkBuilder b{fmt::format("chain{}", i), {4, 12, 11}, static_cast<std::uint64_t>(i)};
+    int x = b.conv(0, window(3, 1, 1), 8);
+    x = b.add({b.depthwise(x, window(3, 1, 1)), b.conv(x, window(1), 8), x});
+    x = b.relu(b.depthwise(x, window(5 + 2 * (i % 2), 2, 3)));
+    x = b.concat({b.pool(Kernel::avg_pool, x, window(3, 1, 1)), x}, i % 2 == 0);
+    x = b.conv(x, window(b.shape(x).height), 10);  // reads all: a linear layer
+    b.softmax(x);
+    comparison.add(b);
+  }
+  comparison.expect_equal(GetParam());
+}
+
+/// Networks of layers with weights, to whose constants `change` is applied.
+template <class Change>
+void add_changed(Comparison& comparison, const std::string& name, const Change& change) {
+  for (int i = 0; i < 6; ++i) {
+    NetworkBuilder b{fmt::format("{}{}", name, i), {5, 5, 5}, static_cast<std::uint64_t>(i)};
+    b.zero_point(0) = i % 2 == 0 ? -128 : 127;
+    for (int turn = 0; turn < 5; ++turn) {
+      append_any(b, turn, 0);
+      b.zero_point(b.layer().output) = i % 3 == 0 ? -128 : i % 3 == 1 ? 127 : 0;
+      change(b);
+    }
+    comparison.add(b);
+  }
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
+  Comparison comparison;
+  add_changed(comparison, "sums_near_2_30_", [](NetworkBuilder& b) {
+    for (std::int32_t& bias : b.layer().bias)
+      bias = (b.any(0, 1) == 0 ? 1 : -1) * ((1 << 30) - b.any(0, 1 << 22));
+    for (Rescale& rescale : b.layer().rescale)
+      rescale = {b.any(1 << 30, 0x7fffffff), b.any(-31, -18)};
+  });
+  add_changed(comparison, "ties_", [](NetworkBuilder& b) {
+    std::ranges::fill(b.layer().weights, std::int8_t{0});
+    for (std::int32_t& bias : b.layer().bias) bias = b.any(-600, 600);
+    for (Rescale& rescale : b.layer().rescale) rescale = {1 << 30, b.any(-4, 0)};
+  });
+  add_changed(comparison, "scaled_up_", [](NetworkBuilder& b) {
+    for (std::int8_t& weight : b.layer().weights) weight = static_cast<std::int8_t>(weight / 64);
+    for (std::int32_t& bias : b.layer().bias) bias = b.any(-3, 3);
+    for (Rescale& rescale : b.layer().rescale) rescale = {b.any(1 << 30, 0x7fffffff), b.any(-5, 4)};
+  });
+  add_changed(comparison, "no_weights_", [](NetworkBuilder& b) {
+    std::ranges::fill(b.layer().weights, std::int8_t{0});
+    for (Rescale& rescale : b.layer().rescale) rescale = b.any(0, 1) == 0 ? Rescale{} : rescale;
+  });
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, ClampsMoreTightlyThanInt8) {
+  Comparison comparison;
+  NetworkBuilder b{"clamped", {6, 7, 5}, 1};
+  for (int turn = 0; turn < 10; ++turn) {
+    append_any(b, turn, 0);
+    b.layer().lowest = -20;
+    b.layer().highest = 33;
+  }
+  comparison.add(b);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, AveragesOverManyCells) {
+  Comparison comparison;
+  NetworkBuilder b{"large", {6, 20, 19}, 1};
+  b.pool(Kernel::avg_pool, 0, {{20, 19}});
+  b.pool(Kernel::avg_pool, 0, {{16, 16}});
+  b.pool(Kernel::avg_pool, 0, {{17, 18}, {2, 1}, {3, 3}, {3, 3}});
+  b.mean(0);
+  comparison.add(b);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, AddsTermsOfAnyScale) {
+  Comparison comparison;
+  NetworkBuilder b{"terms", {3, 4, 5}, 1};
+  const int y = b.relu(0);
+  for (int shift = -31; shift <= 0; ++shift) {
+    b.add({0, y, y});
+    b.layer().input_rescale = {{b.any(1 << 30, 0x7fffffff), shift}, {1 << 30, 0}, {}};
+  }
+  comparison.add(b);
+  comparison.expect_equal(GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, GeneratedC, ::testing::Values(kPortable, kDsp),
+                         [](const auto& path) { return path.param.empty() ? "Portable" : "Dsp"; });
+
+TEST(GenerateC, TakesOnlyTheKernelsItNeeds) {
+  NetworkBuilder b{"net", {8, 4, 4}, 1};
+  b.pool(Kernel::max_pool, 0, window(2, 2));
+  const CSource c = generate_c(b.network());
+  EXPECT_EQ(c.kernels, std::vector<std::string>{"max_pool"});
+  EXPECT_EQ(c.source.find("depthwise"), std::string::npos);
+  EXPECT_EQ(c.constant_bytes, 11 * 4);
+  EXPECT_EQ(c.plan.arena_bytes, 8 * 16 + 8 * 4);
+}
+
+TEST(GenerateC, CountsItsConstants) {
+  NetworkBuilder b{"net", {8, 4, 4}, 1};
+  b.conv(0, window(3, 1, 1), 16);
+  // Weights, 16 channels of 12 bytes, and a window and six more members of 4 bytes.
+  EXPECT_EQ(generate_c(b.network()).constant_bytes, 3 * 3 * 8 * 16 + 16 * 12 + (11 + 6) * 4);
+}
+
+TEST(GenerateC, RefusesFactorsThatNoScaleGives) {
+  NetworkBuilder b{"net", {8, 4, 4}, 1};
+  b.conv(0, window(1), 2);
+  b.layer().rescale[1].multiplier = 1 << 29;
+  EXPECT_THROW(generate_c(b.network()), Error);
+}
+
+}  // namespace
+}  // namespace thimble
