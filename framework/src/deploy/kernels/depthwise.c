@@ -115,13 +115,17 @@ KERNEL void gather_window(const struct depthwise* l, const int8_t* in, int32_t y
                           int8_t* to) {
   const struct window* w = &l->window;
   const int32_t channels = w->in_channels;
-  const int32_t left = smaller(larger(-x, 0), w->width);
-  const int32_t valid = larger(smaller(w->width, w->in_width - x) - left, 0);
-  for (int32_t end = y + w->height; y < end; ++y, to += w->width * channels) {
-    memset(to, l->zero_in, (size_t)(w->width * channels));
-    if ((uint32_t)y < (uint32_t)w->in_height && valid > 0)
-      memcpy(to + left * channels, in + (y * w->in_width + x + left) * channels,
-             (size_t)(valid * channels));
+  const int32_t width = w->width * channels;
+  const int32_t left = smaller(larger(-x, 0), w->width) * channels;
+  const int32_t right = smaller(larger(x + w->width - w->in_width, 0), w->width) * channels;
+  for (int32_t end = y + w->height; y < end; ++y, to += width) {
+    if ((uint32_t)y >= (uint32_t)w->in_height || left + right >= width) {
+      memset(to, l->zero_in, (size_t)width);
+      continue;
+    }
+    memset(to, l->zero_in, (size_t)left);
+    memcpy(to + left, in + (y * w->in_width + x) * channels + left, (size_t)(width - left - right));
+    memset(to + width - right, l->zero_in, (size_t)right);
   }
 }
 
