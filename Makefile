@@ -10,6 +10,9 @@ sources := git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp'
 build    = cmake --preset $(1) && cmake --build --preset $(1)
 test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --parallel $(JOBS)
 
+# Tests can do without the emulator, so it need not be installable.
+emulator = scripts/setup emulator || echo "setup: so the tests with programs for microcontrollers will skip" >&2
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-sanitized bench format tidy data setup install clean
 
@@ -27,9 +30,11 @@ run: setup ## search for a network, start to end (more words for thimble: ARGS='
 	fi
 
 test: setup ## build, then run every test
+	@$(emulator)
 	@$(call test,release)
 
 test-sanitized: setup ## the same under the address and undefined-behaviour sanitizers
+	@$(emulator)
 	@$(call test,dev)
 
 bench: setup ## build, then run every benchmark (ARGS='--benchmark_filter=ntk')

@@ -1,6 +1,9 @@
 /* Marks. On a board they read the cycle counter DWT CYCCNT, where there is none SysTick. In QEMU
  * the plugin sees the stores to thimble_slots and leaves the functions marked UNCOUNTED out;
- * without the plugin SysTick counts instructions under -icount. So one binary serves all. */
+ * without the plugin SysTick counts instructions under -icount. So one binary serves all.
+ *
+ * Where the plugin counts there is a file "thimble-counted", and no clock is started: it would run
+ * in the host's time, and its interrupts would use stack now and then. */
 #include "thimble_firmware.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
@@ -68,9 +71,14 @@ static void start_systick(void) {
   SYSTICK_CTRL = 7; /* processor clock, interrupt, on */
 }
 
+static int is_counted_from_outside(void) {
+  char nothing;
+  return thimble_read_file("thimble-counted", &nothing, 0) == 0;
+}
+
 void thimble_start_clock(void) {
   has_cycle_counter = cycle_counter_runs();
-  if (!has_cycle_counter) start_systick();
+  if (!has_cycle_counter && !is_counted_from_outside()) start_systick();
   thimble_mark(2 * THIMBLE_REGIONS);
   thimble_mark(2 * THIMBLE_REGIONS + 1);
   __asm__ volatile(""); /* so that the last mark is called like the others, not jumped to */

@@ -2,13 +2,19 @@
 #include "thimble_firmware.h"
 
 #define CPACR (*(volatile uint32_t *)0xE000ED88)
+#define SHCSR (*(volatile uint32_t *)0xE000ED24)
 #define CFSR (*(volatile uint32_t *)0xE000ED28)
 
+#define MPU_TYPE (*(volatile uint32_t *)0xE000ED90)
+#define MPU_CTRL (*(volatile uint32_t *)0xE000ED94)
+#define MPU_RBAR (*(volatile uint32_t *)0xE000ED9C)
+#define MPU_RASR (*(volatile uint32_t *)0xE000EDA0)
 #define PAINT 0xA5A5A5A5u
 enum { kFaultStatus = 125 };
 
 /* From the linker script. */
 extern uint32_t thimble_stack_bottom[], thimble_stack_top[];
+extern uint32_t thimble_stack_guard[];
 extern uint32_t thimble_data_start[], thimble_data_end[], thimble_data_image[];
 extern uint32_t thimble_bss_start[], thimble_bss_end[];
 
@@ -34,6 +40,21 @@ static void set_up_memory(void) {
   for (volatile uint32_t *to = thimble_bss_start; to < thimble_bss_end; ++to) *to = 0;
 }
 
+/* Makes an overflow of the stack fault, and faults exceptions of their own, since an overflow within
+ * a hard fault locks up. Armv8-M has a limit; Armv7-M may have an MPU, which forbids 16 MB below. */
+static void guard_stack(void) {
+  SHCSR |= 7u << 16;
+#if __ARM_ARCH >= 8
+  __asm__ volatile("msr msplim, %0" ::"r"(thimble_stack_bottom));
+#else
+  if (MPU_TYPE == 0) return;
+  MPU_RBAR = (uint32_t)thimble_stack_guard | 1u << 4; /* region 0 */
+  MPU_RASR = 1u << 28 | 23u << 1 | 1;                 /* never executed, no access, 2^24 bytes */
+  MPU_CTRL = 5;                                       /* all else as without */
+  __asm__ volatile("dsb\n\tisb");
+#endif
+}
+
 static void print_stack(uint32_t used) {
   thimble_print("\n{\"thimble\":\"stack\",\"bytes\":");
   thimble_print_number(used);
@@ -43,6 +64,7 @@ static void print_stack(uint32_t used) {
 void Reset_Handler(void) {
   CPACR |= 0xFu << 20; /* FPU and Helium, where there are any */
   __asm__ volatile("dsb\n\tisb");
+  guard_stack();
   paint_stack();
   set_up_memory();
 #ifdef THIMBLE_PROFILE
@@ -56,26 +78,28 @@ void Reset_Handler(void) {
   thimble_exit(status);
 }
 
-/* frame: r0-r3, r12, lr, pc, xpsr as the processor pushed them; 0 when it could not. */
-__attribute__((used)) static void report_fault(const uint32_t *frame, uint32_t exception) {
+/* pc: of the instruction; wrong when cfsr says that the stack had no room for it. */
+__attribute__((used)) static void report_fault(uint32_t pc, uint32_t exception) {
   thimble_print("\n{\"thimble\":\"fault\",\"exception\":");
   thimble_print_number(exception);
   thimble_print(",\"cfsr\":");
   thimble_print_number(CFSR);
   thimble_print(",\"pc\":");
-  thimble_print_number(frame != 0 ? frame[6] : 0);
+  thimble_print_number(pc);
   thimble_print("}\n");
   thimble_exit(kFaultStatus);
 }
 
-/* The stack may be what is broken, so it starts anew at the top. */
+/* The processor pushed r0-r3, r12, lr, pc and xpsr. The stack may be what is broken, so it starts
+ * anew at the top. */
 __attribute__((naked)) void Fault_Handler(void) {
   __asm__ volatile(
-      "mrs r0, msp\n\t"
+      "mov r3, sp\n\t"
       "ldr r2, =thimble_stack_bottom\n\t"
-      "cmp r0, r2\n\t"
-      "it lo\n\t"
-      "movlo r0, #0\n\t"
+      "movs r0, #0\n\t"
+      "cmp r3, r2\n\t"
+      "it hs\n\t"
+      "ldrhs r0, [r3, #24]\n\t"
       "mrs r1, ipsr\n\t"
       "ldr r2, =thimble_stack_top\n\t"
       "mov sp, r2\n\t"

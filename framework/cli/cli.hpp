@@ -48,6 +48,16 @@ struct ScoreArguments {
 };
 int score(const ScoreArguments& arguments, const World& world);
 
+struct DeployArguments {
+  std::string experiment;
+  std::vector<std::string> overrides;
+  std::string arch;
+  std::string name = "network";
+  std::string output = "deployed";
+  std::string verify;  ///< a core to run it on in the emulator, or nothing
+};
+int deploy(const DeployArguments& arguments, const World& world);
+
 int list_plugins(const std::string& kind, const World& world);
 int show(const std::string& name, bool as_markdown, const World& world);
 int create(const std::string& kind, const std::string& name, const std::string& folder,

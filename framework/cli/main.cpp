@@ -61,6 +61,7 @@ class Program {
     add_run();
     add_check();
     add_score();
+    add_deploy();
     add_plugins();
     add_new();
   }
@@ -163,6 +164,20 @@ class Program {
     add_data(sub);
   }
 
+  void add_deploy() {
+    auto* const sub = add("deploy", "write a network as int8 C for a microcontroller",
+                          [this](const World& world) { return deploy(deploy_, world); });
+    add_experiment(sub, deploy_.experiment, deploy_.overrides);
+    sub->add_option("--arch", deploy_.arch, "the architecture, as the search space writes it")
+        ->required();
+    sub->add_option("--name", deploy_.name, "of the network in C, and of the files")
+        ->capture_default_str();
+    sub->add_option("--output", deploy_.output, "folder for the files")->capture_default_str();
+    sub->add_option("--verify", deploy_.verify,
+                    "run it in the emulator on this core (m3, m4, m7, m33, m55)");
+    add_data(sub);
+  }
+
   void add_plugins() {
     auto* const plugins = add("plugins", "list plugins",
                               [this](const World& world) { return list_plugins(kind_, world); });
@@ -195,6 +210,7 @@ class Program {
   RunArguments run_;
   CheckArguments check_;
   ScoreArguments score_;
+  DeployArguments deploy_;
   std::string data_ = data_folder_by_default();
   std::string kind_, name_, folder_, shell_ = "bash";
   bool as_markdown_ = false;

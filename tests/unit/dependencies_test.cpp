@@ -30,7 +30,7 @@ const std::map<std::string, Words>& allowed_floors() {
       {"deploy", {"core", "graph", "deploy"}},
       {"hardware", {"core", "graph", "deploy", "hardware"}},
       {"nn", {"core", "graph", "deploy", "nn"}},
-      {"search", {"core", "graph", "space", "hardware", "nn", "search"}},
+      {"search", {"core", "graph", "space", "deploy", "hardware", "nn", "search"}},
       {"plugin", {"core", "graph", "space", "deploy", "hardware", "nn", "search", "plugin"}},
       {"experiment",
        {"core", "graph", "space", "deploy", "hardware", "nn", "search", "plugin", "experiment"}}};
@@ -144,18 +144,21 @@ TEST(Dependencies, QuotedIncludesStayInTheirFolder) {
   }
 }
 
-TEST(Dependencies, OneFileKnowsBoostDllAndOneYamlCpp) {
+TEST(Dependencies, OneFileKnowsBoostDllOneBoostProcessAndOneYamlCpp) {
   Words dll;
+  Words process;
   Words yaml;
   for (const char* const folder : {"framework", "plugins"}) {
     for (const fs::path& file : files_in(kRoot / folder)) {
       for (const Include& include : includes_of(file)) {
         if (include.path.starts_with("boost/dll")) dll.insert(shown(file));
+        if (include.path.starts_with("boost/process")) process.insert(shown(file));
         if (include.path.starts_with("yaml-cpp")) yaml.insert(shown(file));
       }
     }
   }
   EXPECT_EQ(dll, Words{"framework/src/plugin/loader.cpp"});
+  EXPECT_EQ(process, Words{"framework/src/core/process.cpp"});
   EXPECT_EQ(yaml, Words{"framework/src/core/yaml.cpp"});
 }
 
@@ -172,6 +175,20 @@ TEST(Dependencies, OnlyTheNetworksFloorAndScoringSeeTensors) {
     const std::string name = shown(file);
     const bool may = name.starts_with("plugins/proxies/") || name.starts_with("plugins/datasets/");
     EXPECT_TRUE(may || !includes_torch(file)) << name << " includes LibTorch";
+  }
+}
+
+/// What is under another licence is included by nobody else.
+TEST(Dependencies, OnlyThePluginForQemuIncludesItsHeaders) {
+  for (const char* const folder : {"framework", "plugins", "tests"}) {
+    for (const fs::path& file : files_in(kRoot / folder)) {
+      if (file.parent_path().filename() == "qemu_plugin") continue;
+      for (const Include& include : includes_of(file)) {
+        const std::string name = fs::path{include.path}.filename().string();
+        EXPECT_FALSE(fs::exists(kSources / "deploy" / "qemu_plugin" / name))
+            << shown(file) << " includes " << include.path;
+      }
+    }
   }
 }
 

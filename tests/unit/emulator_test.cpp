@@ -118,7 +118,8 @@ TEST_F(EmulatorTest, CountsALoopExactly) {
 TEST_F(EmulatorTest, AddsEntriesUpAndLetsRegionsEncloseOthers) {
   NEEDS_PLUGIN();
   const auto run = emulator->run(
-      profiled("static void inner(void) {" + region_of(1, loop_of(10)) + "}\n" +
+      profiled("static void inner(void) {" + region_of(1, loop_of(10)) +
+               "__asm__ volatile(\"\");  /* so that the mark is not the last call */ }\n" +
                main_of(region_of(0, "inner(); inner(); inner();\n") + region_of(2, loop_of(10)))));
   ASSERT_EQ(run.regions.size(), 3U);
   EXPECT_EQ(run.regions[1].entries, 3U);
@@ -157,7 +158,7 @@ TEST_F(EmulatorTest, TellsInstructionClassesApart) {
       {"multiple",
        0,
        {"push {r0, r1}", "pop {r0, r1}", "ldrd r0, r1, [sp]", "ldm sp, {r0, r1, r2}"}},
-      {"branch", 0, {"b 2f", "2: b.w 3f", "3: cbz r0, 4f", "4: beq.w 5f", "5: nop.w"}},
+      {"branch", 0, {"b 2f", "2: b.w 3f", "3: cbz r0, 5f", "beq.w 5f", "5: nop.w"}},
       {"mul", 0, {"muls r0, r1", "mul.w r0, r1, r2"}},
       {"mac", 0, {"mla r0, r1, r2, r3", "mls r0, r1, r2, r3"}},
       {"long_mul", 0, {"smull r0, r1, r2, r3", "umlal r0, r1, r2, r3"}},
@@ -191,7 +192,7 @@ TEST_F(EmulatorTest, TellsInstructionClassesApart) {
 TEST_F(EmulatorTest, KnowsHeliumFromFloatingPoint) {
   NEEDS_PLUGIN();
   const std::vector<std::string> helium{
-      "vldrw.u32 q0, [sp]", "vldrb.s16 q1, [sp]",      "vadd.i32 q0, q0, q1", "vmul.i8 q0, q0, q1",
+      "vldrw.u32 q0, [sp]", "vldrb.u8 q1, [sp]",       "vadd.i32 q0, q0, q1", "vmul.i8 q0, q0, q1",
       "vdup.32 q0, r0",     "vmladava.s8 r0, q0, q1",  "vmaxv.s8 r0, q0",     "vadd.i32 q0, q0, r1",
       "vmov.i32 q0, #0",    "vqrdmulh.s32 q0, q0, q1", "vshr.s32 q0, q0, #3", "vctp.8 r0"};
   const std::vector<std::string> scalar{"vadd.f32 s0, s1, s2", "vmov r0, s0", "vmov.f16 s0, r0",
@@ -220,17 +221,19 @@ static int work(int n) {
 TEST_F(EmulatorTest, CountsTheSameAgainAndUnderLoad) {
   NEEDS_PLUGIN();
   const Firmware firmware =
-      profiled(kWork + main_of(region_of(0, "work(1000);\n") + region_of(1, "work(300000);\n")));
-  const auto first = emulator->run(firmware).regions;
-  ASSERT_EQ(first.size(), 2U);
-  EXPECT_GT(first[1].instructions, 1'000'000U);
-  EXPECT_EQ(emulator->run(firmware).regions, first);
-  std::vector<std::vector<RegionCount>> counts(6);
+      profiled(kWork + main_of(region_of(0, "work(1000);\n") + region_of(1, "work(3000000);\n")));
+  const auto first = emulator->run(firmware);
+  ASSERT_EQ(first.regions.size(), 2U);
+  EXPECT_GT(first.regions[1].instructions, 40'000'000U);
+  std::vector<EmulatorRun> others(6);
   std::vector<std::thread> threads;
-  for (auto& count : counts)
-    threads.emplace_back([&, this] { count = emulator->run(firmware).regions; });
+  for (auto& other : others) threads.emplace_back([&, this] { other = emulator->run(firmware); });
   for (std::thread& thread : threads) thread.join();
-  for (const auto& count : counts) EXPECT_EQ(count, first);
+  others.push_back(emulator->run(firmware));
+  for (const auto& other : others) {
+    EXPECT_EQ(other.regions, first.regions);
+    EXPECT_EQ(other.stack_bytes, first.stack_bytes);
+  }
 }
 
 /// The long region lets SysTick turn several times.
@@ -251,11 +254,11 @@ TEST_F(EmulatorTest, CountsBySysTickWithinAFewInstructionsOfThePlugin) {
     for (std::size_t i = 0; i < exact.size(); ++i) {
       EXPECT_EQ(close[i].region, exact[i].region);
       EXPECT_EQ(close[i].entries, exact[i].entries);
-      // Every turn of SysTick costs its interrupt, once in 10^7 instructions.
+      // Every turn of SysTick costs its interrupt: 5 instructions in 8 to 13 million.
       const double turns = static_cast<double>(exact[i].instructions) / 8e6;
       EXPECT_NEAR(static_cast<double>(close[i].instructions),
                   static_cast<double>(exact[i].instructions),
-                  kTolerance * static_cast<double>(exact[i].entries) + 20 * turns)
+                  kTolerance * static_cast<double>(exact[i].entries) + 6 * turns)
           << name_of(core) << ", region " << i;
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <regex>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,7 +23,7 @@ using nlohmann::json;
 
 constexpr const char* kQemu = "qemu-system-arm";
 constexpr const char* kReport = "{\"thimble\":";
-constexpr int kIcountShift = 6;  // an instruction takes 2^6 ns, longer than a tick of SysTick
+constexpr int kIcountShift = 6;  // an instruction takes 2^6 ns, more than a tick of SysTick
 constexpr std::uint64_t kEmptyRegion = 2;  // instructions: the number of the mark, and the call
 
 struct Machine {
@@ -50,19 +51,6 @@ std::string version_of(const fs::path& qemu) {
   return match[1];
 }
 
-/// Where QEMU cannot load the plugin, it says so before it looks at the (missing) firmware.
-bool takes_plugin(const fs::path& qemu, const fs::path& plugin) {
-  if (!fs::exists(plugin)) return false;
-  const std::string arguments = ",skip_size=1,slots_size=1,out=/dev/null";
-  const ProcessResult result =
-      run_process(qemu,
-                  {"-machine", machine_of(Core::m3).name, "-display", "none", "-plugin",
-                   plugin.string() + arguments, "-kernel", "/dev/null/none"},
-                  fs::temp_directory_path(), {.time = std::chrono::seconds{10}});
-  return result.end == ProcessResult::End::exited &&
-         result.errors.find("plugin") == std::string::npos;
-}
-
 const ElfSymbol& symbol(const Elf& elf, const char* name) {
   const ElfSymbol* const found = elf.find(name);
   if (found == nullptr)
@@ -88,30 +76,42 @@ std::string plugin_option(const fs::path& plugin, const Elf& elf, const fs::path
 }
 
 std::vector<std::string> words_for(const Firmware& firmware) {
-  return {"-machine",
-          machine_of(firmware.core).name,
-          "-display",
-          "none",
-          "-monitor",
-          "none",
-          "-serial",
-          "none",
-          "-nic",
-          "none",
-          "-chardev",
-          "stdio,id=text,signal=off",
-          "-semihosting-config",
-          "enable=on,target=native,chardev=text",
-          "-kernel",
-          fs::absolute(firmware.file).string()};
+  auto words = split(fmt::format("-machine {} -display none -monitor none -serial none "
+                                 "-chardev stdio,id=text,signal=off "
+                                 "-semihosting-config enable=on,target=native,chardev=text -kernel",
+                                 machine_of(firmware.core).name),
+                     ' ');
+  words.push_back(fs::absolute(firmware.file).string());
+  return words;
 }
+
+/// Where QEMU cannot load the plugin, it says so before it looks at the (missing) firmware.
+bool takes_plugin(const fs::path& qemu, const fs::path& plugin) {
+  if (!fs::exists(plugin)) return false;
+  auto words = words_for({Core::m3, "/no/firmware", {}});
+  words.insert(words.end(),
+               {"-plugin", option_text(plugin) + ",skip_size=1,slots_size=1,out=/dev/null"});
+  const ProcessResult result =
+      run_process(qemu, words, fs::temp_directory_path(), {.time = std::chrono::seconds{10}});
+  return result.end == ProcessResult::End::exited &&
+         result.errors.find("plugin") == std::string::npos;
+}
+
+/// Numbers of the processor: see the architecture's manual.
+struct Fault {
+  std::uint64_t exception = 0, cfsr = 0, pc = 0;
+};
+
+struct RegionTicks {
+  std::uint64_t region = 0, entries = 0, ticks = 0;
+};
 
 /// What the firmware itself said behind its text.
 struct Report {
   std::string text;
-  std::optional<std::int64_t> stack_bytes;
-  std::optional<json> fault;
-  std::vector<json> regions;
+  std::optional<std::uint64_t> stack_bytes;
+  std::optional<Fault> fault;
+  std::vector<RegionTicks> regions;
 };
 
 [[noreturn]] void unreadable(const std::string& line) {
@@ -121,21 +121,30 @@ struct Report {
       "a report?"};
 }
 
-json parse_line(const std::string& line) {
+json object_of(const std::string& line) {
   json parsed = json::parse(line, nullptr, false);
   if (!parsed.is_object()) unreadable(line);
   return parsed;
 }
 
-template <class T>
-T field(const json& line, const char* name) {
+std::uint64_t number(const json& line, const char* name) {
   const auto found = line.find(name);
-  if constexpr (std::is_same_v<T, std::uint64_t>) {
-    if (found != line.end() && found->is_number_unsigned()) return found->get<T>();
-  } else {
-    if (found != line.end() && found->is_string()) return found->get<T>();
-  }
-  unreadable(line.dump(-1, ' ', true, json::error_handler_t::replace));
+  if (found == line.end() || !found->is_number_unsigned()) unreadable(line.dump());
+  return found->get<std::uint64_t>();
+}
+
+void take(const std::string& text, Report& report) {
+  const json line = object_of(text);
+  const json kind = line.value("thimble", json{});
+  if (kind == "stack")
+    report.stack_bytes = number(line, "bytes");
+  else if (kind == "fault")
+    report.fault = {number(line, "exception"), number(line, "cfsr"), number(line, "pc")};
+  else if (kind == "region")
+    report.regions.push_back(
+        {number(line, "region"), number(line, "entries"), number(line, "ticks")});
+  else
+    unreadable(text);
 }
 
 Report parse_report(const std::string& output) {
@@ -143,19 +152,8 @@ Report parse_report(const std::string& output) {
   const auto begin = output.find("\n" + std::string{kReport});
   report.text = output.substr(0, begin);
   if (begin == std::string::npos) return report;
-  for (const std::string& line : split(output.substr(begin + 1), '\n')) {
-    if (line.empty()) continue;
-    const json parsed = parse_line(line);
-    const auto kind = field<std::string>(parsed, "thimble");
-    if (kind == "stack")
-      report.stack_bytes = static_cast<std::int64_t>(field<std::uint64_t>(parsed, "bytes"));
-    else if (kind == "fault")
-      report.fault = parsed;
-    else if (kind == "region")
-      report.regions.push_back(parsed);
-    else
-      unreadable(line);
-  }
+  for (const std::string& line : split(output.substr(begin + 1), '\n'))
+    if (!line.empty()) take(line, report);
   return report;
 }
 
@@ -169,17 +167,15 @@ std::string place_of(const Elf& elf, std::uint64_t address) {
   return found == elf.symbols.end() ? "outside of all functions" : "in " + in_quotes(found->name);
 }
 
-[[noreturn]] void throw_fault(const Firmware& firmware, const json& fault) {
-  const auto address = field<std::uint64_t>(fault, "pc");
-  if (address == 0)
+[[noreturn]] void throw_fault(const Firmware& firmware, const Fault& fault) {
+  constexpr std::uint64_t kStackErrors = 1U << 20 | 1U << 12 | 1U << 4;  // STKOF, STKERR, MSTKERR
+  if ((fault.cfsr & kStackErrors) != 0)
     throw Error{fmt::format("the firmware crashed: its stack of {} bytes overflowed",
                             symbol(firmware.elf, "THIMBLE_STACK_BYTES").address),
                 "give it more stack, or look for a recursion without end"};
-  throw Error{
-      fmt::format("the firmware crashed at {:#010x}, {} (exception {}, CFSR {:#010x})", address,
-                  place_of(firmware.elf, address), field<std::uint64_t>(fault, "exception"),
-                  field<std::uint64_t>(fault, "cfsr")),
-      "look for a wrong address or an instruction that the core does not have"};
+  throw Error{fmt::format("the firmware crashed at {:#010x}, {} (exception {}, CFSR {:#010x})",
+                          fault.pc, place_of(firmware.elf, fault.pc), fault.exception, fault.cfsr),
+              "look for a wrong address or an instruction that the core does not have"};
 }
 
 /// Throws unless the firmware came to an end of its own.
@@ -215,38 +211,31 @@ std::vector<RegionCount> counts_of_plugin(const fs::path& file) {
   std::vector<RegionCount> regions;
   for (const std::string& line : split(read_file(file), '\n')) {
     if (line.empty()) continue;
-    const json parsed = parse_line(line);
+    const json parsed = object_of(line);
     RegionCount& region = regions.emplace_back();
-    region.region = static_cast<int>(field<std::uint64_t>(parsed, "region"));
-    region.entries = field<std::uint64_t>(parsed, "entries");
-    region.instructions = field<std::uint64_t>(parsed, "instructions");
+    region.region = static_cast<int>(number(parsed, "region"));
+    region.entries = number(parsed, "entries");
+    region.instructions = number(parsed, "instructions");
     for (const auto& [name, count] : parsed.at("classes").items()) region.classes[name] = count;
   }
   return without_empty(std::move(regions));
 }
 
-/// Ticks to instructions; `empty` are the ticks of an empty region.
-RegionCount count_of_ticks(const json& line, std::uint64_t empty, double ticks_per_instruction) {
-  RegionCount region;
-  region.region = static_cast<int>(field<std::uint64_t>(line, "region"));
-  region.entries = field<std::uint64_t>(line, "entries");
-  const auto ticks = static_cast<double>(field<std::uint64_t>(line, "ticks"));
-  const double net = ticks - static_cast<double>(empty * region.entries);
-  region.instructions =
-      kEmptyRegion * region.entries +
-      static_cast<std::uint64_t>(std::llround(std::max(0.0, net / ticks_per_instruction)));
-  return region;
-}
-
-std::vector<RegionCount> counts_of_ticks(const std::vector<json>& lines, Core core) {
+/// An empty region tells what marks cost; the last one is empty.
+std::vector<RegionCount> counts_of_ticks(const std::vector<RegionTicks>& regions, Core core) {
   const double instruction_ns = 1 << kIcountShift;
   const double ticks_per_instruction = machine_of(core).clock_hz * instruction_ns / 1e9;
-  std::vector<RegionCount> regions;
-  if (lines.empty()) return regions;
-  const auto empty = field<std::uint64_t>(lines.back(), "ticks");
-  for (const json& line : lines)
-    regions.push_back(count_of_ticks(line, empty, ticks_per_instruction));
-  return without_empty(std::move(regions));
+  std::vector<RegionCount> counts;
+  for (const auto& [region, entries, ticks] : regions) {
+    const auto marks = static_cast<double>(entries * regions.back().ticks);
+    const double instructions = (static_cast<double>(ticks) - marks) / ticks_per_instruction;
+    counts.push_back({static_cast<int>(region),
+                      entries,
+                      kEmptyRegion * entries +
+                          static_cast<std::uint64_t>(std::llround(std::max(0.0, instructions))),
+                      {}});
+  }
+  return without_empty(std::move(counts));
 }
 
 }  // namespace
@@ -277,8 +266,10 @@ EmulatorRun Emulator::run(const Firmware& firmware, const EmulatorOptions& optio
   for (const auto& [name, content] : options.files) write_file(files / name, content);
 
   std::vector<std::string> words = words_for(firmware);
-  if (has_marks && count_by == CountBy::plugin)
+  if (has_marks && count_by == CountBy::plugin) {
     words.insert(words.end(), {"-plugin", plugin_option(plugin_, firmware.elf, counts)});
+    write_file(files / "thimble-counted", "");  // firmware/profile.c looks for it
+  }
   if (has_marks && count_by == CountBy::systick)
     words.insert(words.end(), {"-icount", fmt::format("shift={}", kIcountShift)});
   const ProcessLimits limits{.time = options.limit};
@@ -287,7 +278,10 @@ EmulatorRun Emulator::run(const Firmware& firmware, const EmulatorOptions& optio
   const Report report = parse_report(result.output);
   check_report(report, result, firmware);
 
-  EmulatorRun run{result.code, report.text, *report.stack_bytes, {}, {}};
+  EmulatorRun run;
+  run.status = result.code;
+  run.text = report.text;
+  run.stack_bytes = static_cast<std::int64_t>(*report.stack_bytes);
   if (has_marks)
     run.regions = count_by == CountBy::plugin ? counts_of_plugin(counts)
                                               : counts_of_ticks(report.regions, firmware.core);

@@ -49,7 +49,7 @@ std::string ask(const fs::path& gcc, const std::string& question) {
 std::string first_error(const std::string& said) {
   const auto lines = split(said, '\n');
   const auto found = std::ranges::find_if(lines, [](const std::string& line) {
-    return line.find("error: ") != std::string::npos ||
+    return line.find("rror: ") != std::string::npos ||  // the assembler's has a capital
            line.find("undefined reference") != std::string::npos ||
            line.find("overflowed") != std::string::npos;
   });

@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/deploy/generate_c.hpp>
+#include <thimble/deploy/profile.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/nn/calibration.hpp>
+#include <thimble/nn/input_source.hpp>
+#include <thimble/nn/threads.hpp>
+
+#include "cli.hpp"
+
+namespace thimble::cli {
+namespace {
+
+constexpr int kCalibrationSamples = 256;
+
+void require_c_name(const std::string& name) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  if (!name.empty() && std::ranges::all_of(name, fits) && std::isdigit(name[0]) == 0) return;
+  throw InputError{in_quotes(name) + " is no name for a network",
+                   "letters, digits and _ make a C identifier: --name my_network"};
+}
+
+Core parse_core(const std::string& text) {
+  if (const auto core = core_of(text)) return *core;
+  std::vector<std::string> known;
+  for (const Core core : kCores) known.emplace_back(name_of(core));
+  throw InputError{"no core " + in_quotes(text) + did_you_mean(text, known),
+                   "cores are " + join(known)};
+}
+
+/// Samples as the network sees them in training: its input size, without augmentation.
+Samples calibration_samples(const Study& study, const Shape& input) {
+  Pass pass;
+  pass.batch = kCalibrationSamples;
+  pass.augment = false;
+  const DatasetInfo info = study.dataset->describe();
+  pass.batch = static_cast<int>(std::min<std::int64_t>(pass.batch, info.train_samples));
+  return draw_batches(*study.dataset, pass, input, 0, study.seed).front();
+}
+
+std::vector<std::int8_t> quantised(const torch::Tensor& image, const Quantisation& q) {
+  const torch::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
+  const std::span values{nhwc.data_ptr<float>(), static_cast<std::size_t>(nhwc.numel())};
+  std::vector<std::int8_t> made;
+  for (const float value : values)
+    made.push_back(static_cast<std::int8_t>(std::clamp(
+        std::round(value / q.scale) + static_cast<float>(q.zero_point), -128.0F, 127.0F)));
+  return made;
+}
+
+std::string c_array(const char* name, std::span<const std::int8_t> values) {
+  std::string text = fmt::format("static const int8_t {}[{}] = {{", name, values.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    text += fmt::format("{}{},", i % 20 == 0 ? "\n  " : " ", values[i]);
+  return text + "\n};\n\n";
+}
+
+/// A program that runs the network on one sample and compares with the reference.
+std::string self_test(const Int8Network& network, std::span<const std::int8_t> input,
+                      std::span<const std::int8_t> output) {
+  return fmt::format(
+      "/* Returns 0 when {0} computes on this machine what it should. */\n"
+      "#include <string.h>\n\n#include \"{0}.h\"\n\n{1}{2}"
+      "int main(void) {{\n"
+      "  memcpy({0}_input(), input, sizeof input);\n"
+      "  {0}_run();\n"
+      "  return memcmp({0}_output(), expected, sizeof expected) != 0;\n"
+      "}}\n",
+      network.name, c_array("input", input), c_array("expected", output));
+}
+
+void print_cost(const Study& study, const Graph& graph) {
+  const Cost cost = study.hardware->cost(graph);
+  const Target& target = study.hardware->target();
+  if (!cost.unsupported.empty()) {
+    fmt::print("  {}: unsupported: {}\n", target.name, cost.unsupported);
+    return;
+  }
+  const auto share = [](double bytes, std::int64_t of) {
+    return fmt::format("{:.1f} KiB ({:.0f} % of {} KiB)", bytes / 1024,
+                       100 * bytes / static_cast<double>(of), of / 1024);
+  };
+  fmt::print("  {}: latency {:.2f} ms (±{:.0f} %), RAM {}, ROM {}", target.name,
+             cost.latency_ms.value, 100 * cost.latency_ms.relative_error,
+             share(cost.ram_bytes.value, target.ram_bytes),
+             share(cost.rom_bytes.value, target.rom_bytes));
+  if (std::isfinite(cost.energy_mj.value))
+    fmt::print(", energy {:.3f} mJ (±{:.0f} %)", cost.energy_mj.value,
+               100 * cost.energy_mj.relative_error);
+  fmt::print("\n");
+}
+
+void print_execution(const Execution& execution, Core core) {
+  fmt::print(
+      "  executed on an emulated {}: {} instructions, every value as the reference has it\n"
+      "  program: ROM {:.1f} KiB, RAM {:.1f} KiB (arena {:.1f} KiB) and {} bytes of stack\n",
+      name_of(core), execution.instructions, static_cast<double>(execution.rom_bytes) / 1024,
+      static_cast<double>(execution.ram_bytes) / 1024,
+      static_cast<double>(execution.arena_bytes) / 1024, execution.stack_bytes);
+}
+
+const Study& study_to_deploy(const LoadedExperiment& experiment) {
+  const Study& study = experiment.studies.front();
+  if (study.dataset == nullptr)
+    throw InputError{"int8 ranges are calibrated on data, and this experiment names no dataset",
+                     "add one: 'dataset={use: synthetic}'"};
+  return study;
+}
+
+}  // namespace
+
+int deploy(const DeployArguments& arguments, const World& world) {
+  use_single_threaded_math();
+  require_c_name(arguments.name);
+  const auto core =
+      arguments.verify.empty() ? std::nullopt : std::optional{parse_core(arguments.verify)};
+  const auto experiment =
+      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
+  const Study& study = study_to_deploy(experiment);
+  const Genotype genotype = study.space->decode(arguments.arch);
+  const Graph graph = study.space->build(genotype);
+  if (!is_connected(graph))
+    throw InputError{in_quotes(arguments.arch) + " has no path from its input to its output"};
+
+  Network weights{live(graph)};
+  weights.initialise(Init::kaiming_normal_fan_out, study.seed, "deploy");
+  const Samples samples = calibration_samples(study, graph.node(0).shape);
+  Int8Network network = lower(calibrated(weights, samples.images));
+  network.name = arguments.name;
+  const CSource source = generate_c(network);
+  const auto input = quantised(samples.images[0], network.tensor(0).quantisation);
+  const auto output = run_reference(network, input)[static_cast<std::size_t>(network.output)];
+
+  const std::filesystem::path folder = arguments.output;
+  std::filesystem::create_directories(folder);
+  write_file(folder / (network.name + ".h"), source.header);
+  write_file(folder / (network.name + ".c"), source.source);
+  write_file(folder / (network.name + "_test.c"), self_test(network, input, output));
+  fmt::print("{}\n", study.space->encode(genotype));
+  fmt::print("  remark: the weights are drawn, not trained\n");
+  if (study.hardware != nullptr) print_cost(study, graph);
+  fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
+             source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
+  if (core) print_execution(Profiler{*core}.execute(network, input), *core);
+  fmt::print("{}\n", (folder / (network.name + ".c")).string());
+  return 0;
+}
+
+}  // namespace thimble::cli
