@@ -361,6 +361,24 @@ TEST(GenerateC, CountsItsConstants) {
   EXPECT_EQ(generate_c(b.network()).constant_bytes, 3 * 3 * 8 * 16 + 16 * 12 + (11 + 6) * 4);
 }
 
+TEST(GenerateC, KnowsScratchWithoutConstants) {
+  NetworkBuilder b{"net", {3, 6, 6}, 1};
+  const auto scratch = [&] {
+    const std::int64_t bytes = scratch_bytes(b.network(), b.layer());
+    b.layer().weights.clear();
+    EXPECT_EQ(scratch_bytes(b.network(), b.layer()), bytes);
+    return bytes;
+  };
+  const int x = b.conv(0, window(3, 1, 1), 8);
+  EXPECT_EQ(scratch(), (2 * 2 * 3 + 1) * 12);  // rows of nine values take twelve
+  b.depthwise(x, window(3, 1, 1));
+  EXPECT_EQ(scratch(), 9 * 8);
+  b.depthwise(x, window(3));
+  EXPECT_EQ(scratch(), 0);
+  b.linear(x, 3);
+  EXPECT_EQ(scratch(), 0);
+}
+
 TEST(GenerateC, RefusesFactorsThatNoScaleGives) {
   NetworkBuilder b{"net", {8, 4, 4}, 1};
   b.conv(0, window(1), 2);
