@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <thimble/experiment/run.hpp>
+#include <thimble/hardware/import_rows.hpp>
 #include <thimble/plugin/loader.hpp>
 
 /// The commands of `thimble`. Each returns an exit code: 0, or 1 when something failed; errors
@@ -57,6 +58,24 @@ struct DeployArguments {
   std::string verify;  ///< a core to run it on in the emulator, or nothing
 };
 int deploy(const DeployArguments& arguments, const World& world);
+
+struct CalibrateArguments {
+  std::string board;
+  std::string measured;
+  std::string counted;
+  std::string output;
+};
+int calibrate(const CalibrateArguments& arguments, const World& world);
+
+struct ImportArguments {
+  std::string file;
+  std::string format = "convolutions";
+  std::string cycles;
+  std::string instructions;
+  ImportConditions conditions;
+  std::string output;
+};
+int import_rows(const ImportArguments& arguments);
 
 int list_plugins(const std::string& kind, const World& world);
 int show(const std::string& name, bool as_markdown, const World& world);

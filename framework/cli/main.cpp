@@ -48,6 +48,18 @@ std::string data_folder_by_default() {
   return folder != nullptr && *folder != '\0' ? folder : "data";
 }
 
+/// THIMBLE_CACHE, or where the desktop's conventions put caches; empty when there is no home.
+std::filesystem::path cache_folder() {
+  const auto named = [](const char* variable) -> std::filesystem::path {
+    const char* const folder = std::getenv(variable);
+    return folder != nullptr ? folder : "";
+  };
+  if (const auto own = named("THIMBLE_CACHE"); !own.empty()) return own;
+  if (const auto all = named("XDG_CACHE_HOME"); !all.empty()) return all / "thimble";
+  const auto home = named("HOME");
+  return home.empty() ? home : home / ".cache" / "thimble";
+}
+
 /// The command line: one subcommand each, and what to call for it.
 class Program {
  public:
@@ -64,6 +76,8 @@ class Program {
     add_deploy();
     add_plugins();
     add_new();
+    add_calibrate();
+    add_import();
   }
 
   int parse_and_call(int count, char** arguments) {
@@ -79,6 +93,7 @@ class Program {
     const auto prefix = installation_prefix();
     thimble::Context context;
     context.data_folder = data_;
+    context.cache_folder = cache_folder();
     thimble::PluginLoader loader{plugin_folders(prefix), context};
     return command_(World{prefix, data_, loader});
   }
@@ -202,6 +217,34 @@ class Program {
     completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
   }
 
+  void add_calibrate() {
+    auto* const sub = add("calibrate", "fit a board's cycles an instruction to measurements",
+                          [this](const World& world) { return calibrate(calibrate_, world); });
+    sub->add_option("--board", calibrate_.board, "name of a board, or path to a board file")
+        ->required();
+    sub->add_option("--measured", calibrate_.measured, "table of cycles on the board")->required();
+    sub->add_option("--counted", calibrate_.counted, "table of instructions on its core")
+        ->required();
+    sub->add_option("--output", calibrate_.output, "board file (.yaml) to write the fit into");
+  }
+
+  void add_import() {
+    auto* const sub = add("import", "turn others' measurements into a look-up table",
+                          [this](const World&) { return import_rows(import_); });
+    sub->add_option("file", import_.file, "what to read")->required();
+    sub->add_option("--format", import_.format, "convolutions (CSV) or micronas (records.json)")
+        ->capture_default_str();
+    sub->add_option("--cycles", import_.cycles, "column of cycles on the board");
+    sub->add_option("--instructions", import_.instructions, "column of instructions on the core");
+    sub->add_option("--board", import_.conditions.board, "id of the board");
+    sub->add_option("--core", import_.conditions.core, "m3, m4, m7, m33 or m55");
+    sub->add_option("--kernels", import_.conditions.kernels, "whose kernels, and which version")
+        ->required();
+    sub->add_option("--compiler", import_.conditions.compiler, "as in \"gcc 12.2.1\"");
+    sub->add_option("--flags", import_.conditions.flags, "as in -O2");
+    sub->add_option("--output", import_.output, "table (.csv) to write")->required();
+  }
+
   CLI::App app_{
       "thimble finds neural networks that fit a microcontroller, without training the "
       "candidates.",
@@ -211,6 +254,8 @@ class Program {
   CheckArguments check_;
   ScoreArguments score_;
   DeployArguments deploy_;
+  CalibrateArguments calibrate_;
+  ImportArguments import_;
   std::string data_ = data_folder_by_default();
   std::string kind_, name_, folder_, shell_ = "bash";
   bool as_markdown_ = false;

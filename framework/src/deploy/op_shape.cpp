@@ -14,10 +14,6 @@
 namespace thimble {
 namespace {
 
-constexpr Kernel kKernels[] = {
-    Kernel::conv, Kernel::depthwise, Kernel::linear, Kernel::avg_pool, Kernel::max_pool,
-    Kernel::mean, Kernel::relu,      Kernel::add,    Kernel::concat,   Kernel::softmax};
-
 bool has_window(Kernel kernel) {
   return kernel == Kernel::conv || kernel == Kernel::depthwise || kernel == Kernel::avg_pool ||
          kernel == Kernel::max_pool;

@@ -1,6 +1,8 @@
 #include <thimble/deploy/profile.hpp>
 
 #include <algorithm>
+#include <regex>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -9,6 +11,8 @@
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
+
+#include "kernels.hpp"
 
 namespace thimble {
 namespace {
@@ -123,13 +127,17 @@ std::int64_t instructions_of(const EmulatorRun& run, std::size_t region) {
   return found == run.regions.end() ? 0 : static_cast<std::int64_t>(found->instructions);
 }
 
-/// Functions of this name, and those that the compiler made of it (name.constprop.0).
+/// Of the functions in a kernel's source; which of them there are depends on the core.
 std::int64_t code_bytes_of(const Elf& elf, const std::string& kernel) {
+  const std::string_view source = kernel_source(kernel);
+  static const std::regex function{R"(\nKERNEL \w+ (\w+)\()"};
+  std::set<std::string> names;  // some are there twice, with and without DSP instructions
+  for (std::cregex_iterator found{source.begin(), source.end(), function}, end; found != end;
+       ++found)
+    names.insert((*found)[1]);
   std::int64_t bytes = 0;
-  for (const ElfSymbol& symbol : elf.symbols)
-    if (symbol.section == ".text" &&
-        (symbol.name == kernel || symbol.name.starts_with(kernel + ".")))
-      bytes += symbol.bytes;
+  for (const std::string& name : names)
+    if (const ElfSymbol* const symbol = elf.find(name)) bytes += symbol->bytes;
   return bytes;
 }
 

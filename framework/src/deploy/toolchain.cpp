@@ -6,10 +6,9 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/installation.hpp>
 #include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
-
-#include "prefix.hpp"
 
 namespace thimble {
 namespace {

@@ -11,15 +11,13 @@
 // (S. Zimmermann et al., AutoML 2026) and from counted instructions; README.md tells how.
 // Scratch buffers: ARM-software/CMSIS-NN, the *_get_buffer_size functions for cores with DSP.
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <thimble/core/text.hpp>
-#include <thimble/core/yaml.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
+#include <thimble/hardware/board.hpp>
 
 namespace {
 
@@ -100,22 +98,6 @@ struct Operators {
   }
 };
 
-// A figure with its origin, as it stands in a board file.
-struct Stated {
-  double value = 0;
-  double relative_error = 0;
-  Origin origin = Origin::guessed;
-  std::string source;
-
-  template <class Describe>
-  static void describe(Describe& param) {
-    param(&Stated::value, "value", "the figure; 0: unknown").at_least(0).required();
-    param(&Stated::relative_error, "relative_error", "its error").range(0, 10).required();
-    param(&Stated::origin, "origin", "how it was found").required();
-    param(&Stated::source, "source", "where it comes from").required();
-  }
-};
-
 struct Latency {
   double relative_error = 0;
   Origin origin = Origin::guessed;
@@ -171,81 +153,41 @@ struct Memory {
   }
 };
 
-struct Board {
-  std::string id;
-  std::string name;
-  std::string core;
-  double clock_mhz = 0;
-  std::int64_t ram_bytes = 0;
-  std::int64_t rom_bytes = 0;
+// What a board file says for this plugin, under plugins: analytic:.
+struct Model {
   std::string engine;
   Latency latency;
   double inference_cycles = 0;
   double dispatch_cycles = 0;
   Operators operators;
   Memory memory;
-  Stated active_power_mw;
 
   template <class Describe>
   static void describe(Describe& param) {
-    param(&Board::id, "id", "the file's name without .yaml").required();
-    param(&Board::name, "name", "the board's name").required();
-    param(&Board::core, "core", "its processor").required();
-    param(&Board::clock_mhz, "clock_mhz", "the processor's clock").range(0.001, 1e5).required();
-    param(&Board::ram_bytes, "ram_bytes", "RAM of the board").at_least(1).required();
-    param(&Board::rom_bytes, "rom_bytes", "flash of the board").at_least(1).required();
-    param(&Board::engine, "engine", "kernels and runtime that the figures hold for").required();
-    param(&Board::latency, "latency", "how good latencies are").required();
-    param(&Board::inference_cycles, "inference_cycles", "cycles once per inference")
+    param(&Model::engine, "engine", "kernels and runtime that the figures hold for").required();
+    param(&Model::latency, "latency", "how good latencies are").required();
+    param(&Model::inference_cycles, "inference_cycles", "cycles once per inference")
         .at_least(0)
         .required();
-    param(&Board::dispatch_cycles, "dispatch_cycles", "cycles between two operators")
+    param(&Model::dispatch_cycles, "dispatch_cycles", "cycles between two operators")
         .at_least(0)
         .required();
-    param(&Board::operators, "operators", "coefficients; an operator without is unsupported")
+    param(&Model::operators, "operators", "coefficients; an operator without is unsupported")
         .required();
-    param(&Board::memory, "memory", "what a program needs beside tensors and weights").required();
-    param(&Board::active_power_mw, "active_power_mw", "power while computing").required();
+    param(&Model::memory, "memory", "what a program needs beside tensors and weights").required();
   }
 };
 
-std::vector<std::string> boards_in(const std::filesystem::path& folder) {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator{folder, none})
-    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::filesystem::path board_file(const std::string& board, const std::filesystem::path& folder) {
-  if (board.ends_with(".yaml")) return board;
-  const auto known = boards_in(folder);
-  if (std::find(known.begin(), known.end(), board) == known.end()) {
+Model model_of(const thimble::Board& board) {
+  const auto section = board.plugins.find("analytic");
+  if (section == board.plugins.end())
     throw thimble::InputError{
-        "no board " + thimble::in_quotes(board) + thimble::did_you_mean(board, known),
-        known.empty() ? "there are no board files in " + folder.string()
-                      : "boards are " + thimble::join(known) + ", or a path to a .yaml file"};
-  }
-  return folder / (board + ".yaml");
-}
-
-Board read_board(const std::filesystem::path& file) {
-  const thimble::Value yaml = thimble::read_yaml(file);
+        board.name + " has no coefficients: its board file has no 'plugins: analytic:'",
+        "take another board, or another hardware plugin"};
   thimble::Diagnostics problems;
-  if (!yaml.is_map()) {
-    problems.error({file.string(), 1, 1}, "a board file is a map, found " + yaml.found());
-    problems.throw_if_any();
-  }
-  auto board = thimble::read_params<Board>(yaml, "board file", problems);
-  if (const thimble::Value* id = yaml.find("id"); id != nullptr && board.id != file.stem()) {
-    problems.error(id->where(),
-                   "'id' is " + thimble::in_quotes(board.id) + " in a file named " +
-                       thimble::in_quotes(file.filename().string()),
-                   "rename one of them");
-  }
+  auto model = thimble::read_params<Model>(section->second, "'analytic'", problems);
   problems.throw_if_any();
-  return board;
+  return model;
 }
 
 // What one operator does, in the units of Coefficients.
@@ -303,25 +245,20 @@ class Analytic final : public thimble::Hardware {
   };
 
   Analytic(const Params& params, const thimble::Context& context)
-      : board_{read_board(board_file(params.board, context.plugin_folder))},
-        ms_per_cycle_{1e-3 / board_.clock_mhz} {
-    target_.name = board_.name;
-    target_.ram_bytes = board_.ram_bytes;
-    target_.rom_bytes = board_.rom_bytes;
-    target_.inference_latency_ms = board_.inference_cycles * ms_per_cycle_;
-    target_.fixed_ram_bytes = board_.memory.fixed_ram_bytes;
-    target_.fixed_rom_bytes = board_.memory.fixed_rom_bytes;
-    target_.active_power_mw = board_.active_power_mw.value;
-    target_.power_relative_error = board_.active_power_mw.relative_error;
-    target_.latency_origin = board_.latency.origin;
-    target_.power_origin = board_.active_power_mw.origin;
+      : board_{thimble::read_board(thimble::board_file(params.board, context.share_folder))},
+        model_{model_of(board_)},
+        target_{board_.target()} {
+    target_.inference_latency_ms = model_.inference_cycles * board_.ms_per_cycle();
+    target_.fixed_ram_bytes = model_.memory.fixed_ram_bytes;
+    target_.fixed_rom_bytes = model_.memory.fixed_rom_bytes;
+    target_.latency_origin = model_.latency.origin;
   }
 
   const thimble::Target& target() const override { return target_; }
 
   thimble::Cost cost(const Graph& network) const override {
     thimble::Cost cost = Hardware::cost(network);
-    const Memory& memory = board_.memory;
+    const Memory& memory = model_.memory;
     cost.ram_bytes.relative_error = memory.ram_relative_error;
     if (memory.ram_bytes_per_operator == 0 && memory.ram_bytes_per_channel == 0) return cost;
     std::int64_t bytes = 0;
@@ -335,7 +272,7 @@ class Analytic final : public thimble::Hardware {
   }
 
   OpCost op_cost(const Graph& deployed, const Node& node) const override {
-    const Operators& operators = board_.operators;
+    const Operators& operators = model_.operators;
     switch (node.op) {
       case Op::input:
       case Op::zero: return {};
@@ -397,18 +334,18 @@ class Analytic final : public thimble::Hardware {
     work.weights = node.shape.channels * work.dot_length;
     work.unfolded = node.shape.pixels() * window * input.channels;
     work.taps = node.shape.pixels() * window;
-    if (is_1x1) return priced(board_.operators.conv_1x1, work, node);
+    if (is_1x1) return priced(model_.operators.conv_1x1, work, node);
     if (is_depthwise) {
       const bool has_own_kernel =
           node.kernel == Extent{3, 3} && node.padding.height <= 1 && node.padding.width <= 1;
       work.scratch_bytes = has_own_kernel ? 0 : 2 * window * input.channels;
-      return priced(board_.operators.depthwise, work, node);
+      return priced(model_.operators.depthwise, work, node);
     }
     // Groups run one after the other.
     work.calls = node.groups;
     work.taps *= node.groups;
     work.scratch_bytes = 2 * 2 * round_up_to_4(work.dot_length);  // two columns of int16
-    return priced(board_.operators.conv, work, node);
+    return priced(model_.operators.conv, work, node);
   }
 
   OpCost linear(const Node& node, const Shape& input) const {
@@ -418,18 +355,18 @@ class Analytic final : public thimble::Hardware {
     work.macs = work.outputs * work.dot_length;
     work.inputs = input.elements();
     work.weights = work.macs;
-    return priced(board_.operators.linear, work, node);
+    return priced(model_.operators.linear, work, node);
   }
 
   OpCost priced(const std::optional<Coefficients>& cost, const Work& work, const Node& node) const {
     if (!cost)
       return unsupported(board_.name + " has no coefficients for " + thimble::name_of(node.op));
     const std::int64_t calls = kernel_calls(node);
-    const Memory& memory = board_.memory;
+    const Memory& memory = model_.memory;
     OpCost result;
-    result.latency_ms =
-        ms_per_cycle_ * (cycles(*cost, work) + board_.dispatch_cycles * static_cast<double>(calls));
-    result.relative_error = std::max(cost->relative_error, board_.latency.relative_error);
+    result.latency_ms = board_.ms_per_cycle() *
+                        (cycles(*cost, work) + model_.dispatch_cycles * static_cast<double>(calls));
+    result.relative_error = std::max(cost->relative_error, model_.latency.relative_error);
     result.rom_bytes = work.weights + calls * memory.rom_bytes_per_operator +
                        channels_with_constants(node) * memory.rom_bytes_per_channel;
     result.scratch_bytes = work.scratch_bytes;
@@ -442,8 +379,8 @@ class Analytic final : public thimble::Hardware {
     return result;
   }
 
-  Board board_;
-  double ms_per_cycle_;
+  thimble::Board board_;
+  Model model_;
   thimble::Target target_;
 };
 

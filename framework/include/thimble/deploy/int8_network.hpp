@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -47,6 +48,9 @@ enum class Kernel : std::uint8_t {
   concat,     ///< channels one behind the other
   softmax,    ///< over all elements
 };
+inline constexpr std::array kKernels{
+    Kernel::conv, Kernel::depthwise, Kernel::linear, Kernel::avg_pool, Kernel::max_pool,
+    Kernel::mean, Kernel::relu,      Kernel::add,    Kernel::concat,   Kernel::softmax};
 THIMBLE_EXPORT const char* name_of(Kernel kernel);
 
 struct Int8Tensor {

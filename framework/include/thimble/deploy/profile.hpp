@@ -49,6 +49,7 @@ class THIMBLE_EXPORT Profiler {
   explicit Profiler(Core core);
 
   Core core() const { return core_; }
+  const std::string& compiler_version() const { return toolchain_.version(); }
   /// Everything that counts depend on, besides operators: "kernels 1, gcc 12.2.1 -O2, m7".
   std::string conditions() const;
 

@@ -2,9 +2,11 @@
 
 #include <filesystem>
 
+#include <thimble/core/export.hpp>
+
 namespace thimble {
 
 /// The folder that thimble is installed in, or its build folder: both have lib/ and share/.
-std::filesystem::path installed_prefix();
+THIMBLE_EXPORT std::filesystem::path installed_prefix();
 
 }  // namespace thimble

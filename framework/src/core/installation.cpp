@@ -1,4 +1,4 @@
-#include "prefix.hpp"
+#include <thimble/core/installation.hpp>
 
 #include <dlfcn.h>
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/export.hpp>
+
+namespace thimble {
+
+/// One cell of a table, and where it was written.
+struct CsvCell {
+  std::string text;
+  Location where;
+};
+
+/// A table with a header. Every row has as many cells as the header.
+struct CsvTable {
+  std::vector<CsvCell> header;
+  std::vector<std::vector<CsvCell>> rows;
+
+  THIMBLE_EXPORT std::optional<std::size_t> find(std::string_view column) const;
+  /// Throws InputError that names the columns there are.
+  THIMBLE_EXPORT std::size_t column(std::string_view name) const;
+};
+
+/// Reads commas and lines as RFC 4180 has them, but strictly: no byte order mark, no carriage
+/// returns, no control characters, no empty lines, no column twice, one line a row. `first_line` is
+/// the number of the text's first line. Throws InputError with the first thing that is wrong.
+THIMBLE_EXPORT CsvTable parse_csv(std::string_view text, const std::string& file,
+                                  int first_line = 1);
+
+/// A cell as parse_csv() reads it back: in quotes where it has to be.
+THIMBLE_EXPORT std::string csv_cell(std::string_view text);
+
+}  // namespace thimble

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <thimble/core/export.hpp>
+#include <thimble/core/params.hpp>
+#include <thimble/deploy/int8_network.hpp>
+#include <thimble/deploy/toolchain.hpp>
+#include <thimble/hardware/hardware.hpp>
+
+/// Board files: one YAML file a board, that every hardware plugin reads. What a figure is worth
+/// stands beside it: its error, how it was found, and where.
+namespace thimble {
+
+/// A figure as it stands in a board file.
+struct StatedFigure {
+  double value = 0;
+  double relative_error = 0;
+  Origin origin = Origin::guessed;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&StatedFigure::value, "value", "the figure; 0: unknown").at_least(0).required();
+    param(&StatedFigure::relative_error, "relative_error", "its error").range(0, 10).required();
+    param(&StatedFigure::origin, "origin", "how it was found").required();
+    param(&StatedFigure::source, "source", "where it comes from").required();
+  }
+};
+
+/// Cycles an executed instruction takes on average, for one kind of operator.
+struct CyclesPerInstruction {
+  double value = 1;
+  double relative_error = 0;
+  std::int64_t n = 0;
+  Origin origin = Origin::guessed;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    using Self = CyclesPerInstruction;
+    param(&Self::value, "value", "cycles an instruction").range(0.01, 1000).required();
+    param(&Self::relative_error, "relative_error", "expected error of an operator's cycles")
+        .range(0, 10)
+        .required();
+    param(&Self::n, "n", "how many measurements it was fitted to").at_least(0).required();
+    param(&Self::origin, "origin", "how it was found").required();
+    param(&Self::source, "source", "where it comes from").required();
+  }
+};
+
+/// What turns executed instructions into cycles, and the generated code's fixed needs.
+struct CountedCosts {
+  /// By kind of operator; "default" serves the kinds that have none of their own.
+  std::map<std::string, CyclesPerInstruction> cpi;
+  double inference_cycles = 0;
+  std::int64_t fixed_ram_bytes = 0;
+  std::int64_t fixed_rom_bytes = 0;
+  std::string source;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    using Self = CountedCosts;
+    param(&Self::cpi, "cpi", "cycles an instruction, by kind of operator, and a default")
+        .required();
+    param(&Self::inference_cycles, "inference_cycles", "cycles once per inference").at_least(0);
+    param(&Self::fixed_ram_bytes, "fixed_ram_bytes", "stack and firmware").at_least(0).required();
+    param(&Self::fixed_rom_bytes, "fixed_rom_bytes", "firmware without network and kernels")
+        .at_least(0)
+        .required();
+    param(&Self::source, "source", "where the fixed parts come from").required();
+  }
+
+  THIMBLE_EXPORT const CyclesPerInstruction& cpi_of(Kernel kernel) const;
+};
+
+struct Board {
+  std::string id;
+  std::string name;
+  std::string core;
+  double clock_mhz = 0;
+  std::int64_t ram_bytes = 0;
+  std::int64_t rom_bytes = 0;
+  StatedFigure active_power_mw;
+  std::optional<CountedCosts> counted;
+  std::map<std::string, Value> plugins;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Board::id, "id", "the file's name without .yaml").required();
+    param(&Board::name, "name", "the board's name").required();
+    param(&Board::core, "core", "its processor core: m3, m4, m7, m33 or m55").required();
+    param(&Board::clock_mhz, "clock_mhz", "the processor's clock").range(0.001, 1e5).required();
+    param(&Board::ram_bytes, "ram_bytes", "RAM of the board").at_least(1).required();
+    param(&Board::rom_bytes, "rom_bytes", "flash of the board").at_least(1).required();
+    param(&Board::active_power_mw, "active_power_mw", "power while computing").required();
+    param(&Board::counted, "counted", "cycles from executed instructions of generated code");
+    param(&Board::plugins, "plugins", "what single plugins need of the board, by their names");
+  }
+
+  double ms_per_cycle() const { return 1e-3 / clock_mhz; }
+  /// Name, memories and power; the rest is for the plugin to say.
+  THIMBLE_EXPORT Target target() const;
+};
+
+/// Reads a board file. Throws InputError with everything that is wrong, by line and column.
+THIMBLE_EXPORT Board read_board(const std::filesystem::path& file);
+
+/// The same, checked as if it stood in `file`: for board files that are yet to be written.
+THIMBLE_EXPORT Board board_from(const Value& yaml, const std::filesystem::path& file);
+
+/// The file of a board by its id in `share_folder`/boards, or by a path that ends in .yaml. Throws
+/// InputError that lists the boards there are.
+THIMBLE_EXPORT std::filesystem::path board_file(const std::string& board,
+                                                const std::filesystem::path& share_folder);
+
+}  // namespace thimble

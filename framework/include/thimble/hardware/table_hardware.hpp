@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/deploy/memory_plan.hpp>
+#include <thimble/hardware/hardware.hpp>
+#include <thimble/hardware/op_costs.hpp>
+
+namespace thimble {
+
+/// Costs of generated C on a board: latency as the sum of its operators', RAM as the memory plan of
+/// the arena, ROM as constants and code, a kernel's once.
+class THIMBLE_EXPORT TableHardware : public Hardware {
+ public:
+  /// Throws InputError where OpCosts does.
+  TableHardware(const Board& board, const LatencyTable& table, OpCostsOptions options,
+                ScratchBytes scratch);
+  ~TableHardware() override;
+
+  const Target& target() const override { return target_; }
+  /// The code of a kernel counts to the first node that needs it.
+  OpCost op_cost(const Graph& deployed, const Node& node) const override;
+  Cost cost(const Graph& network) const override;
+
+  const OpCosts& ops() const { return ops_; }
+
+ private:
+  Figure latency(const std::vector<const KnownOp*>& ops) const;
+  Figure energy(const Figure& latency_ms) const;
+  Figure ram(const Int8Network& network) const;
+  Figure rom(const std::vector<const KnownOp*>& ops) const;
+
+  OpCosts ops_;
+  ScratchBytes scratch_;
+  Target target_;
+  double ms_per_cycle_;
+};
+
+}  // namespace thimble

@@ -1,0 +1,137 @@
+#include <thimble/core/csv.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+
+namespace thimble {
+namespace {
+
+[[noreturn]] void refuse(const Location& where, const std::string& what,
+                         const std::string& note = {}) {
+  throw InputError{Diagnostic{where, what, note}};
+}
+
+void refuse_strange_bytes(std::string_view line, const Location& start) {
+  const auto strange = std::ranges::find_if(
+      line, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
+  if (strange == line.end()) return;
+  const Location where{start.file, start.line, 1 + static_cast<int>(strange - line.begin())};
+  if (*strange == '\r') refuse(where, "carriage return", "end lines with a line feed only");
+  refuse(where, fmt::format("control character \\x{:02x}", static_cast<unsigned char>(*strange)));
+}
+
+/// Cuts one line into cells.
+class Line {
+ public:
+  Line(std::string_view text, Location start) : text_{text}, start_{std::move(start)} {
+    refuse_strange_bytes(text, start_);
+  }
+
+  std::vector<CsvCell> cells() {
+    std::vector<CsvCell> found;
+    for (;;) {
+      const Location where = place();
+      found.push_back({is_next('"') ? quoted(where) : plain(), where});
+      if (at_ == text_.size()) return found;
+      ++at_;  // the comma
+    }
+  }
+
+ private:
+  bool is_next(char c) const { return at_ < text_.size() && text_[at_] == c; }
+  Location place() const { return {start_.file, start_.line, 1 + static_cast<int>(at_)}; }
+
+  std::string plain() {
+    const std::size_t end = std::min(text_.find(',', at_), text_.size());
+    const std::string_view cell = text_.substr(at_, end - at_);
+    if (const auto quote = cell.find('"'); quote != std::string_view::npos) {
+      at_ += quote;
+      refuse(place(), "a quote inside of a cell", "put the whole cell in quotes, and double them");
+    }
+    at_ = end;
+    return std::string{cell};
+  }
+
+  std::string quoted(const Location& where) {
+    std::string cell;
+    for (++at_; at_ < text_.size(); ++at_) {
+      if (text_[at_] != '"') {
+        cell += text_[at_];
+        continue;
+      }
+      ++at_;
+      if (at_ == text_.size() || text_[at_] == ',') return cell;
+      if (text_[at_] != '"') refuse(place(), "text behind a closing quote");
+      cell += '"';
+    }
+    refuse(where, "a quote is never closed", "cells end with their line");
+  }
+
+  std::string_view text_;
+  Location start_;
+  std::size_t at_ = 0;
+};
+
+void check_header(const std::vector<CsvCell>& header) {
+  for (auto cell = header.begin(); cell != header.end(); ++cell) {
+    if (cell->text.empty()) refuse(cell->where, "a column without a name");
+    const bool is_repeated = std::any_of(
+        header.begin(), cell, [&](const CsvCell& other) { return other.text == cell->text; });
+    if (is_repeated) refuse(cell->where, "a second column " + in_quotes(cell->text));
+  }
+}
+
+}  // namespace
+
+std::optional<std::size_t> CsvTable::find(std::string_view column) const {
+  const auto found = std::ranges::find(header, column, &CsvCell::text);
+  if (found == header.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - header.begin());
+}
+
+std::size_t CsvTable::column(std::string_view name) const {
+  if (const auto found = find(name)) return *found;
+  std::vector<std::string> names;
+  for (const CsvCell& cell : header) names.push_back(cell.text);
+  refuse(header.front().where, "no column " + in_quotes(name) + did_you_mean(name, names),
+         "columns are " + join(names));
+}
+
+CsvTable parse_csv(std::string_view text, const std::string& file, int first_line) {
+  CsvTable table;
+  Location start{file, first_line, 1};
+  if (text.starts_with("\xef\xbb\xbf"))
+    refuse(start, "a byte order mark", "save the file as plain UTF-8");
+  if (text.empty()) refuse(start, "there is no header");
+  for (std::size_t at = 0; at < text.size(); ++start.line) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (end == at) refuse(start, "an empty line");
+    auto cells = Line{text.substr(at, end - at), start}.cells();
+    at = end + 1;
+    if (table.header.empty()) {
+      check_header(cells);
+      table.header = std::move(cells);
+      continue;
+    }
+    if (cells.size() != table.header.size())
+      refuse(start, fmt::format("{} cells, the header has {}", cells.size(), table.header.size()),
+             "is the file whole?");
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+std::string csv_cell(std::string_view text) {
+  if (text.find_first_of(",\"") == std::string_view::npos) return std::string{text};
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c;
+    if (c == '"') quoted += c;
+  }
+  return quoted + '"';
+}
+
+}  // namespace thimble

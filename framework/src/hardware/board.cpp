@@ -1,0 +1,114 @@
+#include <thimble/hardware/board.hpp>
+
+#include <algorithm>
+#include <vector>
+
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
+
+namespace thimble {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDefault = "default";
+
+std::vector<std::string> boards_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator{folder, none})
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::string> names_of_kinds() {
+  std::vector<std::string> names{kDefault};
+  for (const Kernel kernel : kKernels) names.emplace_back(name_of(kernel));
+  return names;
+}
+
+std::vector<std::string> names_of_cores() {
+  std::vector<std::string> names;
+  for (const Core core : kCores) names.emplace_back(name_of(core));
+  return names;
+}
+
+void check_core(const Value& yaml, const Board& board, Diagnostics& problems) {
+  const Value* const core = yaml.find("core");
+  if (core == nullptr || board.core.empty() || core_of(board.core)) return;
+  problems.error(core->where(), "no core " + in_quotes(board.core),
+                 "cores are " + join(names_of_cores()));
+}
+
+void check_id(const Value& yaml, const Board& board, const fs::path& file, Diagnostics& problems) {
+  const Value* const id = yaml.find("id");
+  if (id == nullptr || board.id == file.stem()) return;
+  problems.error(
+      id->where(),
+      "'id' is " + in_quotes(board.id) + " in a file named " + in_quotes(file.filename().string()),
+      "rename one of them");
+}
+
+void check_kinds(const Value& yaml, Diagnostics& problems) {
+  const Value* const counted = yaml.find("counted");
+  const Value* const cpi = counted != nullptr ? counted->find("cpi") : nullptr;
+  if (cpi == nullptr || !cpi->is_map()) return;
+  const auto known = names_of_kinds();
+  for (const auto& entry : cpi->entries())
+    if (std::ranges::find(known, entry.key) == known.end())
+      problems.error(
+          entry.key_where,
+          "no kind of operator is " + in_quotes(entry.key) + did_you_mean(entry.key, known),
+          "kinds are " + join(known));
+  if (cpi->find(kDefault) == nullptr)
+    problems.error(cpi->where(), "missing key 'default' for 'cpi'",
+                   "it serves the kinds that have none of their own");
+}
+
+}  // namespace
+
+const CyclesPerInstruction& CountedCosts::cpi_of(Kernel kernel) const {
+  const auto own = cpi.find(name_of(kernel));
+  return own != cpi.end() ? own->second : cpi.at(kDefault);
+}
+
+Target Board::target() const {
+  Target made;
+  made.name = name;
+  made.ram_bytes = ram_bytes;
+  made.rom_bytes = rom_bytes;
+  made.active_power_mw = active_power_mw.value;
+  made.power_relative_error = active_power_mw.relative_error;
+  made.power_origin = active_power_mw.origin;
+  return made;
+}
+
+Board board_from(const Value& yaml, const fs::path& file) {
+  Diagnostics problems;
+  if (!yaml.is_map()) {
+    problems.error({file.string(), 1, 1}, "a board file is a map, found " + yaml.found());
+    problems.throw_if_any();
+  }
+  auto board = read_params<Board>(yaml, "board file", problems);
+  check_id(yaml, board, file, problems);
+  check_core(yaml, board, problems);
+  check_kinds(yaml, problems);
+  problems.throw_if_any();
+  return board;
+}
+
+Board read_board(const fs::path& file) { return board_from(read_yaml(file), file); }
+
+fs::path board_file(const std::string& board, const fs::path& share_folder) {
+  if (board.ends_with(".yaml")) return board;
+  const fs::path folder = share_folder / "boards";
+  const auto known = boards_in(folder);
+  if (std::ranges::find(known, board) == known.end())
+    throw InputError{"no board " + in_quotes(board) + did_you_mean(board, known),
+                     known.empty() ? "there are no board files in " + folder.string()
+                                   : "boards are " + join(known) + ", or a path to a .yaml file"};
+  return folder / (board + ".yaml");
+}
+
+}  // namespace thimble

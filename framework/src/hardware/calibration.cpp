@@ -1,0 +1,135 @@
+#include <thimble/hardware/calibration.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+
+#include <fmt/format.h>
+
+#include <thimble/core/params.hpp>
+#include <thimble/core/text.hpp>
+
+namespace thimble {
+namespace {
+
+/// Median of sorted values without one of them.
+double median_without(const std::vector<double>& sorted, std::size_t left_out) {
+  const std::size_t n = sorted.size() - 1;
+  const auto at = [&](std::size_t i) { return sorted[i < left_out ? i : i + 1]; };
+  return n % 2 == 1 ? at(n / 2) : (at(n / 2 - 1) + at(n / 2)) / 2;
+}
+
+double median(const std::vector<double>& sorted) {
+  const std::size_t n = sorted.size();
+  return n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/// Relative error of each sample's cycles by the fit to all others, sorted.
+std::vector<double> left_out_errors(const std::vector<double>& ratios) {
+  if (ratios.size() == 1) return {1};
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < ratios.size(); ++i)
+    errors.push_back(std::abs(median_without(ratios, i) / ratios[i] - 1));
+  std::ranges::sort(errors);
+  return errors;
+}
+
+std::string text_of(const CpiFit& fit) {
+  return fmt::format("{} (95 % of {} within {:.0f} %)", fit.kind, fit.n, 100 * fit.p95_error);
+}
+
+/// The section `cpi` of a board file.
+Value cpi_section(std::span<const CpiFit> fits, const std::string& source) {
+  const auto rounded = [](double number) { return std::round(number * 1e4) / 1e4; };
+  Value section = Value::map();
+  for (const CpiFit& fit : fits) {
+    CyclesPerInstruction cpi;
+    cpi.value = rounded(fit.cpi);
+    cpi.relative_error = rounded(fit.mean_error);
+    cpi.n = static_cast<std::int64_t>(fit.n);
+    cpi.origin = Origin::measured;
+    cpi.source = source;
+    section.set(fit.kind, write_params(cpi));
+  }
+  return section;
+}
+
+CountedCosts guessed_fixed_parts() {
+  CountedCosts made;
+  made.fixed_ram_bytes = 1024;
+  made.fixed_rom_bytes = 4096;
+  made.source = "guesses: look at the map file of a firmware";
+  return made;
+}
+
+}  // namespace
+
+std::vector<CalibrationSample> calibration_samples(const Board& board, const LatencyTable& measured,
+                                                   const LatencyTable& counted) {
+  std::map<std::string, double> instructions;
+  for (const OpRow* const row : counted.rows())
+    if (row->instructions && row->target == board.core)
+      instructions.emplace(to_string(row->op), *row->instructions);
+  std::vector<CalibrationSample> samples;
+  for (const OpRow* const row : measured.rows()) {
+    const auto found = instructions.find(to_string(row->op));
+    if (row->cycles && row->target == board.id && found != instructions.end())
+      samples.push_back({row->op, found->second, *row->cycles});
+  }
+  return samples;
+}
+
+CpiFit fit_cpi(std::string kind, std::span<const CalibrationSample> samples) {
+  if (samples.empty()) throw Error{"there is nothing to fit " + in_quotes(kind) + " to"};
+  std::vector<double> ratios;
+  for (const CalibrationSample& sample : samples)
+    ratios.push_back(sample.cycles / sample.instructions);
+  std::ranges::sort(ratios);
+  const auto errors = left_out_errors(ratios);
+  CpiFit fit{std::move(kind), median(ratios), ratios.size()};
+  for (const double error : errors) fit.mean_error += error / static_cast<double>(errors.size());
+  const auto rank = static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(errors.size())));
+  fit.p95_error = errors[rank - 1];
+  fit.most_error = errors.back();
+  return fit;
+}
+
+std::vector<CpiFit> calibrate(std::span<const CalibrationSample> samples) {
+  if (samples.empty())
+    throw InputError{"no operator is both measured and counted",
+                     "the same operators must be in both tables"};
+  std::vector<CpiFit> fits;
+  for (const Kernel kernel : kKernels) {
+    std::vector<CalibrationSample> own;
+    std::ranges::copy_if(samples, std::back_inserter(own), [&](const CalibrationSample& sample) {
+      return sample.op.kernel == kernel;
+    });
+    if (!own.empty()) fits.push_back(fit_cpi(name_of(kernel), own));
+  }
+  fits.push_back(fit_cpi("default", samples));
+  return fits;
+}
+
+void require_good_fits(std::span<const CpiFit> fits, double most) {
+  std::vector<std::string> bad;
+  for (const CpiFit& fit : fits)
+    if (fit.p95_error > most) bad.push_back(text_of(fit));
+  if (bad.empty()) return;
+  throw InputError{
+      fmt::format("cycles an instruction fit badly for {}; {:.0f} % are the most", join(bad),
+                  100 * most),
+      "were the same kernels measured and counted, with the same flags and enough operators?"};
+}
+
+Value with_fits(const Value& board_file, std::span<const CpiFit> fits, const std::string& source,
+                const std::filesystem::path& file) {
+  Value made = board_file;
+  made.set("id", Value::scalar(file.stem().string()));
+  if (made.find("counted") == nullptr) made.set("counted", write_params(guessed_fixed_parts()));
+  made.find("counted")->set("cpi", cpi_section(fits, source));
+  board_from(made, file);
+  return made;
+}
+
+}  // namespace thimble

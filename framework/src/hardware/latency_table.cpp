@@ -1,0 +1,288 @@
+#include <thimble/hardware/latency_table.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <thimble/core/csv.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr std::string_view kFirstLine = "# thimble latency table 1";
+constexpr std::string_view kClass = "class.";
+const std::vector<std::string> kColumns{
+    "op", "target", "kernels", "compiler", "flags",          "instructions", "cycles",
+    "n",  "min",    "max",     "origin",   "constant_bytes", "code_bytes"};
+constexpr std::size_t kRequiredColumns = 11;
+
+std::vector<std::string> key_of(const OpRow& row) {
+  return {to_string(row.op), row.target, row.kernels, row.compiler, row.flags};
+}
+
+/// Reads rows; problems are collected, so that all of a file's are told at once.
+class RowReader {
+ public:
+  RowReader(const CsvTable& table, Diagnostics& problems) : table_{table}, problems_{problems} {}
+
+  /// False when the header is no table's.
+  bool check_header() {
+    const auto before = problems_.size();
+    for (const CsvCell& cell : table_.header) {
+      const bool is_class =
+          cell.text.starts_with(kClass) && is_identifier(cell.text.substr(kClass.size()));
+      if (!is_class && std::ranges::find(kColumns, cell.text) == kColumns.end())
+        problems_.error(
+            cell.where,
+            "unknown column " + in_quotes(cell.text) + did_you_mean(cell.text, kColumns),
+            "columns are " + join(kColumns) + ", and class.NAME");
+    }
+    for (std::size_t i = 0; i < kRequiredColumns; ++i)
+      if (!table_.find(kColumns[i]))
+        problems_.error(table_.header.front().where, "no column " + in_quotes(kColumns[i]));
+    return problems_.size() == before;
+  }
+
+  OpRow read(const std::vector<CsvCell>& cells) {
+    cells_ = &cells;
+    OpRow row;
+    row.op = op();
+    row.target = name("target");
+    row.kernels = name("kernels");
+    row.compiler = cell("compiler")->text;
+    row.flags = cell("flags")->text;
+    row.instructions = number("instructions");
+    row.cycles = number("cycles");
+    row.n = integer(*cell("n"), 1).value_or(1);
+    row.least = number("min");
+    row.most = number("max");
+    row.origin = origin();
+    if (const CsvCell* const bytes = cell("constant_bytes"); bytes && !bytes->text.empty())
+      row.constant_bytes = integer(*bytes, 0);
+    row.code_bytes = code_bytes();
+    row.classes = classes();
+    check_figures(row);
+    return row;
+  }
+
+ private:
+  const CsvCell* cell(std::string_view column) const {
+    const auto index = table_.find(column);
+    return index ? &(*cells_)[*index] : nullptr;
+  }
+
+  void refuse(const CsvCell& cell, const std::string& what, const std::string& note = {}) {
+    problems_.error(cell.where, what, note);
+  }
+
+  OpShape op() {
+    const CsvCell& text = *cell("op");
+    try {
+      OpShape op = op_shape_of(text.text);
+      if (to_string(op) != text.text)
+        refuse(text, in_quotes(text.text) + " is not how this operator is written",
+               "write " + in_quotes(to_string(op)));
+      return op;
+    } catch (const InputError& error) {
+      const Diagnostic& problem = error.diagnostics().front();
+      refuse(text, problem.message, problem.note);
+      return {};
+    }
+  }
+
+  std::string name(const std::string& column) {
+    const CsvCell& text = *cell(column);
+    if (trimmed(text.text).empty()) refuse(text, in_quotes(column) + " is empty");
+    return text.text;
+  }
+
+  std::optional<double> number(std::string_view column) {
+    const CsvCell& text = *cell(column);
+    if (text.text.empty()) return std::nullopt;
+    const auto value = parse_number(text.text);
+    if (value && std::isfinite(*value) && *value > 0) return value;
+    refuse(text, fmt::format("'{}' is {}", column, in_quotes(text.text)),
+           "write a number above 0, or leave the cell empty");
+    return std::nullopt;
+  }
+
+  std::optional<std::int64_t> integer(const CsvCell& text, std::int64_t least) {
+    const auto value = parse_integer(text.text);
+    if (value && *value >= least) return value;
+    refuse(text, fmt::format("{} is no integer of at least {}", in_quotes(text.text), least));
+    return std::nullopt;
+  }
+
+  Origin origin() {
+    const CsvCell& text = *cell("origin");
+    std::vector<std::string> known;
+    for (const auto& [name, origin] : names_of(Origin{})) {
+      if (name == text.text) return origin;
+      known.push_back(name);
+    }
+    refuse(text, "no origin is " + in_quotes(text.text) + did_you_mean(text.text, known),
+           "origins are " + join(known));
+    return Origin::guessed;
+  }
+
+  /// "conv:812 requantise:96".
+  std::map<std::string, std::int64_t> code_bytes() {
+    std::map<std::string, std::int64_t> found;
+    const CsvCell* const text = cell("code_bytes");
+    if (text == nullptr || text->text.empty()) return found;
+    for (const std::string& part : split(text->text, ' ')) {
+      const auto colon = part.find(':');
+      const auto bytes =
+          colon == std::string::npos ? std::nullopt : parse_integer(part.substr(colon + 1));
+      if (!bytes || *bytes < 0 || !found.emplace(part.substr(0, colon), *bytes).second)
+        refuse(*text, in_quotes(part) + " is not a kernel and its bytes",
+               "write them like 'conv:812 requantise:96'");
+    }
+    return found;
+  }
+
+  std::map<std::string, std::int64_t> classes() {
+    std::map<std::string, std::int64_t> found;
+    for (std::size_t i = 0; i < table_.header.size(); ++i) {
+      const std::string& column = table_.header[i].text;
+      const CsvCell& count = (*cells_)[i];
+      if (!column.starts_with(kClass) || count.text.empty()) continue;
+      if (const auto value = integer(count, 0)) found[column.substr(kClass.size())] = *value;
+    }
+    return found;
+  }
+
+  void check_figures(const OpRow& row) {
+    if (cell("instructions")->text.empty() && cell("cycles")->text.empty()) {
+      refuse(*cell("cycles"), "neither instructions nor cycles");
+      return;
+    }
+    if (!row.cycles && !row.instructions) return;  // told already
+    if (row.least && *row.least > row.figure())
+      refuse(*cell("min"), "'min' is above the figure itself");
+    if (row.most && *row.most < row.figure())
+      refuse(*cell("max"), "'max' is below the figure itself");
+  }
+
+  const CsvTable& table_;
+  Diagnostics& problems_;
+  const std::vector<CsvCell>* cells_ = nullptr;
+};
+
+std::set<std::string> classes_in(const LatencyTable& table) {
+  std::set<std::string> names;
+  for (const OpRow* const row : table.rows())
+    for (const auto& [name, count] : row->classes) names.insert(name);
+  return names;
+}
+
+std::string text_of(const std::optional<double>& number) {
+  return number ? number_text(*number) : "";
+}
+
+std::string code_text(const std::map<std::string, std::int64_t>& code) {
+  std::vector<std::string> parts;
+  for (const auto& [kernel, bytes] : code) parts.push_back(fmt::format("{}:{}", kernel, bytes));
+  return join(parts, " ");
+}
+
+std::string origin_text(Origin origin) {
+  const auto& names = names_of(Origin{});
+  return std::ranges::find(names, origin, &std::pair<std::string, Origin>::second)->first;
+}
+
+std::vector<std::string> cells_of(const OpRow& row, const std::set<std::string>& classes) {
+  std::vector<std::string> cells = key_of(row);
+  for (const auto& number : {row.instructions, row.cycles}) cells.push_back(text_of(number));
+  cells.push_back(fmt::to_string(row.n));
+  for (const auto& number : {row.least, row.most}) cells.push_back(text_of(number));
+  cells.push_back(origin_text(row.origin));
+  cells.push_back(row.constant_bytes ? fmt::to_string(*row.constant_bytes) : "");
+  cells.push_back(code_text(row.code_bytes));
+  for (const std::string& name : classes) {
+    const auto count = row.classes.find(name);
+    cells.push_back(count != row.classes.end() ? fmt::to_string(count->second) : "");
+  }
+  return cells;
+}
+
+std::string line_of(const std::vector<std::string>& cells) {
+  std::vector<std::string> quoted;
+  for (const std::string& cell : cells) quoted.push_back(csv_cell(cell));
+  return join(quoted, ",") + '\n';
+}
+
+}  // namespace
+
+void LatencyTable::add(OpRow row) {
+  const auto [place, is_new] = rows_.try_emplace(key_of(row), row);
+  if (!is_new && row.origin < place->second.origin) place->second = std::move(row);
+}
+
+void LatencyTable::merge(const LatencyTable& other) {
+  for (const auto& [key, row] : other.rows_) add(row);
+}
+
+const OpRow* LatencyTable::find(const OpRow& like) const {
+  const auto found = rows_.find(key_of(like));
+  return found != rows_.end() ? &found->second : nullptr;
+}
+
+std::vector<const OpRow*> LatencyTable::rows() const {
+  std::vector<const OpRow*> all;
+  all.reserve(rows_.size());
+  for (const auto& [key, row] : rows_) all.push_back(&row);
+  return all;
+}
+
+LatencyTable parse_latency_table(std::string_view text, const std::string& file) {
+  const std::size_t end = text.find('\n');
+  if (text.substr(0, end) != kFirstLine)
+    throw InputError{Diagnostic{{file, 1, 1},
+                                "no latency table of this version of thimble",
+                                "its first line must be " + in_quotes(kFirstLine)}};
+  const CsvTable csv =
+      parse_csv(end == std::string_view::npos ? "" : text.substr(end + 1), file, 2);
+  LatencyTable table;
+  Diagnostics problems;
+  RowReader reader{csv, problems};
+  if (reader.check_header()) {
+    for (const auto& cells : csv.rows) {
+      const auto before = problems.size();
+      const OpRow row = reader.read(cells);
+      if (problems.size() != before) continue;
+      const OpRow* const other = table.find(row);
+      if (other != nullptr && *other != row)
+        problems.error(
+            cells.front().where,
+            in_quotes(to_string(row.op)) + " stands here a second time, with other figures",
+            "remove one of the rows");
+      table.add(row);
+    }
+  }
+  problems.throw_if_any();
+  return table;
+}
+
+LatencyTable read_latency_table(const std::filesystem::path& file) {
+  return parse_latency_table(read_file(file), file.string());
+}
+
+std::string to_csv(const LatencyTable& table) {
+  const auto classes = classes_in(table);
+  std::vector<std::string> header = kColumns;
+  for (const std::string& name : classes) header.push_back(std::string{kClass} + name);
+  std::string text = std::string{kFirstLine} + '\n' + line_of(header);
+  for (const OpRow* const row : table.rows()) text += line_of(cells_of(*row, classes));
+  return text;
+}
+
+void write_latency_table(const std::filesystem::path& file, const LatencyTable& table) {
+  write_file(file, to_csv(table));
+}
+
+}  // namespace thimble

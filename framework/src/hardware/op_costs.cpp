@@ -1,0 +1,232 @@
+#include <thimble/hardware/op_costs.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+
+namespace thimble {
+namespace {
+
+/// What measuring the same operator another day shows, at least.
+constexpr double kRepeatability = 0.01;
+/// Bias, multiplier and shift of a channel.
+constexpr std::int64_t kBytesAChannel = 12;
+
+double spread(const OpRow& row) {
+  const double figure = row.figure();
+  const double above = row.most.value_or(figure) - figure;
+  const double below = figure - row.least.value_or(figure);
+  return std::max(above, below) / figure;
+}
+
+std::int64_t weights_of(const OpShape& op) {
+  const std::int64_t cells = std::int64_t{op.window.height} * op.window.width;
+  switch (op.kernel) {
+    case Kernel::conv: return op.output.channels * cells * op.inputs[0].channels / op.groups;
+    case Kernel::depthwise: return op.output.channels * cells;
+    case Kernel::linear: return op.output.channels * op.inputs[0].elements();
+    default: return 0;
+  }
+}
+
+std::int64_t estimated_constant_bytes(const OpShape& op) {
+  const std::int64_t weights = weights_of(op);
+  return weights > 0 ? weights + kBytesAChannel * op.output.channels : 0;
+}
+
+void require_one_version(const std::vector<const OpRow*>& rows) {
+  std::set<std::string> versions;
+  for (const OpRow* const row : rows) versions.insert(row->kernels + " " + row->flags);
+  if (versions.size() > 1)
+    throw InputError{
+        "the tables have rows of several kernels: " + join({versions.begin(), versions.end()}),
+        "name the kernels to take, or take other tables"};
+}
+
+}  // namespace
+
+/// The operators of one kind that a table has.
+struct OpCosts::Samples {
+  std::vector<std::vector<double>> features;
+  std::vector<double> cycles;
+  double errors = 0;
+  std::map<std::string, std::int64_t> code_bytes;
+
+  void add(const OpShape& op, const KnownOp& known) {
+    features.push_back(features_of(op));
+    cycles.push_back(known.cycles.value);
+    errors += known.cycles.relative_error;
+    code_bytes = known.code_bytes;
+  }
+
+  KindFit fit() const {
+    KindFit made;
+    try {
+      made.fit = fit_relative(features, cycles);
+      made.rows_error = errors / static_cast<double>(cycles.size());
+      made.code_bytes = code_bytes;
+    } catch (const InputError& too_few) {
+      made.problem = too_few.diagnostics().front().message;
+    }
+    return made;
+  }
+};
+
+const std::vector<std::pair<std::string, OnMiss>>& names_of(OnMiss) {
+  static const std::vector<std::pair<std::string, OnMiss>> names{
+      {"profile", OnMiss::profile}, {"fit", OnMiss::fit}, {"refuse", OnMiss::refuse}};
+  return names;
+}
+
+std::size_t OpCosts::Hash::operator()(const OpShape& op) const noexcept {
+  std::uint64_t hash = static_cast<std::uint64_t>(op.kernel);
+  const auto mix = [&hash](int a, int b, int c) {
+    const auto bits = [](int x) {
+      return static_cast<std::uint64_t>(static_cast<std::uint32_t>(x));
+    };
+    hash = (hash ^ (bits(a) | bits(b) << 21 | bits(c) << 42)) * 0x9e3779b97f4a7c15U;
+    hash ^= hash >> 29;
+  };
+  for (const Shape& shape : op.inputs) mix(shape.channels, shape.height, shape.width);
+  mix(op.output.channels, op.output.height, op.output.width);
+  mix(op.window.height, op.window.width, op.groups);
+  mix(op.stride.height, op.stride.width, op.padding.height);
+  mix(op.padding.width, op.has_relu ? 1 : 0, 0);
+  return static_cast<std::size_t>(hash);
+}
+
+OpCosts::OpCosts(Board board, const LatencyTable& table, OpCostsOptions options)
+    : board_{std::move(board)}, options_{std::move(options)} {
+  if (!board_.counted)
+    throw InputError{
+        board_.name + " has no cycles an instruction: its board file has no 'counted:'",
+        "take another board, or calibrate it: thimble calibrate"};
+  LatencyTable all = table;
+  if (options_.cache) all.merge(options_.cache->read());
+  take(all);
+}
+
+OpCosts::~OpCosts() = default;
+
+bool OpCosts::is_measured(const OpRow& row) const { return row.cycles && row.target == board_.id; }
+
+void OpCosts::take(const LatencyTable& table) {
+  std::vector<const OpRow*> usable;
+  for (const OpRow* const row : table.rows()) {
+    const bool is_wanted = options_.kernels.empty() || row->kernels == options_.kernels;
+    const bool is_counted = row->target == board_.core && row->instructions;
+    if (is_wanted && (is_measured(*row) || is_counted)) usable.push_back(row);
+  }
+  require_one_version(usable);
+  std::ranges::stable_sort(usable, {}, [this](const OpRow* row) {
+    return std::pair{!is_measured(*row), row->origin};
+  });
+  std::map<Kernel, Samples> samples;
+  for (const OpRow* const row : usable) {
+    const auto [place, is_new] = known_.try_emplace(row->op, known(*row));
+    if (is_new) samples[row->op.kernel].add(row->op, place->second);
+  }
+  if (options_.on_miss != OnMiss::fit) return;
+  for (const Kernel kernel : kKernels) fits_[kernel] = samples[kernel].fit();
+}
+
+KnownOp OpCosts::known(const OpRow& row) const {
+  KnownOp made;
+  if (is_measured(row)) {
+    made.cycles = {*row.cycles, std::max(spread(row), kRepeatability), row.origin};
+  } else {
+    const CyclesPerInstruction& cpi = board_.counted->cpi_of(row.op.kernel);
+    made.cycles = {*row.instructions * cpi.value, std::hypot(cpi.relative_error, spread(row)),
+                   std::max(row.origin, cpi.origin)};
+  }
+  made.is_constant_exact = row.constant_bytes.has_value();
+  made.constant_bytes = row.constant_bytes.value_or(estimated_constant_bytes(row.op));
+  made.code_bytes = row.code_bytes;
+  return made;
+}
+
+std::vector<const KnownOp*> OpCosts::of(const Int8Network& network) const {
+  std::vector<const KnownOp*> found;
+  if (const auto missing = look_up(network, found); !missing.empty()) {
+    fill(missing);
+    if (const auto lost = look_up(network, found); !lost.empty())
+      throw Error{in_quotes(to_string(lost.front())) + " was asked to be counted, and was not"};
+  }
+  return found;
+}
+
+std::size_t OpCosts::size() const {
+  const std::shared_lock lock{mutex_};
+  return known_.size();
+}
+
+/// Returns what is not there.
+std::vector<OpShape> OpCosts::look_up(const Int8Network& network,
+                                      std::vector<const KnownOp*>& found) const {
+  std::vector<OpShape> missing;
+  found.clear();
+  found.reserve(network.layers.size());
+  const std::shared_lock lock{mutex_};
+  for (const Int8Layer& layer : network.layers) {
+    OpShape op = op_shape(network, layer);
+    if (const auto place = known_.find(op); place != known_.end())
+      found.push_back(&place->second);
+    else if (std::ranges::find(missing, op) == missing.end())
+      missing.push_back(std::move(op));
+  }
+  return missing;
+}
+
+void OpCosts::fill(const std::vector<OpShape>& missing) const {
+  const std::scoped_lock filling{filling_};
+  std::vector<OpShape> still_missing;  // another thread may have been faster
+  for (const OpShape& op : missing)
+    if (!known_.contains(op)) still_missing.push_back(op);
+  Known made;
+  if (options_.on_miss == OnMiss::profile && options_.count) {
+    made = profiled(still_missing);
+  } else {
+    for (const OpShape& op : still_missing)
+      made.emplace(op, options_.on_miss == OnMiss::fit
+                           ? fitted(op)
+                           : refused(op, options_.on_miss == OnMiss::profile
+                                             ? "and there is no emulator to count it in"
+                                             : "and on_miss is 'refuse'"));
+  }
+  const std::unique_lock lock{mutex_};
+  known_.merge(made);
+}
+
+OpCosts::Known OpCosts::profiled(const std::vector<OpShape>& missing) const {
+  Known made;
+  if (missing.empty()) return made;
+  const std::vector<OpRow> rows = options_.count(missing);
+  if (options_.cache) options_.cache->add(rows);
+  for (const OpRow& row : rows) made.emplace(row.op, known(row));
+  return made;
+}
+
+KnownOp OpCosts::fitted(const OpShape& op) const {
+  const KindFit& kind = fits_.at(op.kernel);
+  if (!kind.problem.empty()) return refused(op, "and " + kind.problem);
+  const double cycles = kind.fit.predict(features_of(op));
+  if (!(cycles > 0)) return refused(op, "and a fit to its kind gives no positive cycles");
+  KnownOp made;
+  made.cycles = {cycles, std::hypot(kind.rows_error, kind.fit.mean_error), Origin::fitted};
+  made.constant_bytes = estimated_constant_bytes(op);
+  made.code_bytes = kind.code_bytes;
+  return made;
+}
+
+KnownOp OpCosts::refused(const OpShape& op, const std::string& why) const {
+  KnownOp made;
+  made.unsupported =
+      fmt::format("no table has {} for {}, {}", in_quotes(to_string(op)), board_.name, why);
+  return made;
+}
+
+}  // namespace thimble

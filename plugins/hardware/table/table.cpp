@@ -1,0 +1,98 @@
+// Latency as the sum of single operators, each counted or measured once:
+//
+//     cycles = sum over operators of (measured cycles, or instructions x CPI of their kind)
+//              + a constant per inference
+//
+// Instructions are those that thimble's generated kernels execute in an emulator, which are exact
+// and repeatable; CPI, cycles an instruction, is the board's, fitted to measurements on it. RAM is
+// the plan of the arena that the generated code has. README.md tells how good this is.
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <thimble/core/text.hpp>
+#include <thimble/deploy/generate_c.hpp>
+#include <thimble/hardware.hpp>
+#include <thimble/hardware/board.hpp>
+#include <thimble/hardware/counted_rows.hpp>
+#include <thimble/hardware/table_hardware.hpp>
+
+namespace {
+
+using thimble::OnMiss;
+
+struct TableParams {
+  std::string board = "nucleo_f446re";
+  std::vector<std::string> tables;
+  OnMiss on_miss = OnMiss::profile;
+  std::string kernels;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&TableParams::board, "board", "name of a board, or path to a board file ending in .yaml");
+    param(&TableParams::tables, "tables",
+          "paths of look-up tables; none: the one that comes with thimble for the board's core");
+    param(&TableParams::on_miss, "on_miss",
+          "operators that no table has: profile counts them in the emulator, fit estimates them "
+          "from others of their kind, refuse gives the network up");
+    param(&TableParams::kernels, "kernels",
+          "take rows of these kernels only; empty: all rows must be of one version");
+  }
+};
+
+thimble::LatencyTable tables_for(const thimble::Board& board, const TableParams& params,
+                                 const thimble::Context& context) {
+  thimble::LatencyTable all;
+  for (const std::string& file : params.tables) all.merge(thimble::read_latency_table(file));
+  if (!params.tables.empty()) return all;
+  const auto shipped = context.share_folder / "tables" / (board.core + ".csv");
+  return std::filesystem::exists(shipped) ? thimble::read_latency_table(shipped) : all;
+}
+
+// Rows that the emulator gave, by everything they depend on.
+thimble::RowCache cache_of(const thimble::Profiler& profiler, const std::filesystem::path& folder) {
+  const std::string conditions = thimble::hex(thimble::fingerprint(profiler.conditions()));
+  return thimble::RowCache{folder / "operators" /
+                           (std::string{name_of(profiler.core())} + "-" + conditions + ".csv")};
+}
+
+thimble::OpCostsOptions options_for(const thimble::Board& board, const TableParams& params,
+                                    const thimble::Context& context) {
+  thimble::OpCostsOptions options{.on_miss = params.on_miss, .kernels = params.kernels};
+  const bool is_own = params.kernels.empty() && params.tables.empty();
+  if (is_own) options.kernels = thimble::own_kernels();
+  if (params.on_miss != OnMiss::profile) return options;
+  try {
+    const thimble::Profiler profiler{*thimble::core_of(board.core)};
+    options.kernels = thimble::own_kernels();
+    options.count = [profiler](std::span<const thimble::OpShape> ops) {
+      return thimble::counted_rows(profiler, ops);
+    };
+    if (!context.cache_folder.empty()) options.cache = cache_of(profiler, context.cache_folder);
+  } catch (const thimble::Error& error) {
+    context.log(std::string{"operators that no table has cannot be counted: "} + error.what());
+  }
+  return options;
+}
+
+class Table final : public thimble::TableHardware {
+ public:
+  static constexpr thimble::Kind kKind = thimble::Kind::hardware;
+  using Params = TableParams;
+
+  Table(const Params& params, const thimble::Context& context)
+      : Table{params, context,
+              thimble::read_board(thimble::board_file(params.board, context.share_folder))} {}
+
+ private:
+  Table(const Params& params, const thimble::Context& context, const thimble::Board& board)
+      : TableHardware{board, tables_for(board, params, context),
+                      options_for(board, params, context), thimble::scratch_bytes} {}
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("table", "1.0.0") {
+  plugin.provides<Table>("latency, memory and energy of generated C, from tables of its operators");
+}
