@@ -152,10 +152,14 @@ class Generator {
   }
 
   void write_depthwise(const Int8Layer& layer) {
+    const int width = layer.window.width;
+    const std::string variant = width == 3 || width == 5 ? fmt::to_string(width) : "any";
     use("depthwise", {"requantise"});
+    use("depthwise_" + variant, {});
     const Packed packed = packed_depthwise(network_, layer);
     Members members;
-    members.set("window", window_of(layer))
+    members.set("multiply", "multiply_width_" + variant)
+        .set("window", window_of(layer))
         .set("weights", array("weights", packed.weights))
         .set("channels", channels(layer, packed.channels))
         .set("zero_in", in(layer).quantisation.zero_point)
