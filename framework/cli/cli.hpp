@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <thimble/deploy/toolchain.hpp>
 #include <thimble/experiment/run.hpp>
 #include <thimble/hardware/import_rows.hpp>
 #include <thimble/plugin/loader.hpp>
@@ -59,6 +60,16 @@ struct DeployArguments {
 };
 int deploy(const DeployArguments& arguments, const World& world);
 
+struct ProfileArguments {
+  std::string experiment;  ///< whose search space is profiled, or nothing
+  std::vector<std::string> overrides;
+  std::string ops_file;  ///< operators, one a line; - for standard input
+  std::string core = "m4";
+  int networks = 0;  ///< to look for operators in; 0: all, or many
+  std::string output = "operators.csv";
+};
+int profile(const ProfileArguments& arguments, const World& world);
+
 struct CalibrateArguments {
   std::string board;
   std::string measured;
@@ -87,6 +98,10 @@ int complete(const std::string& shell);
 Kind parse_kind(const std::string& text);
 /// The overrides of a command line. Throws InputError.
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
+/// Throws InputError.
+Core parse_core(const std::string& text);
+/// The lines of a file that are not blank; - is standard input.
+std::vector<std::string> lines_of(const std::string& file);
 /// 0 means all cores. Throws InputError.
 int jobs_or_all(int jobs);
 /// JSON, on one line.

@@ -26,14 +26,6 @@ void require_c_name(const std::string& name) {
                    "letters, digits and _ make a C identifier: --name my_network"};
 }
 
-Core parse_core(const std::string& text) {
-  if (const auto core = core_of(text)) return *core;
-  std::vector<std::string> known;
-  for (const Core core : kCores) known.emplace_back(name_of(core));
-  throw InputError{"no core " + in_quotes(text) + did_you_mean(text, known),
-                   "cores are " + join(known)};
-}
-
 /// Samples as the network sees them in training: its input size, without augmentation.
 Samples calibration_samples(const Study& study, const Shape& input) {
   Pass pass;
@@ -96,13 +88,13 @@ void print_cost(const Study& study, const Graph& graph) {
   fmt::print("\n");
 }
 
-void print_execution(const Execution& execution, Core core) {
+void print_execution(const Execution& execution, const ProgramSize& size, Core core) {
   fmt::print(
       "  executed on an emulated {}: {} instructions, every value as the reference has it\n"
       "  program: ROM {:.1f} KiB, RAM {:.1f} KiB (arena {:.1f} KiB) and {} bytes of stack\n",
-      name_of(core), execution.instructions, static_cast<double>(execution.rom_bytes) / 1024,
-      static_cast<double>(execution.ram_bytes) / 1024,
-      static_cast<double>(execution.arena_bytes) / 1024, execution.stack_bytes);
+      name_of(core), execution.instructions, static_cast<double>(size.rom_bytes) / 1024,
+      static_cast<double>(size.ram_bytes) / 1024, static_cast<double>(size.arena_bytes) / 1024,
+      execution.stack_bytes);
 }
 
 const Study& study_to_deploy(const LoadedExperiment& experiment) {
@@ -114,6 +106,14 @@ const Study& study_to_deploy(const LoadedExperiment& experiment) {
 }
 
 }  // namespace
+
+Core parse_core(const std::string& text) {
+  if (const auto core = core_of(text)) return *core;
+  std::vector<std::string> known;
+  for (const Core core : kCores) known.emplace_back(name_of(core));
+  throw InputError{"no core " + in_quotes(text) + did_you_mean(text, known),
+                   "cores are " + join(known)};
+}
 
 int deploy(const DeployArguments& arguments, const World& world) {
   use_single_threaded_math();
@@ -147,7 +147,10 @@ int deploy(const DeployArguments& arguments, const World& world) {
   if (study.hardware != nullptr) print_cost(study, graph);
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
-  if (core) print_execution(Profiler{*core}.execute(network, input), *core);
+  if (core) {
+    const Profiler profiler{*core};
+    print_execution(profiler.execute(network, input), profiler.size(network), *core);
+  }
   fmt::print("{}\n", (folder / (network.name + ".c")).string());
   return 0;
 }

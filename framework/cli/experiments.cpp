@@ -120,16 +120,8 @@ std::string best_lines(const RunOutcome& outcome) {
 
 std::vector<std::string> asked_archs(const ScoreArguments& arguments) {
   std::vector<std::string> archs = arguments.archs;
-  if (!arguments.archs_file.empty()) {
-    std::string text;
-    if (arguments.archs_file == "-") {
-      text.assign(std::istreambuf_iterator<char>{std::cin}, {});
-    } else {
-      text = read_file(arguments.archs_file);
-    }
-    for (const std::string& line : split(text, '\n'))
-      if (!trimmed(line).empty()) archs.emplace_back(trimmed(line));
-  }
+  if (!arguments.archs_file.empty())
+    for (const std::string& line : lines_of(arguments.archs_file)) archs.push_back(line);
   if (archs.empty())
     throw InputError{"no architecture to score", "give --arch TEXT, or --archs FILE"};
   return archs;
@@ -293,6 +285,15 @@ std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts) {
   std::vector<Assignment> overrides;
   for (const std::string& text : texts) overrides.push_back(parse_override(text));
   return overrides;
+}
+
+std::vector<std::string> lines_of(const std::string& file) {
+  const std::string text =
+      file == "-" ? std::string{std::istreambuf_iterator<char>{std::cin}, {}} : read_file(file);
+  std::vector<std::string> lines;
+  for (const std::string& line : split(text, '\n'))
+    if (!trimmed(line).empty()) lines.emplace_back(trimmed(line));
+  return lines;
 }
 
 int jobs_or_all(int jobs) {

@@ -76,6 +76,7 @@ class Program {
     add_deploy();
     add_plugins();
     add_new();
+    add_profile();
     add_calibrate();
     add_import();
   }
@@ -217,6 +218,21 @@ class Program {
     completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
   }
 
+  void add_profile() {
+    auto* const sub = add("profile", "count operators in the emulator, into a look-up table",
+                          [this](const World& world) { return profile(profile_, world); });
+    sub->add_option("experiment", profile_.experiment,
+                    "experiment file (YAML): the operators of its search space");
+    sub->add_option("overrides", profile_.overrides, "key.path=value");
+    sub->add_option("--ops", profile_.ops_file, "file of operators, one a line; - for input");
+    sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
+    sub->add_option("--networks", profile_.networks,
+                    "random networks to look for operators in; 0: all, or 1000 of a large space");
+    sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
+        ->capture_default_str();
+    add_data(sub);
+  }
+
   void add_calibrate() {
     auto* const sub = add("calibrate", "fit a board's cycles an instruction to measurements",
                           [this](const World& world) { return calibrate(calibrate_, world); });
@@ -254,6 +270,7 @@ class Program {
   CheckArguments check_;
   ScoreArguments score_;
   DeployArguments deploy_;
+  ProfileArguments profile_;
   CalibrateArguments calibrate_;
   ImportArguments import_;
   std::string data_ = data_folder_by_default();

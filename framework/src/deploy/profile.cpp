@@ -75,21 +75,7 @@ class Runner {
 
   Program run(std::span<const Int8Network> networks,
               std::span<const std::vector<std::int8_t>> inputs) const {
-    const std::string& name = networks.front().name;
-    Program made;
-    made.source = generate_c(networks);
-    write_file(folder_.path() / (name + ".h"), made.source.header);
-    write_file(folder_.path() / (name + ".c"), made.source.source);
-    write_file(folder_.path() / "main.c", main_of(networks));
-    FirmwareOptions options;
-    options.core = core_;
-    options.has_marks = true;
-    options.regions = 0;
-    for (const Int8Network& network : networks)
-      options.regions += static_cast<int>(network.layers.size());
-    options.include_folders = {folder_.path()};
-    made.firmware = toolchain_.compile({folder_.path() / (name + ".c"), folder_.path() / "main.c"},
-                                       folder_.path() / "program.elf", options);
+    Program made = build(networks, /*has_marks=*/true);
     EmulatorOptions run;
     for (std::size_t i = 0; i < networks.size(); ++i) {
       run.files[networks[i].name + ".in"] = bytes_of(inputs[i]);
@@ -98,9 +84,28 @@ class Runner {
     made.run = emulator_.run(made.firmware, run);
     if (made.run.status != 0)
       throw Error{
-          fmt::format("the program of {} ended with {}: its files cannot be read or written", name,
-                      made.run.status)};
+          fmt::format("the program of {} ended with {}: its files cannot be read or written",
+                      networks.front().name, made.run.status)};
     for (std::size_t i = 0; i < networks.size(); ++i) require_right(networks[i], inputs[i], made);
+    return made;
+  }
+
+  Program build(std::span<const Int8Network> networks, bool has_marks) const {
+    const std::string& name = networks.front().name;
+    Program made;
+    made.source = generate_c(networks);
+    write_file(folder_.path() / (name + ".h"), made.source.header);
+    write_file(folder_.path() / (name + ".c"), made.source.source);
+    write_file(folder_.path() / "main.c", main_of(networks));
+    FirmwareOptions options;
+    options.core = core_;
+    options.has_marks = has_marks;
+    options.regions = 0;
+    for (const Int8Network& network : networks)
+      options.regions += static_cast<int>(network.layers.size());
+    options.include_folders = {folder_.path()};
+    made.firmware = toolchain_.compile({folder_.path() / (name + ".c"), folder_.path() / "main.c"},
+                                       folder_.path() / "program.elf", options);
     return made;
   }
 
@@ -204,12 +209,15 @@ Execution Profiler::execute(const Int8Network& network, std::span<const std::int
     made.layer_instructions.push_back(instructions_of(program.run, i));
     made.instructions += made.layer_instructions.back();
   }
-  const ElfSymbol* const arena = program.firmware.elf.find(network.name + "_arena");
-  made.arena_bytes = arena == nullptr ? 0 : arena->bytes;
   made.stack_bytes = program.run.stack_bytes;
-  made.rom_bytes = program.firmware.rom_bytes();
-  made.ram_bytes = program.firmware.ram_bytes();
   return made;
+}
+
+ProgramSize Profiler::size(const Int8Network& network) const {
+  const Runner runner{toolchain_, emulator_, core_};
+  const Firmware firmware = runner.build({&network, 1}, /*has_marks=*/false).firmware;
+  const ElfSymbol* const arena = firmware.elf.find(network.name + "_arena");
+  return {arena == nullptr ? 0 : arena->bytes, firmware.ram_bytes(), firmware.rom_bytes()};
 }
 
 }  // namespace thimble

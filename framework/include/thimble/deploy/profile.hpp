@@ -35,10 +35,14 @@ struct Execution {
   std::vector<std::int8_t> output;
   std::int64_t instructions = 0;                 ///< of the whole inference
   std::vector<std::int64_t> layer_instructions;  ///< one a layer
-  std::int64_t arena_bytes = 0;                  ///< read off the ELF
   std::int64_t stack_bytes = 0;                  ///< most in use
-  std::int64_t rom_bytes = 0;                    ///< of the whole program
-  std::int64_t ram_bytes = 0;                    ///< of the whole program, without stack
+};
+
+/// What a program with a network takes, read off its ELF; nothing is run and nothing is marked.
+struct ProgramSize {
+  std::int64_t arena_bytes = 0;
+  std::int64_t ram_bytes = 0;  ///< of the whole program, without stack
+  std::int64_t rom_bytes = 0;  ///< of the whole program
 };
 
 /// Runs generated C in the emulator. Thread safe. Every member throws Error when a program does
@@ -58,6 +62,9 @@ class THIMBLE_EXPORT Profiler {
 
   /// A whole network on one input, height x width x channels values.
   Execution execute(const Int8Network& network, std::span<const std::int8_t> input) const;
+
+  /// The same program without marks.
+  ProgramSize size(const Int8Network& network) const;
 
  private:
   Toolchain toolchain_;
