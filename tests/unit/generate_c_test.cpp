@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <thimble/core/files.hpp>
+#include <thimble/deploy/emulator.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
 #include "support/int8_networks.hpp"
@@ -45,36 +47,60 @@ std::string sanitizers() {
   return are_there ? "-fsanitize=address,undefined -fno-sanitize-recover=all" : "";
 }
 
-/// A program that runs networks one by one on what it reads, in a poisoned arena, and writes what
-/// every layer put out.
-std::string driver(const std::vector<Int8Network>& networks, std::int64_t arena_bytes) {
+/// Reading and writing whole files, as the firmware of a microcontroller has it.
+constexpr const char* kFilesOnHost = R"(
+#include <stdio.h>
+static int32_t thimble_read_file(const char *name, void *to, uint32_t most) {
+  FILE *file = fopen(name, "rb");
+  const size_t bytes = fread(to, 1, most, file);
+  fclose(file);
+  return (int32_t)bytes;
+}
+static int32_t thimble_write_file(const char *name, const void *from, uint32_t bytes) {
+  FILE *file = fopen(name, "wb");
+  const size_t written = fwrite(from, 1, bytes, file);
+  fclose(file);
+  return (int32_t)written;
+}
+)";
+
+/// A program that runs networks one by one in a poisoned arena and keeps what each layer puts out.
+std::string driver(const std::vector<Int8Network>& networks, const CSource& c) {
   std::string layers;
   std::string runs;
+  std::int64_t input_bytes = 0;
+  std::int64_t output_bytes = 0;
   for (const Int8Network& network : networks) {
     const MemoryPlan plan = plan_memory(network, scratch_bytes);
     const auto offset = [&](int tensor) {
       return plan.tensor_offsets[static_cast<std::size_t>(tensor)];
     };
-    for (const Int8Layer& layer : network.layers)
-      layers += fmt::format("  {{{}, {}}},\n", offset(layer.output),
-                            network.tensor(layer.output).shape.elements());
+    for (const Int8Layer& layer : network.layers) {
+      const std::int64_t bytes = network.tensor(layer.output).shape.elements();
+      layers += fmt::format("  {{{}, {}}},\n", offset(layer.output), bytes);
+      output_bytes += bytes;
+    }
+    const std::int64_t bytes = network.tensor(0).shape.elements();
     runs += fmt::format(
         "  arena = {0}_input() - {1};\n  memset(arena, 0xa5, {2});\n"
-        "  if (fread({0}_input(), 1, {3}, stdin) != {3}) return 1;\n  {0}_run();\n"
-        "  if ({0}_output() != arena + {4}) return 2;\n",
-        network.name, offset(0), arena_bytes, network.tensor(0).shape.elements(),
-        offset(network.output));
+        "  memcpy({0}_input(), inputs + {3}, {4});\n  {0}_run();\n"
+        "  if ({0}_output() != arena + {5}) return 2;\n",
+        network.name, offset(0), c.plan.arena_bytes, input_bytes, bytes, offset(network.output));
+    input_bytes += bytes;
   }
   return fmt::format(
-      "#include <stdio.h>\n#include <string.h>\n#include \"{}.h\"\n"
-      "void thimble_mark(uint32_t mark);\n"
-      "static const struct {{ int offset, bytes; }} layers[] = {{\n{}}};\n"
-      "static int8_t *arena;\n"
-      "void thimble_mark(uint32_t mark) {{\n"
-      "  if (mark % 2) fwrite(arena + layers[mark / 2].offset, 1, "
-      "(size_t)layers[mark / 2].bytes, stdout);\n}}\n"
-      "int main(void) {{\n{}  return 0;\n}}\n",
-      networks.front().name, layers, runs);
+      "#define THIMBLE_PROFILE\n#define thimble_mark keep_output\n#include \"{0}.c\"\n"
+      "#undef thimble_mark\n#ifdef __arm__\n#include \"thimble_firmware.h\"\n#else\n{1}\n#endif\n"
+      "static const struct {{ int offset, bytes; }} layers[] = {{\n{2}}};\n"
+      "static int8_t *arena, inputs[{3}], outputs[{4}], *end = outputs;\n"
+      "void keep_output(uint32_t mark) {{\n"
+      "  if (mark % 2 == 0) return;\n"
+      "  memcpy(end, arena + layers[mark / 2].offset, (size_t)layers[mark / 2].bytes);\n"
+      "  end += layers[mark / 2].bytes;\n}}\n"
+      "int main(void) {{\n"
+      "  if (thimble_read_file(\"input\", inputs, sizeof inputs) != sizeof inputs) return 1;\n{5}"
+      "  return thimble_write_file(\"output\", outputs, sizeof outputs) != sizeof outputs;\n}}\n",
+      networks.front().name, kFilesOnHost, layers, input_bytes, output_bytes, runs);
 }
 
 /// Generated C of some networks and inputs for them.
@@ -91,22 +117,26 @@ class Comparison {
 
   void expect_equal(const std::string& path) const {
     const TemporaryFolder folder;
-    const CSource c = generate_c(networks_);
-    const auto file = [&](const std::string& name) { return (folder.path() / name).string(); };
-    const std::string& name = networks_.front().name;
-    write_file(file(name + ".h"), c.header);
-    write_file(file(name + ".c"), c.source);
-    write_file(file("driver.c"), driver(networks_, c.plan.arena_bytes));
-    write_file(file("input"), inputs_);
+    write_sources(folder.path());
+    write_file(folder.path() / "input", inputs_);
     const std::string compile = fmt::format(
         "cd '{}' && cc -std=c99 -pedantic -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror "
-        "-O1 {} -DTHIMBLE_PROFILE {} {}.c driver.c -o program",
-        folder.path().string(), sanitizers(), path, name);
+        "-O1 {} {} driver.c -o program",
+        folder.path().string(), sanitizers(), path);
     ASSERT_EQ(run_command(compile), 0) << compile;
-    ASSERT_EQ(
-        run_command(fmt::format("cd '{}' && ./program < input > output", folder.path().string())),
-        0);
-    compare(read_file(file("output")));
+    ASSERT_EQ(run_command(fmt::format("cd '{}' && ./program", folder.path().string())), 0);
+    compare(read_file(folder.path() / "output"));
+  }
+
+  void expect_equal(Core core, const Toolchain& toolchain, const Emulator& emulator) const {
+    const TemporaryFolder folder;
+    write_sources(folder.path());
+    const Firmware firmware = toolchain.compile({folder.path() / "driver.c"},
+                                                folder.path() / "driver.elf", {.core = core});
+    const EmulatorRun run =
+        emulator.run(firmware, {.files = {{"input", inputs_}}, .wanted_files = {"output"}});
+    ASSERT_EQ(run.status, 0);
+    compare(run.files.at("output"));
   }
 
  private:
@@ -125,6 +155,13 @@ class Comparison {
       }
     }
     EXPECT_EQ(place, output.size());
+  }
+
+  void write_sources(const std::filesystem::path& folder) const {
+    const CSource c = generate_c(networks_);
+    write_file(folder / (networks_.front().name + ".h"), c.header);
+    write_file(folder / (networks_.front().name + ".c"), c.source);
+    write_file(folder / "driver.c", driver(networks_, c));
   }
 
   std::vector<Int8Network> networks_;
@@ -164,10 +201,7 @@ void append_any(NetworkBuilder& b, int turn, int x) {
   }
 }
 
-class GeneratedC : public ::testing::TestWithParam<std::string> {};
-
-TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
-  Comparison comparison;
+void add_random_operators(Comparison& comparison) {
   const std::array channels{1, 2, 3, 4, 5, 7, 8, 12};
   for (int i = 0; i < 32; ++i) {
     NetworkBuilder b{fmt::format("random{}", i), {}, static_cast<std::uint64_t>(i)};
@@ -176,22 +210,6 @@ TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
     for (int turn = 0; turn < 10; ++turn) append_any(b, turn, 0);
     comparison.add(b);
   }
-  comparison.expect_equal(GetParam());
-}
-
-TEST_P(GeneratedC, EqualsTheReferenceDownAChain) {
-  Comparison comparison;
-  for (int i = 0; i < 8; ++i) {
-    NetworkBuilder b{fmt::format("chain{}", i), {4, 12, 11}, static_cast<std::uint64_t>(i)};
-    int x = b.conv(0, window(3, 1, 1), 8);
-    x = b.add({b.depthwise(x, window(3, 1, 1)), b.conv(x, window(1), 8), x});
-    x = b.relu(b.depthwise(x, window(5 + 2 * (i % 2), 2, 3)));
-    x = b.concat({b.pool(Kernel::avg_pool, x, window(3, 1, 1)), x}, i % 2 == 0);
-    x = b.conv(x, window(b.shape(x).height), 10);  // reads all: a linear layer
-    b.softmax(x);
-    comparison.add(b);
-  }
-  comparison.expect_equal(GetParam());
 }
 
 /// Networks of layers with weights, to whose constants `change` is applied.
@@ -209,8 +227,8 @@ void add_changed(Comparison& comparison, const std::string& name, const Change& 
   }
 }
 
-TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
-  Comparison comparison;
+/// Where roundings differ: large sums, negative ties, factors above one and of zero.
+void add_edges(Comparison& comparison) {
   add_changed(comparison, "sums_near_2_30_", [](NetworkBuilder& b) {
     for (std::int32_t& bias : b.layer().bias)
       bias = (b.any(0, 1) == 0 ? 1 : -1) * ((1 << 30) - b.any(0, 1 << 22));
@@ -231,6 +249,34 @@ TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
     std::ranges::fill(b.layer().weights, std::int8_t{0});
     for (Rescale& rescale : b.layer().rescale) rescale = b.any(0, 1) == 0 ? Rescale{} : rescale;
   });
+}
+
+class GeneratedC : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
+  Comparison comparison;
+  add_random_operators(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
+  Comparison comparison;
+  add_edges(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceDownAChain) {
+  Comparison comparison;
+  for (int i = 0; i < 8; ++i) {
+    NetworkBuilder b{fmt::format("chain{}", i), {4, 12, 11}, static_cast<std::uint64_t>(i)};
+    int x = b.conv(0, window(3, 1, 1), 8);
+    x = b.add({b.depthwise(x, window(3, 1, 1)), b.conv(x, window(1), 8), x});
+    x = b.relu(b.depthwise(x, window(5 + 2 * (i % 2), 2, 3)));
+    x = b.concat({b.pool(Kernel::avg_pool, x, window(3, 1, 1)), x}, i % 2 == 0);
+    x = b.conv(x, window(b.shape(x).height), 10);  // reads all: a linear layer
+    b.softmax(x);
+    comparison.add(b);
+  }
   comparison.expect_equal(GetParam());
 }
 
@@ -272,6 +318,32 @@ TEST_P(GeneratedC, AddsTermsOfAnyScale) {
 INSTANTIATE_TEST_SUITE_P(Paths, GeneratedC, ::testing::Values(kPortable, kDsp),
                          [](const auto& path) { return path.param.empty() ? "Portable" : "Dsp"; });
 
+class GeneratedCOn : public ::testing::TestWithParam<Core> {
+ protected:
+  void SetUp() override {
+    try {
+      toolchain = Toolchain::find();
+      emulator = Emulator::find();
+    } catch (const Error& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+
+  std::optional<Toolchain> toolchain;
+  std::optional<Emulator> emulator;
+};
+
+TEST_P(GeneratedCOn, EqualsTheReference) {
+  Comparison comparison;
+  add_random_operators(comparison);
+  add_edges(comparison);
+  comparison.expect_equal(GetParam(), *toolchain, *emulator);
+}
+
+/// One without the DSP extension, one with it, and one whose compiler knows Helium, too.
+INSTANTIATE_TEST_SUITE_P(Cores, GeneratedCOn, ::testing::Values(Core::m3, Core::m4, Core::m55),
+                         [](const auto& core) { return std::string{name_of(core.param)}; });
+
 TEST(GenerateC, TakesOnlyTheKernelsItNeeds) {
   NetworkBuilder b{"net", {8, 4, 4}, 1};
   b.pool(Kernel::max_pool, 0, window(2, 2));
@@ -287,6 +359,24 @@ TEST(GenerateC, CountsItsConstants) {
   b.conv(0, window(3, 1, 1), 16);
   // Weights, 16 channels of 12 bytes, and a window and six more members of 4 bytes.
   EXPECT_EQ(generate_c(b.network()).constant_bytes, 3 * 3 * 8 * 16 + 16 * 12 + (11 + 6) * 4);
+}
+
+TEST(GenerateC, KnowsScratchWithoutConstants) {
+  NetworkBuilder b{"net", {3, 6, 6}, 1};
+  const auto scratch = [&] {
+    const std::int64_t bytes = scratch_bytes(b.network(), b.layer());
+    b.layer().weights.clear();
+    EXPECT_EQ(scratch_bytes(b.network(), b.layer()), bytes);
+    return bytes;
+  };
+  const int x = b.conv(0, window(3, 1, 1), 8);
+  EXPECT_EQ(scratch(), (2 * 2 * 3 + 1) * 12);  // rows of nine values take twelve
+  b.depthwise(x, window(3, 1, 1));
+  EXPECT_EQ(scratch(), 9 * 8);
+  b.depthwise(x, window(3));
+  EXPECT_EQ(scratch(), 0);
+  b.linear(x, 3);
+  EXPECT_EQ(scratch(), 0);
 }
 
 TEST(GenerateC, RefusesFactorsThatNoScaleGives) {
