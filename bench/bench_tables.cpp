@@ -43,8 +43,8 @@ int main() {
   OpCostsOptions options;
   options.kernels = own_kernels();
   const TableHardware hardware{board, table, options, scratch_bytes};
-  PluginLoader loader = testing::plugins();
-  const auto space = testing::make<SearchSpace>(loader, "nasbench201");
+  PluginLoader loader = thimble::testing::plugins();
+  const auto space = thimble::testing::make<SearchSpace>(loader, "nasbench201");
   const Graph graph = space->build(space->decode(
       "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|"
       "nor_conv_3x3~2|"));
