@@ -16,21 +16,11 @@
 
 namespace {
 
-class GradSign final : public thimble::Proxy {
+class GradSign final : public thimble::ProxyWith<thimble::OneBatchParams> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-    }
-  };
-
-  explicit GradSign(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
 
   double score(thimble::Observation& seen) const override {
     const thimble::Network& network = seen.network();
@@ -62,8 +52,6 @@ class GradSign final : public thimble::Proxy {
     const auto seed = thimble::cross_entropy_gradient(logits, labels);
     return thimble::propagate_backward(network, forward, network.graph().output(), seed, {});
   }
-
-  Params params_;
 };
 
 }  // namespace

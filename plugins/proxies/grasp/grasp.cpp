@@ -18,23 +18,22 @@
 
 namespace {
 
-class Grasp final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  double temperature = 1;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"batches"});
+    param(&Params::temperature, "temperature", "T: logits are divided by it").range(1e-3, 1e6);
+  }
+};
+
+class Grasp final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    double temperature = 1;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-      param(&Params::temperature, "temperature", "T: logits are divided by it").range(1e-3, 1e6);
-    }
-  };
-
-  explicit Grasp(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.tape = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -45,7 +44,7 @@ class Grasp final : public thimble::Proxy {
       torch::Tensor& weight = copy.parameters(id).weight;
       weights.push_back(weight = weight.detach().requires_grad_());
     }
-    const auto logits = copy.forward(seen.images()).flatten(1) / params_.temperature;
+    const auto logits = copy.forward(seen.images()).flatten(1) / params().temperature;
     const auto loss = at::cross_entropy_loss(logits, seen.labels());
     if (!loss.requires_grad()) return 0;  // no weight reaches the output
 
@@ -62,9 +61,6 @@ class Grasp final : public thimble::Proxy {
         sum -= (weights[i].detach() * curved[i]).sum(at::kDouble).item<double>();
     return sum;
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

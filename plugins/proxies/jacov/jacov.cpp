@@ -20,21 +20,11 @@
 
 namespace {
 
-class Jacov final : public thimble::Proxy {
+class Jacov final : public thimble::ProxyWith<thimble::PassParams> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-    }
-  };
-
-  explicit Jacov(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.input_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -45,9 +35,6 @@ class Jacov final : public thimble::Proxy {
     const auto shifted = at::linalg_eigvalsh(correlation) + 1e-5;
     return -(shifted.log() + shifted.reciprocal()).sum().item<double>();
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

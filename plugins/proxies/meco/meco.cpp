@@ -29,27 +29,26 @@ namespace {
 
 using thimble::NodeId;
 
-class Meco final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  int channels = 0;
+  bool containers = false;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass);
+    param(&Params::channels, "channels", "channels to draw from each node (MeCo_opt: 8); 0: all")
+        .range(0, 4096);
+    param(&Params::containers, "containers",
+          "count a node again for every container that ends with it, as the published code does");
+  }
+};
+
+class Meco final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    int channels = 0;
-    bool containers = false;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-      param(&Params::channels, "channels", "channels to draw from each node (MeCo_opt: 8); 0: all")
-          .range(0, 4096);
-      param(&Params::containers, "containers",
-            "count a node again for every container that ends with it, as the published code does");
-    }
-  };
-
-  explicit Meco(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.outputs = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -65,7 +64,7 @@ class Meco final : public thimble::Proxy {
   /// As itself, and for each container, which is a scope of names, that it is the last node of.
   int times_counted(const thimble::Graph& graph, NodeId id) const {
     const thimble::Node& node = graph.node(id);
-    if (!params_.containers) return node.op == thimble::Op::zero ? 0 : 1;
+    if (!params().containers) return node.op == thimble::Op::zero ? 0 : 1;
     int times = node.op == thimble::Op::add || node.op == thimble::Op::zero ? 0 : 1;
     if (id == graph.output()) ++times;  // the network is a container too
     const std::string& name = graph.name(id);
@@ -84,15 +83,13 @@ class Meco final : public thimble::Proxy {
     if (output.numel() == channels) return 0;
     auto pixels = output.flatten(1);
     const std::int64_t drawn =
-        params_.channels == 0 ? channels : std::min<std::int64_t>(params_.channels, channels);
+        params().channels == 0 ? channels : std::min<std::int64_t>(params().channels, channels);
     if (drawn < channels)
       pixels = pixels.index_select(0, at::tensor(random.sample(channels, drawn)));
     const double scale = static_cast<double>(channels) / static_cast<double>(drawn);
     const auto correlation = thimble::correlation(pixels.to(at::kDouble));
     return scale * at::linalg_eigvalsh(correlation)[0].item<double>();
   }
-
-  Params params_;
 };
 
 }  // namespace
