@@ -57,8 +57,13 @@ std::vector<double> entropies(Observation& seen, const std::vector<NodeId>& bloc
   std::vector<double> found;
   for (const NodeId id : blocks) {
     const auto rows = rows_of(seen.forward().outputs[static_cast<std::size_t>(id)]);
-    const auto centred = rows - rows.mean(0, /*keepdim=*/true);
+    const auto mean = rows.mean(0, /*keepdim=*/true);
+    const auto centred = rows - mean;
     const auto covariance = centred.t().mm(centred).to(at::kDouble);
+    constexpr double kRounding = 1e-12;  // of squares in float: of a constant something is left
+    const double squares = static_cast<double>(rows.size(0)) * mean.square().sum().item<double>();
+    if (covariance.trace().item<double>() <= kRounding * squares)
+      throw thimble::Error{"a block's output is constant: it has no entropy"};
     const auto eigenvalues = at::linalg_eigvalsh(covariance).clamp_min(0);
     const auto shares = eigenvalues / eigenvalues.sum();
     found.push_back(-(shares * (shares + 1e-8).log()).sum().item<double>());

@@ -46,10 +46,7 @@ class EpeNas final : public thimble::ProxyWith<Params> {
   thimble::Reads reads() const override { return {.input_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
-    const auto jacobian = seen.input_gradient().flatten(1).to(at::kDouble);
-    const auto correlation = thimble::correlation(jacobian);
-    if (correlation.diagonal().eq(0).any().item<bool>())
-      throw thimble::Error{"the logits do not depend on some sample"};
+    const auto correlation = thimble::correlation_of_input_gradients(seen);
     const auto classes = sums_by_class(correlation, seen.labels());
     const int class_count = seen.graph().node(seen.graph().output()).shape.channels;
     return class_count <= 100 || params().compat ? sum_of_sizes(classes) : spread(classes);

@@ -8,10 +8,12 @@
 //
 // Traps: S is at most (weights) x (batch) and grows with both: compare at one batch size. A
 // gradient that should be zero counts with the sign of its rounding error. Where one image leaves
-// batch norm one value a channel, everything before it has no gradient and counts zero.
+// batch norm one value a channel, everything before it has no gradient and counts zero; where that
+// is all, there is no score.
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
@@ -38,6 +40,7 @@ class GradSign final : public thimble::ProxyWith<thimble::OneBatchParams> {
     }
     double sum = 0;
     for (const torch::Tensor& vote : votes) sum += vote.abs().sum(at::kDouble).item<double>();
+    if (sum == 0) throw thimble::Error{"no weight has a gradient that samples agree on"};
     return sum;
   }
 

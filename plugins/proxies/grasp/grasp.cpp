@@ -14,6 +14,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
@@ -46,13 +47,14 @@ class Grasp final : public thimble::ProxyWith<Params> {
     }
     const auto logits = copy.forward(seen.images()).flatten(1) / params().temperature;
     const auto loss = at::cross_entropy_loss(logits, seen.labels());
-    if (!loss.requires_grad()) return 0;  // no weight reaches the output
+    if (!loss.requires_grad()) throw thimble::Error{"no weight reaches the output"};
 
     const auto gradients = torch::autograd::grad({loss}, weights, {}, /*retain_graph=*/true,
                                                  /*create_graph=*/true, /*allow_unused=*/true);
     torch::Tensor product = at::zeros({}, loss.options());
     for (const torch::Tensor& gradient : gradients)
       if (gradient.defined()) product = product + (gradient.detach() * gradient).sum();
+    if (product.item<double>() == 0) throw thimble::Error{"the loss does not depend on any weight"};
     const auto curved = torch::autograd::grad({product}, weights, {}, /*retain_graph=*/false,
                                               /*create_graph=*/false, /*allow_unused=*/true);
     double sum = 0;

@@ -14,14 +14,15 @@
 // and not one implementation's modules; sums count as the end of their scopes alone.
 //
 // Traps: with fewer pixels than channels P_l is singular and gives rounding noise for a value; one
-// pixel or a constant channel gives 0. Batch norm sees the whole batch here; `batch: 1` gives it
-// one sample, as published.
+// pixel or a constant channel gives 0, and where that is all there is, no score. Batch norm sees
+// the whole batch here; `batch: 1` gives it one sample, as published.
 
 #include <algorithm>
 #include <string>
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/nn/correlation.hpp>
 #include <thimble/proxy.hpp>
 
@@ -54,9 +55,15 @@ class Meco final : public thimble::ProxyWith<Params> {
   double score(thimble::Observation& seen) const override {
     thimble::Random random = seen.random("meco");
     double sum = 0;
-    for (NodeId id = 1; id < seen.graph().size(); ++id)
-      sum += times_counted(seen.graph(), id) *
-             least_eigenvalue(seen.forward().outputs[static_cast<std::size_t>(id)][0], random);
+    bool is_varied = false;
+    for (NodeId id = 1; id < seen.graph().size(); ++id) {
+      const torch::Tensor& output = seen.forward().outputs[static_cast<std::size_t>(id)][0];
+      const auto eigenvalues = eigenvalues_of(output, random);
+      if (!eigenvalues.defined()) continue;
+      sum += times_counted(seen.graph(), id) * eigenvalues[0].item<double>();
+      is_varied = is_varied || eigenvalues[-1].item<double>() > 0;
+    }
+    if (!is_varied) throw thimble::Error{"no channel varies over its pixels"};
     return sum;
   }
 
@@ -77,10 +84,11 @@ class Meco final : public thimble::ProxyWith<Params> {
     return times;
   }
 
-  /// output: C x H x W, or a vector, which has one pixel and so no correlation.
-  double least_eigenvalue(const torch::Tensor& output, thimble::Random& random) const {
+  /// Of the correlation, ascending. output: C x H x W, or a vector, which has one pixel and so no
+  /// correlation: undefined.
+  torch::Tensor eigenvalues_of(const torch::Tensor& output, thimble::Random& random) const {
     const std::int64_t channels = output.size(0);
-    if (output.numel() == channels) return 0;
+    if (output.numel() == channels) return {};
     auto pixels = output.flatten(1);
     const std::int64_t drawn =
         params().channels == 0 ? channels : std::min<std::int64_t>(params().channels, channels);
@@ -88,7 +96,7 @@ class Meco final : public thimble::ProxyWith<Params> {
       pixels = pixels.index_select(0, at::tensor(random.sample(channels, drawn)));
     const double scale = static_cast<double>(channels) / static_cast<double>(drawn);
     const auto correlation = thimble::correlation(pixels.to(at::kDouble));
-    return scale * at::linalg_eigvalsh(correlation)[0].item<double>();
+    return scale * at::linalg_eigvalsh(correlation);
   }
 };
 

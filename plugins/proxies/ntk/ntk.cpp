@@ -58,6 +58,7 @@ class Ntk final : public thimble::ProxyWith<Params> {
   }
 
   thimble::Direction direction() const override { return thimble::Direction::minimize; }
+  thimble::Reads reads() const override { return {.kernel = true}; }
 
   double score(thimble::Observation& seen) const override {
     return thimble::condition_number(

@@ -19,6 +19,7 @@
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
@@ -68,6 +69,8 @@ class Zen final : public thimble::ProxyWith<Params> {
         const double unbiased = values / (values - 1);
         variance = 0.81 + unbiased * (0.09 * variance + 0.1 * mean_variance(moved, id));
       }
+      constexpr double kRounding = 1e-11;  // of what is left of 1e-5 in float
+      if (variance <= kRounding) throw thimble::Error{"a batch norm's input is constant"};
       score += 0.5 * std::log(variance);
     }
     return score;

@@ -41,12 +41,16 @@ class Zico final : public thimble::ProxyWith<Params> {
 
   double score(thimble::Observation& seen) const override {
     double sum = 0;
+    bool has_layer = false;
     for (const thimble::NodeId id : thimble::weighted_nodes(seen.graph())) {
       if (!seen.loss_gradients().parameters[static_cast<std::size_t>(id)].weight.defined())
         continue;  // it does not reach the output
       const double layer = coefficient(seen, id);
-      if (!(layer <= 0)) sum += std::log(layer);  // what is not a number must show
+      if (layer <= 0) continue;
+      sum += std::log(layer);  // what is not a number must show
+      has_layer = true;
     }
+    if (!has_layer) throw thimble::Error{"no gradient varies between the batches"};
     return sum;
   }
 
