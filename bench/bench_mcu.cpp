@@ -136,7 +136,9 @@ void compare_networks(bool with_layers) {
     fmt::print("Networks: there is no '{}'\n", file.string());
     return;
   }
-  const CsvTable table = parse_csv(read_file(file), file.string());
+  std::string text = read_file(file);
+  std::erase(text, '\r');
+  const CsvTable table = parse_csv(text, file.string());
   test::Int8Runs runs;
   const auto networks = test::mlperf_tiny();
   for (const auto& network : networks) runs.add(network.graph, network.name);
