@@ -13,6 +13,10 @@
 namespace thimble {
 namespace {
 
+/// Of what one program holds: the smallest machine has 512 KiB for code and as much for data.
+constexpr std::int64_t kMostConstantBytes = 256 * 1024;
+constexpr std::size_t kMostNetworks = 100;
+
 std::string bytes_of(std::span<const std::int8_t> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size()};
 }
@@ -20,6 +24,125 @@ std::string bytes_of(std::span<const std::int8_t> values) {
 std::vector<std::int8_t> values_of(std::string_view bytes) {
   const auto* const first = reinterpret_cast<const std::int8_t*>(bytes.data());
   return {first, first + bytes.size()};
+}
+
+/// A main() that runs networks one after the other, with inputs and outputs as files. With marks,
+/// every network finds the arena poisoned.
+std::string main_of(std::span<const Int8Network> networks, std::int64_t arena_bytes) {
+  std::string body;
+  for (const Int8Network& network : networks)
+    body += fmt::format(
+        "#ifdef THIMBLE_PROFILE\n  memset({0}_input() - {1}, 0xa5, {2});\n#endif\n"
+        "  if (thimble_read_file(\"{0}.in\", {0}_input(), {3}) != {3}) return 1;\n"
+        "  {0}_run();\n"
+        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {4}) != {4}) return 2;\n",
+        network.name, plan_memory(network, scratch_bytes).tensor_offsets[0], arena_bytes,
+        network.tensor(0).shape.elements(), network.tensor(network.output).shape.elements());
+  return fmt::format(
+      "#include <string.h>\n\n#include \"thimble_firmware.h\"\n#include \"{}.h\"\n\n"
+      "int main(void) {{\n{}  return 0;\n}}\n",
+      networks.front().name, body);
+}
+
+/// A program of some networks, run once each.
+struct Program {
+  CSource source;
+  Firmware firmware;
+  EmulatorRun run;
+};
+
+class Runner {
+ public:
+  Runner(const Toolchain& toolchain, const Emulator& emulator, Core core)
+      : toolchain_{toolchain}, emulator_{emulator}, core_{core} {}
+
+  Program run(std::span<const Int8Network> networks,
+              std::span<const std::vector<std::int8_t>> inputs) const {
+    Program made = build(networks, /*has_marks=*/true);
+    EmulatorOptions run;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+      run.files[networks[i].name + ".in"] = bytes_of(inputs[i]);
+      run.wanted_files.push_back(networks[i].name + ".out");
+    }
+    made.run = emulator_.run(made.firmware, run);
+    if (made.run.status != 0)
+      throw Error{
+          fmt::format("the program of {} ended with {}: its files cannot be read or written",
+                      networks.front().name, made.run.status)};
+    for (std::size_t i = 0; i < networks.size(); ++i) require_right(networks[i], inputs[i], made);
+    return made;
+  }
+
+  Program build(std::span<const Int8Network> networks, bool has_marks) const {
+    const std::string& name = networks.front().name;
+    Program made;
+    made.source = generate_c(networks);
+    write_file(folder_.path() / (name + ".h"), made.source.header);
+    write_file(folder_.path() / (name + ".c"), made.source.source);
+    write_file(folder_.path() / "main.c", main_of(networks, made.source.plan.arena_bytes));
+    FirmwareOptions options;
+    options.core = core_;
+    options.has_marks = has_marks;
+    options.regions = 0;
+    for (const Int8Network& network : networks)
+      options.regions += static_cast<int>(network.layers.size());
+    options.include_folders = {folder_.path()};
+    made.firmware = toolchain_.compile({folder_.path() / (name + ".c"), folder_.path() / "main.c"},
+                                       folder_.path() / "program.elf", options);
+    return made;
+  }
+
+ private:
+  void require_right(const Int8Network& network, std::span<const std::int8_t> input,
+                     const Program& program) const {
+    const auto values = run_reference(network, input);
+    if (values[static_cast<std::size_t>(network.output)] !=
+        values_of(program.run.files.at(network.name + ".out")))
+      throw Error{
+          fmt::format("the generated C of {} does not compute on {} what its reference does",
+                      network.name, name_of(core_)),
+          "this is an error of thimble: please report it"};
+  }
+
+  const Toolchain& toolchain_;
+  const Emulator& emulator_;
+  Core core_;
+  TemporaryFolder folder_;
+};
+
+/// About what a network's weights, biases and factors take.
+std::int64_t parameter_bytes(const Int8Network& network) {
+  constexpr std::size_t kChannelBytes = 12;
+  std::size_t bytes = 0;
+  for (const Int8Layer& layer : network.layers)
+    bytes += layer.weights.size() + kChannelBytes * layer.bias.size();
+  return static_cast<std::int64_t>(bytes);
+}
+
+/// How many of the networks, from the first one on, go into one program: at least one.
+std::size_t fitting(std::span<const Int8Network> networks) {
+  std::size_t count = 0;
+  std::int64_t bytes = 0;
+  while (count < std::min(networks.size(), kMostNetworks)) {
+    bytes += parameter_bytes(networks[count]);
+    if (count > 0 && bytes > kMostConstantBytes) break;
+    ++count;
+  }
+  return count;
+}
+
+/// Runs networks in as few programs as hold them. use(i, program, region) sees each: network i,
+/// whose layers are the program's regions from `region` on.
+template <class Use>
+void run_all(const Runner& runner, std::span<const Int8Network> networks,
+             std::span<const std::vector<std::int8_t>> inputs, const Use& use) {
+  for (std::size_t begin = 0; begin < networks.size();) {
+    const std::size_t end = begin + fitting(networks.subspan(begin));
+    const Program program =
+        runner.run(networks.subspan(begin, end - begin), inputs.subspan(begin, end - begin));
+    for (std::size_t region = 0; begin < end; region += networks[begin++].layers.size())
+      use(begin, program, region);
+  }
 }
 
 const RegionCount* region_of(const EmulatorRun& run, int region) {
@@ -30,25 +153,6 @@ const RegionCount* region_of(const EmulatorRun& run, int region) {
 std::int64_t instructions_of(const EmulatorRun& run, int region) {
   const RegionCount* const found = region_of(run, region);
   return found == nullptr ? 0 : static_cast<std::int64_t>(found->instructions);
-}
-
-/// A program of one network: run_network.c feeds it from files.
-Firmware build_network(const Int8Network& network, const Toolchain& toolchain, Core core,
-                       bool has_marks, const std::filesystem::path& folder) {
-  const CSource source = generate_c(network);
-  const auto file = folder / (network.name + ".c");
-  write_file(folder / (network.name + ".h"), source.header);
-  write_file(file, source.source);
-  FirmwareOptions options;
-  options.core = core;
-  options.has_marks = has_marks;
-  options.regions = static_cast<int>(network.layers.size()) + 1;  // the last is the whole run
-  options.definitions = {
-      "THIMBLE_NETWORK=" + network.name,
-      fmt::format("THIMBLE_INPUT_BYTES={}", network.tensor(0).shape.elements()),
-      fmt::format("THIMBLE_OUTPUT_BYTES={}", network.tensor(network.output).shape.elements())};
-  return toolchain.compile({file, toolchain.firmware_folder() / "run_network.c"},
-                           folder / "program.elf", options);
 }
 
 OpCount count_of(const ProgramOp& op, const EmulatorRun& run, int region) {
@@ -95,32 +199,30 @@ Profile Profiler::profile(std::span<const OpShape> ops) const {
 }
 
 Execution Profiler::execute(const Int8Network& network, std::span<const std::int8_t> input) const {
-  const TemporaryFolder folder;
-  const Firmware firmware =
-      build_network(network, toolchain_, core_, /*has_marks=*/true, folder.path());
-  const EmulatorRun run = emulator_.run(
-      firmware, {.files = {{"input.bin", bytes_of(input)}}, .wanted_files = {"output.bin"}});
-  if (run.status != 0)
-    throw Error{fmt::format("the program of {} ended with {}: its files cannot be read or written",
-                            network.name, run.status)};
-  Execution made;
-  made.output = values_of(run.files.at("output.bin"));
-  if (run_reference(network, input)[static_cast<std::size_t>(network.output)] != made.output)
-    throw Error{fmt::format("the generated C of {} does not compute on {} what its reference does",
-                            network.name, name_of(core_)),
-                "this is an error of thimble: please report it"};
-  for (int i = 0; i < static_cast<int>(network.layers.size()); ++i) {
-    made.layer_instructions.push_back(instructions_of(run, i));
-    made.instructions += made.layer_instructions.back();
-  }
-  made.stack_bytes = run.stack_bytes;
+  const std::vector<std::int8_t> values{input.begin(), input.end()};
+  return execute(std::span{&network, 1}, std::span{&values, 1}).front();
+}
+
+std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
+                                         std::span<const std::vector<std::int8_t>> inputs) const {
+  std::vector<Execution> made(networks.size());
+  const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
+    Execution& execution = made[i];
+    execution.output = values_of(program.run.files.at(networks[i].name + ".out"));
+    for (std::size_t layer = 0; layer < networks[i].layers.size(); ++layer) {
+      execution.layer_instructions.push_back(
+          instructions_of(program.run, static_cast<int>(region + layer)));
+      execution.instructions += execution.layer_instructions.back();
+    }
+    execution.stack_bytes = program.run.stack_bytes;
+  };
+  run_all(Runner{toolchain_, emulator_, core_}, networks, inputs, take);
   return made;
 }
 
 ProgramSize Profiler::size(const Int8Network& network) const {
-  const TemporaryFolder folder;
-  const Firmware firmware =
-      build_network(network, toolchain_, core_, /*has_marks=*/false, folder.path());
+  const Runner runner{toolchain_, emulator_, core_};
+  const Firmware firmware = runner.build({&network, 1}, /*has_marks=*/false).firmware;
   const ElfSymbol* const arena = firmware.elf.find(network.name + "_arena");
   return {arena == nullptr ? 0 : arena->bytes, firmware.ram_bytes(), firmware.rom_bytes()};
 }
