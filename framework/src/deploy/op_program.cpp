@@ -35,10 +35,8 @@ Int8Network last_layer_of(const Int8Network& network) {
 /// By its shape alone, so that counts that depend on values do not depend on what else is counted:
 /// the key of Random::stream(1, {"profile", shape}).
 std::uint64_t input_key(const Int8Network& network) {
-  return fingerprint(hex(1) +
-                     "\x1f"
-                     "profile\x1f" +
-                     to_string(network.tensor(0).shape));
+  return fingerprint(
+      fmt::format("{}\x1fprofile\x1f{}", hex(1), to_string(network.tensor(0).shape)));
 }
 
 /// As draw() in run_operators.c.
