@@ -175,6 +175,11 @@ TEST_F(OwnBoard, IsMeasuredAgain) {
   ASSERT_EQ(measured("sh flash {elf}").code, 0);
   const LatencyTable fresh = table("t.csv");
   EXPECT_EQ(fresh.size(), 4U);
+  ASSERT_EQ(thimble("profile --core m4 --ops few.txt --output counted.csv").code, 0);
+  const Finished mixed =
+      thimble("calibrate --board mine.yaml --measured t.csv --counted counted.csv");
+  EXPECT_EQ(mixed.code, 2);
+  EXPECT_THAT(mixed.errors, HasSubstr("several setups: 'another', 'no wait states'"));
   for (const OpRow* const row : fresh.rows()) EXPECT_EQ(*row->cycles == 1, row->setup == "another");
 }
 

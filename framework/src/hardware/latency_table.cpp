@@ -262,6 +262,15 @@ std::vector<const OpRow*> LatencyTable::rows() const {
   return all;
 }
 
+void require_one_setup(std::span<const OpRow* const> rows) {
+  std::set<std::string> setups;
+  for (const OpRow* const row : rows)
+    if (row->cycles) setups.insert(in_quotes(row->setup));
+  if (setups.size() > 1)
+    throw InputError{"measurements of several setups: " + join({setups.begin(), setups.end()}),
+                     "take a table that has one of them"};
+}
+
 LatencyTable parse_latency_table(std::string_view text, const std::string& file) {
   refuse_carriage_returns(text, file);
   const std::size_t end = text.find('\n');

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,9 @@ class THIMBLE_EXPORT LatencyTable {
  private:
   std::map<std::vector<std::string>, OpRow> rows_;
 };
+
+/// Throws InputError when measured rows were not all measured under one setup.
+THIMBLE_EXPORT void require_one_setup(std::span<const OpRow* const> rows);
 
 /// Reads a table. Throws InputError with everything that is wrong, by line and column.
 THIMBLE_EXPORT LatencyTable read_latency_table(const std::filesystem::path& file);
