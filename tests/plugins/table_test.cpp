@@ -202,7 +202,7 @@ TEST_P(ShippedTable, AddsUpToTheProgram) {
   EXPECT_EQ(cost.ram_bytes.value, static_cast<double>(size.arena_bytes) + fixed_ram);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, ShippedTable, ::testing::Values("m4", "m7", "m33"),
+INSTANTIATE_TEST_SUITE_P(Cores, ShippedTable, ::testing::Values("m3", "m4", "m7", "m33", "m55"),
                          [](const auto& core) { return std::string{core.param}; });
 
 }  // namespace
