@@ -15,6 +15,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/graph/counts.hpp>
+#include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/table_hardware.hpp>
@@ -190,7 +191,7 @@ TEST_P(PredictionOfTime, IsWhatTheNetworkExecutes) {
                 static_cast<double>(executions[i].layer_instructions[layer]);
     executed.push_back(cycles * board.ms_per_cycle());
     predicted.push_back(table.cost(drawn.graphs[i]).latency_ms.value);
-    macs_of.push_back(static_cast<double>(macs(drawn.graphs[i])));
+    macs_of.push_back(static_cast<double>(macs(deployed(drawn.graphs[i]))));
   }
   const Quality by_table{predicted, executed};
   const Quality by_macs{Line{macs_of, executed}.at(macs_of), executed};
