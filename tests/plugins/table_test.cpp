@@ -120,6 +120,17 @@ TEST_F(Table, RefusesWhatItDoesNotKnow) {
               HasSubstr("too few to fit"));
 }
 
+TEST_F(Table, RefusesTablesOfOtherKernelsThanItCounts) {
+  write_table("t.csv", skeleton(deployed(conformance::plain_network(1))));
+  try {
+    make(path("t.csv"), "on_miss: profile");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no row of the tables is for mine or m4 with the kernels"));
+  }
+  EXPECT_NO_THROW(make(path("t.csv"), "on_miss: profile, kernels: k"));
+}
+
 TEST_F(Table, RefusesBrokenTablesByTheirPlace) {
   write_file(path("broken.csv"), "# thimble latency table 1\nop\n");
   try {

@@ -149,7 +149,9 @@ TEST(Calibration, WritesABoardFileThatReadsBack) {
     const Board board = board_from(parse_yaml(to_yaml(made), "new.yaml"), "new.yaml");
     EXPECT_EQ(board.id, "new");
     EXPECT_EQ(board.counted->cpi_of(Kernel::relu).value, 1.5);
+    EXPECT_LT(board.counted->cpi_of(Kernel::relu).relative_error, 0.01);
     EXPECT_EQ(board.counted->cpi_of(Kernel::conv).n, 3);
+    EXPECT_EQ(board.counted->cpi_of(Kernel::conv).relative_error, 0.15) << "none was measured";
     EXPECT_EQ(board.counted->fixed_ram_bytes, text == kBoard ? 100 : 1024);
   }
 }
