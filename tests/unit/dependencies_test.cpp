@@ -144,8 +144,9 @@ TEST(Dependencies, QuotedIncludesStayInTheirFolder) {
   }
 }
 
-TEST(Dependencies, OneFileKnowsBoostDllOneBoostProcessAndOneYamlCpp) {
+TEST(Dependencies, OneFileKnowsBoostDllOneBoostProcessOneYamlCppAndOnePagmo) {
   Words dll;
+  Words pagmo;
   Words process;
   Words yaml;
   for (const char* const folder : {"framework", "plugins"}) {
@@ -154,12 +155,14 @@ TEST(Dependencies, OneFileKnowsBoostDllOneBoostProcessAndOneYamlCpp) {
         if (include.path.starts_with("boost/dll")) dll.insert(shown(file));
         if (include.path.starts_with("boost/process")) process.insert(shown(file));
         if (include.path.starts_with("yaml-cpp")) yaml.insert(shown(file));
+        if (include.path.starts_with("pagmo")) pagmo.insert(shown(file));
       }
     }
   }
   EXPECT_EQ(dll, Words{"framework/src/plugin/loader.cpp"});
   EXPECT_EQ(process, Words{"framework/src/core/process.cpp"});
   EXPECT_EQ(yaml, Words{"framework/src/core/yaml.cpp"});
+  EXPECT_EQ(pagmo, Words{"framework/src/search/hypervolume.cpp"});
 }
 
 TEST(Dependencies, OnlyTheNetworksFloorAndScoringSeeTensors) {
