@@ -59,6 +59,13 @@ constexpr std::size_t depth_place(std::size_t group) { return 2 + 3 * group; }
 constexpr std::size_t conv_place(std::size_t group) { return 3 + 3 * group; }
 constexpr std::size_t sparsity_place(std::size_t group) { return 4 + 3 * group; }
 
+std::vector<Family> families_for(Data data) {
+  std::vector<Family> made;
+  for (const auto& [name, family] : names_of(Family{}))
+    if (baseline_of(family).data == data) made.push_back(family);
+  return made;
+}
+
 /// What a genotype says of its groups, in the baseline's own terms.
 std::array<Group, kGroups> decided_groups(const Baseline& baseline, const Genotype& genotype) {
   auto groups = baseline.groups;
@@ -117,7 +124,7 @@ double least_multiplier(const std::set<int>& widths, double multiplier) {
 class Superblocks final : public thimble::SearchSpace {
  public:
   struct Params {
-    std::vector<Family> families{Family{0}, Family{1}, Family{2}, Family{3}, Family{4}, Family{5}};
+    std::vector<Family> families = families_for(Data::images);
     int channels = 3;
     int height = 96;
     int width = 96;
