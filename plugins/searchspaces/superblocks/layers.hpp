@@ -50,6 +50,7 @@ class Layers {
   NodeId depthwise(NodeId x, int kernel, int stride, Activation activation);
   NodeId max_pool(NodeId x, int kernel, int stride);
   NodeId add(NodeId a, NodeId b);
+
   /// All that filters() was asked about.
   const std::set<int>& widths() const { return widths_; }
 

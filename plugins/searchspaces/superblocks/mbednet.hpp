@@ -6,8 +6,8 @@
 /// 2603.15106) names a network so and does not publish it; this one takes its name and its intent,
 /// a MobileNet for microcontrollers, and no number of it can be compared.
 ///
-/// Blocks are depthwise separable convolutions; the input is added where shapes agree. No
-/// expansion: nothing wider than a block's output is ever held in memory.
+/// Blocks are depthwise separable convolutions; the input is added where shapes agree. Nothing is
+/// expanded: a block holds no tensor with more channels than it takes or gives.
 namespace superblocks::mbednet {
 
 NodeId stem(Layers& layers, NodeId x);
