@@ -144,22 +144,25 @@ TEST(Dependencies, QuotedIncludesStayInTheirFolder) {
   }
 }
 
-TEST(Dependencies, OneFileKnowsBoostDllOneBoostProcessAndOneYamlCpp) {
+TEST(Dependencies, OneFileKnowsEachOfTheseLibraries) {
   Words dll;
   Words process;
   Words yaml;
+  Words onnx;
   for (const char* const folder : {"framework", "plugins"}) {
     for (const fs::path& file : files_in(kRoot / folder)) {
       for (const Include& include : includes_of(file)) {
         if (include.path.starts_with("boost/dll")) dll.insert(shown(file));
         if (include.path.starts_with("boost/process")) process.insert(shown(file));
         if (include.path.starts_with("yaml-cpp")) yaml.insert(shown(file));
+        if (include.path.starts_with("onnx/")) onnx.insert(shown(file));
       }
     }
   }
   EXPECT_EQ(dll, Words{"framework/src/plugin/loader.cpp"});
   EXPECT_EQ(process, Words{"framework/src/core/process.cpp"});
   EXPECT_EQ(yaml, Words{"framework/src/core/yaml.cpp"});
+  EXPECT_EQ(onnx, Words{"framework/src/deploy/onnx_writer.cpp"});
 }
 
 TEST(Dependencies, OnlyTheNetworksFloorAndScoringSeeTensors) {

@@ -30,8 +30,9 @@ std::vector<std::int8_t> values_of(std::string_view bytes) {
   return {first, first + bytes.size()};
 }
 
+/// By its shape alone, so that counts that depend on values do not depend on what else is counted.
 std::vector<std::int8_t> drawn_input(const Int8Network& network) {
-  Random random = Random::stream(1, {"profile", network.name});
+  Random random = Random::stream(1, {"profile", to_string(network.tensor(0).shape)});
   std::vector<std::int8_t> values(static_cast<std::size_t>(network.tensor(0).shape.elements()));
   for (std::int8_t& value : values) value = static_cast<std::int8_t>(random() >> 56);
   return values;
@@ -44,21 +45,22 @@ Int8Network last_layer_of(const Int8Network& network) {
   return alone;
 }
 
-/// A main() that runs networks one after the other, with inputs and outputs as files.
-std::string main_of(std::span<const Int8Network> networks) {
-  std::string includes = "#include \"thimble_firmware.h\"\n";
-  includes += fmt::format("#include \"{}.h\"\n\n", networks.front().name);
+/// A main() that runs networks one after the other, with inputs and outputs as files. With marks,
+/// every network finds the arena poisoned.
+std::string main_of(std::span<const Int8Network> networks, std::int64_t arena_bytes) {
   std::string body;
-  for (const Int8Network& network : networks) {
-    const std::int64_t in = network.tensor(0).shape.elements();
-    const std::int64_t out = network.tensor(network.output).shape.elements();
+  for (const Int8Network& network : networks)
     body += fmt::format(
-        "  if (thimble_read_file(\"{0}.in\", {0}_input(), {1}) != {1}) return 1;\n"
+        "#ifdef THIMBLE_PROFILE\n  memset({0}_input() - {1}, 0xa5, {2});\n#endif\n"
+        "  if (thimble_read_file(\"{0}.in\", {0}_input(), {3}) != {3}) return 1;\n"
         "  {0}_run();\n"
-        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {2}) != {2}) return 2;\n",
-        network.name, in, out);
-  }
-  return includes + "int main(void) {\n" + body + "  return 0;\n}\n";
+        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {4}) != {4}) return 2;\n",
+        network.name, plan_memory(network, scratch_bytes).tensor_offsets[0], arena_bytes,
+        network.tensor(0).shape.elements(), network.tensor(network.output).shape.elements());
+  return fmt::format(
+      "#include <string.h>\n\n#include \"thimble_firmware.h\"\n#include \"{}.h\"\n\n"
+      "int main(void) {{\n{}  return 0;\n}}\n",
+      networks.front().name, body);
 }
 
 /// A program of some networks, run once each.
@@ -96,7 +98,7 @@ class Runner {
     made.source = generate_c(networks);
     write_file(folder_.path() / (name + ".h"), made.source.header);
     write_file(folder_.path() / (name + ".c"), made.source.source);
-    write_file(folder_.path() / "main.c", main_of(networks));
+    write_file(folder_.path() / "main.c", main_of(networks, made.source.plan.arena_bytes));
     FirmwareOptions options;
     options.core = core_;
     options.has_marks = has_marks;
@@ -126,6 +128,41 @@ class Runner {
   Core core_;
   TemporaryFolder folder_;
 };
+
+/// About what a network's weights, biases and factors take.
+std::int64_t parameter_bytes(const Int8Network& network) {
+  constexpr std::size_t kChannelBytes = 12;
+  std::size_t bytes = 0;
+  for (const Int8Layer& layer : network.layers)
+    bytes += layer.weights.size() + kChannelBytes * layer.bias.size();
+  return static_cast<std::int64_t>(bytes);
+}
+
+/// How many of the networks, from the first one on, go into one program: at least one.
+std::size_t fitting(std::span<const Int8Network> networks) {
+  std::size_t count = 0;
+  std::int64_t bytes = 0;
+  while (count < std::min(networks.size(), kMostNetworks)) {
+    bytes += parameter_bytes(networks[count]);
+    if (count > 0 && bytes > kMostConstantBytes) break;
+    ++count;
+  }
+  return count;
+}
+
+/// Runs networks in as few programs as hold them. use(i, program, region) sees each: network i,
+/// whose layers are the program's regions from `region` on.
+template <class Use>
+void run_all(const Runner& runner, std::span<const Int8Network> networks,
+             std::span<const std::vector<std::int8_t>> inputs, const Use& use) {
+  for (std::size_t begin = 0; begin < networks.size();) {
+    const std::size_t end = begin + fitting(networks.subspan(begin));
+    const Program program =
+        runner.run(networks.subspan(begin, end - begin), inputs.subspan(begin, end - begin));
+    for (std::size_t region = 0; begin < end; region += networks[begin++].layers.size())
+      use(begin, program, region);
+  }
+}
 
 std::int64_t instructions_of(const EmulatorRun& run, std::size_t region) {
   const auto found = std::ranges::find(run.regions, static_cast<int>(region), &RegionCount::region);
@@ -160,56 +197,51 @@ Profile Profiler::profile(std::span<const OpShape> ops) const {
   Profile made;
   std::vector<Int8Network> networks;
   std::vector<std::vector<std::int8_t>> inputs;
-  std::int64_t constant_bytes = 0;
-  const auto run = [&] {
-    if (networks.empty()) return;
-    const Program program = Runner{toolchain_, emulator_, core_}.run(networks, inputs);
-    std::size_t region = 0;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      region += networks[i].layers.size();
-      OpCount& count = made.ops[made.ops.size() - networks.size() + i];
-      count.instructions = instructions_of(program.run, region - 1);
-      const auto found = std::ranges::find(program.run.regions, static_cast<int>(region) - 1,
-                                           &RegionCount::region);
-      if (found != program.run.regions.end()) count.classes = found->classes;
-      for (const std::string& kernel : count.kernels)
-        made.code_bytes[kernel] = code_bytes_of(program.firmware.elf, kernel);
-    }
-    networks.clear();
-    inputs.clear();
-    constant_bytes = 0;
-  };
   for (const OpShape& op : ops) {
-    Int8Network network = network_of(op, fmt::format("op{}", networks.size()));
+    const Int8Network& network =
+        networks.emplace_back(network_of(op, fmt::format("op{}", networks.size())));
+    inputs.push_back(drawn_input(network));
     const CSource source = generate_c(last_layer_of(network));
-    if (constant_bytes + source.constant_bytes > kMostConstantBytes ||
-        networks.size() == kMostNetworks)
-      run();
-    network.name = fmt::format("op{}", networks.size());
-    constant_bytes += source.constant_bytes;
     made.ops.push_back({op,
                         0,
                         {},
                         source.constant_bytes,
                         scratch_bytes(network, network.layers.back()),
                         source.kernels});
-    inputs.push_back(drawn_input(network));
-    networks.push_back(std::move(network));
   }
-  run();
+  const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
+    OpCount& count = made.ops[i];
+    const auto last = static_cast<int>(region + networks[i].layers.size()) - 1;
+    const auto found = std::ranges::find(program.run.regions, last, &RegionCount::region);
+    if (found != program.run.regions.end()) {
+      count.instructions = static_cast<std::int64_t>(found->instructions);
+      count.classes = found->classes;
+    }
+    for (const std::string& kernel : count.kernels)
+      made.code_bytes[kernel] = code_bytes_of(program.firmware.elf, kernel);
+  };
+  run_all(Runner{toolchain_, emulator_, core_}, networks, inputs, take);
   return made;
 }
 
 Execution Profiler::execute(const Int8Network& network, std::span<const std::int8_t> input) const {
   const std::vector<std::int8_t> values{input.begin(), input.end()};
-  const Program program = Runner{toolchain_, emulator_, core_}.run({&network, 1}, {&values, 1});
-  Execution made;
-  made.output = values_of(program.run.files.at(network.name + ".out"));
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    made.layer_instructions.push_back(instructions_of(program.run, i));
-    made.instructions += made.layer_instructions.back();
-  }
-  made.stack_bytes = program.run.stack_bytes;
+  return execute(std::span{&network, 1}, std::span{&values, 1}).front();
+}
+
+std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
+                                         std::span<const std::vector<std::int8_t>> inputs) const {
+  std::vector<Execution> made(networks.size());
+  const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
+    Execution& execution = made[i];
+    execution.output = values_of(program.run.files.at(networks[i].name + ".out"));
+    for (std::size_t layer = 0; layer < networks[i].layers.size(); ++layer) {
+      execution.layer_instructions.push_back(instructions_of(program.run, region + layer));
+      execution.instructions += execution.layer_instructions.back();
+    }
+    execution.stack_bytes = program.run.stack_bytes;
+  };
+  run_all(Runner{toolchain_, emulator_, core_}, networks, inputs, take);
   return made;
 }
 

@@ -26,14 +26,14 @@ struct CoreFlags {
 };
 
 const CoreFlags& flags_of(Core core) {
-  static const std::vector<CoreFlags> all{
+  static const std::vector<CoreFlags> kAll{
       {"m3", {"-mcpu=cortex-m3"}},
       {"m4", {"-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"}},
       {"m7", {"-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"}},
       {"m33", {"-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"}},
       {"m55", {"-mcpu=cortex-m55", "-mfpu=auto", "-mfloat-abi=hard"}},
   };
-  return all[static_cast<std::size_t>(core)];
+  return kAll[static_cast<std::size_t>(core)];
 }
 
 /// What a short call of the compiler prints.

@@ -22,6 +22,26 @@ Value number(double value) {
 
 Value text(const std::string& words) { return Value::scalar(words, true); }
 
+/// Of the report, beside metrics and what is named after them.
+const std::vector<std::string>& quantity_columns() {
+  static const std::vector<std::string> names{
+      "macs_m",  "params_m", "latency_ms",     "energy_mj",   "ram_kb",     "rom_kb",
+      "speedup", "accuracy", "rank",           "class_size",  "class_best", "regret",
+      "front",   "scored",   "search_seconds", "wall_seconds"};
+  return names;
+}
+
+/// What the tables of points and of candidates begin with.
+const std::vector<std::string>& result_columns() {
+  static const std::vector<std::string> names{"row", "seed", "arch", "feasible"};
+  return names;
+}
+const std::vector<std::string>& candidate_columns() {
+  static const std::vector<std::string> names{"point", "arch",     "canonical",
+                                              "valid", "feasible", "reason"};
+  return names;
+}
+
 void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   auto& quantities = outcome.quantities;
   const Evaluation& best = *outcome.result.best;
@@ -150,6 +170,13 @@ void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseli
       outcome.quantities["speedup"] = reference / outcome.quantities.at("latency_ms");
 }
 
+bool is_fixed_column(const std::string& name) {
+  const auto has = [&](const std::vector<std::string>& columns) {
+    return std::ranges::find(columns, name) != columns.end();
+  };
+  return has(quantity_columns()) || has(result_columns()) || has(candidate_columns());
+}
+
 std::vector<std::string> default_columns(const Study& study) {
   std::vector<std::string> columns{"macs_m", "params_m"};
   if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
@@ -162,10 +189,7 @@ std::vector<std::string> default_columns(const Study& study) {
 }
 
 std::vector<std::string> known_columns(const Study& study) {
-  std::vector<std::string> columns{"macs_m", "params_m",   "latency_ms",     "energy_mj",
-                                   "ram_kb", "rom_kb",     "speedup",        "accuracy",
-                                   "rank",   "class_size", "class_best",     "regret",
-                                   "front",  "scored",     "search_seconds", "wall_seconds"};
+  std::vector<std::string> columns = quantity_columns();
   const MetricNames metrics = study.metric_names();
   for (const auto& names : {metrics.proxies, metrics.aggregates})
     columns.insert(columns.end(), names.begin(), names.end());
@@ -260,7 +284,7 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
         paths.push_back(assignment.path);
   }
   Table table;
-  table.header = {"row", "seed", "arch", "feasible"};
+  table.header = result_columns();
   table.header.insert(table.header.end(), paths.begin(), paths.end());
   table.header.insert(table.header.end(), quantities.begin(), quantities.end());
   for (const PointOutcome& outcome : outcomes) {
@@ -285,7 +309,7 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
 Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark) {
   Table table;
   if (outcomes.empty()) return table;
-  table.header = {"point", "arch", "canonical", "valid", "feasible", "reason"};
+  table.header = candidate_columns();
   std::vector<std::string> metrics = cost_metrics();
   for (const PointOutcome& outcome : outcomes)  // points of a sweep may have different ones
     for (const auto& names : {outcome.metrics.proxies, outcome.metrics.aggregates})

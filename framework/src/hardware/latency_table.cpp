@@ -216,6 +216,18 @@ std::string line_of(const std::vector<std::string>& cells) {
   return join(quoted, ",") + '\n';
 }
 
+/// Equal tables are equal files, so there is one way to end a line.
+void refuse_carriage_returns(std::string_view text, const std::string& file) {
+  const std::size_t at = text.find('\r');
+  if (at == std::string_view::npos) return;
+  const std::string_view before = text.substr(0, at);
+  const auto line = 1 + std::ranges::count(before, '\n');
+  const std::size_t column = at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  throw InputError{Diagnostic{{file, static_cast<int>(line), static_cast<int>(column)},
+                              "carriage return",
+                              "end lines with a line feed only"}};
+}
+
 }  // namespace
 
 void LatencyTable::add(OpRow row) {
@@ -240,6 +252,7 @@ std::vector<const OpRow*> LatencyTable::rows() const {
 }
 
 LatencyTable parse_latency_table(std::string_view text, const std::string& file) {
+  refuse_carriage_returns(text, file);
   const std::size_t end = text.find('\n');
   if (text.substr(0, end) != kFirstLine)
     throw InputError{Diagnostic{{file, 1, 1},

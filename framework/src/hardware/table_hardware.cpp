@@ -78,6 +78,10 @@ Cost TableHardware::cost(const Graph& network) const {
   return cost;
 }
 
+Figure TableHardware::latency(const Int8Network& network) const {
+  return latency(ops_.of(network));
+}
+
 Figure TableHardware::latency(const std::vector<const KnownOp*>& ops) const {
   FigureSum sum;
   for (const KnownOp* const op : ops) sum.add(op->cycles);

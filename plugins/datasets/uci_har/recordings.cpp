@@ -158,7 +158,8 @@ void read_array_part(const fs::path& folder, const std::string& part, Recordings
   constexpr float kAcceleration = 1.0F / 8192, kVelocity = 1.0F / 4096;
   for (std::size_t i = 0; i < read.size(); ++i) {
     const std::size_t quantity = i / (3 * kLength) % 3;
-    recordings.signals.push_back(read[i] * (quantity == 1 ? kVelocity : kAcceleration));
+    recordings.signals.push_back(static_cast<float>(read[i]) *
+                                 (quantity == 1 ? kVelocity : kAcceleration));
   }
   if (recordings.signals.size() != recordings.activities.size() * kWindow)
     refuse(signal_file, std::to_string(read.size() / kWindow) +

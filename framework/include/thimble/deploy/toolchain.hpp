@@ -36,7 +36,7 @@ struct FirmwareOptions {
   Core core = Core::m4;
   bool has_marks = false;  ///< defines THIMBLE_PROFILE; without, thimble_mark() does not exist
   int regions = 256;       ///< that marks can tell apart
-  std::int64_t stack_bytes = 16 * 1024;
+  std::int64_t stack_bytes = 16'384;
   std::string optimisation = "-O2";
   std::vector<std::string> definitions{};  ///< NAME or NAME=VALUE
   std::vector<std::filesystem::path> include_folders{};
