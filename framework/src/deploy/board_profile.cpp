@@ -20,9 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What a program has besides constants and arena.
-constexpr std::int64_t kCodeBytes = 32 * 1024;
-constexpr std::int64_t kStackBytes = 4 * 1024;
-constexpr std::int64_t kVariableBytes = 4 * 1024;
+constexpr std::int64_t kCodeBytes = 32'768;
+constexpr std::int64_t kStackBytes = 4'096;
+constexpr std::int64_t kVariableBytes = 4'096;
 constexpr std::size_t kOpsOfProgram = 50;
 
 /// From here on a cycle counter of 32 bits could turn twice, at 16 cycles a multiplication.

@@ -129,9 +129,9 @@ Firmware build(const OpProgram& program, int repeats, const Toolchain& toolchain
 
 std::int64_t code_bytes_of(const Elf& elf, const std::string& kernel) {
   const std::string_view source = kernel_source(kernel);
-  static const std::regex function{R"(\nKERNEL \w+ (\w+)\()"};
+  static const std::regex kFunction{R"(\nKERNEL \w+ (\w+)\()"};
   std::set<std::string> names;  // some are there twice, with and without DSP instructions
-  for (std::cregex_iterator found{source.begin(), source.end(), function}, end; found != end;
+  for (std::cregex_iterator found{source.begin(), source.end(), kFunction}, end; found != end;
        ++found)
     names.insert((*found)[1]);
   std::int64_t bytes = 0;

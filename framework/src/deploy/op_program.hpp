@@ -36,7 +36,7 @@ struct OpProgram {
 /// What one program can hold.
 struct ProgramLimits {
   /// Of several operators. The smallest emulated machine has 512 KiB for code and as much for data.
-  std::int64_t constant_bytes = 256 * 1024;
+  std::int64_t constant_bytes = 262'144;
   std::int64_t largest_op_bytes = std::numeric_limits<std::int64_t>::max();  ///< of constants
   std::int64_t arena_bytes = std::numeric_limits<std::int64_t>::max();
   std::size_t ops = 100;
