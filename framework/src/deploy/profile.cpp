@@ -138,28 +138,34 @@ std::int64_t parameter_bytes(const Int8Network& network) {
   return static_cast<std::int64_t>(bytes);
 }
 
-/// How many of the networks, from the first one on, go into one program: at least one.
-std::size_t fitting(std::span<const Int8Network> networks) {
-  std::size_t count = 0;
-  std::int64_t bytes = 0;
-  while (count < std::min(networks.size(), kMostNetworks)) {
-    bytes += parameter_bytes(networks[count]);
-    if (count > 0 && bytes > kMostConstantBytes) break;
-    ++count;
+/// Networks and what each of them is run on.
+struct Runs {
+  std::span<const Int8Network> networks;
+  std::span<const std::vector<std::int8_t>> inputs;
+  std::span<const std::int64_t> constant_bytes;
+};
+
+/// Where the program ends that begins with network `begin`: behind as many as fit, at least one.
+std::size_t end_of_program(const Runs& runs, std::size_t begin) {
+  std::size_t end = begin + 1;
+  std::int64_t bytes = runs.constant_bytes[begin];
+  while (end < runs.networks.size() && end - begin < kMostNetworks) {
+    bytes += runs.constant_bytes[end];
+    if (bytes > kMostConstantBytes) break;
+    ++end;
   }
-  return count;
+  return end;
 }
 
 /// Runs networks in as few programs as hold them. use(i, program, region) sees each: network i,
 /// whose layers are the program's regions from `region` on.
 template <class Use>
-void run_all(const Runner& runner, std::span<const Int8Network> networks,
-             std::span<const std::vector<std::int8_t>> inputs, const Use& use) {
-  for (std::size_t begin = 0; begin < networks.size();) {
-    const std::size_t end = begin + fitting(networks.subspan(begin));
-    const Program program =
-        runner.run(networks.subspan(begin, end - begin), inputs.subspan(begin, end - begin));
-    for (std::size_t region = 0; begin < end; region += networks[begin++].layers.size())
+void run_all(const Runner& runner, const Runs& runs, const Use& use) {
+  for (std::size_t begin = 0; begin < runs.networks.size();) {
+    const std::size_t end = end_of_program(runs, begin);
+    const Program program = runner.run(runs.networks.subspan(begin, end - begin),
+                                       runs.inputs.subspan(begin, end - begin));
+    for (std::size_t region = 0; begin < end; region += runs.networks[begin++].layers.size())
       use(begin, program, region);
   }
 }
@@ -197,11 +203,13 @@ Profile Profiler::profile(std::span<const OpShape> ops) const {
   Profile made;
   std::vector<Int8Network> networks;
   std::vector<std::vector<std::int8_t>> inputs;
+  std::vector<std::int64_t> bytes;
   for (const OpShape& op : ops) {
     const Int8Network& network =
         networks.emplace_back(network_of(op, fmt::format("op{}", networks.size())));
     inputs.push_back(drawn_input(network));
     const CSource source = generate_c(last_layer_of(network));
+    bytes.push_back(source.constant_bytes);
     made.ops.push_back({op,
                         0,
                         {},
@@ -220,7 +228,7 @@ Profile Profiler::profile(std::span<const OpShape> ops) const {
     for (const std::string& kernel : count.kernels)
       made.code_bytes[kernel] = code_bytes_of(program.firmware.elf, kernel);
   };
-  run_all(Runner{toolchain_, emulator_, core_}, networks, inputs, take);
+  run_all(Runner{toolchain_, emulator_, core_}, {networks, inputs, bytes}, take);
   return made;
 }
 
@@ -232,6 +240,8 @@ Execution Profiler::execute(const Int8Network& network, std::span<const std::int
 std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
                                          std::span<const std::vector<std::int8_t>> inputs) const {
   std::vector<Execution> made(networks.size());
+  std::vector<std::int64_t> bytes;
+  for (const Int8Network& network : networks) bytes.push_back(parameter_bytes(network));
   const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
     Execution& execution = made[i];
     execution.output = values_of(program.run.files.at(networks[i].name + ".out"));
@@ -241,7 +251,7 @@ std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
     }
     execution.stack_bytes = program.run.stack_bytes;
   };
-  run_all(Runner{toolchain_, emulator_, core_}, networks, inputs, take);
+  run_all(Runner{toolchain_, emulator_, core_}, {networks, inputs, bytes}, take);
   return made;
 }
 
