@@ -94,6 +94,19 @@ TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
   EXPECT_GT(killed, 20) << "too few of the runs were still running when they were killed";
 }
 
+TEST_F(Run, EvolvesTheSameFrontAtOneAndFourJobsAndAfterBeingKilled) {
+  const std::string search = "'searcher={use: nsga2, population: 8, evaluations: 24}' ";
+  const std::string one =
+      result(thimble_program("run small.yaml --quiet --jobs 1 " + search, here_.path()));
+  ASSERT_FALSE(one.empty());
+  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --jobs 4 " + search, here_.path())),
+            one);
+  const std::string broken = search + "--jobs 1 --output broken";
+  run_and_kill(broken, std::chrono::milliseconds{900});
+  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --resume " + broken, here_.path())),
+            one);
+}
+
 TEST_F(Run, StopsOnInterruptAndSaysHowToGoOn) {
   const Finished stopped = thimble_program(
       "run small.yaml searcher='{use: random, samples: 5000}' & child=$!; sleep 1.5; "
@@ -162,6 +175,18 @@ TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
   EXPECT_DOUBLE_EQ(sum, 3 * 8 * 9 / 2);
   EXPECT_THAT(content(here_.path() / folder / "result.yaml"),
               ::testing::HasSubstr("all: " + number_text(best)));
+}
+
+TEST_F(Run, ShowsTheSelectedNetworks) {
+  const Finished finished = thimble_program(
+      "run small.yaml --quiet searcher='{use: random, samples: 12}' 'select={k: 2}'", here_.path());
+  EXPECT_EQ(finished.code, 0) << finished.errors;
+  const auto folder = here_.path() / finished.output.substr(0, finished.output.size() - 1);
+  EXPECT_THAT(content(folder / "report.md"), ::testing::HasSubstr("## Selected networks"));
+  EXPECT_THAT(content(folder / "selected.csv"), ::testing::HasSubstr("knee"));
+  EXPECT_THAT(content(folder / "result.yaml"), ::testing::HasSubstr("selected:"));
+  EXPECT_THAT(content(folder / "resolved.yaml"), ::testing::HasSubstr("method: automatic"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "figures" / "front_ntk.gp"));
 }
 
 /// Runs the first cells of the space against a benchmark that is made of them.

@@ -146,6 +146,7 @@ TEST(Dependencies, QuotedIncludesStayInTheirFolder) {
 
 TEST(Dependencies, OneFileKnowsEachOfTheseLibraries) {
   Words dll;
+  Words pagmo;
   Words process;
   Words yaml;
   Words onnx;
@@ -156,6 +157,7 @@ TEST(Dependencies, OneFileKnowsEachOfTheseLibraries) {
         if (include.path.starts_with("boost/process")) process.insert(shown(file));
         if (include.path.starts_with("yaml-cpp")) yaml.insert(shown(file));
         if (include.path.starts_with("onnx/")) onnx.insert(shown(file));
+        if (include.path.starts_with("pagmo")) pagmo.insert(shown(file));
       }
     }
   }
@@ -163,6 +165,9 @@ TEST(Dependencies, OneFileKnowsEachOfTheseLibraries) {
   EXPECT_EQ(process, Words{"framework/src/core/process.cpp"});
   EXPECT_EQ(yaml, Words{"framework/src/core/yaml.cpp"});
   EXPECT_EQ(onnx, Words{"framework/src/deploy/onnx_writer.cpp"});
+  // The framework for hypervolumes; the plugin is the algorithm.
+  EXPECT_EQ(pagmo,
+            (Words{"framework/src/search/hypervolume.cpp", "plugins/searchers/nsga2/nsga2.cpp"}));
 }
 
 TEST(Dependencies, OnlyTheNetworksFloorAndScoringSeeTensors) {

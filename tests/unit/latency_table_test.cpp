@@ -103,6 +103,19 @@ TEST(LatencyTable, ReadsBackWhatItWrites) {
   EXPECT_EQ(to_csv(parse_latency_table(text, "t.csv")), text);
 }
 
+TEST(LatencyTable, KeepsRowsOfOtherSetupsApart) {
+  LatencyTable table;
+  table.add(row_of(kConv, 7));
+  EXPECT_EQ(to_csv(table).find("setup"), std::string::npos) << "a column that nobody needs";
+  for (const char* const setup : {"16 MHz, no wait states", "180 MHz, 5 wait states"}) {
+    OpRow row = row_of(kConv, 8);
+    row.setup = setup;
+    table.add(row);
+  }
+  EXPECT_EQ(table.size(), 3U);
+  EXPECT_EQ(parse_latency_table(to_csv(table), "t.csv"), table);
+}
+
 TEST(LatencyTable, DoesNotDependOnTheOrderOfItsRows) {
   LatencyTable one;
   LatencyTable other;

@@ -1,18 +1,14 @@
 #include <thimble/deploy/profile.hpp>
 
 #include <algorithm>
-#include <regex>
-#include <set>
 
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
-#include <thimble/core/random.hpp>
-#include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
-#include "kernels.hpp"
+#include "op_program.hpp"
 
 namespace thimble {
 namespace {
@@ -28,21 +24,6 @@ std::string bytes_of(std::span<const std::int8_t> values) {
 std::vector<std::int8_t> values_of(std::string_view bytes) {
   const auto* const first = reinterpret_cast<const std::int8_t*>(bytes.data());
   return {first, first + bytes.size()};
-}
-
-/// By its shape alone, so that counts that depend on values do not depend on what else is counted.
-std::vector<std::int8_t> drawn_input(const Int8Network& network) {
-  Random random = Random::stream(1, {"profile", to_string(network.tensor(0).shape)});
-  std::vector<std::int8_t> values(static_cast<std::size_t>(network.tensor(0).shape.elements()));
-  for (std::int8_t& value : values) value = static_cast<std::int8_t>(random() >> 56);
-  return values;
-}
-
-/// The last layer without those that make its inputs.
-Int8Network last_layer_of(const Int8Network& network) {
-  Int8Network alone = network;
-  alone.layers = {network.layers.back()};
-  return alone;
 }
 
 /// A main() that runs networks one after the other, with inputs and outputs as files. With marks,
@@ -138,55 +119,39 @@ std::int64_t parameter_bytes(const Int8Network& network) {
   return static_cast<std::int64_t>(bytes);
 }
 
-/// Networks and what each of them is run on.
-struct Runs {
-  std::span<const Int8Network> networks;
-  std::span<const std::vector<std::int8_t>> inputs;
-  std::span<const std::int64_t> constant_bytes;
-};
-
-/// Where the program ends that begins with network `begin`: behind as many as fit, at least one.
-std::size_t end_of_program(const Runs& runs, std::size_t begin) {
-  std::size_t end = begin + 1;
-  std::int64_t bytes = runs.constant_bytes[begin];
-  while (end < runs.networks.size() && end - begin < kMostNetworks) {
-    bytes += runs.constant_bytes[end];
+/// How many of the networks, from the first one on, go into one program: at least one.
+std::size_t fitting(std::span<const Int8Network> networks) {
+  std::size_t count = 1;
+  std::int64_t bytes = parameter_bytes(networks.front());
+  while (count < std::min(networks.size(), kMostNetworks)) {
+    bytes += parameter_bytes(networks[count]);
     if (bytes > kMostConstantBytes) break;
-    ++end;
+    ++count;
   }
-  return end;
+  return count;
 }
 
-/// Runs networks in as few programs as hold them. use(i, program, region) sees each: network i,
-/// whose layers are the program's regions from `region` on.
-template <class Use>
-void run_all(const Runner& runner, const Runs& runs, const Use& use) {
-  for (std::size_t begin = 0; begin < runs.networks.size();) {
-    const std::size_t end = end_of_program(runs, begin);
-    const Program program = runner.run(runs.networks.subspan(begin, end - begin),
-                                       runs.inputs.subspan(begin, end - begin));
-    for (std::size_t region = 0; begin < end; region += runs.networks[begin++].layers.size())
-      use(begin, program, region);
+const RegionCount* region_of(const EmulatorRun& run, int region) {
+  const auto found = std::ranges::find(run.regions, region, &RegionCount::region);
+  return found == run.regions.end() ? nullptr : &*found;
+}
+
+std::int64_t instructions_of(const EmulatorRun& run, int region) {
+  const RegionCount* const found = region_of(run, region);
+  return found == nullptr ? 0 : static_cast<std::int64_t>(found->instructions);
+}
+
+OpCount count_of(const ProgramOp& op, const EmulatorRun& run, int region) {
+  OpCount count;
+  count.op = op.op;
+  count.constant_bytes = op.constant_bytes;
+  count.scratch_bytes = scratch_bytes(op.network, op.network.layers.back());
+  count.kernels = op.kernels;
+  if (const RegionCount* const found = region_of(run, region)) {
+    count.instructions = static_cast<std::int64_t>(found->instructions);
+    count.classes = found->classes;
   }
-}
-
-std::int64_t instructions_of(const EmulatorRun& run, std::size_t region) {
-  const auto found = std::ranges::find(run.regions, static_cast<int>(region), &RegionCount::region);
-  return found == run.regions.end() ? 0 : static_cast<std::int64_t>(found->instructions);
-}
-
-/// Of the functions in a kernel's source; which of them there are depends on the core.
-std::int64_t code_bytes_of(const Elf& elf, const std::string& kernel) {
-  const std::string_view source = kernel_source(kernel);
-  static const std::regex function{R"(\nKERNEL \w+ (\w+)\()"};
-  std::set<std::string> names;  // some are there twice, with and without DSP instructions
-  for (std::cregex_iterator found{source.begin(), source.end(), function}, end; found != end;
-       ++found)
-    names.insert((*found)[1]);
-  std::int64_t bytes = 0;
-  for (const std::string& name : names)
-    if (const ElfSymbol* const symbol = elf.find(name)) bytes += symbol->bytes;
-  return bytes;
+  return count;
 }
 
 }  // namespace
@@ -201,34 +166,21 @@ std::string Profiler::conditions() const {
 
 Profile Profiler::profile(std::span<const OpShape> ops) const {
   Profile made;
-  std::vector<Int8Network> networks;
-  std::vector<std::vector<std::int8_t>> inputs;
-  std::vector<std::int64_t> bytes;
-  for (const OpShape& op : ops) {
-    const Int8Network& network =
-        networks.emplace_back(network_of(op, fmt::format("op{}", networks.size())));
-    inputs.push_back(drawn_input(network));
-    const CSource source = generate_c(last_layer_of(network));
-    bytes.push_back(source.constant_bytes);
-    made.ops.push_back({op,
-                        0,
-                        {},
-                        source.constant_bytes,
-                        scratch_bytes(network, network.layers.back()),
-                        source.kernels});
-  }
-  const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
-    OpCount& count = made.ops[i];
-    const auto last = static_cast<int>(region + networks[i].layers.size()) - 1;
-    const auto found = std::ranges::find(program.run.regions, last, &RegionCount::region);
-    if (found != program.run.regions.end()) {
-      count.instructions = static_cast<std::int64_t>(found->instructions);
-      count.classes = found->classes;
+  std::vector<OpShape> none;  // the emulated machines are not that small
+  for (const OpProgram& program : op_programs(ops, {}, none)) {
+    const TemporaryFolder folder;
+    const Firmware firmware =
+        build(program, /*repeats=*/0, toolchain_, {}, {.core = core_}, folder.path());
+    const EmulatorRun run = emulator_.run(firmware);
+    const OpRecords records = parse_op_records(run.text).front();
+    for (std::size_t i = 0; i < program.ops.size(); ++i) {
+      const ProgramOp& op = program.ops[i];
+      require_right(records.ops.at(i), op.network, name_of(core_));
+      made.ops.push_back(count_of(op, run, program.region(i)));
+      for (const std::string& kernel : op.kernels)
+        made.code_bytes[kernel] = code_bytes_of(firmware.elf, kernel);
     }
-    for (const std::string& kernel : count.kernels)
-      made.code_bytes[kernel] = code_bytes_of(program.firmware.elf, kernel);
-  };
-  run_all(Runner{toolchain_, emulator_, core_}, {networks, inputs, bytes}, take);
+  }
   return made;
 }
 
@@ -239,19 +191,24 @@ Execution Profiler::execute(const Int8Network& network, std::span<const std::int
 
 std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
                                          std::span<const std::vector<std::int8_t>> inputs) const {
-  std::vector<Execution> made(networks.size());
-  std::vector<std::int64_t> bytes;
-  for (const Int8Network& network : networks) bytes.push_back(parameter_bytes(network));
-  const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
-    Execution& execution = made[i];
-    execution.output = values_of(program.run.files.at(networks[i].name + ".out"));
-    for (std::size_t layer = 0; layer < networks[i].layers.size(); ++layer) {
-      execution.layer_instructions.push_back(instructions_of(program.run, region + layer));
-      execution.instructions += execution.layer_instructions.back();
+  const Runner runner{toolchain_, emulator_, core_};
+  std::vector<Execution> made;
+  while (made.size() < networks.size()) {
+    const std::size_t begin = made.size();
+    const std::size_t count = fitting(networks.subspan(begin));
+    const Program program =
+        runner.run(networks.subspan(begin, count), inputs.subspan(begin, count));
+    int region = 0;
+    for (const Int8Network& network : networks.subspan(begin, count)) {
+      Execution& execution = made.emplace_back();
+      execution.output = values_of(program.run.files.at(network.name + ".out"));
+      for (std::size_t layer = 0; layer < network.layers.size(); ++layer) {
+        execution.layer_instructions.push_back(instructions_of(program.run, region++));
+        execution.instructions += execution.layer_instructions.back();
+      }
+      execution.stack_bytes = program.run.stack_bytes;
     }
-    execution.stack_bytes = program.run.stack_bytes;
-  };
-  run_all(Runner{toolchain_, emulator_, core_}, {networks, inputs, bytes}, take);
+  }
   return made;
 }
 

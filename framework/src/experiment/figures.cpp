@@ -303,6 +303,63 @@ std::vector<std::size_t> shown_points(const std::vector<PointOutcome>& outcomes)
   return points;
 }
 
+/// Where the front's networks lie between two objectives.
+class FrontPicture {
+ public:
+  FrontPicture(const PointOutcome& outcome, const std::string& x, const std::string& y)
+      : outcome_{outcome}, x_{x}, y_{y} {
+    for (const Evaluation& network : outcome.evaluated) add(network, all_);
+    const Selection& selection = *outcome.selection;
+    for (std::size_t place = 0; place < outcome.result.front.size(); ++place)
+      add(outcome.result.front[place], front_);
+    for (const std::size_t place : selection.chosen) add(outcome.result.front[place], chosen_);
+    for (const std::size_t place : selection.landmarks.extremes)
+      add(outcome.result.front[place], ends_);
+    add(outcome.result.front[selection.landmarks.knee], knee_);
+  }
+
+  std::string script(const std::string& name) const {
+    if (front_.empty()) return "";
+    return head(name, 1000, 800) + block("all", all_) + block("front", front_) +
+           block("chosen", chosen_) + block("ends", ends_) + block("knee", knee_) +
+           title(outcome_.row.empty() ? "Front" : outcome_.row,
+                 fmt::format("{} networks, {} on the front, {} selected", outcome_.evaluated.size(),
+                             outcome_.result.front.size(), outcome_.selection->chosen.size())) +
+           axis("x", x_, 0) + axis("y", y_, 1) +
+           "set key below\nset bmargin 6\n"
+           "plot $all using 1:2 with points pt 7 ps 0.5 lc rgb '#bbbbbb' title 'looked at', \\\n"
+           "  $front using 1:2 with points pt 7 ps 1 lc rgb '#0072b2' title 'front', \\\n"
+           "  $chosen using 1:2 with points pt 7 ps 1.8 lc rgb '#d55e00' title 'selected', \\\n"
+           "  $ends using 1:2 with points pt 8 ps 2.8 lc rgb '#222222' title 'ends', \\\n"
+           "  $knee using 1:2 with points pt 12 ps 2.8 lc rgb '#009e73' title 'knee'\n";
+  }
+
+ private:
+  using Rows = std::vector<std::vector<double>>;
+
+  void add(const Evaluation& network, Rows& rows) const {
+    const double x = metric_of(network, x_, outcome_.metrics);
+    const double y = metric_of(network, y_, outcome_.metrics);
+    if (std::isfinite(x) && std::isfinite(y)) rows.push_back({x, y});
+  }
+
+  std::string axis(const char* name, const std::string& metric, std::size_t coordinate) const {
+    std::vector<double> values;
+    for (const Rows& rows : {all_, front_})
+      for (const auto& row : rows) values.push_back(row[coordinate]);
+    const Axis axis{values};
+    return fmt::format("set {0}label {1} noenhanced\nset {0}range [{2}:{3}]\n", name,
+                       gnuplot_text(metric), number_text(axis.low), number_text(axis.high)) +
+           (axis.is_logarithmic
+                ? fmt::format("set logscale {0}\nset format {0} '10^{{%T}}'\n", name)
+                : "");
+  }
+
+  const PointOutcome& outcome_;
+  std::string x_, y_;
+  Rows all_, front_, chosen_, ends_, knee_;
+};
+
 /// Empty when gnuplot drew it, else what it complained of.
 std::string run_gnuplot(const fs::path& gnuplot, const fs::path& script, const fs::path& folder) {
   const ProcessLimits limits{.time = std::chrono::minutes{1}};
@@ -354,6 +411,29 @@ std::vector<Picture> pictures_of(const std::vector<PointOutcome>& outcomes,
     if (depends_on(metric.name, path))
       add("sweep_" + metric.name, sweep("sweep_" + metric.name, path, metric.name,
                                         samples[0].accuracies, outcomes, analyses));
+  return pictures;
+}
+
+std::vector<Picture> front_pictures(const std::vector<PointOutcome>& outcomes) {
+  std::vector<Picture> pictures;
+  const auto points = shown_points(outcomes);
+  for (const std::size_t point : points) {
+    const PointOutcome& outcome = outcomes[point];
+    if (!outcome.selection) continue;
+    const auto is_cost = [](const Objective& objective) {
+      return is_cost_metric(objective.metric);
+    };
+    const auto cost = std::ranges::find_if(outcome.objectives, is_cost);
+    const std::string x =
+        (cost == outcome.objectives.end() ? outcome.objectives.front() : *cost).metric;
+    for (const Objective& objective : outcome.objectives) {
+      if (objective.metric == x) continue;
+      const std::string name =
+          "front_" + objective.metric + (points.size() > 1 ? "_" + std::to_string(point + 1) : "");
+      const std::string script = FrontPicture{outcome, x, objective.metric}.script(name);
+      if (!script.empty()) pictures.push_back({name, script});
+    }
+  }
   return pictures;
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/experiment/analysis.hpp>
 #include <thimble/experiment/statistics.hpp>
@@ -110,21 +111,107 @@ std::size_t width_of(const std::string& text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
+std::string number_or_nothing(double value) {
+  return std::isfinite(value) ? number_text(value) : "";
+}
+
 std::vector<std::string> candidate_cells(const Evaluation& evaluation, const MetricNames& own,
                                          const std::vector<std::string>& columns,
                                          const Benchmark* benchmark) {
-  const auto shown = [](double value) { return std::isfinite(value) ? number_text(value) : ""; };
   std::vector<std::string> cells{evaluation.text, evaluation.canonical,
                                  evaluation.is_valid() ? "true" : "false",
                                  evaluation.is_feasible() ? "true" : "false", evaluation.invalid};
   for (const std::string& metric : columns)
-    cells.push_back(shown(metric_of(evaluation, metric, own)));
+    cells.push_back(number_or_nothing(metric_of(evaluation, metric, own)));
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
-    cells.push_back(shown(benchmark->accuracy(evaluation.text, i).value_or(kNotANumber)));
+    cells.push_back(
+        number_or_nothing(benchmark->accuracy(evaluation.text, i).value_or(kNotANumber)));
   return cells;
 }
 
+bool is_chosen(const PointOutcome& outcome, std::size_t place) {
+  return std::ranges::find(outcome.selection->chosen, place) != outcome.selection->chosen.end();
+}
+
+/// "knee, least latency_ms", or nothing.
+std::string marks_of(const PointOutcome& outcome, std::size_t place) {
+  const auto& [objectives, chosen, landmarks] = *outcome.selection;
+  std::vector<std::string> marks;
+  if (landmarks.knee == place) marks.emplace_back("knee");
+  for (std::size_t k = 0; k < objectives.size(); ++k) {
+    const Objective& objective = outcome.objectives[objectives[k]];
+    const bool is_least = objective.direction == Direction::minimize;
+    if (landmarks.extremes[k] == place)
+      marks.push_back((is_least ? "least " : "most ") + objective.metric);
+  }
+  return join(marks);
+}
+
+Value selection_document(const PointOutcome& outcome) {
+  const auto& [objectives, chosen, landmarks] = *outcome.selection;
+  const auto network = [&](std::size_t place) { return text(outcome.result.front[place].text); };
+  Value networks = Value::sequence();
+  for (const std::size_t place : chosen) networks.items().push_back(network(place));
+  Value extremes = Value::map();
+  for (std::size_t k = 0; k < objectives.size(); ++k)
+    extremes.set(outcome.objectives[objectives[k]].metric, network(landmarks.extremes[k]));
+  Value map = Value::map();
+  map.set("networks", std::move(networks));
+  map.set("knee", network(landmarks.knee));
+  map.set("extremes", std::move(extremes));
+  return map;
+}
+
+std::string selected_texts(const PointOutcome& outcome) {
+  std::vector<std::string> texts;
+  if (outcome.selection)
+    for (const std::size_t place : outcome.selection->chosen)
+      texts.push_back(outcome.result.front[place].text);
+  return join(texts, "; ");
+}
+
+/// The places of the objectives that count.
+std::vector<std::size_t> places_of(const std::vector<std::string>& named,
+                                   const std::vector<Objective>& objectives) {
+  std::vector<std::size_t> places;
+  for (std::size_t k = 0; k < objectives.size(); ++k)
+    if (named.empty() || std::ranges::find(named, objectives[k].metric) != named.end())
+      places.push_back(k);
+  return places;
+}
+
+/// The points in these coordinates alone.
+std::vector<Point> projected(const std::vector<Point>& points,
+                             const std::vector<std::size_t>& coordinates) {
+  std::vector<Point> all;
+  for (const Point& point : points) {
+    Point& own = all.emplace_back();
+    for (const std::size_t k : coordinates) own.push_back(point[k]);
+  }
+  return all;
+}
+
 }  // namespace
+
+void select(PointOutcome& outcome, const SelectSettings& settings) {
+  Selection selection{.objectives = places_of(settings.objectives, outcome.objectives)};
+  const auto points =
+      projected(points_of(outcome.result.front, outcome.objectives), selection.objectives);
+  const auto count = static_cast<std::size_t>(settings.k);
+  auto& remarks = outcome.result.remarks;
+  if (non_dominated(points).empty()) {
+    remarks.emplace_back("nothing was selected: no network has a value of every objective");
+    return;
+  }
+  try {
+    selection.chosen = select_subset(points, count, settings.method, outcome.seed);
+  } catch (const Error& error) {  // what was searched for must not be lost
+    remarks.push_back(error.diagnostics().front().message + "; it was evolutionary instead");
+    selection.chosen = select_subset(points, count, SelectionMethod::evolutionary, outcome.seed);
+  }
+  selection.landmarks = landmarks_of(points);
+  outcome.selection = std::move(selection);
+}
 
 std::string mean_text(const std::vector<double>& values) {
   if (values.empty()) return "-";
@@ -287,6 +374,9 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
   table.header = result_columns();
   table.header.insert(table.header.end(), paths.begin(), paths.end());
   table.header.insert(table.header.end(), quantities.begin(), quantities.end());
+  const bool selects = std::ranges::any_of(
+      outcomes, [](const PointOutcome& outcome) { return outcome.selection.has_value(); });
+  if (selects) table.header.emplace_back("selected");
   for (const PointOutcome& outcome : outcomes) {
     const auto& best = outcome.result.best;
     std::vector<std::string> cells{outcome.row, std::to_string(outcome.seed),
@@ -301,6 +391,7 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
       const bool is_known = found != outcome.quantities.end() && std::isfinite(found->second);
       cells.push_back(is_known ? number_text(found->second) : "");
     }
+    if (selects) cells.push_back(selected_texts(outcome));
     table.rows.push_back(std::move(cells));
   }
   return table;
@@ -323,6 +414,34 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
       auto cells = candidate_cells(evaluation, outcomes[point].metrics, metrics, benchmark);
       cells.insert(cells.begin(), std::to_string(point + 1));
       table.rows.push_back(std::move(cells));
+    }
+  }
+  return table;
+}
+
+Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark) {
+  Table table;
+  std::vector<std::string> metrics;
+  for (const PointOutcome& outcome : outcomes)
+    for (const Objective& objective : outcome.objectives)
+      if (std::ranges::find(metrics, objective.metric) == metrics.end())
+        metrics.push_back(objective.metric);
+  table.header = {"row", "seed", "arch", "selected", "stands_out"};
+  table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  if (benchmark != nullptr) table.header.emplace_back("accuracy");
+  for (const PointOutcome& outcome : outcomes) {
+    if (!outcome.selection) continue;
+    for (std::size_t place = 0; place < outcome.result.front.size(); ++place) {
+      const std::string marks = marks_of(outcome, place);
+      if (!is_chosen(outcome, place) && marks.empty()) continue;
+      const Evaluation& network = outcome.result.front[place];
+      table.rows.push_back({outcome.row, std::to_string(outcome.seed), network.text,
+                            is_chosen(outcome, place) ? "true" : "false", marks});
+      for (const std::string& metric : metrics)
+        table.rows.back().push_back(number_or_nothing(metric_of(network, metric, outcome.metrics)));
+      if (benchmark != nullptr)
+        table.rows.back().push_back(
+            number_or_nothing(benchmark->accuracy(network.text).value_or(kNotANumber)));
     }
   }
   return table;
@@ -375,6 +494,7 @@ Value result_document(const std::vector<PointOutcome>& outcomes) {
     for (const Evaluation& evaluation : outcome.result.front)
       front.items().push_back(evaluation_document(evaluation, outcome.metrics));
     point.set("front", std::move(front));
+    if (outcome.selection) point.set("selected", selection_document(outcome));
     Value remarks = Value::sequence();
     for (const std::string& remark : outcome.result.remarks)
       remarks.items().push_back(text(remark));

@@ -89,6 +89,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.objectives = study.objectives;
   outcome.evaluated = scoring.evaluated();
   judge_together(outcome, scoring);
+  if (study.select) select(outcome, *study.select);
   outcome.scored = scoring.scored();
   outcome.proxy_seconds = scoring.proxy_seconds();
   outcome.wall_seconds =
@@ -161,13 +162,28 @@ class Runner {
         outcome.points,
         report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns, report);
     const auto& path = folder_.path();
-    write_file(path / "report.md", to_markdown(outcome.report) + analyse_points(outcome.points));
+    write_file(path / "report.md", to_markdown(outcome.report) + show_selection(outcome.points) +
+                                       analyse_points(outcome.points));
     write_file(path / "candidates.csv", to_csv(candidate_table(outcome.points, benchmark_)));
     write_file(path / "result.csv", to_csv(result_table(outcome.points)));
     write_file(path / "timing.yaml", to_yaml(timing_document(outcome.points)));
     // Last: its presence says that the run is complete.
     write_file(path / "result.yaml", to_yaml(result_document(outcome.points)));
     log_->info("complete");
+  }
+
+  void draw_figures(const std::vector<Picture>& pictures) {
+    if (!experiment_.studies[0].analysis.figures) return;
+    for (const std::string& remark : draw(pictures, folder_.path() / "figures")) say_once(remark);
+  }
+
+  /// Writes what was selected of the fronts, if anything; returns what the report says of it.
+  std::string show_selection(const std::vector<PointOutcome>& points) {
+    const Table table = selection_table(points, benchmark_);
+    if (table.rows.empty()) return "";
+    write_file(folder_.path() / "selected.csv", to_csv(table));
+    draw_figures(front_pictures(points));
+    return "\n## Selected networks\n\n" + to_markdown(table);
   }
 
   /// Writes the files of the analysis, if there is something to analyse; returns what the report
@@ -188,10 +204,7 @@ class Runner {
     write_file(folder_.path() / "analysis.csv", to_csv(analysis_table(points, analyses)));
     write_file(folder_.path() / "agreement.csv", to_csv(agreement_table(points, analyses)));
     write_file(folder_.path() / "regret.csv", to_csv(regret_table(points, analyses)));
-    if (experiment_.studies[0].analysis.figures)
-      for (const std::string& remark :
-           draw(pictures_of(points, samples, analyses), folder_.path() / "figures"))
-        say_once(remark);
+    draw_figures(pictures_of(points, samples, analyses));
     return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
   }
 

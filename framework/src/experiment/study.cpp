@@ -91,6 +91,7 @@ struct Settings {
   std::vector<Value> proxies, aggregates, objectives;
   LimitSettings limits;
   BudgetSettings budget;
+  std::optional<SelectSettings> select;
   std::optional<BenchmarkSettings> benchmark;
   AnalysisSettings analysis;
   ReportSettings report;
@@ -118,6 +119,7 @@ struct Settings {
     param(&Settings::limits, "limits", "what no result may exceed");
     param(&Settings::searcher, "searcher", "the search: {use: NAME, ...}");
     param(&Settings::budget, "budget", "when to stop");
+    param(&Settings::select, "select", "the few networks of the front to look at");
     param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
     param(&Settings::analysis, "analysis", "how metrics are compared with published accuracies");
     param(&Settings::report, "report", "the table at the end");
@@ -157,6 +159,7 @@ class Maker {
     make_aggregates();
     make_objectives();
     make_limits();
+    make_selection();
     study_.searcher = make_plugin<Searcher>(settings_.searcher, "searcher", searcher_use);
     require_supernet();
     require_search();
@@ -667,6 +670,22 @@ class Maker {
       const Target& target = study_.hardware->target();
       study_.limits.push_back({"ram_bytes", static_cast<double>(target.ram_bytes)});
       study_.limits.push_back({"rom_bytes", static_cast<double>(target.rom_bytes)});
+    }
+  }
+
+  void make_selection() {
+    study_.select = settings_.select;
+    if (!study_.select || !problems_.empty()) return;
+    std::vector<std::string> open;
+    for (const Objective& objective : study_.objectives) open.push_back(objective.metric);
+    const std::string known = join(open);
+    const Value* const names = point_.root.find("select")->find("objectives");
+    for (std::size_t i = 0; i < study_.select->objectives.size(); ++i) {
+      const std::string& name = study_.select->objectives[i];
+      if (std::erase(open, name) == 0)
+        problems_.error(names->items()[i].where(),
+                        fmt::format("{} is no objective, or is selected by twice", in_quotes(name)),
+                        "objectives are " + known);
     }
   }
 

@@ -79,11 +79,13 @@ std::vector<CalibrationSample> calibration_samples(const Board& board, const Lat
   for (const OpRow* const row : counted.rows())
     if (row->instructions && row->target == board.core)
       instructions.emplace(to_string(row->op), *row->instructions);
+  std::vector<const OpRow*> own = measured.rows();
+  std::erase_if(own, [&](const OpRow* row) { return !row->cycles || row->target != board.id; });
+  require_one_setup(own);
   std::vector<CalibrationSample> samples;
-  for (const OpRow* const row : measured.rows()) {
+  for (const OpRow* const row : own) {
     const auto found = instructions.find(to_string(row->op));
-    if (row->cycles && row->target == board.id && found != instructions.end())
-      samples.push_back({row->op, found->second, *row->cycles});
+    if (found != instructions.end()) samples.push_back({row->op, found->second, *row->cycles});
   }
   return samples;
 }

@@ -27,6 +27,11 @@ THIMBLE_EXPORT std::vector<Picture> pictures_of(const std::vector<PointOutcome>&
                                                 const std::vector<Sample>& samples,
                                                 const std::vector<Analysis>& analyses);
 
+/// Of each point with a selection, its front in every objective against the first cost metric
+/// among them (else the first objective), with all networks known of, the selected ones, the knee
+/// and the ends marked: front_METRIC.
+THIMBLE_EXPORT std::vector<Picture> front_pictures(const std::vector<PointOutcome>& outcomes);
+
 /// Writes NAME.gp and, with gnuplot, NAME.png for each into the folder; a picture is there whole
 /// or not at all. Never throws for gnuplot's sake: says what is missing, one sentence each.
 THIMBLE_EXPORT std::vector<std::string> draw(const std::vector<Picture>& pictures,

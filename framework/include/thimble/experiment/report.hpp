@@ -9,8 +9,16 @@
 #include <thimble/experiment/benchmark.hpp>
 #include <thimble/experiment/study.hpp>
 #include <thimble/search/searcher.hpp>
+#include <thimble/search/selection.hpp>
 
 namespace thimble {
+
+/// What `select` found on a front; all are places in it.
+struct Selection {
+  std::vector<std::size_t> objectives;  ///< that counted, by place in the point's
+  std::vector<std::size_t> chosen{};
+  Landmarks landmarks{};  ///< in these objectives
+};
 
 /// What came of one point of a sweep.
 struct PointOutcome {
@@ -21,6 +29,7 @@ struct PointOutcome {
   std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
   SearchResult result;
+  std::optional<Selection> selection;
   std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
   std::int64_t scored = 0;            ///< candidates whose proxies were asked for
   double wall_seconds = 0;
@@ -32,6 +41,9 @@ struct PointOutcome {
 /// Fills outcome.quantities from the rest. Durations are kept apart, by is_duration().
 THIMBLE_EXPORT void measure(PointOutcome& outcome, const Benchmark* benchmark);
 THIMBLE_EXPORT bool is_duration(const std::string& quantity);
+
+/// Fills outcome.selection from the front. What does not go as the settings say is a remark.
+THIMBLE_EXPORT void select(PointOutcome& outcome, const SelectSettings& settings);
 
 /// Speed-ups against the baseline row's mean latency, for all points at once.
 THIMBLE_EXPORT void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline);
@@ -62,6 +74,9 @@ THIMBLE_EXPORT std::string to_csv(const Table& table);
 THIMBLE_EXPORT Table result_table(const std::vector<PointOutcome>& outcomes);
 /// One row for each network looked at.
 THIMBLE_EXPORT Table candidate_table(const std::vector<PointOutcome>& outcomes,
+                                     const Benchmark* benchmark);
+/// One row for each network that was selected or stands out on its front.
+THIMBLE_EXPORT Table selection_table(const std::vector<PointOutcome>& outcomes,
                                      const Benchmark* benchmark);
 /// Everything of result_table and the fronts, with origin and error of each cost.
 THIMBLE_EXPORT Value result_document(const std::vector<PointOutcome>& outcomes);

@@ -14,6 +14,7 @@
 #include <thimble/plugin/loader.hpp>
 #include <thimble/search/scoring.hpp>
 #include <thimble/search/searcher.hpp>
+#include <thimble/search/selection.hpp>
 
 namespace thimble {
 
@@ -37,6 +38,22 @@ struct BenchmarkSettings {
           "column with the architecture; found by its usual names when left out");
     param(&BenchmarkSettings::required, "required",
           "stop when the file is missing, instead of leaving accuracies out");
+  }
+};
+
+/// The few networks of a front that a person looks at.
+struct SelectSettings {
+  std::int64_t k = 5;
+  SelectionMethod method = SelectionMethod::automatic;
+  std::vector<std::string> objectives{};
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&SelectSettings::k, "k", "networks to select from the front").range(1, 1000);
+    param(&SelectSettings::method, "method",
+          "how the subset of greatest hypervolume is looked for");
+    param(&SelectSettings::objectives, "objectives",
+          "objectives whose hypervolume counts; all by default");
   }
 };
 
@@ -100,6 +117,7 @@ struct Study {
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   Budget budget;
+  std::optional<SelectSettings> select;
   std::int64_t most_bytes = 0;  ///< that one candidate's tensors may take
   std::optional<BenchmarkSettings> benchmark;
   Location benchmark_where;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/search/hypervolume.hpp>
+
+namespace thimble {
+
+/// How a few points are chosen out of many so that they dominate the most together.
+enum class SelectionMethod {
+  automatic,     ///< exact where there are at most kMostSubsets subsets, else evolutionary
+  exact,         ///< branch and bound
+  greedy,        ///< one after the other, each time the one that adds most: 1 - 1/e of the best
+  evolutionary,  ///< PrototypeNAS (arXiv 2603.15106), from the greedy choice on
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, SelectionMethod>>& names_of(
+    SelectionMethod);
+
+/// Subsets among which `automatic` looks for the best one itself.
+inline constexpr double kMostSubsets = 1e6;
+/// Subsets among which `exact` does.
+inline constexpr double kMostExactSubsets = 1e9;
+
+/// The places, in ascending order, of the `count` points with the greatest hypervolume in the
+/// Frame of the front. Dominated points, repeated ones and those with an unknown coordinate would
+/// add nothing: they are left out, and where fewer than `count` remain, the result has fewer. The
+/// same seed chooses the same. Throws Error where `exact` would have too many subsets to look at.
+THIMBLE_EXPORT std::vector<std::size_t> select_subset(const std::vector<Point>& points,
+                                                      std::size_t count, SelectionMethod method,
+                                                      std::uint64_t seed);
+
+/// What stands out on a front.
+struct Landmarks {
+  /// The best point in each objective, by objective.
+  std::vector<std::size_t> extremes;
+  /// The farthest below the plane through the ends of the axes of the front's Frame, where giving
+  /// up a little of one objective no longer gains much of the others (Das, Structural Optimization
+  /// 18, 1999).
+  std::size_t knee = 0;
+};
+
+/// Places in `points`, of which at least one has no unknown coordinate.
+THIMBLE_EXPORT Landmarks landmarks_of(const std::vector<Point>& points);
+
+}  // namespace thimble

@@ -1,0 +1,113 @@
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thimble/core/yaml.hpp>
+#include <thimble/experiment/figures.hpp>
+#include <thimble/experiment/report.hpp>
+
+namespace thimble {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// A front of networks n0, n1, ... that have MACs and one proxy, and one more of constant value.
+PointOutcome outcome(const std::vector<std::pair<int, double>>& networks) {
+  PointOutcome outcome;
+  outcome.metrics.proxies = {"merit", "same"};
+  outcome.objectives = {{"merit", Direction::maximize, 1},
+                        {"macs", Direction::minimize, 1},
+                        {"same", Direction::maximize, 1}};
+  for (const auto& [macs, merit] : networks) {
+    Evaluation network;
+    network.text = "n" + std::to_string(outcome.evaluated.size());
+    network.macs = macs;
+    network.proxies = {ProxyValue{merit, {}, 0, {}}, ProxyValue{7, {}, 0, {}}};
+    network.objectives = {merit, static_cast<double>(macs), 7};
+    outcome.evaluated.push_back(network);
+  }
+  outcome.result.front = outcome.evaluated;
+  return outcome;
+}
+
+const std::vector<std::pair<int, double>> kBend{{0, 0}, {1, 6}, {2, 9}, {6, 9.5}, {10, 10}};
+
+TEST(Select, ChoosesByTheHypervolumeOfAllObjectives) {
+  PointOutcome point = outcome(kBend);
+  select(point, {.k = 2});
+  ASSERT_TRUE(point.selection);
+  EXPECT_THAT(point.selection->objectives, ElementsAre(0, 1, 2));
+  EXPECT_THAT(point.selection->chosen, ElementsAre(1, 2));
+  EXPECT_THAT(point.selection->landmarks.extremes, ElementsAre(4, 0, 2));
+  EXPECT_EQ(point.selection->landmarks.knee, 2U);
+  EXPECT_THAT(point.result.remarks, IsEmpty());
+}
+
+TEST(Select, LooksOnlyAtNamedObjectives) {
+  PointOutcome point = outcome(kBend);
+  select(point, {.k = 2, .objectives = {"macs"}});
+  EXPECT_THAT(point.selection->objectives, ElementsAre(1));
+  EXPECT_THAT(point.selection->chosen, ElementsAre(0)) << "the others add nothing in MACs";
+}
+
+TEST(Select, SaysWhyNothingIsSelected) {
+  PointOutcome point = outcome({{3, kNotANumber}});
+  select(point, {});
+  EXPECT_FALSE(point.selection);
+  EXPECT_THAT(point.result.remarks, ElementsAre(HasSubstr("nothing was selected")));
+}
+
+TEST(Select, DoesNotLoseARunToASelectionThatWouldTakeForEver) {
+  std::vector<std::pair<int, double>> many;
+  for (int i = 0; i < 400; ++i) many.emplace_back(i, std::sqrt(i));
+  PointOutcome point = outcome(many);
+  select(point, {.k = 5, .method = SelectionMethod::exact});
+  ASSERT_TRUE(point.selection);
+  EXPECT_THAT(point.selection->chosen, SizeIs(5));
+  EXPECT_THAT(point.result.remarks, ElementsAre(HasSubstr("it was evolutionary instead")));
+}
+
+TEST(SelectionTable, HasWhatWasSelectedAndWhatStandsOut) {
+  std::vector<PointOutcome> points{outcome(kBend), outcome(kBend)};
+  select(points[0], {.k = 2});
+  const Table table = selection_table(points, nullptr);
+  EXPECT_THAT(table.header, ElementsAre("row", "seed", "arch", "selected", "stands_out", "merit",
+                                        "macs", "same"));
+  EXPECT_THAT(table.rows,
+              ElementsAre(ElementsAre("", "0", "n0", "false", "least macs", "0", "0", "7"),
+                          ElementsAre("", "0", "n1", "true", "", "6", "1", "7"),
+                          ElementsAre("", "0", "n2", "true", "knee, most same", "9", "2", "7"),
+                          ElementsAre("", "0", "n4", "false", "most merit", "10", "10", "7")));
+}
+
+TEST(Results, NameTheSelectedNetworks) {
+  std::vector<PointOutcome> points{outcome(kBend)};
+  EXPECT_EQ(to_yaml(result_document(points)).find("selected:"), std::string::npos);
+  select(points[0], {.k = 2});
+  const std::string document = to_yaml(result_document(points));
+  for (const char* const part : {"knee: \"n2\"", "merit: \"n4\"", "macs: \"n0\""})
+    EXPECT_THAT(document, HasSubstr(part));
+  const Table table = result_table(points);
+  EXPECT_EQ(table.header.back(), "selected");
+  EXPECT_EQ(table.rows[0].back(), "n1; n2");
+}
+
+TEST(FrontPictures, ShowEveryObjectiveAgainstTheCost) {
+  std::vector<PointOutcome> points{outcome(kBend)};
+  EXPECT_THAT(front_pictures(points), IsEmpty());
+  select(points[0], {.k = 2});
+  const auto pictures = front_pictures(points);
+  ASSERT_THAT(pictures, SizeIs(2));
+  EXPECT_EQ(pictures[0].name, "front_merit");
+  EXPECT_THAT(pictures[0].script, HasSubstr("$chosen << EOD\n1 6 \n2 9 \nEOD"));
+  EXPECT_THAT(pictures[0].script, HasSubstr("$knee << EOD\n2 9 \nEOD"));
+  EXPECT_THAT(pictures[0].script, HasSubstr("$ends << EOD\n10 10 \n0 0 \n2 9 \nEOD"));
+  EXPECT_EQ(pictures[1].name, "front_same");
+}
+
+}  // namespace
+}  // namespace thimble

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/random.hpp>
+#include <thimble/search/selection.hpp>
+
+namespace thimble {
+namespace {
+
+using Places = std::vector<std::size_t>;
+
+/// Points near a sphere's surface, bulging to the origin or away from it: most are on the front.
+std::vector<Point> random_front(Random& random, std::size_t count, std::size_t objectives) {
+  const bool bulges_out = random.below(2) == 0;
+  std::vector<Point> points(count, Point(objectives));
+  for (Point& point : points) {
+    double square = 0;
+    for (double& value : point) value = std::abs(random.normal()), square += value * value;
+    const double radius = std::sqrt(square) * (1 + 0.1 * random.uniform());
+    for (double& value : point) value = bulges_out ? 1 - value / radius : value / radius;
+  }
+  return points;
+}
+
+/// Of the chosen points, in the frame of the front.
+double volume(const std::vector<Point>& points, const Places& chosen) {
+  std::vector<Point> front, subset;
+  for (const std::size_t place : non_dominated(points)) front.push_back(points[place]);
+  for (const std::size_t place : chosen) subset.push_back(points[place]);
+  return Frame{front}.hypervolume(subset);
+}
+
+double best_volume(const std::vector<Point>& points, std::size_t count) {
+  double best = 0;
+  Places chosen;
+  const auto visit = [&](const auto& self, std::size_t from) -> void {
+    if (chosen.size() == count) {
+      best = std::max(best, volume(points, chosen));
+      return;
+    }
+    for (std::size_t i = from; i < points.size(); ++i) {
+      chosen.push_back(i);
+      self(self, i + 1);
+      chosen.pop_back();
+    }
+  };
+  visit(visit, 0);
+  return best;
+}
+
+class Selection : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(Selection, ExactIsEnumerationAndTheOthersComeNear) {
+  Random random = Random::stream(1, {"fronts", std::to_string(GetParam())});
+  for (int round = 0; round < 12; ++round) {
+    const std::size_t size = round == 0 ? 25 : 6 + random.below(11);
+    const std::size_t count = round == 0 ? 5 : 2 + random.below(4);
+    const auto points = random_front(random, size, GetParam());
+    if (non_dominated(points).size() <= count) continue;
+    const double best = best_volume(points, count);
+    const auto found = [&](SelectionMethod method) {
+      const Places chosen = select_subset(points, count, method, 1);
+      EXPECT_EQ(chosen.size(), count);
+      return volume(points, chosen);
+    };
+    SCOPED_TRACE(round);
+    EXPECT_NEAR(found(SelectionMethod::exact), best, 1e-12);
+    EXPECT_NEAR(found(SelectionMethod::automatic), best, 1e-12);
+    const double greedy = found(SelectionMethod::greedy);
+    EXPECT_GE(greedy, (1 - std::exp(-1)) * best);
+    const double evolved = found(SelectionMethod::evolutionary);
+    EXPECT_GE(evolved, 0.995 * best);
+    EXPECT_GE(evolved, greedy - 1e-12);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Objectives, Selection, ::testing::Values(2, 3, 4, 5));
+
+TEST(SelectSubset, EvolvesBeyondTheGreedyChoiceAndNeverBelowIt) {
+  Random random{3};
+  int better = 0;
+  for (int round = 0; round < 4; ++round) {
+    const auto points = random_front(random, 100, 2 + static_cast<std::size_t>(round));
+    const double greedy = volume(points, select_subset(points, 5, SelectionMethod::greedy, 1));
+    const double evolved =
+        volume(points, select_subset(points, 5, SelectionMethod::evolutionary, 1));
+    EXPECT_GE(evolved, greedy - 1e-12);
+    better += evolved > greedy + 1e-9;
+  }
+  EXPECT_GT(better, 0) << "it evolved nothing";
+}
+
+TEST(SelectSubset, LeavesOutWhatAddsNothing) {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<Point> points{{2, 2}, {1, 3}, {unknown, 0}, {1, 3}, {1, 4}, {2, 1}};
+  for (const auto& [name, method] : names_of(SelectionMethod{}))
+    EXPECT_EQ(select_subset(points, 3, method, 1), (Places{1, 5})) << name;
+  EXPECT_TRUE(select_subset({}, 3, SelectionMethod::automatic, 1).empty());
+}
+
+TEST(SelectSubset, ChoosesTheSameForTheSameSeed) {
+  Random random{5};
+  const auto points = random_front(random, 60, 4);
+  EXPECT_EQ(select_subset(points, 5, SelectionMethod::evolutionary, 7),
+            select_subset(points, 5, SelectionMethod::evolutionary, 7));
+}
+
+TEST(SelectSubset, RefusesAnExactChoiceOutOfTooManySubsets) {
+  Random random{6};
+  EXPECT_THROW(select_subset(random_front(random, 500, 5), 5, SelectionMethod::exact, 1), Error);
+}
+
+TEST(LandmarksOf, AreTheEndsOfTheFrontAndItsBend) {
+  const Landmarks found =
+      landmarks_of({{900, 1}, {0, 10}, {100, 9}, {200, 3}, {500, 2.5}, {900, 0}, {200, 3.5}});
+  EXPECT_EQ(found.extremes, (Places{1, 5}));
+  EXPECT_EQ(found.knee, 3U);
+}
+
+TEST(LandmarksOf, AreAllTheOnlyPoint) {
+  const Landmarks found = landmarks_of({{std::numeric_limits<double>::quiet_NaN(), 1}, {4, 5}});
+  EXPECT_EQ(found.extremes, (Places{1, 1}));
+  EXPECT_EQ(found.knee, 1U);
+}
+
+}  // namespace
+}  // namespace thimble
