@@ -173,7 +173,9 @@ TEST_P(ShippedTable, IsCountedAgainTheSame) {
     like.compiler = rows.front()->compiler;
     const OpRow* const shipped = table_.find(like);
     ASSERT_NE(shipped, nullptr) << to_string(again.op);
-    const double slack = again.compiler == shipped->compiler ? 0 : 0.03 * *shipped->instructions;
+    const double ticks = again.classes.empty() ? 3 : 0;  // SysTick's, where QEMU has no plugin
+    const double slack =
+        again.compiler == shipped->compiler ? ticks : 0.03 * *shipped->instructions;
     EXPECT_NEAR(*again.instructions, *shipped->instructions, slack) << to_string(again.op);
     EXPECT_EQ(again.constant_bytes, shipped->constant_bytes) << to_string(again.op);
   }

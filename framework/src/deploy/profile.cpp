@@ -121,28 +121,14 @@ std::int64_t parameter_bytes(const Int8Network& network) {
 
 /// How many of the networks, from the first one on, go into one program: at least one.
 std::size_t fitting(std::span<const Int8Network> networks) {
-  std::size_t count = 0;
-  std::int64_t bytes = 0;
+  std::size_t count = 1;
+  std::int64_t bytes = parameter_bytes(networks.front());
   while (count < std::min(networks.size(), kMostNetworks)) {
     bytes += parameter_bytes(networks[count]);
-    if (count > 0 && bytes > kMostConstantBytes) break;
+    if (bytes > kMostConstantBytes) break;
     ++count;
   }
   return count;
-}
-
-/// Runs networks in as few programs as hold them. use(i, program, region) sees each: network i,
-/// whose layers are the program's regions from `region` on.
-template <class Use>
-void run_all(const Runner& runner, std::span<const Int8Network> networks,
-             std::span<const std::vector<std::int8_t>> inputs, const Use& use) {
-  for (std::size_t begin = 0; begin < networks.size();) {
-    const std::size_t end = begin + fitting(networks.subspan(begin));
-    const Program program =
-        runner.run(networks.subspan(begin, end - begin), inputs.subspan(begin, end - begin));
-    for (std::size_t region = 0; begin < end; region += networks[begin++].layers.size())
-      use(begin, program, region);
-  }
 }
 
 const RegionCount* region_of(const EmulatorRun& run, int region) {
@@ -205,18 +191,24 @@ Execution Profiler::execute(const Int8Network& network, std::span<const std::int
 
 std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
                                          std::span<const std::vector<std::int8_t>> inputs) const {
-  std::vector<Execution> made(networks.size());
-  const auto take = [&](std::size_t i, const Program& program, std::size_t region) {
-    Execution& execution = made[i];
-    execution.output = values_of(program.run.files.at(networks[i].name + ".out"));
-    for (std::size_t layer = 0; layer < networks[i].layers.size(); ++layer) {
-      execution.layer_instructions.push_back(
-          instructions_of(program.run, static_cast<int>(region + layer)));
-      execution.instructions += execution.layer_instructions.back();
+  const Runner runner{toolchain_, emulator_, core_};
+  std::vector<Execution> made;
+  while (made.size() < networks.size()) {
+    const std::size_t begin = made.size();
+    const std::size_t count = fitting(networks.subspan(begin));
+    const Program program =
+        runner.run(networks.subspan(begin, count), inputs.subspan(begin, count));
+    int region = 0;
+    for (const Int8Network& network : networks.subspan(begin, count)) {
+      Execution& execution = made.emplace_back();
+      execution.output = values_of(program.run.files.at(network.name + ".out"));
+      for (std::size_t layer = 0; layer < network.layers.size(); ++layer) {
+        execution.layer_instructions.push_back(instructions_of(program.run, region++));
+        execution.instructions += execution.layer_instructions.back();
+      }
+      execution.stack_bytes = program.run.stack_bytes;
     }
-    execution.stack_bytes = program.run.stack_bytes;
-  };
-  run_all(Runner{toolchain_, emulator_, core_}, networks, inputs, take);
+  }
   return made;
 }
 
