@@ -74,7 +74,7 @@ TEST(Select, DoesNotLoseARunToASelectionThatWouldTakeForEver) {
 TEST(SelectionTable, HasWhatWasSelectedAndWhatStandsOut) {
   std::vector<PointOutcome> points{outcome(kBend), outcome(kBend)};
   select(points[0], {.k = 2});
-  const Table table = selection_table(points, nullptr);
+  const Table table = selection_table(points, nullptr, Digits::all);
   EXPECT_THAT(table.header, ElementsAre("row", "seed", "arch", "selected", "stands_out", "merit",
                                         "macs", "same"));
   EXPECT_THAT(table.rows,
@@ -82,6 +82,35 @@ TEST(SelectionTable, HasWhatWasSelectedAndWhatStandsOut) {
                           ElementsAre("", "0", "n1", "true", "", "6", "1", "7"),
                           ElementsAre("", "0", "n2", "true", "knee, most same", "9", "2", "7"),
                           ElementsAre("", "0", "n4", "false", "most merit", "10", "10", "7")));
+}
+
+TEST(SelectionTable, IsReadableWhereItIsToBeRead) {
+  std::vector<PointOutcome> points{outcome({{1, 0.123456789}, {0, 0}})};
+  points[0].result.front[0].text = "|a|b|";
+  select(points[0], {.k = 1});
+  EXPECT_THAT(to_markdown(selection_table(points, nullptr, Digits::few)),
+              ::testing::AllOf(HasSubstr(" \\|a\\|b\\| |"), HasSubstr(" 0.123 |")));
+}
+
+TEST(AddHypervolumes, AreSharesOfWhatAllPointsOfASeedFoundTogether) {
+  const std::vector<std::pair<int, double>> half{{1, 6}, {2, 9}};
+  std::vector<PointOutcome> points{outcome(kBend), outcome(half), outcome(half), outcome({{0, 1}})};
+  points[2].seed = 1;
+  points[3].result.front[0].violation = 0.5;
+  add_hypervolumes(points);
+  EXPECT_EQ(points[0].quantities.at("hypervolume"), 1);
+  // What each adds to those before it, up to the reference at 11 MACs and a merit of -1.
+  const double whole = 11 * 1 + 10 * 6 + 9 * 3 + 5 * 0.5 + 1 * 0.5;
+  EXPECT_NEAR(points[1].quantities.at("hypervolume"), (10 * 7 + 9 * 3) / whole, 1e-12);
+  EXPECT_EQ(points[2].quantities.at("hypervolume"), 1) << "alone with its seed";
+  EXPECT_FALSE(points[3].quantities.contains("hypervolume")) << "it breaks a limit";
+}
+
+TEST(AddHypervolumes, DoNotCompareAggregatesOfDifferentPopulations) {
+  std::vector<PointOutcome> points{outcome(kBend), outcome({{1, 6}})};
+  for (PointOutcome& point : points) point.metrics.aggregates = {"merit"};
+  add_hypervolumes(points);
+  EXPECT_EQ(points[1].quantities.at("hypervolume"), 1);
 }
 
 TEST(Results, NameTheSelectedNetworks) {

@@ -26,9 +26,9 @@ Value text(const std::string& words) { return Value::scalar(words, true); }
 /// Of the report, beside metrics and what is named after them.
 const std::vector<std::string>& quantity_columns() {
   static const std::vector<std::string> names{
-      "macs_m",  "params_m", "latency_ms",     "energy_mj",   "ram_kb",     "rom_kb",
-      "speedup", "accuracy", "rank",           "class_size",  "class_best", "regret",
-      "front",   "scored",   "search_seconds", "wall_seconds"};
+      "macs_m",  "params_m",    "latency_ms", "energy_mj",      "ram_kb",      "rom_kb",
+      "speedup", "accuracy",    "rank",       "class_size",     "class_best",  "regret",
+      "front",   "hypervolume", "scored",     "search_seconds", "wall_seconds"};
   return names;
 }
 
@@ -191,6 +191,31 @@ std::vector<Point> projected(const std::vector<Point>& points,
   return all;
 }
 
+/// A bar by itself would end the cell.
+std::string in_a_cell(const std::string& text) {
+  std::string cell;
+  for (const char letter : text) cell += letter == '|' ? "\\|" : std::string(1, letter);
+  return cell;
+}
+
+/// Metrics of one seed and objectives can be compared, but for aggregates, which are relative to
+/// what each point looked at.
+bool is_comparable(const PointOutcome& a, const PointOutcome& b) {
+  const auto is_same = [&](const Objective& one, const Objective& other) {
+    const auto& relative = a.metrics.aggregates;
+    return one.metric == other.metric && one.direction == other.direction &&
+           (&a == &b || std::ranges::find(relative, one.metric) == relative.end());
+  };
+  return a.seed == b.seed && std::ranges::equal(a.objectives, b.objectives, is_same);
+}
+
+/// Nothing where the front breaks a limit.
+std::vector<Point> front_points(const PointOutcome& outcome) {
+  const auto& front = outcome.result.front;
+  if (front.empty() || !front[0].is_feasible()) return {};
+  return points_of(front, outcome.objectives);
+}
+
 }  // namespace
 
 void select(PointOutcome& outcome, const SelectSettings& settings) {
@@ -264,6 +289,21 @@ bool is_fixed_column(const std::string& name) {
   return has(quantity_columns()) || has(result_columns()) || has(candidate_columns());
 }
 
+void add_hypervolumes(std::vector<PointOutcome>& outcomes) {
+  for (PointOutcome& outcome : outcomes) {
+    std::vector<Point> all;
+    for (const PointOutcome& other : outcomes)
+      if (is_comparable(outcome, other))
+        std::ranges::copy(front_points(other), std::back_inserter(all));
+    const auto own = front_points(outcome);
+    if (own.empty()) continue;
+    std::vector<Point> front;
+    for (const std::size_t place : non_dominated(all)) front.push_back(all[place]);
+    const Frame frame{front};
+    outcome.quantities["hypervolume"] = frame.hypervolume(own) / frame.hypervolume(front);
+  }
+}
+
 std::vector<std::string> default_columns(const Study& study) {
   std::vector<std::string> columns{"macs_m", "params_m"};
   if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
@@ -316,7 +356,10 @@ Table report_table(const std::vector<PointOutcome>& outcomes,
   return table;
 }
 
-std::string to_markdown(const Table& table) {
+std::string to_markdown(const Table& given) {
+  Table table = given;
+  for (auto& row : table.rows)
+    for (std::string& cell : row) cell = in_a_cell(cell);
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < table.header.size(); ++i) {
     std::size_t width = std::max<std::size_t>(3, width_of(table.header[i]));
@@ -419,7 +462,11 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   return table;
 }
 
-Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark) {
+Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark,
+                      Digits digits) {
+  const auto shown = [&](double value) {
+    return digits == Digits::all ? number_or_nothing(value) : mean_text({value});
+  };
   Table table;
   std::vector<std::string> metrics;
   for (const PointOutcome& outcome : outcomes)
@@ -438,10 +485,9 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
       table.rows.push_back({outcome.row, std::to_string(outcome.seed), network.text,
                             is_chosen(outcome, place) ? "true" : "false", marks});
       for (const std::string& metric : metrics)
-        table.rows.back().push_back(number_or_nothing(metric_of(network, metric, outcome.metrics)));
+        table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));
       if (benchmark != nullptr)
-        table.rows.back().push_back(
-            number_or_nothing(benchmark->accuracy(network.text).value_or(kNotANumber)));
+        table.rows.back().push_back(shown(benchmark->accuracy(network.text).value_or(kNotANumber)));
     }
   }
   return table;

@@ -157,10 +157,12 @@ class Runner {
 
   void finish(RunOutcome& outcome) {
     const ReportSettings& report = experiment_.studies[0].report;
+    const auto columns =
+        report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns;
     add_speedups(outcome.points, report.baseline);
-    outcome.report = report_table(
-        outcome.points,
-        report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns, report);
+    if (std::ranges::find(columns, "hypervolume") != columns.end())
+      add_hypervolumes(outcome.points);
+    outcome.report = report_table(outcome.points, columns, report);
     const auto& path = folder_.path();
     write_file(path / "report.md", to_markdown(outcome.report) + show_selection(outcome.points) +
                                        analyse_points(outcome.points));
@@ -179,11 +181,12 @@ class Runner {
 
   /// Writes what was selected of the fronts, if anything; returns what the report says of it.
   std::string show_selection(const std::vector<PointOutcome>& points) {
-    const Table table = selection_table(points, benchmark_);
+    const Table table = selection_table(points, benchmark_, Digits::all);
     if (table.rows.empty()) return "";
     write_file(folder_.path() / "selected.csv", to_csv(table));
     draw_figures(front_pictures(points));
-    return "\n## Selected networks\n\n" + to_markdown(table);
+    return "\n## Selected networks\n\n" +
+           to_markdown(selection_table(points, benchmark_, Digits::few));
   }
 
   /// Writes the files of the analysis, if there is something to analyse; returns what the report

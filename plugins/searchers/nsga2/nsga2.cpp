@@ -139,6 +139,8 @@ Point crowding_of(const std::vector<Point>& front) {
   return pagmo::crowding_distance(points);
 }
 
+double rounded(double value) { return std::round(1e6 * value) / 1e6; }
+
 class Search {
  public:
   Search(const Params& params, const Problem& problem, Evaluator& evaluator, std::int64_t most)
@@ -268,7 +270,7 @@ class Search {
     evaluator_.log("nsga2: generation " + std::to_string(generation_++) + ", " +
                    std::to_string(prospector_.scored()) + " networks scored, " +
                    std::to_string(on_front) + " of the population on its front, hypervolume " +
-                   thimble::number_text(frame_ ? frame_->hypervolume(points) : 0));
+                   thimble::number_text(rounded(frame_ ? frame_->hypervolume(points) : 0)));
   }
 
   const Params& params_;

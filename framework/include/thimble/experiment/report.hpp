@@ -45,6 +45,11 @@ THIMBLE_EXPORT bool is_duration(const std::string& quantity);
 /// Fills outcome.selection from the front. What does not go as the settings say is a remark.
 THIMBLE_EXPORT void select(PointOutcome& outcome, const SelectSettings& settings);
 
+/// What share each point's front has of the hypervolume that the fronts of all points with its
+/// seed and objectives have together; nothing for fronts beyond a limit. Exact, and slow for
+/// thousands of networks in many objectives.
+THIMBLE_EXPORT void add_hypervolumes(std::vector<PointOutcome>& outcomes);
+
 /// Speed-ups against the baseline row's mean latency, for all points at once.
 THIMBLE_EXPORT void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline);
 
@@ -75,9 +80,11 @@ THIMBLE_EXPORT Table result_table(const std::vector<PointOutcome>& outcomes);
 /// One row for each network looked at.
 THIMBLE_EXPORT Table candidate_table(const std::vector<PointOutcome>& outcomes,
                                      const Benchmark* benchmark);
+/// How numbers are written: to read them back, or as people read them.
+enum class Digits { all, few };
 /// One row for each network that was selected or stands out on its front.
 THIMBLE_EXPORT Table selection_table(const std::vector<PointOutcome>& outcomes,
-                                     const Benchmark* benchmark);
+                                     const Benchmark* benchmark, Digits digits);
 /// Everything of result_table and the fronts, with origin and error of each cost.
 THIMBLE_EXPORT Value result_document(const std::vector<PointOutcome>& outcomes);
 THIMBLE_EXPORT Value timing_document(const std::vector<PointOutcome>& outcomes);
