@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/text.hpp>
+
 namespace thimble {
 
 Prospector::Prospector(const Problem& problem, Evaluator& evaluator, std::int64_t most)
@@ -37,7 +39,7 @@ std::vector<Evaluation> Prospector::find(std::size_t wanted, const Draw& draw) {
     const auto genotype = draw(in_a_row);
     if (!genotype) break;
     Evaluation network = evaluator_.cost(*genotype);
-    const bool is_new = seen_.insert(network.text).second;
+    const bool is_new = seen_.insert(identity_of(network)).second;
     if (is_new && network.is_feasible()) {
       found.push_back(std::move(network));
       in_a_row = 0;
@@ -52,6 +54,14 @@ std::vector<Evaluation> Prospector::find(std::size_t wanted, const Draw& draw) {
   beyond.resize(std::min(beyond.size(), wanted - found.size()));
   std::ranges::move(beyond, std::back_inserter(found));
   return found;
+}
+
+/// Isomorphic networks share their proxies. They differ to a search only where dead ends are
+/// counted.
+std::string Prospector::identity_of(const Evaluation& network) const {
+  std::string identity = problem_.space.encode(problem_.space.canonical(network.genotype));
+  for (const double value : network.objectives) identity += " " + number_text(value);
+  return identity + " " + number_text(network.violation);
 }
 
 void Prospector::note_beyond(const Evaluation& network) {

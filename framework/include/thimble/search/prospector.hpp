@@ -13,7 +13,8 @@
 
 namespace thimble {
 
-/// What searchers by variation share: it finds the networks to look at, none twice. Exact costs are
+/// What searchers by variation share: it finds the networks to look at, none twice, nor two that
+/// compute the same at the same cost. Exact costs are
 /// known before any proxy runs, so only such as keep the limits are scored, and only where too few
 /// of them are found, the nearest to them are given, unscored, to move on from.
 class THIMBLE_EXPORT Prospector {
@@ -41,6 +42,7 @@ class THIMBLE_EXPORT Prospector {
   static constexpr int kPatience = 10;
 
   std::vector<Evaluation> find(std::size_t wanted, const Draw& draw);
+  std::string identity_of(const Evaluation& network) const;
   void note_beyond(const Evaluation& network);
 
   const Problem& problem_;
