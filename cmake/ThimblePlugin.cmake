@@ -1,8 +1,8 @@
 # thimble_add_plugin(KIND NAME)
 #
-# Builds NAME.cpp of this folder into the plugin NAME of a kind (proxy, searchspace, searcher,
-# hardware, dataset), where `thimble` finds it, and adds the conformance test of its kind.
-# A folder data/ beside the source goes along. Works in thimble's own tree and, after
+# Builds NAME.cpp and all other *.cpp of this folder into the plugin NAME of a kind (proxy,
+# searchspace, searcher, hardware, dataset), where `thimble` finds it, and adds the conformance test
+# of its kind. A folder data/ beside the source goes along. Works in thimble's own tree and, after
 # find_package(thimble), in yours; outside of thimble's tree the plugin lands in
 # <build folder>/plugins/<kind>, to be named in THIMBLE_PLUGIN_PATH.
 function(thimble_add_plugin kind name)
@@ -14,7 +14,11 @@ function(thimble_add_plugin kind name)
     message(FATAL_ERROR "thimble_add_plugin: '${name}' must be lower case letters, digits and _")
   endif()
 
-  add_library(thimble_${kind}_${name} MODULE ${name}.cpp)
+  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}.cpp)
+    message(FATAL_ERROR "thimble_add_plugin: there is no ${CMAKE_CURRENT_SOURCE_DIR}/${name}.cpp")
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(thimble_${kind}_${name} MODULE ${sources})
   set(target thimble_${kind}_${name})
   target_link_libraries(${target} PRIVATE thimble::thimble)
   if(kind MATCHES "^(proxy|dataset)$")

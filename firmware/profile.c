@@ -3,13 +3,17 @@
  * without the plugin SysTick counts instructions under -icount. So one binary serves all.
  *
  * Where the plugin counts there is a file "thimble-counted", and no clock is started: it would run
- * in the host's time, and its interrupts would use stack now and then. */
+ * in the host's time, and its interrupts would use stack now and then.
+ *
+ * With THIMBLE_GUEST this is part of another's project, to which SysTick and its interrupt belong:
+ * then there is the cycle counter or nothing. */
 #include "thimble_firmware.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define DEMCR REGISTER(0xE000EDFC)
 #define DWT_CTRL REGISTER(0xE0001000)
 #define DWT_CYCCNT REGISTER(0xE0001004)
+#define DWT_LAR REGISTER(0xE0001FB0)
 #define SYSTICK_CTRL REGISTER(0xE000E010)
 #define SYSTICK_LOAD REGISTER(0xE000E014)
 #define SYSTICK_VAL REGISTER(0xE000E018)
@@ -29,14 +33,15 @@ static struct {
   uint32_t entries;
 } regions[kRegions];
 
-static volatile uint32_t turns; /* of SysTick */
 static int has_cycle_counter;
+
+#ifndef THIMBLE_GUEST
+static volatile uint32_t turns; /* of SysTick */
 
 UNCOUNTED void SysTick_Handler(void) { ++turns; }
 
-/* Wraps after 2^32 ticks; differences are right below that. SysTick counts down. */
-static inline uint32_t now(void) {
-  if (has_cycle_counter) return DWT_CYCCNT;
+/* SysTick counts down. */
+static inline uint32_t systick_now(void) {
   uint32_t before, value;
   do { /* again when SysTick turned in between; behind the barrier its interrupt was taken */
     before = turns;
@@ -45,6 +50,28 @@ static inline uint32_t now(void) {
   } while (before != turns);
   return (before << kSysTickBits) + (-value & kSysTickMask);
 }
+
+static int is_counted_from_outside(void) {
+  char nothing;
+  return thimble_read_file("thimble-counted", &nothing, 0) == 0;
+}
+
+static void start_systick(void) {
+  if (is_counted_from_outside()) return;
+  SYSTICK_LOAD = kSysTickMask;
+  SYSTICK_VAL = 0;
+  SYSTICK_CTRL = 7; /* processor clock, interrupt, on */
+}
+
+static const char *other_clock(void) { return "systick"; }
+#else
+static inline uint32_t systick_now(void) { return 0; }
+static void start_systick(void) {}
+static const char *other_clock(void) { return "none"; }
+#endif
+
+/* Wraps after 2^32 ticks; differences are right below that. */
+static inline uint32_t now(void) { return has_cycle_counter ? DWT_CYCCNT : systick_now(); }
 
 UNCOUNTED void thimble_mark(uint32_t mark) {
   if (mark >= 2 * kRegions) return;
@@ -55,9 +82,11 @@ UNCOUNTED void thimble_mark(uint32_t mark) {
   ++regions[mark / 2].entries;
 }
 
-/* Emulators leave CYCCNT at 0, and some cores have none: so it is probed. */
+/* Emulators leave CYCCNT at 0, and some cores have none: so it is probed. Some M7 keep it locked.
+ */
 static int cycle_counter_runs(void) {
   DEMCR |= 1u << 24;
+  DWT_LAR = 0xC5ACCE55;
   DWT_CYCCNT = 0;
   DWT_CTRL |= 1;
   const uint32_t before = DWT_CYCCNT;
@@ -65,23 +94,33 @@ static int cycle_counter_runs(void) {
   return DWT_CYCCNT != before;
 }
 
-static void start_systick(void) {
-  SYSTICK_LOAD = kSysTickMask;
-  SYSTICK_VAL = 0;
-  SYSTICK_CTRL = 7; /* processor clock, interrupt, on */
-}
-
-static int is_counted_from_outside(void) {
-  char nothing;
-  return thimble_read_file("thimble-counted", &nothing, 0) == 0;
-}
-
 void thimble_start_clock(void) {
   has_cycle_counter = cycle_counter_runs();
-  if (!has_cycle_counter && !is_counted_from_outside()) start_systick();
+  if (!has_cycle_counter) start_systick();
   thimble_mark(2 * THIMBLE_REGIONS);
   thimble_mark(2 * THIMBLE_REGIONS + 1);
   __asm__ volatile(""); /* so that the last mark is called like the others, not jumped to */
+}
+
+const char *thimble_clock(void) { return has_cycle_counter ? "cycles" : other_clock(); }
+
+uint64_t thimble_take_ticks(uint32_t region) {
+  const uint64_t marking = regions[region].entries * regions[THIMBLE_REGIONS].ticks;
+  const uint64_t ticks = regions[region].ticks;
+  regions[region].ticks = regions[region].entries = 0;
+  return ticks > marking ? ticks - marking : 0;
+}
+
+/* SysTick needs its interrupt to count turns. */
+uint32_t thimble_keep_quiet(void) {
+  uint32_t state;
+  __asm__ volatile("mrs %0, primask" : "=r"(state));
+  if (has_cycle_counter) __asm__ volatile("cpsid i" ::: "memory");
+  return state;
+}
+
+void thimble_stop_keeping_quiet(uint32_t state) {
+  __asm__ volatile("msr primask, %0" ::"r"(state) : "memory");
 }
 
 static void print_field(const char *name, uint64_t value) {
@@ -94,8 +133,9 @@ static void print_field(const char *name, uint64_t value) {
 void thimble_report_regions(void) {
   for (uint32_t region = 0; region < kRegions; ++region) {
     if (regions[region].entries == 0) continue;
-    thimble_print("{\"thimble\":\"region\",\"clock\":");
-    thimble_print(has_cycle_counter ? "\"cycles\"" : "\"systick\"");
+    thimble_print("{\"thimble\":\"region\",\"clock\":\"");
+    thimble_print(thimble_clock());
+    thimble_print("\"");
     print_field("region", region);
     print_field("entries", regions[region].entries);
     print_field("ticks", regions[region].ticks);

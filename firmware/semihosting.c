@@ -22,18 +22,9 @@ static int32_t call(enum operation operation, const void *arguments) {
   return (int32_t)r0;
 }
 
-void thimble_print(const char *text) { call(kWriteText, text); }
+#define GIVES_WAY __attribute__((weak))
 
-void thimble_print_number(uint64_t number) {
-  char digits[21];
-  char *at = digits + sizeof digits - 1;
-  *at = '\0';
-  do {
-    *--at = (char)('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
-  thimble_print(at);
-}
+GIVES_WAY void thimble_print(const char *text) { call(kWriteText, text); }
 
 /* Reads or writes one file; semihosting counts the bytes that were not transferred. */
 static int32_t transfer(enum operation operation, int mode, const char *name, const void *memory,
@@ -56,7 +47,7 @@ int32_t thimble_write_file(const char *name, const void *from, uint32_t bytes) {
   return transfer(kWrite, kWriteBinary, name, from, bytes);
 }
 
-void thimble_exit(int status) {
+GIVES_WAY void thimble_exit(int status) {
   const uint32_t reason[] = {kApplicationExit, (uint32_t)status};
   for (;;) call(kExit, reason);
 }

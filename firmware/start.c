@@ -2,6 +2,7 @@
 #include "thimble_firmware.h"
 
 #define CPACR (*(volatile uint32_t *)0xE000ED88)
+#define VTOR (*(volatile uint32_t *)0xE000ED08)
 #define SHCSR (*(volatile uint32_t *)0xE000ED24)
 #define CFSR (*(volatile uint32_t *)0xE000ED28)
 
@@ -13,6 +14,7 @@
 enum { kFaultStatus = 125 };
 
 /* From the linker script. */
+extern uint32_t thimble_vectors[];
 extern uint32_t thimble_stack_bottom[], thimble_stack_top[];
 extern uint32_t thimble_stack_guard[];
 extern uint32_t thimble_data_start[], thimble_data_end[], thimble_data_image[];
@@ -20,6 +22,7 @@ extern uint32_t thimble_bss_start[], thimble_bss_end[];
 
 int main(void);
 void SysTick_Handler(void);
+__attribute__((weak)) void thimble_board_start(void) {}
 
 /* Painted up to the stack pointer; what is not paint any more was used. */
 static inline void paint_stack(void) {
@@ -62,11 +65,13 @@ static void print_stack(uint32_t used) {
 }
 
 void Reset_Handler(void) {
-  CPACR |= 0xFu << 20; /* FPU and Helium, where there are any */
+  VTOR = (uint32_t)thimble_vectors; /* a boot loader's may stand there */
+  CPACR |= 0xFu << 20;              /* FPU and Helium, where there are any */
   __asm__ volatile("dsb\n\tisb");
   guard_stack();
   paint_stack();
   set_up_memory();
+  thimble_board_start();
 #ifdef THIMBLE_PROFILE
   thimble_start_clock();
 #endif

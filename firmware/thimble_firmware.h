@@ -14,7 +14,8 @@
 
 void thimble_mark(uint32_t mark);
 
-/* Text goes to whoever runs the program. */
+/* Text goes to whoever runs the program. A board may bring a thimble_print() and a thimble_exit()
+ * of its own: those of semihosting.c give way. */
 void thimble_print(const char *text);
 void thimble_print_number(uint64_t number);
 
@@ -27,6 +28,20 @@ void thimble_exit(int status) __attribute__((noreturn));
 
 /* Most bytes of stack that were in use since the start. */
 uint32_t thimble_stack_used(void);
+
+/* "cycles" or "systick": both count cycles of the processor; "none" where there is neither. */
+const char *thimble_clock(void);
+
+/* What a region took since this was last called for it, without what marks take. */
+uint64_t thimble_take_ticks(uint32_t region);
+
+/* Between these no interrupt is taken, unless the clock needs one. */
+uint32_t thimble_keep_quiet(void);
+void thimble_stop_keeping_quiet(uint32_t state);
+
+/* A board's own code, called before main() where it is linked: sets clocks, wait states, caches,
+ * and whatever thimble_print() needs where that is replaced, too. */
+void thimble_board_start(void);
 
 /* For start.c. */
 void thimble_start_clock(void);

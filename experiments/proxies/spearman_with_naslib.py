@@ -5,6 +5,7 @@
     experiments/proxies/spearman_with_naslib.py ours.jsonl zc_proxies_cifar10_500.csv
 
 The CSV has a column arch_str and one for each proxy; flops and params are compared with the counts.
+Another file of ours, ending in .jsonl, can stand in its place: how two draws of ours agree.
 """
 
 import csv
@@ -34,18 +35,27 @@ def spearman(x, y):
     return products / squares**0.5
 
 
-def main(ours_file, published_file):
-    with open(published_file, newline="") as file:
-        published = {row["arch_str"]: row for row in csv.DictReader(file)}
+def values_of(line):
+    ours = json.loads(line)
+    return ours["arch"], {**ours["proxies"], "flops": ours["macs"], "params": ours["params"]}
+
+
+def read(name):
+    """Values by architecture and proxy, as numbers or text; None or "" where there is none."""
+    with open(name, newline="") as file:
+        if name.endswith(".jsonl"):
+            return dict(map(values_of, file))
+        return {row["arch_str"]: row for row in csv.DictReader(file)}
+
+
+def main(ours_file, other_file):
+    others = read(other_file)
     pairs = {}
-    with open(ours_file) as file:
-        for line in file:
-            ours = json.loads(line)
-            theirs = published.get(ours["arch"], {})
-            values = {**ours["proxies"], "flops": ours["macs"], "params": ours["params"]}
-            for name, value in values.items():
-                if value is not None and theirs.get(name):
-                    pairs.setdefault(name, []).append((value, float(theirs[name])))
+    for arch, ours in read(ours_file).items():
+        for name, value in ours.items():
+            other = others.get(arch, {}).get(name)
+            if value is not None and other not in (None, ""):
+                pairs.setdefault(name, []).append((value, float(other)))
     for name, values in sorted(pairs.items()):
         print(f"{name:10} {spearman(*zip(*values)):7.4f}  {len(values)} cells")
 

@@ -67,6 +67,14 @@ struct ProfileArguments {
   std::string core = "m4";
   int networks = 0;  ///< to look for operators in; 0: all, or many
   std::string output = "operators.csv";
+  std::string board;                 ///< to measure on, instead of counting for a core
+  std::string runner;                ///< the command that runs a program on it,
+  std::string emit;                  ///< or the folder to write one into,
+  std::string records;               ///< or the file with what one printed
+  std::vector<std::string> sources;  ///< C of the board's own
+  std::string setup;                 ///< clock, wait states, placement
+  int repeat = 5;
+  int limit_s = 300;  ///< of one command
 };
 int profile(const ProfileArguments& arguments, const World& world);
 

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 #include <fmt/format.h>
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
+#include <thimble/deploy/onnx.hpp>
 #include <thimble/deploy/profile.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/calibration.hpp>
@@ -131,7 +133,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
   Network weights{live(graph)};
   weights.initialise(Init::kaiming_normal_fan_out, study.seed, "deploy");
   const Samples samples = calibration_samples(study, graph.node(0).shape);
-  Int8Network network = lower(calibrated(weights, samples.images));
+  const FloatNetwork real = calibrated(weights, samples.images);
+  Int8Network network = lower(real);
   network.name = arguments.name;
   const CSource source = generate_c(network);
   const auto input = quantised(samples.images[0], network.tensor(0).quantisation);
@@ -142,6 +145,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
   write_file(folder / (network.name + ".h"), source.header);
   write_file(folder / (network.name + ".c"), source.source);
   write_file(folder / (network.name + "_test.c"), self_test(network, input, output));
+  write_file(folder / (network.name + ".onnx"), onnx_of(real));
+  write_file(folder / (network.name + "_int8.onnx"), onnx_of(network));
   fmt::print("{}\n", study.space->encode(genotype));
   fmt::print("  remark: the weights are drawn, not trained\n");
   if (study.hardware != nullptr) print_cost(study, graph);
@@ -151,7 +156,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
     const Profiler profiler{*core};
     print_execution(profiler.execute(network, input), profiler.size(network), *core);
   }
-  fmt::print("{}\n", (folder / (network.name + ".c")).string());
+  for (const char* const ending : {".c", ".h", "_test.c", ".onnx", "_int8.onnx"})
+    fmt::print("{}\n", (folder / (network.name + ending)).string());
   return 0;
 }
 

@@ -231,12 +231,13 @@ std::string pass_line(const SharedPass& shared, const Study& study) {
       pass.fresh_weights ? "" : " drawn once",
       pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
       pass.double_precision ? ", in double" : "");
-  if (const int runs = forward_runs(shared); runs > 0) {
-    const auto [macs, bytes] = largest_of_some(shared);
-    line += fmt::format("; shared work of {} of at most {:.1f} G MACs, {} MiB",
-                        counted(runs, "forward run"), static_cast<double>(macs) / 1e9, bytes >> 20);
-  }
-  return line;
+  if (!shared.reads.anything()) return line;
+  const auto [macs, bytes] = largest_of_some(shared);
+  if (const int runs = forward_runs(shared); runs > 0)
+    line += fmt::format("; shared work of {} of at most {}MACs", counted(runs, "forward run"),
+                        with_prefix(static_cast<double>(macs)));
+  constexpr std::int64_t kMebi = 1 << 20;
+  return line + fmt::format("; at most {} MiB", (bytes + kMebi - 1) / kMebi);
 }
 
 std::string aggregate_line(const Aggregate& aggregate) {

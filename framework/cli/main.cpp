@@ -219,18 +219,55 @@ class Program {
   }
 
   void add_profile() {
-    auto* const sub = add("profile", "count operators in the emulator, into a look-up table",
+    auto* const sub = add("profile",
+                          "count operators in the emulator, or measure them on a board, into a "
+                          "look-up table",
                           [this](const World& world) { return profile(profile_, world); });
+    sub->footer(
+        "Without experiment and --ops a built-in set of operators is taken. docs/own-board.md has "
+        "the way from wiring a board to a search with its cycles.");
     sub->add_option("experiment", profile_.experiment,
                     "experiment file (YAML): the operators of its search space");
     sub->add_option("overrides", profile_.overrides, "key.path=value");
     sub->add_option("--ops", profile_.ops_file, "file of operators, one a line; - for input");
-    sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
+    auto* const core =
+        sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
     sub->add_option("--networks", profile_.networks,
                     "random networks to look for operators in; 0: all, or 1000 of a large space");
     sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
         ->capture_default_str();
     add_data(sub);
+    add_profile_on_board(sub, core);
+  }
+
+  void add_profile_on_board(CLI::App* sub, CLI::Option* core) {
+    auto* const board = sub->add_option("--board", profile_.board,
+                                        "measure: name of a board, or path to a board file (.yaml)")
+                            ->excludes(core)
+                            ->group("On a board");
+    const auto add = [&](const char* name, auto& value, const char* what) {
+      return sub->add_option(name, value, what)->needs(board)->group("On a board");
+    };
+    auto* const runner =
+        add("--runner", profile_.runner,
+            "command that runs the program {elf} on the board and prints what it prints");
+    auto* const emit =
+        add("--emit", profile_.emit, "write C for a project of your own into this folder instead");
+    auto* const records =
+        add("--records", profile_.records, "take what that project printed from this file");
+    runner->excludes(emit)->excludes(records);
+    emit->excludes(records);
+    add("--setup", profile_.setup,
+        "clock, wait states, caches, memory placement, as rows shall state them");
+    add("--source", profile_.sources, "C file of the board's own, linked into the program")
+        ->needs(runner)
+        ->allow_extra_args(false);
+    add("--repeat", profile_.repeat, "runs of each operator; rows have their median")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    add("--limit", profile_.limit_s, "seconds until the command is killed")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
   }
 
   void add_calibrate() {

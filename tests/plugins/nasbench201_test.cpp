@@ -8,6 +8,8 @@
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/deploy/generate_c.hpp>
+#include <thimble/deploy/lower.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/search_space.hpp>
@@ -136,6 +138,18 @@ TEST_F(NasBench201, SaysWhatIsWrongWithAText) {
   EXPECT_EQ(
       why("|none~0|+|none~0|none~0|+|none~0|none~1|none~2|"),
       "'|none~0|+|none~0|none~0|+|none~0|none~1|none~2|' is no cell: 'none~0' must end in '~1'");
+}
+
+TEST_F(NasBench201, ArenasOfGeneratedCAreAsSmallAsTheyCanBe) {
+  const auto nb = space();
+  int above = 0;
+  for_all(*nb, [&](const Genotype& genotype) {
+    const Graph graph = nb->build(genotype);
+    if (!is_connected(graph)) return;
+    const MemoryPlan plan = plan_memory(skeleton(deployed(graph)), scratch_bytes);
+    above += plan.arena_bytes > plan.lower_bound_bytes ? 1 : 0;
+  });
+  EXPECT_EQ(above, 0);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 namespace thimble {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -47,11 +48,11 @@ std::vector<std::string> names_of(const std::vector<Picture>& pictures) {
 }
 
 /// One point of a sweep over a number, and another seed.
-PointOutcome point(const std::string& row, const std::string& batch, const std::string& seed) {
+PointOutcome point(const std::string& row, const std::string& batch, const std::string& seed,
+                   const std::string& path = "proxies.my_metric.batch") {
   PointOutcome outcome;
   outcome.row = row;
-  outcome.assignments = {{"proxies.my_metric.batch", Value::scalar(batch)},
-                         {"seed", Value::scalar(seed)}};
+  outcome.assignments = {{path, Value::scalar(batch)}, {"seed", Value::scalar(seed)}};
   return outcome;
 }
 
@@ -74,6 +75,15 @@ TEST(Pictures, ShowASweepOverOneNumber) {
                                           "scatter_my_metric_3", "agreement_3", "sweep_my_metric"));
   EXPECT_EQ(pictures({point("a", "all", "1"), point("b", "8", "1")}).size(), 4U)
       << "what is no number has no place on an axis";
+}
+
+TEST(Pictures, ShowASweepOverThePassOfAll) {
+  const auto sweep_over = [](const std::string& path) {
+    return names_of(pictures({point("a", "4", "1", path), point("b", "8", "1", path)}));
+  };
+  EXPECT_EQ(sweep_over("pass.batch"), sweep_over("proxies.my_metric.batch"));
+  EXPECT_THAT(sweep_over("pass.batch"), Contains("sweep_my_metric"));
+  EXPECT_THAT(sweep_over("limits.macs"), Not(Contains("sweep_my_metric")));
 }
 
 TEST(Pictures, AreDrawnWholeOrLeaveTheirScript) {

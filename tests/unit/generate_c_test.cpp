@@ -4,134 +4,28 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <thimble/core/files.hpp>
+#include <thimble/core/error.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
+#include "support/comparison.hpp"
 #include "support/int8_networks.hpp"
-#include "support/world.hpp"
+#include "support/on_core.hpp"
 
 namespace thimble {
 namespace {
 
+using test::Comparison;
+using test::kDsp;
+using test::kPortable;
 using test::NetworkBuilder;
 using test::Window;
 using test::window;
-using thimble::testing::TemporaryFolder;
-using Values = std::vector<std::int8_t>;
-
-const std::string kPortable;
-const std::string kDsp = "-DTHIMBLE_DSP='\"" THIMBLE_TEST_SOURCE "/tests/support/dsp_on_host.h\"'";
-
-int run_command(const std::string& command) { return std::system(command.c_str()); }
-
-/// Address and undefined-behaviour sanitizers, where the compiler has them.
-std::string sanitizers() {
-  static const bool are_there = [] {
-    const TemporaryFolder folder;
-    const std::string base = (folder.path() / "empty").string();
-    write_file(base + ".c", "int main(void) { return 0; }\n");
-    return run_command(fmt::format("cc -fsanitize=address,undefined '{0}.c' -o '{0}' 2>/dev/null "
-                                   "&& '{0}'",
-                                   base)) == 0;
-  }();
-  return are_there ? "-fsanitize=address,undefined -fno-sanitize-recover=all" : "";
-}
-
-/// A program that runs networks one by one on what it reads, in a poisoned arena, and writes what
-/// every layer put out.
-std::string driver(const std::vector<Int8Network>& networks, std::int64_t arena_bytes) {
-  std::string layers;
-  std::string runs;
-  for (const Int8Network& network : networks) {
-    const MemoryPlan plan = plan_memory(network, scratch_bytes);
-    const auto offset = [&](int tensor) {
-      return plan.tensor_offsets[static_cast<std::size_t>(tensor)];
-    };
-    for (const Int8Layer& layer : network.layers)
-      layers += fmt::format("  {{{}, {}}},\n", offset(layer.output),
-                            network.tensor(layer.output).shape.elements());
-    runs += fmt::format(
-        "  arena = {0}_input() - {1};\n  memset(arena, 0xa5, {2});\n"
-        "  if (fread({0}_input(), 1, {3}, stdin) != {3}) return 1;\n  {0}_run();\n"
-        "  if ({0}_output() != arena + {4}) return 2;\n",
-        network.name, offset(0), arena_bytes, network.tensor(0).shape.elements(),
-        offset(network.output));
-  }
-  return fmt::format(
-      "#include <stdio.h>\n#include <string.h>\n#include \"{}.h\"\n"
-      "void thimble_mark(uint32_t mark);\n"
-      "static const struct {{ int offset, bytes; }} layers[] = {{\n{}}};\n"
-      "static int8_t *arena;\n"
-      "void thimble_mark(uint32_t mark) {{\n"
-      "  if (mark % 2) fwrite(arena + layers[mark / 2].offset, 1, "
-      "(size_t)layers[mark / 2].bytes, stdout);\n}}\n"
-      "int main(void) {{\n{}  return 0;\n}}\n",
-      networks.front().name, layers, runs);
-}
-
-/// Generated C of some networks and inputs for them.
-class Comparison {
- public:
-  void add(NetworkBuilder& builder) {
-    networks_.push_back(builder.network());
-    const Values input = builder.values(builder.shape(0).elements());
-    inputs_ += std::string{input.begin(), input.end()};
-    const auto tensors = run_reference(builder.network(), input);
-    for (const Int8Layer& layer : builder.network().layers)
-      expected_.push_back(tensors[static_cast<std::size_t>(layer.output)]);
-  }
-
-  void expect_equal(const std::string& path) const {
-    const TemporaryFolder folder;
-    const CSource c = generate_c(networks_);
-    const auto file = [&](const std::string& name) { return (folder.path() / name).string(); };
-    const std::string& name = networks_.front().name;
-    write_file(file(name + ".h"), c.header);
-    write_file(file(name + ".c"), c.source);
-    write_file(file("driver.c"), driver(networks_, c.plan.arena_bytes));
-    write_file(file("input"), inputs_);
-    const std::string compile = fmt::format(
-        "cd '{}' && cc -std=c99 -pedantic -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror "
-        "-O1 {} -DTHIMBLE_PROFILE {} {}.c driver.c -o program",
-        folder.path().string(), sanitizers(), path, name);
-    ASSERT_EQ(run_command(compile), 0) << compile;
-    ASSERT_EQ(
-        run_command(fmt::format("cd '{}' && ./program < input > output", folder.path().string())),
-        0);
-    compare(read_file(file("output")));
-  }
-
- private:
-  void compare(const std::string& output) const {
-    std::size_t place = 0;
-    std::size_t number = 0;
-    for (const Int8Network& network : networks_) {
-      for (const Int8Layer& layer : network.layers) {
-        const Values& expected = expected_[number++];
-        ASSERT_LE(place + expected.size(), output.size());
-        const auto begin = output.begin() + static_cast<std::ptrdiff_t>(place);
-        const Values made{begin, begin + static_cast<std::ptrdiff_t>(expected.size())};
-        EXPECT_EQ(made, expected) << network.name << ", " << layer.name << ", input "
-                                  << to_string(network.tensor(layer.inputs[0]).shape);
-        place += expected.size();
-      }
-    }
-    EXPECT_EQ(place, output.size());
-  }
-
-  std::vector<Int8Network> networks_;
-  std::string inputs_;
-  std::vector<Values> expected_;
-};
-
 Window any_window(NetworkBuilder& b, const Shape& in) {
   const auto along = [&](int size, int& window, int& stride, int& before, int& after) {
     window = b.any(1, 5);
@@ -164,10 +58,7 @@ void append_any(NetworkBuilder& b, int turn, int x) {
   }
 }
 
-class GeneratedC : public ::testing::TestWithParam<std::string> {};
-
-TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
-  Comparison comparison;
+void add_random_operators(Comparison& comparison) {
   const std::array channels{1, 2, 3, 4, 5, 7, 8, 12};
   for (int i = 0; i < 32; ++i) {
     NetworkBuilder b{fmt::format("random{}", i), {}, static_cast<std::uint64_t>(i)};
@@ -176,22 +67,6 @@ TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
     for (int turn = 0; turn < 10; ++turn) append_any(b, turn, 0);
     comparison.add(b);
   }
-  comparison.expect_equal(GetParam());
-}
-
-TEST_P(GeneratedC, EqualsTheReferenceDownAChain) {
-  Comparison comparison;
-  for (int i = 0; i < 8; ++i) {
-    NetworkBuilder b{fmt::format("chain{}", i), {4, 12, 11}, static_cast<std::uint64_t>(i)};
-    int x = b.conv(0, window(3, 1, 1), 8);
-    x = b.add({b.depthwise(x, window(3, 1, 1)), b.conv(x, window(1), 8), x});
-    x = b.relu(b.depthwise(x, window(5 + 2 * (i % 2), 2, 3)));
-    x = b.concat({b.pool(Kernel::avg_pool, x, window(3, 1, 1)), x}, i % 2 == 0);
-    x = b.conv(x, window(b.shape(x).height), 10);  // reads all: a linear layer
-    b.softmax(x);
-    comparison.add(b);
-  }
-  comparison.expect_equal(GetParam());
 }
 
 /// Networks of layers with weights, to whose constants `change` is applied.
@@ -209,8 +84,8 @@ void add_changed(Comparison& comparison, const std::string& name, const Change& 
   }
 }
 
-TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
-  Comparison comparison;
+/// Where roundings differ: large sums, negative ties, factors above one and of zero.
+void add_edges(Comparison& comparison) {
   add_changed(comparison, "sums_near_2_30_", [](NetworkBuilder& b) {
     for (std::int32_t& bias : b.layer().bias)
       bias = (b.any(0, 1) == 0 ? 1 : -1) * ((1 << 30) - b.any(0, 1 << 22));
@@ -231,6 +106,34 @@ TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
     std::ranges::fill(b.layer().weights, std::int8_t{0});
     for (Rescale& rescale : b.layer().rescale) rescale = b.any(0, 1) == 0 ? Rescale{} : rescale;
   });
+}
+
+class GeneratedC : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
+  Comparison comparison;
+  add_random_operators(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
+  Comparison comparison;
+  add_edges(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceDownAChain) {
+  Comparison comparison;
+  for (int i = 0; i < 8; ++i) {
+    NetworkBuilder b{fmt::format("chain{}", i), {4, 12, 11}, static_cast<std::uint64_t>(i)};
+    int x = b.conv(0, window(3, 1, 1), 8);
+    x = b.add({b.depthwise(x, window(3, 1, 1)), b.conv(x, window(1), 8), x});
+    x = b.relu(b.depthwise(x, window(5 + 2 * (i % 2), 2, 3)));
+    x = b.concat({b.pool(Kernel::avg_pool, x, window(3, 1, 1)), x}, i % 2 == 0);
+    x = b.conv(x, window(b.shape(x).height), 10);  // reads all: a linear layer
+    b.softmax(x);
+    comparison.add(b);
+  }
   comparison.expect_equal(GetParam());
 }
 
@@ -272,6 +175,19 @@ TEST_P(GeneratedC, AddsTermsOfAnyScale) {
 INSTANTIATE_TEST_SUITE_P(Paths, GeneratedC, ::testing::Values(kPortable, kDsp),
                          [](const auto& path) { return path.param.empty() ? "Portable" : "Dsp"; });
 
+using GeneratedCOn = test::OnCore;
+
+TEST_P(GeneratedCOn, EqualsTheReference) {
+  Comparison comparison;
+  add_random_operators(comparison);
+  add_edges(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+/// One without the DSP extension, one with it, and one whose compiler knows Helium, too.
+INSTANTIATE_TEST_SUITE_P(Cores, GeneratedCOn, ::testing::Values(Core::m3, Core::m4, Core::m55),
+                         test::core_name);
+
 TEST(GenerateC, TakesOnlyTheKernelsItNeeds) {
   NetworkBuilder b{"net", {8, 4, 4}, 1};
   b.pool(Kernel::max_pool, 0, window(2, 2));
@@ -287,6 +203,24 @@ TEST(GenerateC, CountsItsConstants) {
   b.conv(0, window(3, 1, 1), 16);
   // Weights, 16 channels of 12 bytes, and a window and six more members of 4 bytes.
   EXPECT_EQ(generate_c(b.network()).constant_bytes, 3 * 3 * 8 * 16 + 16 * 12 + (11 + 6) * 4);
+}
+
+TEST(GenerateC, KnowsScratchWithoutConstants) {
+  NetworkBuilder b{"net", {3, 6, 6}, 1};
+  const auto scratch = [&] {
+    const std::int64_t bytes = scratch_bytes(b.network(), b.layer());
+    b.layer().weights.clear();
+    EXPECT_EQ(scratch_bytes(b.network(), b.layer()), bytes);
+    return bytes;
+  };
+  const int x = b.conv(0, window(3, 1, 1), 8);
+  EXPECT_EQ(scratch(), (2 * 2 * 3 + 1) * 12);  // rows of nine values take twelve
+  b.depthwise(x, window(3, 1, 1));
+  EXPECT_EQ(scratch(), 9 * 8);
+  b.depthwise(x, window(3));
+  EXPECT_EQ(scratch(), 0);
+  b.linear(x, 3);
+  EXPECT_EQ(scratch(), 0);
 }
 
 TEST(GenerateC, RefusesFactorsThatNoScaleGives) {

@@ -18,11 +18,16 @@
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation.hpp>
 
-#include "support/cells.hpp"
+#include "support/lowered.hpp"
 
 namespace thimble {
 namespace {
 
+using test::images_for;
+using test::lowered_cases;
+using test::LoweredCase;
+using test::one_of_each;
+using test::quantised;
 using Values = std::vector<std::int8_t>;
 
 TEST(Rescale, WritesAFactorAsTwoIntegers) {
@@ -63,22 +68,6 @@ TEST(Rescale, RoundsTwice) {
   EXPECT_EQ(rescaled(-2147483647 - 1, {2147483647, -31}), -1);
 }
 
-torch::Tensor images_for(const Graph& graph, int count, std::uint64_t seed) {
-  const Shape& shape = graph.node(0).shape;
-  auto generator = at::detail::createCPUGenerator(seed);
-  return at::randn({count, shape.channels, shape.height, shape.width}, generator, at::kFloat);
-}
-
-Values quantised(const torch::Tensor& image, const Quantisation& q) {
-  const torch::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
-  Values values;
-  for (std::int64_t i = 0; i < nhwc.numel(); ++i)
-    values.push_back(static_cast<std::int8_t>(std::clamp(
-        std::round(nhwc.data_ptr<float>()[i] / q.scale) + static_cast<float>(q.zero_point), -128.0F,
-        127.0F)));
-  return values;
-}
-
 torch::Tensor real(const Values& values, const Int8Tensor& tensor) {
   const Shape& shape = tensor.shape;
   torch::Tensor made = at::empty({shape.height, shape.width, shape.channels});
@@ -94,43 +83,8 @@ double decibels(const torch::Tensor& value, const torch::Tensor& truth) {
   return 10 * std::log10(truth.pow(2).sum().item<double>() / std::max(error, 1e-30));
 }
 
-Graph one_of_each() {
-  Graph g;
-  const NodeId x = g.conv(g.input({3, 11, 9}),
-                          {.out = 8, .kernel = {3, 5}, .stride = {2, 1}, .padding = {1, 2}});
-  const NodeId a = g.relu(g.batch_norm(x), Activation::relu6);
-  const NodeId b = g.max_pool(x, {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
-  const NodeId c =
-      g.relu(g.batch_norm(g.conv(a, {.out = 8, .kernel = {3, 3}, .padding = {1, 1}, .groups = 8})));
-  const NodeId d = g.conv(b, {.out = 8, .groups = 2, .bias = true});
-  const NodeId sum = g.batch_norm(g.add({{a, c, d}}));
-  const NodeId pooled = g.avg_pool(g.concat({{sum, b}}), {});
-  g.softmax(g.linear(g.relu(g.linear(pooled, 7)), 5));
-  return g;
-}
-
-struct Case {
-  std::string name;
-  Graph graph;
-  double decibels;
-};
-
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  all.push_back({"one of each", one_of_each(), 22});
-  const std::vector<std::vector<std::string>> cells{
-      {"nor_conv_3x3", "skip_connect", "nor_conv_1x1", "avg_pool_3x3", "none", "nor_conv_3x3"},
-      {"avg_pool_3x3", "nor_conv_1x1", "skip_connect", "skip_connect", "nor_conv_3x3", "none"}};
-  for (const auto& names : cells) {
-    std::vector<test::EdgeOptions> edges;
-    for (const auto& name : names) edges.push_back({name});
-    all.push_back({names[0], test::nas_bench_201(edges, 8, 16), 16});
-  }
-  return all;
-}
-
 TEST(Lower, KeepsWhatTheFloatNetworkComputes) {
-  for (const Case& c : cases()) {
+  for (const LoweredCase& c : lowered_cases()) {
     SCOPED_TRACE(c.name);
     Network network{c.graph};
     network.initialise(Init::kaiming_normal_fan_in, 3, "int8");
@@ -210,7 +164,7 @@ TEST(Lower, HasNoWordsForOpenChoices) {
 
 TEST(OpShape, GoesToTextAndBackAndToANetwork) {
   std::vector<Graph> graphs;
-  for (const Case& c : cases()) graphs.push_back(c.graph);
+  for (const LoweredCase& c : lowered_cases()) graphs.push_back(c.graph);
   Graph pooled;
   pooled.relu(pooled.avg_pool(pooled.conv(pooled.input({2, 4, 4}), {.out = 3}), {}));
   graphs.push_back(pooled);

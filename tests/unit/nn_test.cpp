@@ -1,7 +1,10 @@
 #include <cmath>
+#include <fstream>
 #include <set>
 #include <string>
 #include <thread>
+
+#include <malloc.h>
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -328,6 +331,35 @@ TEST(Ntk, IsZeroForADisconnectedNetworkWithoutConstants) {
   const torch::Tensor gram = ntk_gram(net, images(bare, 3), Coupling::coupled);
   EXPECT_EQ(gram.abs().max().item<double>(), 0.0);
   EXPECT_EQ(condition_number(gram), 1e12);
+}
+
+/// A line of /proc/self/status, in bytes.
+std::int64_t status_bytes(const std::string& key) {
+  std::ifstream status{"/proc/self/status"};
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key + ":")) return std::stoll(line.substr(key.size() + 1)) << 10;
+  return 0;
+}
+
+TEST(Ntk, HoldsNoMoreThanItSays) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers hold memory of their own";
+#endif
+  for (const auto precision : {at::kFloat, at::kDouble}) {
+    const Graph graph =
+        test::nas_bench_201(test::every_edge({"nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3"}), 4);
+    const Network of = network(graph, precision);
+    const auto x = images(graph, 64, precision);
+    malloc_trim(0);  // what is free must not be taken again unseen
+    if (!(std::ofstream{"/proc/self/clear_refs"} << 5 << std::flush))
+      GTEST_SKIP() << "the system does not let a program reset the peak of its memory";
+    const std::int64_t before = status_bytes("VmRSS");
+    ntk_gram(of, x, Coupling::coupled);
+    const std::int64_t held = status_bytes("VmHWM") - before;
+    const std::int64_t said = ntk_bytes(graph, 64, precision == at::kFloat ? 4 : 8);
+    EXPECT_LE(held, said);
+    EXPECT_GE(held, said / 4) << "or the bound would bar what fits";
+  }
 }
 
 TEST(Ntk, IsTheSameOnEveryThreadAndLeavesTheNetworkAlone) {

@@ -196,5 +196,16 @@ TEST_F(SharedPasses, AreNotRunWhenTheyWouldHoldTooMuch) {
   EXPECT_EQ(seen_.calls["large"], 0);
 }
 
+TEST_F(SharedPasses, CountTheMemoryOfAKernel) {
+  const auto reason_at = [&](const Reads& reads) {
+    proxies_.clear();
+    add("a", {.batch = 64}, reads);
+    return evaluate()[0].proxies[0].invalid;
+  };
+  most_bytes_ = std::int64_t{1} << 21;
+  EXPECT_EQ(reason_at({.outputs = true}), "");
+  EXPECT_THAT(reason_at({.kernel = true}), HasSubstr("memory_mib is 2"));
+}
+
 }  // namespace
 }  // namespace thimble

@@ -64,6 +64,16 @@ TEST(NumberText, ReadsBackAsTheSameNumber) {
     EXPECT_EQ(parse_number(number_text(value)), value);
 }
 
+TEST(WithPrefix, FitsTheSize) {
+  EXPECT_EQ(with_prefix(0), "0 ");
+  EXPECT_EQ(with_prefix(512), "512 ");
+  EXPECT_EQ(with_prefix(1234), "1.2 k");
+  EXPECT_EQ(with_prefix(999'960), "1.0 M") << "not 1000.0 k";
+  EXPECT_EQ(with_prefix(38.4e6), "38.4 M");
+  EXPECT_EQ(with_prefix(5.61e9), "5.6 G");
+  EXPECT_EQ(with_prefix(2e16), "20000.0 T");
+}
+
 TEST(ParseInteger, ReadsPlainDecimalsOnly) {
   EXPECT_EQ(parse_integer("0"), 0);
   EXPECT_EQ(parse_integer("-17"), -17);

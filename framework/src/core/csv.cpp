@@ -19,7 +19,6 @@ void refuse_strange_bytes(std::string_view line, const Location& start) {
       line, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
   if (strange == line.end()) return;
   const Location where{start.file, start.line, 1 + static_cast<int>(strange - line.begin())};
-  if (*strange == '\r') refuse(where, "carriage return", "end lines with a line feed only");
   refuse(where, fmt::format("control character \\x{:02x}", static_cast<unsigned char>(*strange)));
 }
 
@@ -109,7 +108,9 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
   for (std::size_t at = 0; at < text.size(); ++start.line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     if (end == at) refuse(start, "an empty line");
-    auto cells = Line{text.substr(at, end - at), start}.cells();
+    std::string_view line = text.substr(at, end - at);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    auto cells = Line{line, start}.cells();
     at = end + 1;
     if (table.header.empty()) {
       check_header(cells);

@@ -87,6 +87,13 @@ std::string number_text(double value) {
   return {buffer.data(), end};
 }
 
+std::string with_prefix(double value) {
+  constexpr std::array kPrefixes{"", "k", "M", "G", "T"};
+  std::size_t place = 0;
+  for (; place + 1 < kPrefixes.size() && value >= 999.95; ++place) value /= 1000;
+  return fmt::format("{:.{}f} {}", value, place == 0 ? 0 : 1, kPrefixes[place]);
+}
+
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
   if (digits.empty() || (digits.size() > 1 && digits[0] == '0')) return std::nullopt;

@@ -31,20 +31,20 @@ struct Machine {
 };
 
 const Machine& machine_of(Core core) {
-  static const std::map<Core, Machine> all{{Core::m3, {"mps2-an385", 25e6}},
-                                           {Core::m4, {"mps2-an386", 25e6}},
-                                           {Core::m7, {"mps2-an500", 25e6}},
-                                           {Core::m33, {"mps2-an505", 20e6}},
-                                           {Core::m55, {"mps3-an547", 32e6}}};
-  return all.at(core);
+  static const std::map<Core, Machine> kAll{{Core::m3, {"mps2-an385", 25e6}},
+                                            {Core::m4, {"mps2-an386", 25e6}},
+                                            {Core::m7, {"mps2-an500", 25e6}},
+                                            {Core::m33, {"mps2-an505", 20e6}},
+                                            {Core::m55, {"mps3-an547", 32e6}}};
+  return kAll.at(core);
 }
 
 std::string version_of(const fs::path& qemu) {
   const ProcessLimits limits{.time = std::chrono::seconds{10}};
   const ProcessResult result = run_process(qemu, {"--version"}, fs::temp_directory_path(), limits);
-  static const std::regex pattern{R"(version ([0-9.]+))"};
+  static const std::regex kPattern{R"(version ([0-9.]+))"};
   std::smatch match;
-  if (!result.succeeded() || !std::regex_search(result.output, match, pattern))
+  if (!result.succeeded() || !std::regex_search(result.output, match, kPattern))
     throw Error{fmt::format("{} does not tell its version", kQemu),
                 "install the Debian package qemu-system-arm again"};
   return match[1];

@@ -10,91 +10,19 @@
 
 #include <fmt/format.h>
 
-#include <thimble/core/error.hpp>
-
 #include "kernels.hpp"
+#include "packing.hpp"
 
 namespace thimble {
 namespace {
 
-constexpr int kLanes = 4;  ///< values a kernel takes at a time
 constexpr std::int64_t kAlignment = 4;
 
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
-std::int64_t words(std::int64_t values) { return (values + kLanes - 1) / kLanes; }
-int rounded_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-std::int32_t wrapped(std::int64_t value) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
-}
-
-/// Layers that one kernel can compute in place of another's special case.
-Int8Layer simplified(const Int8Network& network, Int8Layer layer) {
-  const Shape& in = network.tensor(layer.inputs[0]).shape;
-  const Shape& out = network.tensor(layer.output).shape;
-  if (layer.kernel == Kernel::depthwise && in.channels < kLanes) {
-    std::vector<std::int8_t> dense;
-    const auto taps = static_cast<std::int64_t>(layer.weights.size()) / in.channels;
-    for (int o = 0; o < in.channels; ++o)
-      for (std::int64_t tap = 0; tap < taps; ++tap)
-        for (int i = 0; i < in.channels; ++i)
-          dense.push_back(i == o ? layer.weights[at(tap * in.channels + i)] : std::int8_t{0});
-    layer.kernel = Kernel::conv;
-    layer.groups = 1;
-    layer.weights = std::move(dense);
-  }
-  const bool sees_all = layer.window == Extent{in.height, in.width} &&
-                        layer.padding == Extent{0, 0} && layer.groups == 1;
-  if (layer.kernel == Kernel::conv && sees_all && out.pixels() == 1) layer.kernel = Kernel::linear;
-  return layer;
-}
-
-/// A window of a convolution, unfolded: rows are padded to words.
-struct Unfolded {
-  Unfolded(const Int8Network& network, const Int8Layer& layer)
-      : depth{network.tensor(layer.inputs[0]).shape.channels / layer.groups},
-        rows{layer.window.height},
-        row_values{layer.window.width * depth},
-        row_words{words(row_values)} {}
-
-  int depth;
-  int rows;
-  int row_values;
-  std::int64_t row_words;
-};
-
-bool reaches_edge(const Int8Network& network, const Int8Layer& layer) {
-  const Shape& in = network.tensor(layer.inputs[0]).shape;
-  const Shape& out = network.tensor(layer.output).shape;
-  const auto leaves = [](int size, int outputs, int window, int stride, int padding) {
-    return padding > 0 || (outputs - 1) * stride + window > size;
-  };
-  return leaves(in.height, out.height, layer.window.height, layer.stride.height,
-                layer.padding.height) ||
-         leaves(in.width, out.width, layer.window.width, layer.stride.width, layer.padding.width);
-}
-
-/// As `struct factor` of the kernels: 2 multiplier - 2^32, and ~shift.
-struct Factor {
-  std::int32_t twice = 0;
-  std::int32_t shift = 0;
-};
-
-Factor factor_of(const Rescale& rescale) {
-  constexpr std::int32_t kHalf = 1 << 30;
-  // So small that every sum below 2^31 - 1 becomes 0.
-  if (rescale.multiplier == 0) return {std::numeric_limits<std::int32_t>::min(), 30};
-  if (rescale.multiplier < kHalf || rescale.shift < -31 || rescale.shift > 30)
-    throw Error{fmt::format("cannot rescale by {} / 2^31 x 2^{}: not as rescale_of() gives it",
-                            rescale.multiplier, rescale.shift)};
-  return {wrapped(2 * std::int64_t{rescale.multiplier}), ~rescale.shift};
-}
-
-/// Terms of a sum have 20 zero bits at their end, so a half can be a shift, which is faster than
-/// the multiplication, without a shift, that TFLite writes it as.
-Factor factor_of_term(const Rescale& rescale) {
-  if (rescale == Rescale{1 << 30, 0}) return {0, 0};
-  return factor_of(rescale);
+/// INT32_MIN has no literal in C: the minus is no part of it.
+std::string literal(std::int32_t value) {
+  return value == std::numeric_limits<std::int32_t>::min() ? "INT32_MIN" : fmt::to_string(value);
 }
 
 /// A brace initialiser of 4-byte members: integers and pointers.
@@ -169,7 +97,7 @@ class Generator {
 
  private:
   void write_layer(std::size_t index) {
-    const Int8Layer layer = simplified(network_, network_.layers[index]);
+    const Int8Layer& layer = network_.layers[index];
     const std::size_t number = parts_.layers + index;
     symbol_ = fmt::format("layer{}", number);
     scratch_ = plan_.scratch_offsets[index];
@@ -181,7 +109,7 @@ class Generator {
   }
 
   void write_kernel(const Int8Layer& layer) {
-    switch (layer.kernel) {
+    switch (kernel_for(network_, layer)) {
       case Kernel::conv: write_conv(layer); break;
       case Kernel::depthwise: write_depthwise(layer); break;
       case Kernel::linear: write_linear(layer); break;
@@ -199,22 +127,13 @@ class Generator {
 
   void write_conv(const Int8Layer& layer) {
     use("conv", {"requantise"});
-    const Unfolded window{network_, layer};
-    const int groups = layer.groups;
-    const int filters = out(layer).shape.channels / groups;
-    std::vector<std::int8_t> weights;
-    std::vector<int> order;  // of the filters; -1 stands for one of zeros
-    for (int group = 0; group < groups; ++group)
-      for (int f = 0; f < rounded_up(filters, 2); ++f)
-        order.push_back(f < filters ? group * filters + f : -1);
-    for (std::size_t pair = 0; pair < order.size(); pair += 2)
-      append_interleaved(layer.weights, std::span{order}.subspan(pair, 2), window, weights);
+    const Packed packed = packed_conv(network_, layer);
     Members members;
     members.set("window", window_of(layer))
-        .set("weights", array("weights", weights))
-        .set("channels", channels(layer, order))
+        .set("weights", array("weights", packed.weights))
+        .set("channels", channels(layer, packed.channels))
         .set("out_channels", out(layer).shape.channels)
-        .set("groups", groups)
+        .set("groups", Unfolded{network_, layer}.groups)
         .set("zero_in", in(layer).quantisation.zero_point)
         .set("zero_out", zero_out(layer));
     call("conv", members, layer.inputs[0], layer.output, scratch_);
@@ -222,75 +141,30 @@ class Generator {
 
   void write_linear(const Int8Layer& layer) {
     use("linear", {"requantise"});
-    const auto inputs = static_cast<int>(in(layer).shape.elements());
-    const int filters = out(layer).shape.channels;
-    std::vector<int> order;
-    for (int f = 0; f < rounded_up(filters, kLanes); ++f) order.push_back(f < filters ? f : -1);
-    Unfolded all{network_, layer};
-    all.rows = 1;
-    all.row_values = inputs;
-    all.row_words = words(inputs);
-    std::vector<std::int8_t> weights;
-    for (std::size_t block = 0; block < order.size(); block += kLanes)
-      append_interleaved(layer.weights, std::span{order}.subspan(block, kLanes), all, weights);
+    const Packed packed = packed_linear(network_, layer);
     Members members;
-    members.set("weights", array("weights", weights))
-        .set("channels", channels(layer, order))
-        .set("words", words(inputs))
-        .set("filters", filters)
+    members.set("weights", array("weights", packed.weights))
+        .set("channels", channels(layer, packed.channels))
+        .set("words", words(in(layer).shape.elements()))
+        .set("filters", out(layer).shape.channels)
         .set("zero_out", zero_out(layer));
     call("linear", members, layer.inputs[0], layer.output);
   }
 
-  /// Filters word by word in turn.
-  static void append_interleaved(const std::vector<std::int8_t>& from, std::span<const int> filters,
-                                 const Unfolded& window, std::vector<std::int8_t>& to) {
-    for (int row = 0; row < window.rows; ++row)
-      for (int value = 0; value < window.row_words * kLanes; value += kLanes)
-        for (const int filter : filters)
-          for (int lane = value; lane < value + kLanes; ++lane) {
-            const bool is_there = filter >= 0 && lane < window.row_values;
-            const std::int64_t first =
-                (std::int64_t{filter} * window.rows + row) * window.row_values;
-            to.push_back(is_there ? from[at(first + lane)] : std::int8_t{0});
-          }
-  }
-
   void write_depthwise(const Int8Layer& layer) {
+    const int width = layer.window.width;
+    const std::string variant = width == 3 || width == 5 ? fmt::to_string(width) : "any";
     use("depthwise", {"requantise"});
-    const int channel_count = in(layer).shape.channels;
-    std::vector<int> order;
-    std::vector<std::int8_t> weights;
-    for (int c = 0; c < channel_count; c += kLanes) {
-      const int first = std::min(c, channel_count - kLanes);
-      for (int lane = 0; lane < kLanes; ++lane) order.push_back(first + lane);
-      append_block(layer, first, weights);
-    }
+    use("depthwise_" + variant, {});
+    const Packed packed = packed_depthwise(network_, layer);
     Members members;
-    members.set("window", window_of(layer))
-        .set("weights", array("weights", weights))
-        .set("channels", channels(layer, order))
+    members.set("multiply", "multiply_width_" + variant)
+        .set("window", window_of(layer))
+        .set("weights", array("weights", packed.weights))
+        .set("channels", channels(layer, packed.channels))
         .set("zero_in", in(layer).quantisation.zero_point)
         .set("zero_out", zero_out(layer));
     call("depthwise", members, layer.inputs[0], layer.output, scratch_);
-  }
-
-  /// Four channels' weights: of two neighbouring cells a and b as a0 a1 b0 b1 a2 a3 b2 b3, those of
-  /// a row's last cell, where it has no neighbour, in order.
-  void append_block(const Int8Layer& layer, int first, std::vector<std::int8_t>& to) const {
-    const int channel_count = in(layer).shape.channels;
-    const auto append = [&](int tap, int channel) {
-      to.push_back(layer.weights[at(std::int64_t{tap} * channel_count + first + channel)]);
-    };
-    for (int y = 0; y < layer.window.height; ++y) {
-      for (int x = 0; x < layer.window.width; x += 2) {
-        const int a = y * layer.window.width + x;
-        const int b = x + 1 < layer.window.width ? a + 1 : a;
-        for (const int half : {0, 2})
-          for (const int tap : a == b ? std::vector{a} : std::vector{a, b})
-            for (const int channel : {half, half + 1}) append(tap, channel);
-      }
-    }
   }
 
   void write_pool(const Int8Layer& layer, const std::string& kernel,
@@ -443,7 +317,7 @@ class Generator {
     std::vector<std::string> items;
     for (const int channel : order) {
       const Factor factor = channel < 0 ? Factor{} : factor_of(layer.rescale[at(channel)]);
-      const std::int32_t bias = channel < 0 ? 0 : folded_bias(layer, channel);
+      const std::int32_t bias = channel < 0 ? 0 : folded_bias(network_, layer, channel);
       items.push_back(
           fmt::format("{{{}, {{{}, {}}}}}", literal(bias), literal(factor.twice), factor.shift));
     }
@@ -452,21 +326,6 @@ class Generator {
     parts_.constants += fmt::format("static const struct channel {}[{}] = {{\n{}}};\n", name,
                                     items.size(), filled(items));
     return name;
-  }
-
-  std::int32_t folded_bias(const Int8Layer& layer, int channel) const {
-    const auto outputs = static_cast<std::int64_t>(layer.bias.size());
-    const std::int64_t taps = static_cast<std::int64_t>(layer.weights.size()) / outputs;
-    const bool is_depthwise = layer.kernel == Kernel::depthwise;
-    std::int64_t sum = 0;
-    for (std::int64_t tap = 0; tap < taps; ++tap)
-      sum += layer.weights[at(is_depthwise ? tap * outputs + channel : channel * taps + tap)];
-    return wrapped(layer.bias[at(channel)] - in(layer).quantisation.zero_point * sum);
-  }
-
-  /// INT32_MIN has no literal in C: the minus is no part of it.
-  static std::string literal(std::int32_t value) {
-    return value == std::numeric_limits<std::int32_t>::min() ? "INT32_MIN" : fmt::to_string(value);
   }
 
   std::string array(const std::string& what, std::span<const std::int8_t> values) {
@@ -582,15 +441,16 @@ std::string source(const std::string& name, const Parts& parts, std::int64_t are
 }  // namespace
 
 std::int64_t scratch_bytes(const Int8Network& network, const Int8Layer& layer) {
-  const Int8Layer simple = simplified(network, layer);
-  if (simple.kernel == Kernel::conv) {
-    const Unfolded window{network, simple};
+  const Kernel kernel = kernel_for(network, layer);
+  if (kernel == Kernel::conv) {
     constexpr int kColumns = 2;
     constexpr int kColumnValueBytes = 2;  // with the DSP extension
+    const Unfolded window{network, layer};
     return (kColumns * kColumnValueBytes * window.rows + 1) * window.row_words * kLanes;
   }
-  if (simple.kernel == Kernel::depthwise && reaches_edge(network, simple))
-    return static_cast<std::int64_t>(simple.weights.size());
+  if (kernel == Kernel::depthwise && reaches_beyond(network, layer))
+    return std::int64_t{layer.window.height} * layer.window.width *
+           network.tensor(layer.inputs[0]).shape.channels;
   return 0;
 }
 

@@ -1,18 +1,14 @@
 #include <thimble/deploy/profile.hpp>
 
 #include <algorithm>
-#include <regex>
-#include <set>
 
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
-#include <thimble/core/random.hpp>
-#include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
-#include "kernels.hpp"
+#include "op_program.hpp"
 
 namespace thimble {
 namespace {
@@ -30,35 +26,22 @@ std::vector<std::int8_t> values_of(std::string_view bytes) {
   return {first, first + bytes.size()};
 }
 
-std::vector<std::int8_t> drawn_input(const Int8Network& network) {
-  Random random = Random::stream(1, {"profile", network.name});
-  std::vector<std::int8_t> values(static_cast<std::size_t>(network.tensor(0).shape.elements()));
-  for (std::int8_t& value : values) value = static_cast<std::int8_t>(random() >> 56);
-  return values;
-}
-
-/// The last layer without those that make its inputs.
-Int8Network last_layer_of(const Int8Network& network) {
-  Int8Network alone = network;
-  alone.layers = {network.layers.back()};
-  return alone;
-}
-
-/// A main() that runs networks one after the other, with inputs and outputs as files.
-std::string main_of(std::span<const Int8Network> networks) {
-  std::string includes = "#include \"thimble_firmware.h\"\n";
-  includes += fmt::format("#include \"{}.h\"\n\n", networks.front().name);
+/// A main() that runs networks one after the other, with inputs and outputs as files. With marks,
+/// every network finds the arena poisoned.
+std::string main_of(std::span<const Int8Network> networks, std::int64_t arena_bytes) {
   std::string body;
-  for (const Int8Network& network : networks) {
-    const std::int64_t in = network.tensor(0).shape.elements();
-    const std::int64_t out = network.tensor(network.output).shape.elements();
+  for (const Int8Network& network : networks)
     body += fmt::format(
-        "  if (thimble_read_file(\"{0}.in\", {0}_input(), {1}) != {1}) return 1;\n"
+        "#ifdef THIMBLE_PROFILE\n  memset({0}_input() - {1}, 0xa5, {2});\n#endif\n"
+        "  if (thimble_read_file(\"{0}.in\", {0}_input(), {3}) != {3}) return 1;\n"
         "  {0}_run();\n"
-        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {2}) != {2}) return 2;\n",
-        network.name, in, out);
-  }
-  return includes + "int main(void) {\n" + body + "  return 0;\n}\n";
+        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {4}) != {4}) return 2;\n",
+        network.name, plan_memory(network, scratch_bytes).tensor_offsets[0], arena_bytes,
+        network.tensor(0).shape.elements(), network.tensor(network.output).shape.elements());
+  return fmt::format(
+      "#include <string.h>\n\n#include \"thimble_firmware.h\"\n#include \"{}.h\"\n\n"
+      "int main(void) {{\n{}  return 0;\n}}\n",
+      networks.front().name, body);
 }
 
 /// A program of some networks, run once each.
@@ -96,7 +79,7 @@ class Runner {
     made.source = generate_c(networks);
     write_file(folder_.path() / (name + ".h"), made.source.header);
     write_file(folder_.path() / (name + ".c"), made.source.source);
-    write_file(folder_.path() / "main.c", main_of(networks));
+    write_file(folder_.path() / "main.c", main_of(networks, made.source.plan.arena_bytes));
     FirmwareOptions options;
     options.core = core_;
     options.has_marks = has_marks;
@@ -127,23 +110,48 @@ class Runner {
   TemporaryFolder folder_;
 };
 
-std::int64_t instructions_of(const EmulatorRun& run, std::size_t region) {
-  const auto found = std::ranges::find(run.regions, static_cast<int>(region), &RegionCount::region);
-  return found == run.regions.end() ? 0 : static_cast<std::int64_t>(found->instructions);
+/// About what a network's weights, biases and factors take.
+std::int64_t parameter_bytes(const Int8Network& network) {
+  constexpr std::size_t kChannelBytes = 12;
+  std::size_t bytes = 0;
+  for (const Int8Layer& layer : network.layers)
+    bytes += layer.weights.size() + kChannelBytes * layer.bias.size();
+  return static_cast<std::int64_t>(bytes);
 }
 
-/// Of the functions in a kernel's source; which of them there are depends on the core.
-std::int64_t code_bytes_of(const Elf& elf, const std::string& kernel) {
-  const std::string_view source = kernel_source(kernel);
-  static const std::regex function{R"(\nKERNEL \w+ (\w+)\()"};
-  std::set<std::string> names;  // some are there twice, with and without DSP instructions
-  for (std::cregex_iterator found{source.begin(), source.end(), function}, end; found != end;
-       ++found)
-    names.insert((*found)[1]);
-  std::int64_t bytes = 0;
-  for (const std::string& name : names)
-    if (const ElfSymbol* const symbol = elf.find(name)) bytes += symbol->bytes;
-  return bytes;
+/// How many of the networks, from the first one on, go into one program: at least one.
+std::size_t fitting(std::span<const Int8Network> networks) {
+  std::size_t count = 1;
+  std::int64_t bytes = parameter_bytes(networks.front());
+  while (count < std::min(networks.size(), kMostNetworks)) {
+    bytes += parameter_bytes(networks[count]);
+    if (bytes > kMostConstantBytes) break;
+    ++count;
+  }
+  return count;
+}
+
+const RegionCount* region_of(const EmulatorRun& run, int region) {
+  const auto found = std::ranges::find(run.regions, region, &RegionCount::region);
+  return found == run.regions.end() ? nullptr : &*found;
+}
+
+std::int64_t instructions_of(const EmulatorRun& run, int region) {
+  const RegionCount* const found = region_of(run, region);
+  return found == nullptr ? 0 : static_cast<std::int64_t>(found->instructions);
+}
+
+OpCount count_of(const ProgramOp& op, const EmulatorRun& run, int region) {
+  OpCount count;
+  count.op = op.op;
+  count.constant_bytes = op.constant_bytes;
+  count.scratch_bytes = scratch_bytes(op.network, op.network.layers.back());
+  count.kernels = op.kernels;
+  if (const RegionCount* const found = region_of(run, region)) {
+    count.instructions = static_cast<std::int64_t>(found->instructions);
+    count.classes = found->classes;
+  }
+  return count;
 }
 
 }  // namespace
@@ -158,58 +166,49 @@ std::string Profiler::conditions() const {
 
 Profile Profiler::profile(std::span<const OpShape> ops) const {
   Profile made;
-  std::vector<Int8Network> networks;
-  std::vector<std::vector<std::int8_t>> inputs;
-  std::int64_t constant_bytes = 0;
-  const auto run = [&] {
-    if (networks.empty()) return;
-    const Program program = Runner{toolchain_, emulator_, core_}.run(networks, inputs);
-    std::size_t region = 0;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      region += networks[i].layers.size();
-      OpCount& count = made.ops[made.ops.size() - networks.size() + i];
-      count.instructions = instructions_of(program.run, region - 1);
-      const auto found = std::ranges::find(program.run.regions, static_cast<int>(region) - 1,
-                                           &RegionCount::region);
-      if (found != program.run.regions.end()) count.classes = found->classes;
-      for (const std::string& kernel : count.kernels)
-        made.code_bytes[kernel] = code_bytes_of(program.firmware.elf, kernel);
+  std::vector<OpShape> none;  // the emulated machines are not that small
+  for (const OpProgram& program : op_programs(ops, {}, none)) {
+    const TemporaryFolder folder;
+    const Firmware firmware =
+        build(program, /*repeats=*/0, toolchain_, {}, {.core = core_}, folder.path());
+    const EmulatorRun run = emulator_.run(firmware);
+    const OpRecords records = parse_op_records(run.text).front();
+    for (std::size_t i = 0; i < program.ops.size(); ++i) {
+      const ProgramOp& op = program.ops[i];
+      require_right(records.ops.at(i), op.network, name_of(core_));
+      made.ops.push_back(count_of(op, run, program.region(i)));
+      for (const std::string& kernel : op.kernels)
+        made.code_bytes[kernel] = code_bytes_of(firmware.elf, kernel);
     }
-    networks.clear();
-    inputs.clear();
-    constant_bytes = 0;
-  };
-  for (const OpShape& op : ops) {
-    Int8Network network = network_of(op, fmt::format("op{}", networks.size()));
-    const CSource source = generate_c(last_layer_of(network));
-    if (constant_bytes + source.constant_bytes > kMostConstantBytes ||
-        networks.size() == kMostNetworks)
-      run();
-    network.name = fmt::format("op{}", networks.size());
-    constant_bytes += source.constant_bytes;
-    made.ops.push_back({op,
-                        0,
-                        {},
-                        source.constant_bytes,
-                        scratch_bytes(network, network.layers.back()),
-                        source.kernels});
-    inputs.push_back(drawn_input(network));
-    networks.push_back(std::move(network));
   }
-  run();
   return made;
 }
 
 Execution Profiler::execute(const Int8Network& network, std::span<const std::int8_t> input) const {
   const std::vector<std::int8_t> values{input.begin(), input.end()};
-  const Program program = Runner{toolchain_, emulator_, core_}.run({&network, 1}, {&values, 1});
-  Execution made;
-  made.output = values_of(program.run.files.at(network.name + ".out"));
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    made.layer_instructions.push_back(instructions_of(program.run, i));
-    made.instructions += made.layer_instructions.back();
+  return execute(std::span{&network, 1}, std::span{&values, 1}).front();
+}
+
+std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
+                                         std::span<const std::vector<std::int8_t>> inputs) const {
+  const Runner runner{toolchain_, emulator_, core_};
+  std::vector<Execution> made;
+  while (made.size() < networks.size()) {
+    const std::size_t begin = made.size();
+    const std::size_t count = fitting(networks.subspan(begin));
+    const Program program =
+        runner.run(networks.subspan(begin, count), inputs.subspan(begin, count));
+    int region = 0;
+    for (const Int8Network& network : networks.subspan(begin, count)) {
+      Execution& execution = made.emplace_back();
+      execution.output = values_of(program.run.files.at(network.name + ".out"));
+      for (std::size_t layer = 0; layer < network.layers.size(); ++layer) {
+        execution.layer_instructions.push_back(instructions_of(program.run, region++));
+        execution.instructions += execution.layer_instructions.back();
+      }
+      execution.stack_bytes = program.run.stack_bytes;
+    }
   }
-  made.stack_bytes = program.run.stack_bytes;
   return made;
 }
 

@@ -26,14 +26,14 @@ struct CoreFlags {
 };
 
 const CoreFlags& flags_of(Core core) {
-  static const std::vector<CoreFlags> all{
+  static const std::vector<CoreFlags> kAll{
       {"m3", {"-mcpu=cortex-m3"}},
       {"m4", {"-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"}},
       {"m7", {"-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"}},
       {"m33", {"-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"}},
       {"m55", {"-mcpu=cortex-m55", "-mfpu=auto", "-mfloat-abi=hard"}},
   };
-  return all[static_cast<std::size_t>(core)];
+  return kAll[static_cast<std::size_t>(core)];
 }
 
 /// What a short call of the compiler prints.
@@ -55,6 +55,19 @@ std::string first_error(const std::string& said) {
   return found != lines.end() ? *found : lines.front();
 }
 
+/// As m4.ld in the folder of firmware, for a board.
+std::string linker_script(const MemoryMap& memory) {
+  return fmt::format(
+      "MEMORY\n{{\n"
+      "  CODE (rx) : ORIGIN = {:#010x}, LENGTH = {}\n"
+      "  DATA (rw) : ORIGIN = {:#010x}, LENGTH = {}\n"
+      "}}\n"
+      "REGION_ALIAS(\"CONSTANTS\", CODE)\n"
+      "thimble_stack_guard = ORIGIN(DATA) - 16M ;\n"
+      "INCLUDE sections.ld\n",
+      memory.flash.origin, memory.flash.bytes, memory.ram.origin, memory.ram.bytes);
+}
+
 }  // namespace
 
 const char* name_of(Core core) { return flags_of(core).name; }
@@ -73,6 +86,14 @@ std::int64_t Firmware::ram_bytes() const {
   return elf.section_bytes(".data") + elf.section_bytes(".bss");
 }
 
+fs::path installed_firmware() {
+  const fs::path folder = installed_prefix() / "share" / "thimble" / "firmware";
+  if (!fs::exists(folder / "start.c"))
+    throw Error{fmt::format("there is no start.c in '{}'", folder.string()),
+                "install thimble again"};
+  return folder;
+}
+
 Toolchain Toolchain::find() {
   const auto gcc = find_program(kGcc);
   if (!gcc) throw Error{fmt::format("there is no {} here", kGcc), kInstall};
@@ -81,16 +102,19 @@ Toolchain Toolchain::find() {
   toolchain.version_ = ask(*gcc, "-dumpfullversion");
   if (!fs::exists(ask(*gcc, "-print-file-name=libc.a")))  // it prints a bare name when unknown
     throw Error{fmt::format("{} has no C library", kGcc), kInstall};
-  toolchain.firmware_ = installed_prefix() / "share" / "thimble" / "firmware";
-  if (!fs::exists(toolchain.firmware_ / "start.c"))
-    throw Error{fmt::format("there is no start.c in '{}'", toolchain.firmware_.string()),
-                "install thimble again"};
+  toolchain.firmware_ = installed_firmware();
   return toolchain;
 }
 
 Firmware Toolchain::compile(const std::vector<fs::path>& sources, const fs::path& file,
                             const FirmwareOptions& options) const {
   const std::string firmware = firmware_.string();
+  const TemporaryFolder temporary;
+  fs::path script = firmware_ / fmt::format("{}.ld", name_of(options.core));
+  if (options.memory) {
+    script = temporary.path() / "board.ld";
+    write_file(script, linker_script(*options.memory));
+  }
   std::vector<std::string> words = flags_of(options.core).flags;
   const auto add = [&](std::initializer_list<std::string> more) {
     words.insert(words.end(), more);
@@ -102,10 +126,10 @@ Firmware Toolchain::compile(const std::vector<fs::path>& sources, const fs::path
   for (const fs::path& folder : options.include_folders) add({"-I", fs::absolute(folder).string()});
   add({"-I", firmware});
   for (const fs::path& source : sources) add({fs::absolute(source).string()});
-  for (const char* const source : {"start.c", "semihosting.c"}) add({firmware + "/" + source});
+  for (const char* const source : {"start.c", "semihosting.c", "print_number.c"})
+    add({firmware + "/" + source});
   if (options.has_marks) add({firmware + "/profile.c"});
-  add({"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware,
-       fmt::format("-Wl,-T,{}/{}.ld", firmware, name_of(options.core)),
+  add({"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware, "-Wl,-T," + script.string(),
        fmt::format("-Wl,--defsym=THIMBLE_STACK_BYTES={}", options.stack_bytes), "-o",
        fs::absolute(file).string()});
   const ProcessLimits limits{.time = options.limit};

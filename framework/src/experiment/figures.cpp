@@ -205,6 +205,12 @@ std::string swept_number(const std::vector<PointOutcome>& outcomes) {
   return paths.size() == 1 && values.size() > 1 ? *paths.begin() : "";
 }
 
+/// A proxy on its parameters; proxies and what is made of them on the pass that is common to all.
+bool depends_on(const std::string& metric, const std::string& path) {
+  return path.starts_with("proxies." + metric + ".") ||
+         (path.starts_with("pass.") && !is_cost_metric(metric));
+}
+
 /// The taus of all points by the value of the swept number.
 std::map<double, std::vector<Estimate>> taus_by_number(const std::string& path,
                                                        const std::string& metric,
@@ -402,7 +408,7 @@ std::vector<Picture> pictures_of(const std::vector<PointOutcome>& outcomes,
   const std::string path = swept_number(outcomes);
   if (path.empty()) return pictures;
   for (const Sample::Column& metric : samples[0].metrics)
-    if (path.starts_with("proxies." + metric.name + "."))
+    if (depends_on(metric.name, path))
       add("sweep_" + metric.name, sweep("sweep_" + metric.name, path, metric.name,
                                         samples[0].accuracies, outcomes, analyses));
   return pictures;

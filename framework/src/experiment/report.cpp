@@ -23,6 +23,30 @@ Value number(double value) {
 
 Value text(const std::string& words) { return Value::scalar(words, true); }
 
+/// Of the report, beside metrics and what is named after them.
+const std::vector<std::string>& quantity_columns() {
+  static const std::vector<std::string> names{
+      "macs_m",  "params_m",    "latency_ms", "energy_mj",      "ram_kb",      "rom_kb",
+      "speedup", "accuracy",    "rank",       "class_size",     "class_best",  "regret",
+      "front",   "hypervolume", "scored",     "search_seconds", "wall_seconds"};
+  return names;
+}
+
+/// What the tables of points and of candidates begin with.
+const std::vector<std::string>& result_columns() {
+  static const std::vector<std::string> names{"row", "seed", "arch", "feasible"};
+  return names;
+}
+const std::vector<std::string>& candidate_columns() {
+  static const std::vector<std::string> names{"point", "arch",     "canonical",
+                                              "valid", "feasible", "reason"};
+  return names;
+}
+const std::vector<std::string>& selection_columns() {
+  static const std::vector<std::string> names{"row", "seed", "arch", "selected", "stands_out"};
+  return names;
+}
+
 void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   auto& quantities = outcome.quantities;
   const Evaluation& best = *outcome.result.best;
@@ -277,6 +301,14 @@ void add_hypervolumes(std::vector<PointOutcome>& outcomes) {
   }
 }
 
+bool is_fixed_column(const std::string& name) {
+  const auto has = [&](const std::vector<std::string>& columns) {
+    return std::ranges::find(columns, name) != columns.end();
+  };
+  return has(quantity_columns()) || has(result_columns()) || has(candidate_columns()) ||
+         has(selection_columns());
+}
+
 std::vector<std::string> default_columns(const Study& study) {
   std::vector<std::string> columns{"macs_m", "params_m"};
   if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
@@ -289,10 +321,7 @@ std::vector<std::string> default_columns(const Study& study) {
 }
 
 std::vector<std::string> known_columns(const Study& study) {
-  std::vector<std::string> columns{
-      "macs_m",  "params_m",    "latency_ms", "energy_mj",      "ram_kb",      "rom_kb",
-      "speedup", "accuracy",    "rank",       "class_size",     "class_best",  "regret",
-      "front",   "hypervolume", "scored",     "search_seconds", "wall_seconds"};
+  std::vector<std::string> columns = quantity_columns();
   const MetricNames metrics = study.metric_names();
   for (const auto& names : {metrics.proxies, metrics.aggregates})
     columns.insert(columns.end(), names.begin(), names.end());
@@ -390,7 +419,7 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
         paths.push_back(assignment.path);
   }
   Table table;
-  table.header = {"row", "seed", "arch", "feasible"};
+  table.header = result_columns();
   table.header.insert(table.header.end(), paths.begin(), paths.end());
   table.header.insert(table.header.end(), quantities.begin(), quantities.end());
   const bool selects = std::ranges::any_of(
@@ -419,7 +448,7 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
 Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark) {
   Table table;
   if (outcomes.empty()) return table;
-  table.header = {"point", "arch", "canonical", "valid", "feasible", "reason"};
+  table.header = candidate_columns();
   std::vector<std::string> metrics = cost_metrics();
   for (const PointOutcome& outcome : outcomes)  // points of a sweep may have different ones
     for (const auto& names : {outcome.metrics.proxies, outcome.metrics.aggregates})
@@ -449,7 +478,7 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
     for (const Objective& objective : outcome.objectives)
       if (std::ranges::find(metrics, objective.metric) == metrics.end())
         metrics.push_back(objective.metric);
-  table.header = {"row", "seed", "arch", "selected", "stands_out"};
+  table.header = selection_columns();
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
   if (benchmark != nullptr) table.header.emplace_back("accuracy");
   for (const PointOutcome& outcome : outcomes) {

@@ -6,6 +6,7 @@
 
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
+#include <thimble/experiment/report.hpp>
 #include <thimble/graph/graph.hpp>
 #include <thimble/nn/input_source.hpp>
 
@@ -367,12 +368,25 @@ class Maker {
                       "names are lower case letters, digits and _, and begin with a letter");
       return false;
     }
+    if (is_fixed_column(name.text()) && !is_cost_metric(name.text()))
+      problems_.error(name.where(), fmt::format("'{}' is a column of the results", name.text()),
+                      "give the metric another name with as: NAME");
+    if (is_accuracy(name.text()))
+      problems_.error(name.where(),
+                      fmt::format("'{}' is an accuracy of the benchmark", name.text()),
+                      "give the metric another name with as: NAME");
     const auto is_called = [&](const auto& other) { return other.name == name.text(); };
     if (is_cost_metric(name.text()) || std::ranges::any_of(study_.proxies, is_called) ||
         std::ranges::any_of(study_.aggregates, is_called))
       problems_.error(name.where(), fmt::format("two metrics are called '{}'", name.text()),
                       "give one another name with as: NAME");
     return true;
+  }
+
+  bool is_accuracy(const std::string& name) const {
+    const auto& benchmark = study_.benchmark;
+    return benchmark && (benchmark->accuracy == name ||
+                         std::ranges::find(benchmark->also, name) != benchmark->also.end());
   }
 
   void require_dataset(const Value& proxy) {

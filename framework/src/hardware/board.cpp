@@ -1,6 +1,7 @@
 #include <thimble/hardware/board.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <vector>
 
 #include <thimble/core/text.hpp>
@@ -66,6 +67,26 @@ void check_kinds(const Value& yaml, Diagnostics& problems) {
                    "it serves the kinds that have none of their own");
 }
 
+/// "0x08000000"
+std::optional<std::uint32_t> address(std::string_view text) {
+  if (!text.starts_with("0x") || text.size() > 10) return std::nullopt;
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), value, 16);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+void check_memories(const Value& yaml, Diagnostics& problems) {
+  const Value* const memories = yaml.find("memory_map");
+  if (memories == nullptr || !memories->is_map()) return;
+  for (const auto& entry : memories->entries()) {
+    const Value* const origin = entry.value.is_map() ? entry.value.find("origin") : nullptr;
+    if (origin != nullptr && origin->is_scalar() && !address(origin->text()))
+      problems.error(origin->where(), "no address is " + in_quotes(origin->text()),
+                     "write it like 0x08000000");
+  }
+}
+
 }  // namespace
 
 const CyclesPerInstruction& CountedCosts::cpi_of(Kernel kernel) const {
@@ -84,6 +105,14 @@ Target Board::target() const {
   return made;
 }
 
+std::optional<MemoryMap> Board::programs_memory() const {
+  if (!memory_map) return std::nullopt;
+  const auto range = [](const BoardMemory& memory) {
+    return MemoryRange{address(memory.origin).value(), memory.bytes};
+  };
+  return MemoryMap{range(memory_map->flash), range(memory_map->ram)};
+}
+
 Board board_from(const Value& yaml, const fs::path& file) {
   Diagnostics problems;
   if (!yaml.is_map()) {
@@ -94,6 +123,7 @@ Board board_from(const Value& yaml, const fs::path& file) {
   check_id(yaml, board, file, problems);
   check_core(yaml, board, problems);
   check_kinds(yaml, problems);
+  check_memories(yaml, problems);
   problems.throw_if_any();
   return board;
 }

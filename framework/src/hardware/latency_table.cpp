@@ -17,11 +17,11 @@ constexpr std::string_view kFirstLine = "# thimble latency table 1";
 constexpr std::string_view kClass = "class.";
 const std::vector<std::string> kColumns{
     "op", "target", "kernels", "compiler", "flags",          "instructions", "cycles",
-    "n",  "min",    "max",     "origin",   "constant_bytes", "code_bytes"};
+    "n",  "min",    "max",     "origin",   "constant_bytes", "code_bytes",   "setup"};
 constexpr std::size_t kRequiredColumns = 11;
 
 std::vector<std::string> key_of(const OpRow& row) {
-  return {to_string(row.op), row.target, row.kernels, row.compiler, row.flags};
+  return {to_string(row.op), row.target, row.kernels, row.compiler, row.flags, row.setup};
 }
 
 /// Reads rows; problems are collected, so that all of a file's are told at once.
@@ -64,6 +64,7 @@ class RowReader {
     if (const CsvCell* const bytes = cell("constant_bytes"); bytes && !bytes->text.empty())
       row.constant_bytes = integer(*bytes, 0);
     row.code_bytes = code_bytes();
+    if (const CsvCell* const setup = cell("setup")) row.setup = setup->text;
     row.classes = classes();
     check_figures(row);
     return row;
@@ -173,13 +174,6 @@ class RowReader {
   const std::vector<CsvCell>* cells_ = nullptr;
 };
 
-std::set<std::string> classes_in(const LatencyTable& table) {
-  std::set<std::string> names;
-  for (const OpRow* const row : table.rows())
-    for (const auto& [name, count] : row->classes) names.insert(name);
-  return names;
-}
-
 std::string text_of(const std::optional<double>& number) {
   return number ? number_text(*number) : "";
 }
@@ -195,15 +189,32 @@ std::string origin_text(Origin origin) {
   return std::ranges::find(names, origin, &std::pair<std::string, Origin>::second)->first;
 }
 
-std::vector<std::string> cells_of(const OpRow& row, const std::set<std::string>& classes) {
-  std::vector<std::string> cells = key_of(row);
+/// What a table's file has besides the columns of every table.
+struct MoreColumns {
+  bool has_setup = false;
+  std::set<std::string> classes;
+};
+
+MoreColumns more_columns(const LatencyTable& table) {
+  MoreColumns made;
+  for (const OpRow* const row : table.rows()) {
+    made.has_setup = made.has_setup || !row->setup.empty();
+    for (const auto& [name, count] : row->classes) made.classes.insert(name);
+  }
+  return made;
+}
+
+std::vector<std::string> cells_of(const OpRow& row, const MoreColumns& more) {
+  std::vector<std::string> cells{to_string(row.op), row.target, row.kernels, row.compiler,
+                                 row.flags};
   for (const auto& number : {row.instructions, row.cycles}) cells.push_back(text_of(number));
   cells.push_back(fmt::to_string(row.n));
   for (const auto& number : {row.least, row.most}) cells.push_back(text_of(number));
   cells.push_back(origin_text(row.origin));
   cells.push_back(row.constant_bytes ? fmt::to_string(*row.constant_bytes) : "");
   cells.push_back(code_text(row.code_bytes));
-  for (const std::string& name : classes) {
+  if (more.has_setup) cells.push_back(row.setup);
+  for (const std::string& name : more.classes) {
     const auto count = row.classes.find(name);
     cells.push_back(count != row.classes.end() ? fmt::to_string(count->second) : "");
   }
@@ -214,6 +225,18 @@ std::string line_of(const std::vector<std::string>& cells) {
   std::vector<std::string> quoted;
   for (const std::string& cell : cells) quoted.push_back(csv_cell(cell));
   return join(quoted, ",") + '\n';
+}
+
+/// Equal tables are equal files, so there is one way to end a line.
+void refuse_carriage_returns(std::string_view text, const std::string& file) {
+  const std::size_t at = text.find('\r');
+  if (at == std::string_view::npos) return;
+  const std::string_view before = text.substr(0, at);
+  const auto line = 1 + std::ranges::count(before, '\n');
+  const std::size_t column = at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  throw InputError{Diagnostic{{file, static_cast<int>(line), static_cast<int>(column)},
+                              "carriage return",
+                              "end lines with a line feed only"}};
 }
 
 }  // namespace
@@ -239,7 +262,17 @@ std::vector<const OpRow*> LatencyTable::rows() const {
   return all;
 }
 
+void require_one_setup(std::span<const OpRow* const> rows) {
+  std::set<std::string> setups;
+  for (const OpRow* const row : rows)
+    if (row->cycles) setups.insert(in_quotes(row->setup));
+  if (setups.size() > 1)
+    throw InputError{"measurements of several setups: " + join({setups.begin(), setups.end()}),
+                     "take a table that has one of them"};
+}
+
 LatencyTable parse_latency_table(std::string_view text, const std::string& file) {
+  refuse_carriage_returns(text, file);
   const std::size_t end = text.find('\n');
   if (text.substr(0, end) != kFirstLine)
     throw InputError{Diagnostic{{file, 1, 1},
@@ -273,11 +306,12 @@ LatencyTable read_latency_table(const std::filesystem::path& file) {
 }
 
 std::string to_csv(const LatencyTable& table) {
-  const auto classes = classes_in(table);
+  const MoreColumns more = more_columns(table);
   std::vector<std::string> header = kColumns;
-  for (const std::string& name : classes) header.push_back(std::string{kClass} + name);
+  if (!more.has_setup) header.pop_back();
+  for (const std::string& name : more.classes) header.push_back(std::string{kClass} + name);
   std::string text = std::string{kFirstLine} + '\n' + line_of(header);
-  for (const OpRow* const row : table.rows()) text += line_of(cells_of(*row, classes));
+  for (const OpRow* const row : table.rows()) text += line_of(cells_of(*row, more));
   return text;
 }
 

@@ -122,6 +122,7 @@ void OpCosts::take(const LatencyTable& table) {
     if (is_wanted && (is_measured(*row) || is_counted)) usable.push_back(row);
   }
   require_one_version(usable);
+  require_one_setup(usable);
   std::ranges::stable_sort(usable, {}, [this](const OpRow* row) {
     return std::pair{!is_measured(*row), row->origin};
   });

@@ -8,8 +8,10 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/graph/counts.hpp>
 
 #include "ntk_engine.hpp"
+#include "ntk_terms.hpp"
 
 namespace thimble {
 namespace {
@@ -40,6 +42,33 @@ torch::Tensor ntk_gram(const Network& network, const torch::Tensor& images, Coup
   if (network.precision() == at::kDouble) return ntk::gram<double>(network, images, coupling);
   if (network.precision() == at::kFloat) return ntk::gram<float>(network, images, coupling);
   throw Error{"the neural tangent kernel needs a network in float or double"};
+}
+
+std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, int scalar_bytes) {
+  constexpr int kPixelBytes = 8;  // what a ReLU lets through is kept as a list
+  constexpr int kLaneBytes = 64;  // a cotangent's element, one lane for each of a block
+  ntk::Terms terms = ntk::terms_of(graph);
+  const auto at = [](NodeId id) { return static_cast<std::size_t>(id); };
+  std::int64_t forward = 0, weights = 0;
+  std::int64_t largest = graph.node(graph.output()).shape.elements();
+  std::int64_t open = 1, most_open = 1;  // the output's; then as the backward pass goes
+  for (NodeId id = graph.output(); id >= 0; --id) {
+    const std::int64_t elements = graph.node(id).shape.elements();
+    weights += params(graph, graph.node(id));
+    if (graph.node(id).op == Op::batch_norm) forward += elements * scalar_bytes;
+    if (terms.into[at(id)].empty()) continue;
+    forward += elements * scalar_bytes;
+    if (terms.is_wanted[at(id)]) {
+      largest = std::max(largest, elements);
+      most_open = std::max(most_open, ++open);
+      if (terms.readers[at(id)] == 0) --open;
+    }
+    for (const ntk::Term& term : terms.into[at(id)]) {
+      if (term.is_rectified) forward += elements * kPixelBytes;
+      if (--terms.readers[at(term.from)] == 0) --open;
+    }
+  }
+  return samples * (forward + weights * scalar_bytes + most_open * largest * kLaneBytes);
 }
 
 torch::Tensor ntk_gram_by_rows(const Network& network, const torch::Tensor& images) {

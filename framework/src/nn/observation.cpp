@@ -1,5 +1,6 @@
 #include <thimble/nn/observation.hpp>
 
+#include <algorithm>
 #include <string>
 
 #include <ATen/ATen.h>
@@ -8,6 +9,18 @@
 #include <thimble/nn/threads.hpp>
 
 namespace thimble {
+namespace {
+
+/// Sums over such gradients are zero, which would rank, for some proxies in the middle.
+void require_gradient(const Gradients& gradients, const std::vector<NodeId>& nodes) {
+  const auto is_seen = [&](NodeId id) {
+    const torch::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].weight;
+    return gradient.defined() && gradient.any().item<bool>();
+  };
+  if (!std::ranges::any_of(nodes, is_seen)) throw Error{"the loss does not depend on any weight"};
+}
+
+}  // namespace
 
 Observation::Observation(const Network& network, std::span<const Samples> batches,
                          const Reads& reads, std::uint64_t seed, int repeat)
@@ -43,6 +56,7 @@ const Gradients& Observation::loss_gradients(std::size_t batch) {
     if (reads_.output_gradients) wanted.outputs = weighted_nodes(graph());
     const torch::Tensor seed = cross_entropy_gradient(logits_of(network_, seen), labels(batch));
     Gradients gradients = propagate_backward(network_, seen, graph().output(), seed, wanted);
+    require_gradient(gradients, weighted_nodes(graph()));
     // The first batch is the one that proxies look into; the outputs of others are let go.
     if (batch > 0) seen_[batch].forward.reset();
     return gradients;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <thimble/nn/ntk.hpp>
+
 namespace thimble {
 
 const std::vector<std::pair<std::string, InputKind>>& names_of(InputKind) {
@@ -28,6 +30,7 @@ Reads& Reads::operator|=(const Reads& other) noexcept {
   output_gradients |= other.output_gradients;
   input_gradients |= other.input_gradients;
   tape |= other.tape;
+  kernel |= other.kernel;
   return *this;
 }
 
@@ -49,7 +52,9 @@ std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads
   // The outputs of the first batch stay while another one is looked at.
   elements *= std::min(pass.batches, 2);
   if (reads.tape) elements += 2 * kept;  // forwards and backwards
-  return elements * pass.batch * (pass.double_precision ? 8 : 4);
+  const int bytes = pass.double_precision ? 8 : 4;
+  const std::int64_t kernel = reads.kernel ? ntk_bytes(graph, pass.batch, bytes) : 0;
+  return elements * pass.batch * bytes + kernel;
 }
 
 }  // namespace thimble

@@ -117,7 +117,7 @@ class Synthetic final : public thimble::Dataset {
             .classes = params_.classes,
             .train_samples = params_.samples,
             .test_samples = params_.test_samples,
-            .remark = "generated images, not real data"};
+            .remark = "generated samples, not real data"};
   }
 
   thimble::Samples batch(thimble::Split split,
@@ -241,5 +241,5 @@ class Synthetic final : public thimble::Dataset {
 }  // namespace
 
 THIMBLE_PLUGIN("synthetic", "1.0.0") {
-  plugin.provides<Synthetic>("generated images, for when there is no data");
+  plugin.provides<Synthetic>("generated images or time series, for when there is no data");
 }

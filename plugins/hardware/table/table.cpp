@@ -6,6 +6,7 @@
 // Instructions are those that thimble's generated kernels execute in an emulator, which are exact
 // and repeatable; CPI, cycles an instruction, is the board's, fitted to measurements on it. RAM is
 // the plan of the arena that the generated code has. README.md tells how good this is.
+#include <algorithm>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -37,7 +38,9 @@ struct TableParams {
           "operators that no table has: profile counts them in the emulator, fit estimates them "
           "from others of their kind, refuse gives the network up");
     param(&TableParams::kernels, "kernels",
-          "take rows of these kernels only; empty: all rows must be of one version");
+          "take rows of these kernels only; empty: thimble's own to profile or with its own table, "
+          "else "
+          "all rows must be of one version");
   }
 };
 
@@ -57,15 +60,11 @@ thimble::RowCache cache_of(const thimble::Profiler& profiler, const std::filesys
                            (std::string{name_of(profiler.core())} + "-" + conditions + ".csv")};
 }
 
-thimble::OpCostsOptions options_for(const thimble::Board& board, const TableParams& params,
-                                    const thimble::Context& context) {
-  thimble::OpCostsOptions options{.on_miss = params.on_miss, .kernels = params.kernels};
-  const bool is_own = params.kernels.empty() && params.tables.empty();
-  if (is_own) options.kernels = thimble::own_kernels();
-  if (params.on_miss != OnMiss::profile) return options;
+// Counts can only be made of the kernels that this thimble generates.
+void let_count(thimble::OpCostsOptions& options, thimble::Core core,
+               const thimble::Context& context) {
   try {
-    const thimble::Profiler profiler{*thimble::core_of(board.core)};
-    options.kernels = thimble::own_kernels();
+    const thimble::Profiler profiler{core};
     options.count = [profiler](std::span<const thimble::OpShape> ops) {
       return thimble::counted_rows(profiler, ops);
     };
@@ -73,7 +72,36 @@ thimble::OpCostsOptions options_for(const thimble::Board& board, const TablePara
   } catch (const thimble::Error& error) {
     context.log(std::string{"operators that no table has cannot be counted: "} + error.what());
   }
+}
+
+thimble::OpCostsOptions options_for(const thimble::Board& board, const TableParams& params,
+                                    const thimble::Context& context) {
+  thimble::OpCostsOptions options;
+  options.on_miss = params.on_miss;
+  options.kernels = params.kernels;
+  const bool is_counting = params.on_miss == OnMiss::profile;
+  if (params.kernels.empty() && (is_counting || params.tables.empty()))
+    options.kernels = thimble::own_kernels();
+  if (is_counting && options.kernels == thimble::own_kernels())
+    let_count(options, *thimble::core_of(board.core), context);
   return options;
+}
+
+// A table that somebody names is meant to be used.
+const thimble::LatencyTable& usable(const thimble::LatencyTable& table, const thimble::Board& board,
+                                    const std::string& kernels) {
+  const auto rows = table.rows();
+  const bool has_any = std::ranges::any_of(rows, [&](const thimble::OpRow* row) {
+    return (row->target == board.id || row->target == board.core) &&
+           (kernels.empty() || row->kernels == kernels);
+  });
+  if (has_any || rows.empty()) return table;
+  throw thimble::InputError{
+      "no row of the tables is for " + board.id + " or " + board.core +
+          (kernels.empty() ? "" : " with the kernels " + thimble::in_quotes(kernels)),
+      "the first row is for " + rows.front()->target + " with the kernels " +
+          thimble::in_quotes(rows.front()->kernels) +
+          "; other kernels need on_miss: fit or refuse"};
 }
 
 class Table final : public thimble::TableHardware {
@@ -87,8 +115,13 @@ class Table final : public thimble::TableHardware {
 
  private:
   Table(const Params& params, const thimble::Context& context, const thimble::Board& board)
-      : TableHardware{board, tables_for(board, params, context),
-                      options_for(board, params, context), thimble::scratch_bytes} {}
+      : Table{board, tables_for(board, params, context), options_for(board, params, context),
+              params.tables.empty()} {}
+
+  Table(const thimble::Board& board, const thimble::LatencyTable& table,
+        thimble::OpCostsOptions options, bool is_shipped)
+      : TableHardware{board, is_shipped ? table : usable(table, board, options.kernels),
+                      std::move(options), thimble::scratch_bytes} {}
 };
 
 }  // namespace

@@ -57,8 +57,13 @@ std::vector<double> entropies(Observation& seen, const std::vector<NodeId>& bloc
   std::vector<double> found;
   for (const NodeId id : blocks) {
     const auto rows = rows_of(seen.forward().outputs[static_cast<std::size_t>(id)]);
-    const auto centred = rows - rows.mean(0, /*keepdim=*/true);
+    const auto mean = rows.mean(0, /*keepdim=*/true);
+    const auto centred = rows - mean;
     const auto covariance = centred.t().mm(centred).to(at::kDouble);
+    constexpr double kRounding = 1e-12;  // of squares in float: of a constant something is left
+    const double squares = static_cast<double>(rows.size(0)) * mean.square().sum().item<double>();
+    if (covariance.trace().item<double>() <= kRounding * squares)
+      throw thimble::Error{"a block's output is constant: it has no entropy"};
     const auto eigenvalues = at::linalg_eigvalsh(covariance).clamp_min(0);
     const auto shares = eigenvalues / eigenvalues.sum();
     found.push_back(-(shares * (shares + 1e-8).log()).sum().item<double>());
@@ -114,41 +119,38 @@ double trainability(Observation& seen, const std::vector<NodeId>& blocks) {
   return sum / static_cast<double>(blocks.size() - 1);
 }
 
-class AzNas final : public thimble::Proxy {
- public:
-  struct Params {
-    thimble::Pass pass;
-    Score score = Score::expressivity;
+struct Params {
+  thimble::Pass pass;
+  Score score = Score::expressivity;
 
-    Params() {
-      pass.init = thimble::Init::kaiming_normal_fan_in;
-      pass.input = thimble::InputKind::normal;
-    }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-      param(&Params::score, "score", "which of the four");
-    }
-  };
-
-  explicit AzNas(Params params) : params_{std::move(params)} {}
-
-  thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
-  thimble::Reads reads() const override { return {.outputs = params_.score != Score::complexity}; }
-
-  double score(Observation& seen) const override {
-    if (params_.score == Score::complexity) return static_cast<double>(thimble::macs(seen.graph()));
-    const auto blocks = thimble::block_outputs(seen.graph());
-    if (blocks.size() < 2) throw thimble::Error{"the network has fewer than two blocks"};
-    if (params_.score == Score::expressivity) return expressivity(seen, blocks);
-    if (params_.score == Score::progressivity) return progressivity(seen, blocks);
-    return trainability(seen, blocks);
+  Params() {
+    pass.init = thimble::Init::kaiming_normal_fan_in;
+    pass.input = thimble::InputKind::normal;
   }
 
- private:
-  Params params_;
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass);
+    param(&Params::score, "score", "which of the four");
+  }
+};
+
+class AzNas final : public thimble::ProxyWith<Params> {
+ public:
+  using ProxyWith::ProxyWith;
+
+  thimble::Direction direction() const override { return thimble::Direction::maximize; }
+  thimble::Reads reads() const override { return {.outputs = params().score != Score::complexity}; }
+
+  double score(Observation& seen) const override {
+    if (params().score == Score::complexity)
+      return static_cast<double>(thimble::macs(seen.graph()));
+    const auto blocks = thimble::block_outputs(seen.graph());
+    if (blocks.size() < 2) throw thimble::Error{"the network has fewer than two blocks"};
+    if (params().score == Score::expressivity) return expressivity(seen, blocks);
+    if (params().score == Score::progressivity) return progressivity(seen, blocks);
+    return trainability(seen, blocks);
+  }
 };
 
 }  // namespace

@@ -26,34 +26,30 @@
 
 namespace {
 
-class EpeNas final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  bool compat = false;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass);
+    param(&Params::compat, "compat",
+          "the formula for up to 100 classes for any number, as the published program does");
+  }
+};
+
+class EpeNas final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    bool compat = false;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-      param(&Params::compat, "compat",
-            "the formula for up to 100 classes for any number, as the published program does");
-    }
-  };
-
-  explicit EpeNas(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.input_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
-    const auto jacobian = seen.input_gradient().flatten(1).to(at::kDouble);
-    const auto correlation = thimble::correlation(jacobian);
-    if (correlation.diagonal().eq(0).any().item<bool>())
-      throw thimble::Error{"the logits do not depend on some sample"};
+    const auto correlation = thimble::correlation_of_input_gradients(seen);
     const auto classes = sums_by_class(correlation, seen.labels());
     const int class_count = seen.graph().node(seen.graph().output()).shape.channels;
-    return class_count <= 100 || params_.compat ? sum_of_sizes(classes) : spread(classes);
+    return class_count <= 100 || params().compat ? sum_of_sizes(classes) : spread(classes);
   }
 
  private:
@@ -95,8 +91,6 @@ class EpeNas final : public thimble::Proxy {
       for (const Class& other : classes) sum += std::abs(mean(one) - mean(other));
     return sum / static_cast<double>(classes.size());
   }
-
-  Params params_;
 };
 
 }  // namespace

@@ -18,24 +18,23 @@
 
 namespace {
 
-class Fisher final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  bool per_channel = false;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"batches"});
+    param(&Params::per_channel, "per_channel",
+          "count a channel once, not as often as it has weights");
+  }
+};
+
+class Fisher final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    bool per_channel = false;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-      param(&Params::per_channel, "per_channel",
-            "count a channel once, not as often as it has weights");
-    }
-  };
-
-  explicit Fisher(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.output_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -47,15 +46,12 @@ class Fisher final : public thimble::Proxy {
       if (!gradients[place].defined()) continue;  // it does not reach the output
       auto signal = outputs[place] * gradients[place];
       if (signal.dim() == 4) signal = signal.sum({2, 3});
-      const auto times = params_.per_channel ? 1 : seen.network().parameters(id).weight[0].numel();
+      const auto times = params().per_channel ? 1 : seen.network().parameters(id).weight[0].numel();
       sum += 0.5 * static_cast<double>(times) *
              signal.square().mean(0).sum(at::kDouble).item<double>();
     }
     return sum;
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

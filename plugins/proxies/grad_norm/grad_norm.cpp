@@ -25,29 +25,28 @@ const std::vector<std::pair<std::string, Norm>>& names_of(Norm) {
   return kNames;
 }
 
-class GradNorm final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  Norm norm = Norm::per_layer;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"batches"});
+    param(&Params::norm, "norm",
+          "per_layer: one norm a convolution or classifier, added up; whole: one over all "
+          "parameters");
+  }
+};
+
+class GradNorm final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    Norm norm = Norm::per_layer;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-      param(&Params::norm, "norm",
-            "per_layer: one norm a convolution or classifier, added up; whole: one over all "
-            "parameters");
-    }
-  };
-
-  explicit GradNorm(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.loss_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
-    if (params_.norm == Norm::per_layer)
+    if (params().norm == Norm::per_layer)
       return thimble::sum_over_weights(
           seen, [](const auto&, const auto& gradient) { return gradient.norm(); });
     double squares = 0;
@@ -56,9 +55,6 @@ class GradNorm final : public thimble::Proxy {
         if (gradient.defined()) squares += std::pow(gradient.norm().item<double>(), 2);
     return std::sqrt(squares);
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -8,29 +8,21 @@
 //
 // Traps: S is at most (weights) x (batch) and grows with both: compare at one batch size. A
 // gradient that should be zero counts with the sign of its rounding error. Where one image leaves
-// batch norm one value a channel, everything before it has no gradient and counts zero.
+// batch norm one value a channel, everything before it has no gradient and counts zero; where that
+// is all, there is no score.
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
 
-class GradSign final : public thimble::Proxy {
+class GradSign final : public thimble::ProxyWith<thimble::OneBatchParams> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-    }
-  };
-
-  explicit GradSign(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
 
   double score(thimble::Observation& seen) const override {
     const thimble::Network& network = seen.network();
@@ -48,6 +40,7 @@ class GradSign final : public thimble::Proxy {
     }
     double sum = 0;
     for (const torch::Tensor& vote : votes) sum += vote.abs().sum(at::kDouble).item<double>();
+    if (sum == 0) throw thimble::Error{"no weight has a gradient that samples agree on"};
     return sum;
   }
 
@@ -62,8 +55,6 @@ class GradSign final : public thimble::Proxy {
     const auto seed = thimble::cross_entropy_gradient(logits, labels);
     return thimble::propagate_backward(network, forward, network.graph().output(), seed, {});
   }
-
-  Params params_;
 };
 
 }  // namespace

@@ -14,27 +14,27 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
 
-class Grasp final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  double temperature = 1;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"batches"});
+    param(&Params::temperature, "temperature", "T: logits are divided by it").range(1e-3, 1e6);
+  }
+};
+
+class Grasp final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    double temperature = 1;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-      param(&Params::temperature, "temperature", "T: logits are divided by it").range(1e-3, 1e6);
-    }
-  };
-
-  explicit Grasp(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.tape = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -45,15 +45,16 @@ class Grasp final : public thimble::Proxy {
       torch::Tensor& weight = copy.parameters(id).weight;
       weights.push_back(weight = weight.detach().requires_grad_());
     }
-    const auto logits = copy.forward(seen.images()).flatten(1) / params_.temperature;
+    const auto logits = copy.forward(seen.images()).flatten(1) / params().temperature;
     const auto loss = at::cross_entropy_loss(logits, seen.labels());
-    if (!loss.requires_grad()) return 0;  // no weight reaches the output
+    if (!loss.requires_grad()) throw thimble::Error{"no weight reaches the output"};
 
     const auto gradients = torch::autograd::grad({loss}, weights, {}, /*retain_graph=*/true,
                                                  /*create_graph=*/true, /*allow_unused=*/true);
     torch::Tensor product = at::zeros({}, loss.options());
     for (const torch::Tensor& gradient : gradients)
       if (gradient.defined()) product = product + (gradient.detach() * gradient).sum();
+    if (product.item<double>() == 0) throw thimble::Error{"the loss does not depend on any weight"};
     const auto curved = torch::autograd::grad({product}, weights, {}, /*retain_graph=*/false,
                                               /*create_graph=*/false, /*allow_unused=*/true);
     double sum = 0;
@@ -62,9 +63,6 @@ class Grasp final : public thimble::Proxy {
         sum -= (weights[i].detach() * curved[i]).sum(at::kDouble).item<double>();
     return sum;
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -14,40 +14,23 @@
 
 #include <ATen/ATen.h>
 
-#include <thimble/core/error.hpp>
 #include <thimble/nn/correlation.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
 
-class Jacov final : public thimble::Proxy {
+class Jacov final : public thimble::ProxyWith<thimble::PassParams> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-    }
-  };
-
-  explicit Jacov(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.input_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
-    const auto jacobian = seen.input_gradient().flatten(1).to(at::kDouble);
-    const auto correlation = thimble::correlation(jacobian);
-    if (correlation.diagonal().eq(0).any().item<bool>())
-      throw thimble::Error{"the logits do not depend on some sample"};
+    const auto correlation = thimble::correlation_of_input_gradients(seen);
     const auto shifted = at::linalg_eigvalsh(correlation) + 1e-5;
     return -(shifted.log() + shifted.reciprocal()).sum().item<double>();
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -13,27 +13,26 @@
 
 namespace {
 
-class L2Norm final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+
+  Params() {
+    pass.input = thimble::InputKind::ones;  // nothing is drawn for what looks at none
+    pass.batch = 1;
+  }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"input", "batch", "batches", "augment", "fit", "batch_norm",
+                                  "double_precision"});
+  }
+};
+
+class L2Norm final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    Params() {
-      pass.input = thimble::InputKind::ones;  // nothing is drawn for what looks at none
-      pass.batch = 1;
-    }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"input", "batch", "batches", "augment", "fit", "batch_norm",
-                                    "double_precision"});
-    }
-  };
-
-  explicit L2Norm(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
 
   double score(thimble::Observation& seen) const override {
     double sum = 0;
@@ -41,9 +40,6 @@ class L2Norm final : public thimble::Proxy {
       sum += seen.network().parameters(id).weight.norm().item<double>();
     return sum;
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

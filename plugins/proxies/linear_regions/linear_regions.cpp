@@ -17,39 +17,35 @@
 
 namespace {
 
-class LinearRegions final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+
+  Params() {
+    pass.net = thimble::Value::scalar("tiny");
+    pass.init = thimble::Init::kaiming_normal_fan_in;
+    pass.batch = 1000;
+    pass.batches = 3;
+    pass.repeats = 3;
+    pass.fit = thimble::Fit::crop;
+  }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass);
+  }
+};
+
+class LinearRegions final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    Params() {
-      pass.net = thimble::Value::scalar("tiny");
-      pass.init = thimble::Init::kaiming_normal_fan_in;
-      pass.batch = 1000;
-      pass.batches = 3;
-      pass.repeats = 3;
-      pass.fit = thimble::Fit::crop;
-    }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-    }
-  };
-
-  explicit LinearRegions(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
 
   double score(thimble::Observation& seen) const override {
     std::vector<torch::Tensor> batches;
     for (const thimble::Samples& samples : seen.batches()) batches.push_back(samples.images);
     return static_cast<double>(thimble::count_linear_regions(seen.network(), batches));
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

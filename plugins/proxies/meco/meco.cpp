@@ -14,14 +14,15 @@
 // and not one implementation's modules; sums count as the end of their scopes alone.
 //
 // Traps: with fewer pixels than channels P_l is singular and gives rounding noise for a value; one
-// pixel or a constant channel gives 0. Batch norm sees the whole batch here; `batch: 1` gives it
-// one sample, as published.
+// pixel or a constant channel gives 0, and where that is all there is, no score. Batch norm sees
+// the whole batch here; `batch: 1` gives it one sample, as published.
 
 #include <algorithm>
 #include <string>
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/nn/correlation.hpp>
 #include <thimble/proxy.hpp>
 
@@ -29,35 +30,40 @@ namespace {
 
 using thimble::NodeId;
 
-class Meco final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  int channels = 0;
+  bool containers = false;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass);
+    param(&Params::channels, "channels", "channels to draw from each node (MeCo_opt: 8); 0: all")
+        .range(0, 4096);
+    param(&Params::containers, "containers",
+          "count a node again for every container that ends with it, as the published code does");
+  }
+};
+
+class Meco final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    int channels = 0;
-    bool containers = false;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-      param(&Params::channels, "channels", "channels to draw from each node (MeCo_opt: 8); 0: all")
-          .range(0, 4096);
-      param(&Params::containers, "containers",
-            "count a node again for every container that ends with it, as the published code does");
-    }
-  };
-
-  explicit Meco(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.outputs = true}; }
 
   double score(thimble::Observation& seen) const override {
     thimble::Random random = seen.random("meco");
     double sum = 0;
-    for (NodeId id = 1; id < seen.graph().size(); ++id)
-      sum += times_counted(seen.graph(), id) *
-             least_eigenvalue(seen.forward().outputs[static_cast<std::size_t>(id)][0], random);
+    bool is_varied = false;
+    for (NodeId id = 1; id < seen.graph().size(); ++id) {
+      const torch::Tensor& output = seen.forward().outputs[static_cast<std::size_t>(id)][0];
+      const auto eigenvalues = eigenvalues_of(output, random);
+      if (!eigenvalues.defined()) continue;
+      sum += times_counted(seen.graph(), id) * eigenvalues[0].item<double>();
+      is_varied = is_varied || eigenvalues[-1].item<double>() > 0;
+    }
+    if (!is_varied) throw thimble::Error{"no channel varies over its pixels"};
     return sum;
   }
 
@@ -65,7 +71,7 @@ class Meco final : public thimble::Proxy {
   /// As itself, and for each container, which is a scope of names, that it is the last node of.
   int times_counted(const thimble::Graph& graph, NodeId id) const {
     const thimble::Node& node = graph.node(id);
-    if (!params_.containers) return node.op == thimble::Op::zero ? 0 : 1;
+    if (!params().containers) return node.op == thimble::Op::zero ? 0 : 1;
     int times = node.op == thimble::Op::add || node.op == thimble::Op::zero ? 0 : 1;
     if (id == graph.output()) ++times;  // the network is a container too
     const std::string& name = graph.name(id);
@@ -78,21 +84,20 @@ class Meco final : public thimble::Proxy {
     return times;
   }
 
-  /// output: C x H x W, or a vector, which has one pixel and so no correlation.
-  double least_eigenvalue(const torch::Tensor& output, thimble::Random& random) const {
+  /// Of the correlation, ascending. output: C x H x W, or a vector, which has one pixel and so no
+  /// correlation: undefined.
+  torch::Tensor eigenvalues_of(const torch::Tensor& output, thimble::Random& random) const {
     const std::int64_t channels = output.size(0);
-    if (output.numel() == channels) return 0;
+    if (output.numel() == channels) return {};
     auto pixels = output.flatten(1);
     const std::int64_t drawn =
-        params_.channels == 0 ? channels : std::min<std::int64_t>(params_.channels, channels);
+        params().channels == 0 ? channels : std::min<std::int64_t>(params().channels, channels);
     if (drawn < channels)
       pixels = pixels.index_select(0, at::tensor(random.sample(channels, drawn)));
     const double scale = static_cast<double>(channels) / static_cast<double>(drawn);
     const auto correlation = thimble::correlation(pixels.to(at::kDouble));
-    return scale * at::linalg_eigvalsh(correlation)[0].item<double>();
+    return scale * at::linalg_eigvalsh(correlation);
   }
-
-  Params params_;
 };
 
 }  // namespace

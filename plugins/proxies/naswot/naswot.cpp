@@ -21,21 +21,11 @@
 
 namespace {
 
-class Naswot final : public thimble::Proxy {
+class Naswot final : public thimble::ProxyWith<thimble::PassParams> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-    }
-  };
-
-  explicit Naswot(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.outputs = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -50,9 +40,6 @@ class Naswot final : public thimble::Proxy {
       throw thimble::Error{"samples cannot be told apart by their ReLU patterns"};
     return eigenvalues.log().sum().item<double>();
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -28,53 +28,49 @@ const std::vector<std::pair<std::string, Mean>>& names_of(Mean) {
   return kNames;
 }
 
-class Ntk final : public thimble::Proxy {
- public:
-  struct Params {
-    thimble::Pass pass;
-    thimble::Coupling coupling = thimble::Coupling::coupled;
-    Mean mean = Mean::geometric;
+struct Params {
+  thimble::Pass pass;
+  thimble::Coupling coupling = thimble::Coupling::coupled;
+  Mean mean = Mean::geometric;
 
-    Params() {
-      pass.net = thimble::Value::scalar("narrow");
-      pass.init = thimble::Init::kaiming_normal_fan_out;
-      pass.batch = 32;
-      pass.repeats = 3;
-    }
+  Params() {
+    pass.net = thimble::Value::scalar("narrow");
+    pass.init = thimble::Init::kaiming_normal_fan_out;
+    pass.batch = 32;
+    pass.repeats = 3;
+  }
 
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});  // the kernel is that of one
-      param(
-          &Params::coupling, "coupling",
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"batches"});  // the kernel is that of one
+    param(&Params::coupling, "coupling",
           "how batch norm takes part: through the batch as published, or frozen, which is cheaper "
           "and another measure");
-      param(&Params::mean, "mean", "how the repeats become one value");
-    }
-  };
+    param(&Params::mean, "mean", "how the repeats become one value");
+  }
+};
 
-  explicit Ntk(Params params) : params_{std::move(params)} {
-    if (params_.pass.batch < 2)
+class Ntk final : public thimble::ProxyWith<Params> {
+ public:
+  explicit Ntk(Params given) : ProxyWith{std::move(given)} {
+    if (params().pass.batch < 2)
       throw thimble::Error{"one sample has no condition number", "set 'batch' to 2 or more"};
   }
 
   thimble::Direction direction() const override { return thimble::Direction::minimize; }
-  thimble::Pass pass() const override { return params_.pass; }
+  thimble::Reads reads() const override { return {.kernel = true}; }
 
   double score(thimble::Observation& seen) const override {
     return thimble::condition_number(
-        thimble::ntk_gram(seen.network(), seen.images(), params_.coupling));
+        thimble::ntk_gram(seen.network(), seen.images(), params().coupling));
   }
 
   double combine(std::span<const double> repeats) const override {
-    if (params_.mean == Mean::arithmetic) return Proxy::combine(repeats);
+    if (params().mean == Mean::arithmetic) return Proxy::combine(repeats);
     double sum = 0;
     for (const double kappa : repeats) sum += std::log(kappa);
     return std::min(1e12, std::exp(sum / static_cast<double>(repeats.size())));
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -16,30 +16,17 @@
 
 namespace {
 
-class Plain final : public thimble::Proxy {
+class Plain final : public thimble::ProxyWith<thimble::OneBatchParams> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"batches"});
-    }
-  };
-
-  explicit Plain(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.loss_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
     return thimble::sum_over_weights(
         seen, [](const auto& weight, const auto& gradient) { return weight * gradient; });
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -49,33 +49,32 @@ Patterns different_patterns(const torch::Tensor& output) {
   return patterns;
 }
 
-class Swap final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  double mu = 0;
+  double sigma = 0;
+
+  Params() {
+    pass.init = thimble::Init::standard_normal;
+    pass.batch = 16;
+    pass.repeats = 8;
+  }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"init"});
+    param(&Params::mu, "mu", "parameters to prefer, in thousands, where 'sigma' is not 0")
+        .at_least(0);
+    param(&Params::sigma, "sigma", "width of the preference for 'mu'; 0: not regularised")
+        .at_least(0);
+  }
+};
+
+class Swap final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    double mu = 0;
-    double sigma = 0;
-
-    Params() {
-      pass.init = thimble::Init::standard_normal;
-      pass.batch = 16;
-      pass.repeats = 8;
-    }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"init"});
-      param(&Params::mu, "mu", "parameters to prefer, in thousands, where 'sigma' is not 0")
-          .at_least(0);
-      param(&Params::sigma, "sigma", "width of the preference for 'mu'; 0: not regularised")
-          .at_least(0);
-    }
-  };
-
-  explicit Swap(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.outputs = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -94,12 +93,10 @@ class Swap final : public thimble::Proxy {
 
  private:
   double preference(const thimble::Graph& graph) const {
-    if (params_.sigma == 0) return 1;
-    const double distance = static_cast<double>(thimble::params(graph)) / 1e3 - params_.mu;
-    return std::exp(-distance * distance / params_.sigma);
+    if (params().sigma == 0) return 1;
+    const double distance = static_cast<double>(thimble::params(graph)) / 1e3 - params().mu;
+    return std::exp(-distance * distance / params().sigma);
   }
-
-  Params params_;
 };
 
 }  // namespace

@@ -20,29 +20,28 @@
 
 namespace {
 
-class Synflow final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+
+  Params() {
+    pass.input = thimble::InputKind::ones;
+    pass.batch = 1;
+    pass.batch_norm = thimble::BatchNorm::off;
+    pass.double_precision = true;
+  }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass,
+                  {"input", "batch", "batches", "augment", "fit", "double_precision"});
+  }
+};
+
+class Synflow final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    Params() {
-      pass.input = thimble::InputKind::ones;
-      pass.batch = 1;
-      pass.batch_norm = thimble::BatchNorm::off;
-      pass.double_precision = true;
-    }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass,
-                    {"input", "batch", "batches", "augment", "fit", "double_precision"});
-    }
-  };
-
-  explicit Synflow(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
 
   double score(thimble::Observation& seen) const override {
     thimble::Network linear = seen.network();
@@ -64,9 +63,6 @@ class Synflow final : public thimble::Proxy {
     if (sum == 0) throw thimble::Error{"nothing flows from the input to the output"};
     return std::log(sum);
   }
-
- private:
-  Params params_;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
@@ -27,31 +28,30 @@ using thimble::Forward;
 using thimble::NodeId;
 using thimble::Op;
 
-class Zen final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+  bool compat = false;
+
+  Params() {
+    pass.init = thimble::Init::standard_normal;
+    pass.input = thimble::InputKind::normal;
+    pass.batch = 16;
+    pass.repeats = 4;
+  }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass, {"init", "input", "augment", "fit", "batch_norm"});
+    param(&Params::compat, "compat",
+          "batch norm's running variance, as the published code leaves it after one repeat");
+  }
+};
+
+class Zen final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-    bool compat = false;
-
-    Params() {
-      pass.init = thimble::Init::standard_normal;
-      pass.input = thimble::InputKind::normal;
-      pass.batch = 16;
-      pass.repeats = 4;
-    }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass, {"init", "input", "augment", "fit", "batch_norm"});
-      param(&Params::compat, "compat",
-            "batch norm's running variance, as the published code leaves it after one repeat");
-    }
-  };
-
-  explicit Zen(Params params) : params_{std::move(params)} {}
+  using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.outputs = true}; }
 
   double score(thimble::Observation& seen) const override {
@@ -64,11 +64,13 @@ class Zen final : public thimble::Proxy {
     for (NodeId id = 0; id < seen.graph().size(); ++id) {
       if (seen.graph().node(id).op != Op::batch_norm) continue;
       double variance = mean_variance(forward, id);
-      if (params_.compat) {
+      if (params().compat) {
         const double values = samples * static_cast<double>(seen.graph().node(id).shape.pixels());
         const double unbiased = values / (values - 1);
         variance = 0.81 + unbiased * (0.09 * variance + 0.1 * mean_variance(moved, id));
       }
+      constexpr double kRounding = 1e-11;  // of what is left of 1e-5 in float
+      if (variance <= kRounding) throw thimble::Error{"a batch norm's input is constant"};
       score += 0.5 * std::log(variance);
     }
     return score;
@@ -95,8 +97,6 @@ class Zen final : public thimble::Proxy {
     const auto inverse = forward.inverse_deviations[static_cast<std::size_t>(id)].to(at::kDouble);
     return (inverse.square().reciprocal() - 1e-5).mean().item<double>();
   }
-
-  Params params_;
 };
 
 }  // namespace

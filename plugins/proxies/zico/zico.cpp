@@ -18,43 +18,46 @@
 
 namespace {
 
-class Zico final : public thimble::Proxy {
+struct Params {
+  thimble::Pass pass;
+
+  Params() { pass.batches = 2; }
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&Params::pass);
+  }
+};
+
+class Zico final : public thimble::ProxyWith<Params> {
  public:
-  struct Params {
-    thimble::Pass pass;
-
-    Params() { pass.batches = 2; }
-
-    template <class Describe>
-    static void describe(Describe& param) {
-      param.include(&Params::pass);
-    }
-  };
-
-  explicit Zico(Params params) : params_{std::move(params)} {
-    if (params_.pass.batches < 2)
+  explicit Zico(Params given) : ProxyWith{std::move(given)} {
+    if (params().pass.batches < 2)
       throw thimble::Error{"one batch has no variation", "set 'batches' to 2 or more"};
   }
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Pass pass() const override { return params_.pass; }
   thimble::Reads reads() const override { return {.loss_gradients = true}; }
 
   double score(thimble::Observation& seen) const override {
     double sum = 0;
+    bool has_layer = false;
     for (const thimble::NodeId id : thimble::weighted_nodes(seen.graph())) {
       if (!seen.loss_gradients().parameters[static_cast<std::size_t>(id)].weight.defined())
         continue;  // it does not reach the output
       const double layer = coefficient(seen, id);
-      if (!(layer <= 0)) sum += std::log(layer);  // what is not a number must show
+      if (layer <= 0) continue;
+      sum += std::log(layer);  // what is not a number must show
+      has_layer = true;
     }
+    if (!has_layer) throw thimble::Error{"no gradient varies between the batches"};
     return sum;
   }
 
  private:
   /// Two passes over the batches' gradients, as small differences deserve.
   double coefficient(thimble::Observation& seen, thimble::NodeId id) const {
-    const auto count = static_cast<std::size_t>(params_.pass.batches);
+    const auto count = static_cast<std::size_t>(params().pass.batches);
     const auto gradient = [&](std::size_t batch) {
       return seen.loss_gradients(batch).parameters[static_cast<std::size_t>(id)].weight;
     };
@@ -74,8 +77,6 @@ class Zico final : public thimble::Proxy {
         .sum(at::kDouble)
         .item<double>();
   }
-
-  Params params_;
 };
 
 }  // namespace

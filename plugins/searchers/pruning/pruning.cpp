@@ -13,8 +13,8 @@
 //
 // Gains are ranked over all candidates of a round, best first; S = sum of weight x rank, and on
 // each decision the option with the least S goes. With weights 1 for ntk and linear_regions and 0
-// for costs this is TE-NAS. The papers leave open how costs enter; ranks need no scale. `score:
-// true` takes S = -sum of weight x gain instead.
+// for costs this is TE-NAS. The papers leave open how costs enter; ranks need no scale, and those
+// of equal gains in a cost are their mean. `score: true` takes S = -sum of weight x gain instead.
 //
 // Limits hold by construction: the search carries a witness, a network within the present state
 // that keeps all limits, and removes a witness's option only if another witness exists.
@@ -25,6 +25,7 @@
 #include <numeric>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/ranks.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/searcher.hpp>
 
@@ -85,6 +86,14 @@ std::vector<double> ranks_of(const std::vector<double>& gains) {
     ranks[order[i]] = rank;
   }
   return ranks;
+}
+
+/// Ranks of gains in a cost. Many are equal, because edges alike cost alike: they share the mean of
+/// their ranks, so that a cost's ranks are spread as widely as a score's and weights mean the same.
+std::vector<double> cost_ranks_of(const std::vector<double>& gains) {
+  std::vector<double> losses;
+  for (const double gain : gains) losses.push_back(-rounded(gain, 3));
+  return thimble::mid_ranks(losses);
 }
 
 /// Looks for networks within a state that keep the limits.
@@ -314,7 +323,9 @@ class Pruning final : public thimble::Searcher {
         const double weight = objective.weight * (is_cost ? cost_factor : 1);
         if (weight == 0) continue;
         const auto gains = gains_in(objective.metric, objective.direction, state, removals, seen);
-        const auto ranks = by_score_ ? std::vector<double>{} : ranks_of(gains);
+        const auto ranks = by_score_ ? std::vector<double>{}
+                           : is_cost ? cost_ranks_of(gains)
+                                     : ranks_of(gains);
         for (std::size_t i = 0; i < sums.size(); ++i)
           sums[i] += weight * (by_score_ ? -gains[i] : ranks[i]);
       }

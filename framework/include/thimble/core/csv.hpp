@@ -27,9 +27,10 @@ struct CsvTable {
   THIMBLE_EXPORT std::size_t column(std::string_view name) const;
 };
 
-/// Reads commas and lines as RFC 4180 has them, but strictly: no byte order mark, no carriage
-/// returns, no control characters, no empty lines, no column twice, one line a row. `first_line` is
-/// the number of the text's first line. Throws InputError with the first thing that is wrong.
+/// Reads commas, quotes and lines as RFC 4180 has them (lines may end without a carriage return,
+/// too), but strictly: one line a row, no byte order mark, no control characters, no empty lines,
+/// no column twice. `first_line` is the number of the text's first line. Throws InputError with the
+/// first thing that is wrong.
 THIMBLE_EXPORT CsvTable parse_csv(std::string_view text, const std::string& file,
                                   int first_line = 1);
 

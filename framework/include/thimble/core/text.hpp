@@ -33,6 +33,10 @@ THIMBLE_EXPORT std::string did_you_mean(std::string_view word,
 /// The shortest text that reads back as exactly this number.
 THIMBLE_EXPORT std::string number_text(double value);
 
+/// For people, with one decimal and a prefix of the unit that follows: "512 ", "1.2 k", "38.4 M",
+/// "5.6 G". The value is not negative.
+THIMBLE_EXPORT std::string with_prefix(double value);
+
 /// Strict readers: the whole text must be the number, written plainly (no hex, no leading zeros).
 THIMBLE_EXPORT std::optional<std::int64_t> parse_integer(std::string_view text);
 THIMBLE_EXPORT std::optional<double> parse_number(std::string_view text);

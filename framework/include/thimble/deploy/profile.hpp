@@ -63,6 +63,12 @@ class THIMBLE_EXPORT Profiler {
   /// A whole network on one input, height x width x channels values.
   Execution execute(const Int8Network& network, std::span<const std::int8_t> input) const;
 
+  /// Many networks, an input each, in as few programs as hold them. Every network has a name of its
+  /// own and finds the arena full of what others might have left there. Executions of one program
+  /// share the stack's figure.
+  std::vector<Execution> execute(std::span<const Int8Network> networks,
+                                 std::span<const std::vector<std::int8_t>> inputs) const;
+
   /// The same program without marks.
   ProgramSize size(const Int8Network& network) const;
 

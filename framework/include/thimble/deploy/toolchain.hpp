@@ -32,16 +32,34 @@ struct Firmware {
   THIMBLE_EXPORT std::int64_t ram_bytes() const;
 };
 
+/// A stretch of a target's memory.
+struct MemoryRange {
+  std::uint32_t origin = 0;
+  std::int64_t bytes = 0;
+  bool operator==(const MemoryRange&) const = default;
+};
+
+/// Where code and constants go, and where variables and the stack.
+struct MemoryMap {
+  MemoryRange flash;
+  MemoryRange ram;
+  bool operator==(const MemoryMap&) const = default;
+};
+
 struct FirmwareOptions {
   Core core = Core::m4;
   bool has_marks = false;  ///< defines THIMBLE_PROFILE; without, thimble_mark() does not exist
   int regions = 256;       ///< that marks can tell apart
-  std::int64_t stack_bytes = 16 * 1024;
+  std::int64_t stack_bytes = 16'384;
+  std::optional<MemoryMap> memory{};  ///< of a board; without, that of the emulator's machine
   std::string optimisation = "-O2";
   std::vector<std::string> definitions{};  ///< NAME or NAME=VALUE
   std::vector<std::filesystem::path> include_folders{};
   std::chrono::milliseconds limit{120'000};
 };
+
+/// The folder with what thimble runs on a microcontroller. Throws Error when there is none.
+THIMBLE_EXPORT std::filesystem::path installed_firmware();
 
 /// GCC for Arm with its C library, and what thimble runs on a microcontroller. Thread safe.
 class THIMBLE_EXPORT Toolchain {

@@ -53,6 +53,9 @@ THIMBLE_EXPORT void add_hypervolumes(std::vector<PointOutcome>& outcomes);
 /// Speed-ups against the baseline row's mean latency, for all points at once.
 THIMBLE_EXPORT void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline);
 
+/// Whether tables have a column of this name whatever metrics there are; then none can have it.
+THIMBLE_EXPORT bool is_fixed_column(const std::string& name);
+
 /// The columns that exist for this study, for defaults and for checking.
 THIMBLE_EXPORT std::vector<std::string> known_columns(const Study& study);
 THIMBLE_EXPORT std::vector<std::string> default_columns(const Study& study);

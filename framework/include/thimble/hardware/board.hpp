@@ -78,6 +78,30 @@ struct CountedCosts {
   THIMBLE_EXPORT const CyclesPerInstruction& cpi_of(Kernel kernel) const;
 };
 
+/// A stretch of a board's memory.
+struct BoardMemory {
+  std::string origin;  ///< "0x08000000"
+  std::int64_t bytes = 0;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&BoardMemory::origin, "origin", "its first address, as in 0x08000000").required();
+    param(&BoardMemory::bytes, "bytes", "its size").range(1, 0x80000000).required();
+  }
+};
+
+/// Where thimble may put a program of its own on the board, to measure operators.
+struct BoardMemories {
+  BoardMemory flash;
+  BoardMemory ram;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&BoardMemories::flash, "flash", "for code and constants").required();
+    param(&BoardMemories::ram, "ram", "for variables and the stack").required();
+  }
+};
+
 struct Board {
   std::string id;
   std::string name;
@@ -86,6 +110,7 @@ struct Board {
   std::int64_t ram_bytes = 0;
   std::int64_t rom_bytes = 0;
   StatedFigure active_power_mw;
+  std::optional<BoardMemories> memory_map;
   std::optional<CountedCosts> counted;
   std::map<std::string, Value> plugins;
 
@@ -98,6 +123,7 @@ struct Board {
     param(&Board::ram_bytes, "ram_bytes", "RAM of the board").at_least(1).required();
     param(&Board::rom_bytes, "rom_bytes", "flash of the board").at_least(1).required();
     param(&Board::active_power_mw, "active_power_mw", "power while computing").required();
+    param(&Board::memory_map, "memory_map", "where programs that measure may lie");
     param(&Board::counted, "counted", "cycles from executed instructions of generated code");
     param(&Board::plugins, "plugins", "what single plugins need of the board, by their names");
   }
@@ -105,6 +131,8 @@ struct Board {
   double ms_per_cycle() const { return 1e-3 / clock_mhz; }
   /// Name, memories and power; the rest is for the plugin to say.
   THIMBLE_EXPORT Target target() const;
+  /// Nothing for a board without `memory_map`.
+  THIMBLE_EXPORT std::optional<MemoryMap> programs_memory() const;
 };
 
 /// Reads a board file. Throws InputError with everything that is wrong, by line and column.

@@ -49,8 +49,9 @@ THIMBLE_EXPORT std::vector<CpiFit> calibrate(std::span<const CalibrationSample> 
 THIMBLE_EXPORT void require_good_fits(std::span<const CpiFit> fits, double most = 0.2);
 
 /// A board file with these fits in place of its cycles an instruction, checked as if it stood in
-/// `file`, whose name becomes its id. A board without a section `counted` gets one, with guesses
-/// for stack and firmware.
+/// `file`, whose name becomes its id. The default, which serves kinds that were not measured, gets
+/// an error of 15 % at least. A board without a section `counted` gets one, with guesses for stack
+/// and firmware.
 THIMBLE_EXPORT Value with_fits(const Value& board_file, std::span<const CpiFit> fits,
                                const std::string& source, const std::filesystem::path& file);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct OpRow {
   std::string kernels;   ///< whose, and which version of them
   std::string compiler;  ///< "gcc 12.2.1"
   std::string flags;     ///< "-O2"
+  std::string setup;     ///< of a board: clock, wait states, placement; empty: none was stated
   std::optional<double> instructions;
   std::optional<double> cycles;
   std::int64_t n = 1;           ///< repeats behind the figure, which is their median
@@ -38,7 +40,7 @@ struct OpRow {
   double figure() const { return cycles ? *cycles : *instructions; }
 };
 
-/// Rows by operator and conditions (target, kernels, compiler, flags), sorted by these.
+/// Rows by operator and conditions (target, kernels, compiler, flags, setup), sorted by these.
 class THIMBLE_EXPORT LatencyTable {
  public:
   /// Adds a row. Of two under the same conditions the one of better origin stays; of the same
@@ -56,6 +58,9 @@ class THIMBLE_EXPORT LatencyTable {
  private:
   std::map<std::vector<std::string>, OpRow> rows_;
 };
+
+/// Throws InputError when measured rows were not all measured under one setup.
+THIMBLE_EXPORT void require_one_setup(std::span<const OpRow* const> rows);
 
 /// Reads a table. Throws InputError with everything that is wrong, by line and column.
 THIMBLE_EXPORT LatencyTable read_latency_table(const std::filesystem::path& file);

@@ -24,6 +24,9 @@ class THIMBLE_EXPORT TableHardware : public Hardware {
   OpCost op_cost(const Graph& deployed, const Node& node) const override;
   Cost cost(const Graph& network) const override;
 
+  /// Of a network that is deployed already.
+  Figure latency(const Int8Network& network) const;
+
   const OpCosts& ops() const { return ops_; }
 
  private:

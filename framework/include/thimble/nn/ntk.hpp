@@ -23,10 +23,13 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Cou
 /// a tape: 16 cotangents (8 in double) go backwards through the graph side by side, one a vector
 /// lane, and the gradients of one layer after the other are multiplied into the Gram matrix. Made
 /// for narrow networks, where it is 8 to 14 times faster than row by row; at 16 channels it is no
-/// faster. Memory: the Jacobian, parameters x B, and the cotangents of one block. Throws Error for
-/// graphs with fused ReLUs. Thread safe.
+/// faster. Memory: see ntk_bytes(). Throws Error for graphs with fused ReLUs. Thread safe.
 THIMBLE_EXPORT torch::Tensor ntk_gram(const Network& network, const torch::Tensor& images,
                                       Coupling coupling);
+
+/// Bytes that ntk_gram() holds at its worst for a batch of so many samples, from above, with
+/// coupled statistics and scalars of 4 or 8 bytes.
+THIMBLE_EXPORT std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, int scalar_bytes);
 
 /// The same matrix as it is defined, one backward pass of autograd per sample: slow, for tests and
 /// benchmarks (coupled statistics only).

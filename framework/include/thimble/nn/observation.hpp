@@ -38,7 +38,8 @@ class THIMBLE_EXPORT Observation {
   /// are not finite, and so does what follows from it.
   const Forward& forward(std::size_t batch = 0);
   /// Of the mean cross-entropy of one batch: by every parameter, and by the output of every
-  /// convolution and fully connected layer.
+  /// convolution and fully connected layer. Throws Error when those by the weights of all of these
+  /// layers are zero: nothing that the network computes reaches its outputs.
   const Gradients& loss_gradients(std::size_t batch = 0);
   const Gradients& output_gradients(std::size_t batch = 0);
   /// Of the sum of all logits by the images of one batch, N x C x H x W.

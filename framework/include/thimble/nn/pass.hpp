@@ -82,12 +82,14 @@ struct Reads {
   bool loss_gradients = false;    ///< of the cross-entropy: a forward and a backward pass
   bool output_gradients = false;  ///< the same, and by the outputs of convolutions and classifiers
   bool input_gradients = false;   ///< of the sum of all logits: a cheaper backward pass
-  bool tape = false;  ///< LibTorch's tape, with gradients of gradients: its own, unshared
+  bool tape = false;    ///< LibTorch's tape, with gradients of gradients: its own, unshared
+  bool kernel = false;  ///< the neural tangent kernel, ntk_gram(): its own, unshared
 
   Reads& operator|=(const Reads& other) noexcept;
   bool any_gradients() const noexcept {
     return loss_gradients || output_gradients || input_gradients;
   }
+  bool anything() const noexcept { return outputs || any_gradients() || tape || kernel; }
 };
 
 /// Bytes of the tensors that a pass holds at its worst for one batch, from above. Random weights

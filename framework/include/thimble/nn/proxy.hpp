@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <utility>
 
 #include <thimble/core/direction.hpp>
 #include <thimble/core/export.hpp>
@@ -31,6 +32,41 @@ class THIMBLE_EXPORT Proxy {
   virtual double combine(std::span<const double> repeats) const;
   /// Whether networks with open choices can be scored. Required: no. Default: yes.
   virtual bool accepts_supernets() const;
+};
+
+/// A proxy that keeps its parameters, a described struct with a Pass of the name `pass`.
+template <class Described>
+class ProxyWith : public Proxy {
+ public:
+  using Params = Described;
+  explicit ProxyWith(Params params) : params_{std::move(params)} {}
+  Pass pass() const override { return params_.pass; }
+
+ protected:
+  const Params& params() const noexcept { return params_; }
+
+ private:
+  Params params_;
+};
+
+/// The parameters of a proxy that has none but how it looks.
+struct PassParams {
+  Pass pass;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&PassParams::pass);
+  }
+};
+
+/// The same of one that looks at one batch.
+struct OneBatchParams {
+  Pass pass;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param.include(&OneBatchParams::pass, {"batches"});
+  }
 };
 
 }  // namespace thimble

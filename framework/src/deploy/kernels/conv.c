@@ -11,6 +11,11 @@ struct conv {
   int32_t zero_out; /* 2 zero point + 1 */
 };
 
+/* Where the operands are; each step takes four values of each. */
+struct operands {
+  const int8_t *a, *b, *weights;
+};
+
 struct sums_2x2 {
   int32_t first[2];  /* of the first column, by filter */
   int32_t second[2]; /* of the second */
@@ -33,11 +38,6 @@ INLINE int8_t* append(int8_t* column, const int8_t* from, int32_t count) {
   return column;
 }
 
-/* Where the operands are; each step takes four values of each. */
-struct operands {
-  const int8_t *a, *b, *weights;
-};
-
 INLINE void multiply_step(struct operands* at, struct sums_2x2* sums) {
   uint32_t w0, w1, even, odd;
   at->weights = load_words(at->weights, &w0, &w1);
@@ -55,15 +55,6 @@ INLINE void multiply_step(struct operands* at, struct sums_2x2* sums) {
   sums->second[1] = multiply_add(odd, w1_odd, sums->second[1]);
 }
 
-INLINE void multiply_2x2(const int8_t* a, const int8_t* b, const int8_t* weights, int32_t steps,
-                         struct sums_2x2* sums) {
-  struct operands at = {a, b, weights};
-  if (steps & 1) multiply_step(&at, sums);
-  for (steps >>= 1; steps > 0; --steps) {
-    multiply_step(&at, sums);
-    multiply_step(&at, sums);
-  }
-}
 #else
 #define COLUMN_BYTES 1
 
@@ -72,7 +63,7 @@ INLINE int8_t* append(int8_t* column, const int8_t* from, int32_t count) {
   return column + (count + 3) / 4 * 4;
 }
 
-INLINE void multiply_1x1x1(int32_t a, int32_t b, const int8_t* weights, struct sums_2x2* sums) {
+INLINE void multiply_value(int32_t a, int32_t b, const int8_t* weights, struct sums_2x2* sums) {
   const int32_t w0 = weights[0], w1 = weights[4];
   sums->first[0] += a * w0;
   sums->first[1] += a * w1;
@@ -80,14 +71,12 @@ INLINE void multiply_1x1x1(int32_t a, int32_t b, const int8_t* weights, struct s
   sums->second[1] += b * w1;
 }
 
-INLINE void multiply_2x2(const int8_t* a, const int8_t* b, const int8_t* weights, int32_t steps,
-                         struct sums_2x2* sums) {
-  for (; steps > 0; --steps, a += 4, b += 4, weights += 8) {
-    multiply_1x1x1(a[0], b[0], weights, sums);
-    multiply_1x1x1(a[1], b[1], weights + 1, sums);
-    multiply_1x1x1(a[2], b[2], weights + 2, sums);
-    multiply_1x1x1(a[3], b[3], weights + 3, sums);
-  }
+INLINE void multiply_step(struct operands* at, struct sums_2x2* sums) {
+  multiply_value(at->a[0], at->b[0], at->weights, sums);
+  multiply_value(at->a[1], at->b[1], at->weights + 1, sums);
+  multiply_value(at->a[2], at->b[2], at->weights + 2, sums);
+  multiply_value(at->a[3], at->b[3], at->weights + 3, sums);
+  at->a += 4, at->b += 4, at->weights += 8;
 }
 #endif
 
@@ -129,19 +118,25 @@ KERNEL void multiply_columns(const struct conv* l, const int8_t* columns, int32_
   const int8_t* const second = columns + 4 * COLUMN_BYTES * steps;
   const int32_t zero = l->zero_out;
   const struct channel* channel = l->channels + first;
-  const int8_t* weights = l->weights + 4 * steps * first;
-  for (; count > 0; count -= 2, channel += 2, weights += 8 * steps, a += 2, b += 2) {
+  const ptrdiff_t to_b = b - a;
+  struct operands at = {columns, second, l->weights + 4 * steps * first};
+  for (const int8_t* const end = a + count; a < end; channel += 2, a += 2) {
     struct sums_2x2 sums = {{channel[0].bias, channel[1].bias}, {channel[0].bias, channel[1].bias}};
-    multiply_2x2(columns, second, weights, steps, &sums);
+    at.a = columns, at.b = second;
+    if (steps & 1) multiply_step(&at, &sums);
+    for (int32_t pairs = steps / 2; pairs > 0; --pairs) {
+      multiply_step(&at, &sums);
+      multiply_step(&at, &sums);
+    }
     const struct factor *const factor = &channel[0].factor, *const next = &channel[1].factor;
     const int32_t b0 = requantised(sums.second[0], factor, zero);
     const int32_t a0 = requantised(sums.first[0], factor, zero);
     const int32_t b1 = requantised(sums.second[1], next, zero);
     const int32_t a1 = requantised(sums.first[1], next, zero);
-    b[0] = (int8_t)b0;
+    a[to_b] = (int8_t)b0;
     a[0] = (int8_t)a0;
-    if (count == 1) return;
-    b[1] = (int8_t)b1;
+    if (a + 1 == end) return;
+    a[to_b + 1] = (int8_t)b1;
     a[1] = (int8_t)a1;
   }
 }

@@ -2,6 +2,9 @@
  * beyond the edge are put together first, filled with the input's zero point, whose part is taken
  * out of the biases beforehand. */
 struct depthwise {
+  /* All channels of one output: multiply_channels() for the window's width. rows: the window's
+   * first cell, row_step bytes from row to row. */
+  void (*multiply)(const struct depthwise* l, const int8_t* rows, int32_t row_step, int8_t* out);
   struct window window;
   const int8_t* weights;          /* by block of four channels; see multiply_two() */
   const struct channel* channels; /* four a block */
@@ -74,8 +77,7 @@ INLINE const int8_t* multiply_row(const int8_t* cell, int32_t step, int32_t widt
   return width > 0 ? multiply_one(cell, weights, sums) : weights;
 }
 
-/* All channels of one output. The last block overlaps the one before where channels are no
- * multiple of four. rows: window's first cell, row_step bytes from row to row. */
+/* The last block overlaps the one before where channels are no multiple of four. */
 INLINE void multiply_channels(const struct depthwise* l, const int8_t* rows, int32_t row_step,
                               int32_t width, int8_t* out) {
   const int32_t channels = l->window.in_channels, height = l->window.height;
@@ -96,32 +98,22 @@ INLINE void multiply_channels(const struct depthwise* l, const int8_t* rows, int
   }
 }
 
-/* Most windows are 3 wide: these get a loop of their own. */
-KERNEL void multiply_window_of_3(const struct depthwise* l, const int8_t* rows, int32_t row_step,
-                                 int8_t* out) {
-  multiply_channels(l, rows, row_step, 3, out);
-}
-
-KERNEL void multiply_window(const struct depthwise* l, const int8_t* rows, int32_t row_step,
-                            int8_t* out) {
-  if (l->window.width == 3)
-    multiply_window_of_3(l, rows, row_step, out);
-  else
-    multiply_channels(l, rows, row_step, l->window.width, out);
-}
-
 /* A window that reaches beyond the edge; (y, x) is its first cell. */
 KERNEL void gather_window(const struct depthwise* l, const int8_t* in, int32_t y, int32_t x,
                           int8_t* to) {
   const struct window* w = &l->window;
   const int32_t channels = w->in_channels;
-  const int32_t left = smaller(larger(-x, 0), w->width);
-  const int32_t valid = larger(smaller(w->width, w->in_width - x) - left, 0);
-  for (int32_t end = y + w->height; y < end; ++y, to += w->width * channels) {
-    memset(to, l->zero_in, (size_t)(w->width * channels));
-    if ((uint32_t)y < (uint32_t)w->in_height && valid > 0)
-      memcpy(to + left * channels, in + (y * w->in_width + x + left) * channels,
-             (size_t)(valid * channels));
+  const int32_t width = w->width * channels;
+  const int32_t left = smaller(larger(-x, 0), w->width) * channels;
+  const int32_t right = smaller(larger(x + w->width - w->in_width, 0), w->width) * channels;
+  for (int32_t end = y + w->height; y < end; ++y, to += width) {
+    if ((uint32_t)y >= (uint32_t)w->in_height || left + right >= width) {
+      memset(to, l->zero_in, (size_t)width);
+      continue;
+    }
+    memset(to, l->zero_in, (size_t)left);
+    memcpy(to + left, in + (y * w->in_width + x) * channels + left, (size_t)(width - left - right));
+    memset(to + width - right, l->zero_in, (size_t)right);
   }
 }
 
@@ -135,10 +127,10 @@ KERNEL void depthwise(const struct depthwise* l, const int8_t* in, int8_t* out, 
     int32_t x = -w->padding_x;
     for (int32_t left = w->out_width; left > 0; --left, x += w->stride_x, out += w->in_channels) {
       if (is_whole_row && x >= 0 && x + w->width <= w->in_width) {
-        multiply_window(l, in + y * row_step + x * w->in_channels, row_step, out);
+        l->multiply(l, in + y * row_step + x * w->in_channels, row_step, out);
       } else {
         gather_window(l, in, y, x, scratch);
-        multiply_window(l, scratch, w->width * w->in_channels, out);
+        l->multiply(l, scratch, w->width * w->in_channels, out);
       }
     }
   }

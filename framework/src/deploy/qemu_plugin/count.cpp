@@ -56,7 +56,7 @@ class Counter {
   std::string out;
 
   void translated(qemu_plugin_tb* block);
-  void marked(Address slot);
+  void marked(Address address);
   void write() const;
 
  private:

@@ -6,6 +6,7 @@
 
 /// The part of QEMU's plugin interface, version 1 (QEMU 4.2 to 8.x), that counting needs. Written
 /// down here because distributions ship no header; the names are QEMU's.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 
 using qemu_plugin_id_t = std::uint64_t;
@@ -35,3 +36,4 @@ qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb* block, std::size
 const void* qemu_plugin_insn_data(const qemu_plugin_insn* instruction);
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn* instruction);
 }
+// NOLINTEND(readability-identifier-naming)

@@ -1,0 +1,189 @@
+#include "recordings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+
+namespace uci_har {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kWindow = kSensors * kLength;
+constexpr std::array kParts{"train", "test"};
+
+[[noreturn]] void refuse(const fs::path& file, std::string message, std::string note = {}) {
+  throw thimble::InputError{
+      thimble::Diagnostic{{file.string(), 0, 0}, std::move(message), std::move(note)}};
+}
+
+/// What was read, which must be whole numbers from `least` to `most`.
+template <class T>
+std::vector<std::int64_t> labels(const std::vector<T>& read, std::int64_t least, std::int64_t most,
+                                 const fs::path& file) {
+  std::vector<std::int64_t> made;
+  for (const T read_value : read) {
+    const auto value = static_cast<double>(read_value);
+    if (value < static_cast<double>(least) || value > static_cast<double>(most) ||
+        std::floor(value) != value)
+      refuse(file, thimble::number_text(value) + " is none of " + std::to_string(least) + " to " +
+                       std::to_string(most));
+    made.push_back(static_cast<std::int64_t>(value));
+  }
+  return made;
+}
+
+void append(const std::vector<std::int64_t>& from, std::vector<std::int64_t>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+// --- Text: a window a line, a file for each sensor ---
+
+/// The next number of a line, which is taken off it.
+float next_number(std::string_view& line, const fs::path& file, int line_number) {
+  float number = 0;
+  const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), number);
+  const std::string_view word = line.substr(0, line.find_first_of(" \t"));
+  if (problem != std::errc{} || end != word.data() + word.size() || !std::isfinite(number))
+    refuse(file,
+           thimble::in_quotes(word) + " in line " + std::to_string(line_number) + " is no number");
+  line = thimble::trimmed(line.substr(word.size()));
+  return number;
+}
+
+/// Lines of `columns` numbers with blanks between them.
+std::vector<float> read_text(const fs::path& file, std::size_t columns) {
+  const std::string text = thimble::read_file(file);
+  std::vector<float> numbers;
+  int line_number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    ++line_number;
+    const std::size_t length = std::min(rest.find('\n'), rest.size() - 1);
+    std::string_view line = thimble::trimmed(rest.substr(0, length + 1));
+    rest.remove_prefix(length + 1);
+    const std::size_t before = numbers.size();
+    while (!line.empty()) numbers.push_back(next_number(line, file, line_number));
+    const std::size_t found = numbers.size() - before;
+    if (found != columns)
+      refuse(file, std::to_string(found) + " numbers in line " + std::to_string(line_number) +
+                       ", expected " + std::to_string(columns));
+  }
+  return numbers;
+}
+
+void read_text_part(const fs::path& folder, const std::string& part, Recordings& recordings) {
+  const fs::path activity_file = folder / part / ("y_" + part + ".txt");
+  const fs::path person_file = folder / part / ("subject_" + part + ".txt");
+  auto activities = labels(read_text(activity_file, 1), 1, kActivities, activity_file);
+  for (std::int64_t& activity : activities) --activity;
+  append(activities, recordings.activities);
+  append(labels(read_text(person_file, 1), 1, kPeople, person_file), recordings.people);
+  const std::size_t first = recordings.signals.size() / kWindow;
+  recordings.signals.resize(recordings.activities.size() * kWindow);
+  std::size_t sensor = 0;
+  for (const char* const quantity : {"body_acc_", "body_gyro_", "total_acc_"})
+    for (const char* const axis : {"x_", "y_", "z_"}) {
+      const fs::path file =
+          folder / part / "Inertial Signals" / (std::string{quantity} + axis + part + ".txt");
+      const std::vector<float> read = read_text(file, kLength);
+      const std::size_t windows = activities.size();
+      if (read.size() != windows * kLength)
+        refuse(file, std::to_string(read.size() / kLength) + " windows, and " +
+                         std::to_string(windows) + " labels in " + activity_file.string());
+      for (std::size_t i = 0; i < windows; ++i)
+        std::copy_n(read.data() + i * kLength, kLength,
+                    recordings.signals.data() + (first + i) * kWindow + sensor * kLength);
+      ++sensor;
+    }
+}
+
+// --- Arrays: int16 with a scale for each sensor ---
+
+/// The elements of an array in NumPy's format 1.0, in C order, of a type by its NumPy name. `inner`
+/// are its dimensions but for the first.
+template <class T>
+std::vector<T> read_npy(const fs::path& file, const std::string& type,
+                        const std::vector<std::size_t>& inner) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::size_t kPrefix = 10;  // magic, version, two bytes of the header's length
+  constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
+  const std::string bytes = thimble::read_file(file);
+  if (bytes.size() < kPrefix || !bytes.starts_with(kMagic))
+    refuse(file, "not an array in NumPy's format 1.0");
+  const std::size_t length =
+      static_cast<unsigned char>(bytes[8]) + 256U * static_cast<unsigned char>(bytes[9]);
+  const std::string header = bytes.substr(kPrefix, length);
+  std::vector<std::string> dimensions;
+  for (const std::size_t dimension : inner) dimensions.push_back(" " + std::to_string(dimension));
+  const std::string shape = thimble::join(dimensions, ",");
+  static const std::regex pattern{
+      R"(\{'descr': '(.*)', 'fortran_order': False, 'shape': \((\d{1,9}),(.*)\), \}\s*)"};
+  std::smatch found;
+  if (!std::regex_match(header, found, pattern) || found[1] != type || found[3] != shape)
+    refuse(file, "not an array of " + type + " of the shape (N," + shape + ") in C order");
+  const std::size_t body = bytes.size() - kPrefix - header.size();
+  const std::size_t row =
+      std::accumulate(inner.begin(), inner.end(), sizeof(T), std::multiplies<>{});
+  if (body != row * std::stoul(found[2]))
+    refuse(file, std::to_string(body) + " bytes of elements, expected " + found[2].str() + " x " +
+                     std::to_string(row));
+  std::vector<T> elements(body / sizeof(T));
+  std::memcpy(elements.data(), bytes.data() + kPrefix + header.size(), body);
+  return elements;
+}
+
+void read_array_part(const fs::path& folder, const std::string& part, Recordings& recordings) {
+  const fs::path signal_file = folder / ("X_" + part + "_i16.npy");
+  const fs::path activity_file = folder / ("y_" + part + "_u8.npy");
+  const fs::path person_file = folder / ("subject_" + part + "_u8.npy");
+  append(
+      labels(read_npy<std::uint8_t>(activity_file, "|u1", {}), 0, kActivities - 1, activity_file),
+      recordings.activities);
+  append(labels(read_npy<std::uint8_t>(person_file, "|u1", {}), 1, kPeople, person_file),
+         recordings.people);
+  const auto read = read_npy<std::int16_t>(signal_file, "<i2", {kSensors, kLength});
+  constexpr float kAcceleration = 1.0F / 8192, kVelocity = 1.0F / 4096;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    const std::size_t quantity = i / (3 * kLength) % 3;
+    recordings.signals.push_back(static_cast<float>(read[i]) *
+                                 (quantity == 1 ? kVelocity : kAcceleration));
+  }
+  if (recordings.signals.size() != recordings.activities.size() * kWindow)
+    refuse(signal_file, std::to_string(read.size() / kWindow) +
+                            " windows, not as many as labels in " + activity_file.string());
+}
+
+}  // namespace
+
+Recordings read_recordings(const fs::path& folder) {
+  std::error_code ignored;
+  const bool is_text = fs::exists(folder / "train", ignored);
+  if (!is_text && !fs::exists(folder / "X_train_i16.npy", ignored))
+    refuse(folder, "neither 'train/' nor 'X_train_i16.npy' is there",
+           "unpack 'UCI HAR Dataset.zip' of archive.ics.uci.edu/dataset/240 there; --data DIR says "
+           "where the folder lies");
+  Recordings recordings;
+  for (const char* const part : kParts) {
+    is_text ? read_text_part(folder, part, recordings) : read_array_part(folder, part, recordings);
+    if (recordings.people.size() != recordings.activities.size())
+      refuse(folder, "as many people as labels are expected for '" + std::string{part} +
+                         "', found " + std::to_string(recordings.people.size()) + " and " +
+                         std::to_string(recordings.activities.size()));
+  }
+  return recordings;
+}
+
+}  // namespace uci_har

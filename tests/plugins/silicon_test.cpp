@@ -1,0 +1,234 @@
+// Predictions against what others measured on real chips. The data are not ours to ship: they are
+// looked for in the folder that THIMBLE_TEST_DATA names.
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <support/world.hpp>
+#include <thimble/core/csv.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/installation.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/deploy/lower.hpp>
+#include <thimble/deploy/profile.hpp>
+#include <thimble/experiment/statistics.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/hardware/board.hpp>
+#include <thimble/hardware/calibration.hpp>
+#include <thimble/hardware/counted_rows.hpp>
+#include <thimble/hardware/import_rows.hpp>
+#include <thimble/hardware/op_costs.hpp>
+#include <thimble/hardware/op_fit.hpp>
+#include <thimble/search_space.hpp>
+
+namespace thimble {
+namespace {
+
+Board shipped(const std::string& board) {
+  return read_board(board_file(board, installed_prefix() / "share" / "thimble"));
+}
+
+CsvTable csv(const std::string& name) {
+  const auto file = testing::test_data() / name;
+  return parse_csv(read_file(file), file.string());
+}
+
+/// A row's cells by column.
+class Row {
+ public:
+  Row(const CsvTable& table, const std::vector<CsvCell>& cells) : table_{table}, cells_{cells} {}
+  const std::string& operator[](const std::string& column) const {
+    return cells_[table_.column(column)].text;
+  }
+  double number(const std::string& column) const { return parse_number((*this)[column]).value(); }
+
+ private:
+  const CsvTable& table_;
+  const std::vector<CsvCell>& cells_;
+};
+
+struct Chip {
+  const char* board;
+  const char* core;
+  const char* cycles;
+  const char* instructions;
+  std::size_t n;
+};
+
+class SingleConvolutions : public ::testing::TestWithParam<Chip> {};
+
+TEST_P(SingleConvolutions, AreWithinTheErrorOfOneCpi) {
+  const std::string name = "mcu_latency/per_op_conv2d.csv";
+  THIMBLE_NEEDS_DATA(name);
+  const Chip& chip = GetParam();
+  const LatencyTable table =
+      import_convolutions(testing::test_data() / name, chip.cycles, chip.instructions,
+                          {chip.board, chip.core, "k", "", ""});
+  const Board board = shipped(chip.board);
+  const auto samples = calibration_samples(board, table, table);
+  ASSERT_EQ(samples.size(), chip.n);
+
+  const CpiFit fit = fit_cpi("conv", samples);
+  EXPECT_LE(fit.mean_error, 0.035);
+  EXPECT_LE(fit.p95_error, 0.1);
+  EXPECT_NO_THROW(require_good_fits(calibrate(samples)));
+
+  const CyclesPerInstruction& stated = board.counted->cpi_of(Kernel::conv);
+  double error = 0;
+  for (const CalibrationSample& sample : samples)
+    error += std::abs(stated.value * sample.instructions / sample.cycles - 1);
+  error /= static_cast<double>(samples.size());
+  EXPECT_LE(error, 0.035) << "with the figure in the board file";
+  EXPECT_LE(error, stated.relative_error);
+  RecordProperty("cpi", std::to_string(fit.cpi));
+  RecordProperty("mean_error", std::to_string(fit.mean_error));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Chips, SingleConvolutions,
+    ::testing::Values(Chip{"nucleo_f446re", "m4", "cycles_f446re", "qemu_insns_m4_O2", 1407},
+                      Chip{"nicla_sense_me", "m4", "cycles_nrf52832", "qemu_insns_m4_O2", 1931},
+                      Chip{"nucleo_l552zeq", "m33", "cycles_l552ze_2022", "qemu_insns_m33_O2",
+                           2076}),
+    [](const auto& chip) { return std::string{chip.param.board}; });
+
+/// MLPerf Tiny networks under CMSIS-NN: instructions of the same kernels times the board's CPI.
+struct Submission {
+  const char* board;      ///< ours
+  const char* published;  ///< its name in published.csv
+  const char* core;
+  const char* kernels;
+  const char* flags;
+};
+
+class WholeNetworks : public ::testing::TestWithParam<Submission> {};
+
+/// Convolutions and fully connected layers have figures of their own on some boards.
+double predicted_cycles(const CountedCosts& costs, const Row& counts) {
+  const double linear = counts.number("insns_fully_connected");
+  const double conv = counts.number("insns_conv2d");
+  const double rest = counts.number("insns_total") - linear - conv;
+  return linear * costs.cpi_of(Kernel::linear).value + conv * costs.cpi_of(Kernel::conv).value +
+         rest * costs.cpi_of(Kernel::add).value;
+}
+
+double stated_error(const CountedCosts& costs, const Row& counts) {
+  const double linear = counts.number("insns_fully_connected") / counts.number("insns_total");
+  return linear * costs.cpi_of(Kernel::linear).relative_error +
+         (1 - linear) * costs.cpi_of(Kernel::conv).relative_error;
+}
+
+TEST_P(WholeNetworks, AreWithinTheStatedError) {
+  THIMBLE_NEEDS_DATA("mcu_latency/published.csv");
+  const Submission& submission = GetParam();
+  const CountedCosts costs = shipped(submission.board).counted.value();
+  const CsvTable counted = csv("mcu_latency/qemu_network_insns.csv");
+  const CsvTable published = csv("mcu_latency/published.csv");
+  int compared = 0;
+  for (const auto& cells : published.rows) {
+    const Row measured{published, cells};
+    if (measured["board"] != submission.published ||
+        measured["runtime"].find("CMSIS-NN") == std::string::npos)
+      continue;
+    const double cycles = measured.number("latency_ms") * measured.number("freq_mhz") * 1000;
+    for (const auto& other : counted.rows) {
+      const Row counts{counted, other};
+      if (counts["network"] != measured["model"] || counts["core"] != submission.core ||
+          !counts["kernels"].starts_with(submission.kernels) || counts["opt"] != submission.flags)
+        continue;
+      const double error = predicted_cycles(costs, counts) / cycles - 1;
+      EXPECT_LE(std::abs(error), stated_error(costs, counts))
+          << measured["model"] << ' ' << measured["round"] << ": " << 100 * error << " %";
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Boards, WholeNetworks,
+    ::testing::Values(
+        Submission{"nucleo_l4r5zi", "NUCLEO-L4R5ZI", "cortex-m4", "CMSIS_5@51263182", "-O2"},
+        Submission{"nrf5340_dk", "nRF5340 DK", "cortex-m33", "CMSIS_5@51263182", "-O2"},
+        Submission{"ek_ra6m4", "EK-RA6M4", "cortex-m33", "CMSIS_5@51263182", "-O2"},
+        Submission{"nucleo_h743zi", "STM32H743 (unspecified board)", "cortex-m7",
+                   "CMSIS-NN@011bf32", "-Ofast"}),
+    [](const auto& submission) { return std::string{submission.param.board}; });
+
+/// NATS-Bench-MCU: networks of NAS-Bench-201 measured on an nRF5340 with a runtime that is not
+/// ours.
+class NatsBenchMcu : public ::testing::Test {
+ protected:
+  struct Network {
+    Graph graph;
+    double latency_ms = 0;
+  };
+
+  /// Without those that pass their input through: one latency for all of them says nothing.
+  std::vector<Network> networks() {
+    std::vector<Network> found;
+    const auto space = testing::make<SearchSpace>(loader_, "nasbench201");
+    const CsvTable table = csv(kFile);
+    for (const auto& cells : table.rows) {
+      const Row row{table, cells};
+      Network network{space->build(space->decode(row["arch_str"])), 1000 * row.number("latency_s")};
+      if (is_connected(network.graph)) found.push_back(std::move(network));
+    }
+    return found;
+  }
+
+  static constexpr const char* kFile = "nasbench201/mcu_nrf5340_sample.csv";
+  PluginLoader loader_ = testing::plugins();
+};
+
+/// The shipped counts of the board's core; what they lack is counted in the emulator.
+OpCosts counted_for(const Board& board) {
+  const auto share = installed_prefix() / "share" / "thimble" / "tables";
+  OpCostsOptions options;
+  options.on_miss = OnMiss::profile;
+  options.kernels = own_kernels();
+  options.count = [core = *core_of(board.core)](std::span<const OpShape> ops) {
+    return counted_rows(Profiler{core}, ops);
+  };
+  return {board, read_latency_table(share / (board.core + ".csv")), options};
+}
+
+/// Cycles of a network by kind of operator, and a constant.
+std::vector<double> cycles_by_kind(const OpCosts& ops, const Graph& graph) {
+  const Int8Network network = skeleton(deployed(graph));
+  std::vector<double> cycles(kKernels.size() + 1, 0);
+  cycles.back() = 1;
+  const auto known = ops.of(network);
+  for (std::size_t i = 0; i < known.size(); ++i)
+    cycles[static_cast<std::size_t>(network.layers[i].kernel)] += known[i]->cycles.value;
+  return cycles;
+}
+
+TEST_F(NatsBenchMcu, IsRankedByOurCountsAndExplainedByKinds) {
+  THIMBLE_NEEDS_DATA(kFile);
+  const Board board = shipped("nrf5340_dk");
+  const OpCosts ops = counted_for(board);
+  std::vector<std::vector<double>> kinds;
+  std::vector<double> predicted;
+  std::vector<double> measured;
+  for (const Network& network : networks()) {
+    kinds.push_back(cycles_by_kind(ops, network.graph));
+    const double cycles = std::accumulate(kinds.back().begin(), kinds.back().end() - 1, 0.0);
+    predicted.push_back(cycles * board.ms_per_cycle());
+    measured.push_back(network.latency_ms);
+  }
+  ASSERT_GE(measured.size(), 60U);
+  // Their runtime's ReLU takes some 300 cycles an element, ours 8: one CPI cannot know that.
+  EXPECT_GE(spearman_rho(predicted, measured), 0.93);
+  const RelativeFit fit = fit_relative(kinds, measured);
+  EXPECT_LE(fit.mean_error, 0.04) << "of each network by a fit to the others";
+  std::vector<double> fitted;
+  for (const auto& cycles : kinds) fitted.push_back(fit.predict(cycles));
+  EXPECT_GE(spearman_rho(fitted, measured), 0.967);
+}
+
+}  // namespace
+}  // namespace thimble

@@ -1,0 +1,223 @@
+// Board files, cycles an instruction fitted to measurements, and others' formats.
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <support/world.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/installation.hpp>
+#include <thimble/core/yaml.hpp>
+#include <thimble/hardware/board.hpp>
+#include <thimble/hardware/calibration.hpp>
+#include <thimble/hardware/import_rows.hpp>
+
+namespace thimble {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kBoard = R"(id: mine
+name: My Board
+core: m4
+clock_mhz: 100
+ram_bytes: 65536
+rom_bytes: 262144
+active_power_mw: { value: 0, relative_error: 0, origin: guessed, source: none }
+counted:
+  cpi:
+    default: { value: 1.5, relative_error: 0.1, n: 3, origin: fitted, source: test }
+  fixed_ram_bytes: 100
+  fixed_rom_bytes: 200
+  source: test
+)";
+
+std::string changed(const std::string& from, const std::string& to) {
+  std::string text = kBoard;
+  return text.replace(text.find(from), from.size(), to);
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    board_from(parse_yaml(text, "mine.yaml"), "mine.yaml");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "it was read";
+}
+
+TEST(Board, IsReadStrictly) {
+  EXPECT_EQ(refusal(kBoard), "it was read");
+  EXPECT_THAT(refusal(changed("core: m4", "core: m5")),
+              HasSubstr("mine.yaml:3:7: error: no core 'm5'"));
+  EXPECT_THAT(refusal(changed("id: mine", "id: yours")),
+              HasSubstr("mine.yaml:1:5: error: 'id' is"));
+  EXPECT_THAT(refusal(changed("default:", "convv:")),
+              HasSubstr("no kind of operator is 'convv'; did you mean 'conv'?"));
+  EXPECT_THAT(refusal(changed("default:", "conv:")), HasSubstr("missing key 'default' for 'cpi'"));
+  EXPECT_THAT(refusal(changed("value: 1.5", "value: 0")), HasSubstr("'value' is 0"));
+  EXPECT_THAT(refusal("- a\n"), HasSubstr("a board file is a map"));
+}
+
+TEST(Board, ServesKindsWithoutTheirOwnByDefault) {
+  const std::string both = changed(
+      "    default:",
+      "    add: { value: 2, relative_error: 0, n: 1, origin: fitted, source: t }\n    default:");
+  const Board board = board_from(parse_yaml(both, "mine.yaml"), "mine.yaml");
+  EXPECT_EQ(board.counted->cpi_of(Kernel::add).value, 2);
+  EXPECT_EQ(board.counted->cpi_of(Kernel::conv).value, 1.5);
+}
+
+/// Every board that is shipped can be read, and says where its figures come from.
+TEST(Board, AllThatAreShippedAreSound) {
+  std::size_t count = 0;
+  const auto share = installed_prefix() / "share" / "thimble";
+  for (const auto& file : std::filesystem::directory_iterator{share / "boards"}) {
+    const Board board = read_board(board_file(file.path().stem().string(), share));
+    ASSERT_TRUE(board.counted) << board.id;
+    for (const auto& [kind, cpi] : board.counted->cpi) {
+      EXPECT_GT(cpi.relative_error, 0) << board.id << ' ' << kind;
+      EXPECT_GT(cpi.source.size(), 10U) << board.id << ' ' << kind;
+      EXPECT_TRUE(cpi.n > 0 || cpi.origin == Origin::guessed) << board.id << ' ' << kind;
+    }
+    ++count;
+  }
+  EXPECT_EQ(count, 11U);
+}
+
+CalibrationSample sample(double instructions, double cycles, const char* kind = "relu") {
+  return {op_shape_of(std::string{kind} + " 4x4x4 -> 4x4x4"), instructions, cycles};
+}
+
+TEST(Calibration, TakesTheMedianAndLeavesEachSampleOut) {
+  const std::vector<CalibrationSample> samples{sample(100, 150), sample(100, 160),
+                                               sample(200, 340)};
+  const CpiFit fit = fit_cpi("relu", samples);  // ratios 1.5, 1.6, 1.7
+  EXPECT_NEAR(fit.cpi, 1.6, 1e-12);
+  EXPECT_EQ(fit.n, 3U);
+  // Without one of them the others' medians are 1.65, 1.6, 1.55.
+  const double first = 1.65 / 1.5 - 1;
+  const double last = 1 - 1.55 / 1.7;
+  EXPECT_NEAR(fit.mean_error, (first + 0 + last) / 3, 1e-12);
+  EXPECT_NEAR(fit.p95_error, first, 1e-12);
+  EXPECT_NEAR(fit.most_error, first, 1e-12);
+}
+
+TEST(Calibration, OneWildMeasurementMovesItLittle) {
+  std::vector<CalibrationSample> samples;
+  for (int i = 0; i < 40; ++i) samples.push_back(sample(100, 150 + 0.1 * i));
+  const double before = fit_cpi("relu", samples).cpi;
+  samples.push_back(sample(100, 100'000));
+  EXPECT_NEAR(fit_cpi("relu", samples).cpi, before, 0.001);
+}
+
+TEST(Calibration, FitsKindsApartAndNamesThoseThatMisfit) {
+  std::vector<CalibrationSample> samples;
+  for (int i = 0; i < 10; ++i) {
+    samples.push_back(sample(100, 150));
+    samples.push_back(sample(100, i % 2 == 0 ? 100 : 300, "softmax"));
+  }
+  const auto fits = calibrate(samples);
+  ASSERT_EQ(fits.size(), 3U);
+  EXPECT_EQ(fits[0].kind, "relu");
+  EXPECT_EQ(fits[0].cpi, 1.5);
+  EXPECT_EQ(fits[0].mean_error, 0);
+  EXPECT_EQ(fits[2].kind, "default");
+  EXPECT_NO_THROW(require_good_fits({fits.data(), 1}));
+  try {
+    require_good_fits(fits);
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("softmax (95 % of 10 within"));
+    EXPECT_THAT(error.what(), ::testing::Not(HasSubstr("relu")));
+  }
+}
+
+TEST(Calibration, NeedsSamplesAndTrustsOneToNothing) {
+  EXPECT_THROW(calibrate({}), InputError);
+  const std::vector<CalibrationSample> one{sample(100, 150)};
+  EXPECT_EQ(fit_cpi("relu", one).p95_error, 1);
+  EXPECT_THROW(require_good_fits(calibrate(one)), InputError);
+}
+
+TEST(Calibration, WritesABoardFileThatReadsBack) {
+  const std::vector<CalibrationSample> samples{sample(100, 150), sample(100, 151),
+                                               sample(100, 149)};
+  const auto fits = calibrate(samples);
+  for (const std::string& text : {std::string{kBoard}, changed("counted:", "plugins:")}) {
+    const Value made = with_fits(parse_yaml(text, "mine.yaml"), fits, "test", "new.yaml");
+    const Board board = board_from(parse_yaml(to_yaml(made), "new.yaml"), "new.yaml");
+    EXPECT_EQ(board.id, "new");
+    EXPECT_EQ(board.counted->cpi_of(Kernel::relu).value, 1.5);
+    EXPECT_LT(board.counted->cpi_of(Kernel::relu).relative_error, 0.01);
+    EXPECT_EQ(board.counted->cpi_of(Kernel::conv).n, 3);
+    EXPECT_EQ(board.counted->cpi_of(Kernel::conv).relative_error, 0.15) << "none was measured";
+    EXPECT_EQ(board.counted->fixed_ram_bytes, text == kBoard ? 100 : 1024);
+  }
+}
+
+class Import : public ::testing::Test {
+ protected:
+  std::filesystem::path written(const std::string& name, const std::string& text) {
+    write_file(folder_.path() / name, text);
+    return folder_.path() / name;
+  }
+  ImportConditions conditions_{"mine", "m4", "k", "", ""};
+
+ private:
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(Import, ReadsConvolutionsPaddedAsSame) {
+  const auto file = written("c.csv",
+                            "op,h,w,ci,co,kh,kw,sh,sw,oh,ow,a,b\n"
+                            "conv,16,5,8,6,3,2,2,1,8,5,1000,\n"
+                            "conv,16,5,8,6,1,1,1,1,16,5,,700\n");
+  const LatencyTable table = import_convolutions(file, "a", "b", conditions_);
+  ASSERT_EQ(table.size(), 2U);
+  const OpRow& counted = *table.rows()[0];
+  EXPECT_EQ(to_string(counted.op),
+            "conv 8x16x5 -> 6x16x5 window 1x1 stride 1x1 padding 0x0 groups 1");
+  EXPECT_EQ(counted.target, "m4");
+  EXPECT_EQ(counted.instructions, 700);
+  const OpRow& measured = *table.rows()[1];
+  EXPECT_EQ(to_string(measured.op),
+            "conv 8x16x5 -> 6x8x5 window 3x2 stride 2x1 padding 0x0 groups 1");
+  EXPECT_EQ(measured.target, "mine");
+  EXPECT_EQ(measured.cycles, 1000);
+  EXPECT_EQ(measured.origin, Origin::measured);
+}
+
+TEST_F(Import, RefusesWhatDoesNotFitTogether) {
+  const auto file = written("c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,a\n16,5,8,6,3,3,1,1,14,3,1\n");
+  EXPECT_THROW(import_convolutions(file, "a", "", conditions_), InputError) << "VALID, not SAME";
+  EXPECT_THROW(import_convolutions(file, "cycles", "", conditions_), InputError);
+  const auto json = written("r.json", "[{\"timing\": 3, \"modelConfig\": {}}");
+  EXPECT_THROW(import_micronas_records(json, conditions_), InputError);
+}
+
+TEST_F(Import, ReadsRecordsOfMicroNas) {
+  const std::string layer =
+      R"("modelConfig": {"filters": 4, "groups": 1, "kernel_size": [3, 1], "padding": "same",
+         "strides": [2, 1], "input_shape": [1, 64, 30, 1]})";
+  const auto timing = [](int cycles) {
+    return R"("timing": [{"cpuCycles": 9, "type": 1}, {"cpuCycles": )" + std::to_string(cycles) +
+           R"(, "type": 3}])";
+  };
+  const auto file = written("r.json", "[{" + layer + "," + timing(700) + "},{" + layer + "," +
+                                          timing(800) + "},{" + layer + "," + timing(720) +
+                                          R"(},{"modelConfig": {"units": 3}, )" + timing(5) +
+                                          R"(},{"error": "timeout"}])");
+  const LatencyTable table = import_micronas_records(file, conditions_);
+  ASSERT_EQ(table.size(), 1U);
+  const OpRow& row = *table.rows()[0];
+  EXPECT_EQ(to_string(row.op),
+            "conv 1x64x30 -> 4x32x30 window 3x1 stride 2x1 padding 0x0 groups 1");
+  EXPECT_EQ(row.cycles, 720);
+  EXPECT_EQ(row.n, 3);
+  EXPECT_EQ(row.least, 700);
+  EXPECT_EQ(row.most, 800);
+}
+
+}  // namespace
+}  // namespace thimble
