@@ -42,6 +42,10 @@ const std::vector<std::string>& candidate_columns() {
                                               "valid", "feasible", "reason"};
   return names;
 }
+const std::vector<std::string>& selection_columns() {
+  static const std::vector<std::string> names{"row", "seed", "arch", "selected", "stands_out"};
+  return names;
+}
 
 void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   auto& quantities = outcome.quantities;
@@ -282,13 +286,6 @@ void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseli
       outcome.quantities["speedup"] = reference / outcome.quantities.at("latency_ms");
 }
 
-bool is_fixed_column(const std::string& name) {
-  const auto has = [&](const std::vector<std::string>& columns) {
-    return std::ranges::find(columns, name) != columns.end();
-  };
-  return has(quantity_columns()) || has(result_columns()) || has(candidate_columns());
-}
-
 void add_hypervolumes(std::vector<PointOutcome>& outcomes) {
   for (PointOutcome& outcome : outcomes) {
     std::vector<Point> all;
@@ -302,6 +299,14 @@ void add_hypervolumes(std::vector<PointOutcome>& outcomes) {
     const Frame frame{front};
     outcome.quantities["hypervolume"] = frame.hypervolume(own) / frame.hypervolume(front);
   }
+}
+
+bool is_fixed_column(const std::string& name) {
+  const auto has = [&](const std::vector<std::string>& columns) {
+    return std::ranges::find(columns, name) != columns.end();
+  };
+  return has(quantity_columns()) || has(result_columns()) || has(candidate_columns()) ||
+         has(selection_columns());
 }
 
 std::vector<std::string> default_columns(const Study& study) {
@@ -473,7 +478,7 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
     for (const Objective& objective : outcome.objectives)
       if (std::ranges::find(metrics, objective.metric) == metrics.end())
         metrics.push_back(objective.metric);
-  table.header = {"row", "seed", "arch", "selected", "stands_out"};
+  table.header = selection_columns();
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
   if (benchmark != nullptr) table.header.emplace_back("accuracy");
   for (const PointOutcome& outcome : outcomes) {
