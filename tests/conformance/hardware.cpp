@@ -18,7 +18,13 @@ namespace {
 class HardwareLaws : public testing::Test {
  protected:
   void SetUp() override {
-    hardware_ = make<Hardware>();
+    try {
+      hardware_ = make<Hardware>();
+    } catch (const InputError&) {
+      throw;
+    } catch (const Error& missing) {  // a compiler, an emulator: nothing that the plugin can mend
+      GTEST_SKIP() << missing.what();
+    }
     for (const auto& [name, graph] : single_networks())
       if (hardware_->cost(graph).unsupported.empty()) networks_.emplace_back(name, graph);
   }

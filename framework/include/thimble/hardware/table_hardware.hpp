@@ -29,9 +29,12 @@ class THIMBLE_EXPORT TableHardware : public Hardware {
 
   const OpCosts& ops() const { return ops_; }
 
+ protected:
+  /// Active power times this; NaN where the power is unknown.
+  Figure energy(const Figure& latency_ms) const;
+
  private:
   Figure latency(const std::vector<const KnownOp*>& ops) const;
-  Figure energy(const Figure& latency_ms) const;
   Figure ram(const Int8Network& network) const;
   Figure rom(const std::vector<const KnownOp*>& ops) const;
 
