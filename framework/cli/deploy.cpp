@@ -28,6 +28,20 @@ void require_c_name(const std::string& name) {
                    "letters, digits and _ make a C identifier: --name my_network"};
 }
 
+Genotype decoded(const SearchSpace& space, const std::string& arch) {
+  try {
+    return space.decode(arch);
+  } catch (const Error& error) {
+    throw InputError{"--arch: " + error.diagnostics().front().message,
+                     error.diagnostics().front().note};
+  }
+}
+
+void require_folder(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder) && !std::filesystem::is_directory(folder))
+    throw InputError{"'--output " + folder.string() + "' is a file", "name a folder"};
+}
+
 /// Samples as the network sees them in training: its input size, without augmentation.
 Samples calibration_samples(const Study& study, const Shape& input) {
   Pass pass;
@@ -120,12 +134,13 @@ Core parse_core(const std::string& text) {
 int deploy(const DeployArguments& arguments, const World& world) {
   use_single_threaded_math();
   require_c_name(arguments.name);
+  require_folder(arguments.output);
   const auto core =
       arguments.verify.empty() ? std::nullopt : std::optional{parse_core(arguments.verify)};
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
   const Study& study = study_to_deploy(experiment);
-  const Genotype genotype = study.space->decode(arguments.arch);
+  const Genotype genotype = decoded(*study.space, arguments.arch);
   const Graph graph = study.space->build(genotype);
   if (!is_connected(graph))
     throw InputError{in_quotes(arguments.arch) + " has no path from its input to its output"};

@@ -169,7 +169,7 @@ Int8Network network_of(const OpShape& op, const std::string& name) {
   Int8Network made = lower(drawn_network(graph_of(op), 1));
   made.name = name;
   if (made.layers.empty() || op_shape(made, made.layers.back()) != op)
-    throw Error{"no network has the operator " + in_quotes(to_string(op))};
+    throw InputError{"no network has the operator " + in_quotes(to_string(op))};
   return made;
 }
 

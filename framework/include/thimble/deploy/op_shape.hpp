@@ -34,8 +34,8 @@ THIMBLE_EXPORT std::string to_string(const OpShape& op);
 /// The other way round. Throws InputError that names the word which is wrong.
 THIMBLE_EXPORT OpShape op_shape_of(std::string_view text);
 
-/// A network of this one operator with drawn weights, to be profiled. Throws Error when no network
-/// has such an operator.
+/// A network of this one operator with drawn weights, to be profiled. Throws InputError when no
+/// network has such an operator.
 THIMBLE_EXPORT Int8Network network_of(const OpShape& op, const std::string& name);
 
 /// Multiply-accumulates of the operator, as macs() counts them.

@@ -1,0 +1,86 @@
+// thimble deploy: what it writes computes on this machine what its self-test expects, and what is
+// wrong with the command costs nothing.
+
+#include <cstdlib>
+#include <string>
+
+#include <support/program.hpp>
+#include <support/world.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/process.hpp>
+
+namespace thimble {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kCell =
+    "'|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|avg_pool_3x3~1|none~2|'";
+
+class DeployCommand : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_.path() / "small.yaml",
+               "name: small\nschema: 1\nseed: 3\n"
+               "search_space: { use: nasbench201, channels: 4, cells: 1 }\n"
+               "dataset: { use: synthetic }\n"
+               "hardware: { use: table, board: nucleo_f446re, on_miss: fit }\n"
+               "objectives: [{ minimize: latency_ms }]\n"
+               "searcher: { use: random }\n");
+  }
+
+  testing::Finished deploy(const std::string& arguments) const {
+    return testing::thimble_program("deploy small.yaml " + arguments, folder_.path());
+  }
+
+  bool has(const std::string& file) const { return std::filesystem::exists(folder_.path() / file); }
+
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(DeployCommand, WritesCThatComputesWhatItShould) {
+  const auto finished = deploy(std::string{"--output out --name net --arch "} + kCell);
+  ASSERT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(finished.output, HasSubstr("the weights are drawn, not trained"));
+  EXPECT_THAT(finished.output, HasSubstr("NUCLEO-F446RE: latency"));
+  for (const char* const file : {"net.c", "net.h", "net_test.c", "net.onnx", "net_int8.onnx"})
+    EXPECT_TRUE(has(std::string{"out/"} + file)) << file;
+  const auto out = folder_.path() / "out";
+  const auto cc = find_program("cc");
+  ASSERT_TRUE(cc) << "thimble was built without a compiler?";
+  const auto compiled = run_process(
+      *cc,
+      {"-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "net.c", "net_test.c", "-o", "t"},
+      out);
+  ASSERT_TRUE(compiled.succeeded()) << compiled.errors;
+  EXPECT_EQ(run_process(out / "t", {}, out).code, 0);
+}
+
+TEST_F(DeployCommand, WritesTheSameAgain) {
+  for (const char* const folder : {"one", "two"})
+    ASSERT_EQ(deploy(std::string{"--output "} + folder + " --arch " + kCell).code, 0);
+  for (const char* const file : {"network.c", "network_test.c", "network_int8.onnx"})
+    EXPECT_EQ(testing::content(folder_.path() / "one" / file),
+              testing::content(folder_.path() / "two" / file));
+}
+
+TEST_F(DeployCommand, RefusesWhatCannotBe) {
+  const std::string cell = std::string{" --arch "} + kCell;
+  write_file(folder_.path() / "file", "");
+  for (const auto& [arguments, message] :
+       std::initializer_list<std::pair<std::string, std::string>>{
+           {"--arch bogus", "--arch: 'bogus' is no cell"},
+           {"--arch '|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'", "no path from its input"},
+           {"--verify m9" + cell, "no core 'm9'; did you mean 'm3'?"},
+           {"--name 1st" + cell, "'1st' is no name for a network"},
+           {"--output file" + cell, "'--output file' is a file"},
+           {"dataset=" + cell, "names no dataset"}}) {
+    const auto finished = deploy(arguments);
+    EXPECT_EQ(finished.code, 2) << arguments;
+    EXPECT_THAT(finished.errors, HasSubstr(message)) << arguments;
+    EXPECT_FALSE(has("deployed")) << arguments;
+  }
+}
+
+}  // namespace
+}  // namespace thimble
