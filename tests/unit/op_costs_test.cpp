@@ -165,8 +165,10 @@ TEST(OpCosts, KeepsCountedRowsForTheNextProcess) {
   options.cache = RowCache{folder.path() / "cache.csv"};
   const Int8Network network = residual();
   std::vector<double> first;
-  for (const KnownOp* const op : OpCosts{board(), {}, options}.of(network))
-    first.push_back(op->cycles.value);
+  {
+    const OpCosts costs{board(), {}, options};
+    for (const KnownOp* const op : costs.of(network)) first.push_back(op->cycles.value);
+  }
   const OpCosts again{board(), {}, options};
   const auto known = again.of(network);
   EXPECT_EQ(calls, 1);
