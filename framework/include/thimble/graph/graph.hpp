@@ -14,11 +14,11 @@ namespace thimble {
 
 /// What a node computes. The networks of all search spaces are built of these.
 enum class Op : std::uint8_t {
-  input,       ///< what the network is given
-  zero,        ///< all zeros; reads nothing
-  conv,        ///< 2-D convolution, grouped or not, zero padded
-  batch_norm,  ///< per channel, with scale and shift
-  relu,      ///< which of the two is in Node::activation
+  input,            ///< what the network is given
+  zero,             ///< all zeros; reads nothing
+  conv,             ///< 2-D convolution, grouped or not, zero padded
+  batch_norm,       ///< per channel, with scale and shift
+  relu,             ///< which of the two is in Node::activation
   avg_pool,         ///< mean over the valid cells of each window (padding is not counted)
   max_pool,         ///< maximum over the valid cells of each window
   global_avg_pool,  ///< mean over height and width

@@ -36,8 +36,8 @@ THIMBLE_EXPORT Graph without_batch_norm(const Graph& graph);
 /// stays an operator of its own.
 THIMBLE_EXPORT Graph deployed(const Graph& graph);
 
-/// The same, with the nodes of `graph` that went into each node of `deployed`, in the order in which
-/// they run: a convolution, its batch norm, its ReLU.
+/// The same, with the nodes of `graph` that went into each node of `deployed`, in the order in
+/// which they run: a convolution, its batch norm, its ReLU.
 struct Deployment {
   Graph deployed;
   std::vector<std::vector<NodeId>> made_of;
