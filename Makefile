@@ -6,7 +6,7 @@ JOBS   ?= $(shell nproc)
 
 SHELL   := /bin/bash
 thimble := build/release/bin/thimble
-sources := git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp'
+sources := git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' '*.c' '*.h'
 build    = cmake --preset $(1) && cmake --build --preset $(1)
 test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --parallel $(JOBS)
 
@@ -31,6 +31,7 @@ run: setup ## search for a network, start to end (more words for thimble: ARGS='
 
 test: setup ## build, then run every test
 	@$(emulator)
+	@THIMBLE_NO_SETUP=1 scripts/fetch-onnxruntime || echo "no ONNX Runtime: the tests that need it skip" >&2
 	@$(call test,release)
 
 test-sanitized: setup ## the same under the address and undefined-behaviour sanitizers
@@ -43,7 +44,7 @@ bench: setup ## build, then run every benchmark (ARGS='--benchmark_filter=ntk')
 	  if [[ -f $$bench && -x $$bench ]]; then echo "== $${bench##*/}"; $$bench $(ARGS) || exit; fi; \
 	done
 
-format: ## format all C++ files in place
+format: ## format all C and C++ files in place
 	@scripts/setup lint
 	@$(sources) | xargs -0 clang-format -i
 

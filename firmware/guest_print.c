@@ -4,7 +4,7 @@
 
 #include "thimble_firmware.h"
 
-void thimble_print(const char *text) {
+void thimble_print(const char* text) {
   fputs(text, stdout);
   fflush(stdout);
 }

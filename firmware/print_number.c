@@ -2,7 +2,7 @@
 
 void thimble_print_number(uint64_t number) {
   char digits[21];
-  char *at = digits + sizeof digits - 1;
+  char* at = digits + sizeof digits - 1;
   *at = '\0';
   do {
     *--at = (char)('0' + number % 10);

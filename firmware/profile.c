@@ -9,7 +9,7 @@
  * then there is the cycle counter or nothing. */
 #include "thimble_firmware.h"
 
-#define REGISTER(address) (*(volatile uint32_t *)(address))
+#define REGISTER(address) (*(volatile uint32_t*)(address))
 #define DEMCR REGISTER(0xE000EDFC)
 #define DWT_CTRL REGISTER(0xE0001000)
 #define DWT_CYCCNT REGISTER(0xE0001004)
@@ -63,11 +63,11 @@ static void start_systick(void) {
   SYSTICK_CTRL = 7; /* processor clock, interrupt, on */
 }
 
-static const char *other_clock(void) { return "systick"; }
+static const char* other_clock(void) { return "systick"; }
 #else
 static inline uint32_t systick_now(void) { return 0; }
 static void start_systick(void) {}
-static const char *other_clock(void) { return "none"; }
+static const char* other_clock(void) { return "none"; }
 #endif
 
 /* Wraps after 2^32 ticks; differences are right below that. */
@@ -76,7 +76,7 @@ static inline uint32_t now(void) { return has_cycle_counter ? DWT_CYCCNT : systi
 UNCOUNTED void thimble_mark(uint32_t mark) {
   if (mark >= 2 * kRegions) return;
   const uint32_t ticks = now();
-  ((volatile uint32_t *)thimble_slots)[mark] = ticks;
+  ((volatile uint32_t*)thimble_slots)[mark] = ticks;
   if (mark % 2 == 0) return;
   regions[mark / 2].ticks += (uint32_t)(ticks - thimble_slots[mark - 1]);
   ++regions[mark / 2].entries;
@@ -102,7 +102,7 @@ void thimble_start_clock(void) {
   __asm__ volatile(""); /* so that the last mark is called like the others, not jumped to */
 }
 
-const char *thimble_clock(void) { return has_cycle_counter ? "cycles" : other_clock(); }
+const char* thimble_clock(void) { return has_cycle_counter ? "cycles" : other_clock(); }
 
 uint64_t thimble_take_ticks(uint32_t region) {
   const uint64_t marking = regions[region].entries * regions[THIMBLE_REGIONS].ticks;
@@ -123,7 +123,7 @@ void thimble_stop_keeping_quiet(uint32_t state) {
   __asm__ volatile("msr primask, %0" ::"r"(state) : "memory");
 }
 
-static void print_field(const char *name, uint64_t value) {
+static void print_field(const char* name, uint64_t value) {
   thimble_print(",\"");
   thimble_print(name);
   thimble_print("\":");

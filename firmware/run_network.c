@@ -5,9 +5,9 @@
 #define OF_NETWORK(name, suffix) JOINED(name, suffix)
 #define NETWORK(suffix) OF_NETWORK(THIMBLE_NETWORK, suffix)
 
-int8_t *NETWORK(_input)(void);
+int8_t* NETWORK(_input)(void);
 void NETWORK(_run)(void);
-const int8_t *NETWORK(_output)(void);
+const int8_t* NETWORK(_output)(void);
 
 enum { kWholeRun = 2 * (THIMBLE_REGIONS - 1), kNoInput = 1, kNoOutput = 2 };
 

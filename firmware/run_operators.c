@@ -17,7 +17,7 @@
 #define COMPILER \
   "gcc " TEXT_OF(__GNUC__) "." TEXT_OF(__GNUC_MINOR__) "." TEXT_OF(__GNUC_PATCHLEVEL__)
 
-#define CPUID (*(volatile uint32_t *)0xE000ED00)
+#define CPUID (*(volatile uint32_t*)0xE000ED00)
 
 static uint64_t mixed(uint64_t bits) {
   bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -25,18 +25,18 @@ static uint64_t mixed(uint64_t bits) {
   return bits ^ (bits >> 31);
 }
 
-static void draw(int8_t *to, uint32_t bytes, uint64_t key) {
+static void draw(int8_t* to, uint32_t bytes, uint64_t key) {
   for (uint32_t i = 0; i < bytes; ++i)
     to[i] = (int8_t)(mixed(key + (i + 1) * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
 }
 
-static uint64_t checksum(const int8_t *from, uint32_t bytes) {
+static uint64_t checksum(const int8_t* from, uint32_t bytes) {
   uint64_t hash = UINT64_C(0xcbf29ce484222325);
   for (uint32_t i = 0; i < bytes; ++i) hash = (hash ^ (uint8_t)from[i]) * UINT64_C(0x100000001b3);
   return mixed(hash);
 }
 
-static void print_field(const char *name, uint64_t value) {
+static void print_field(const char* name, uint64_t value) {
   thimble_print(",\"");
   thimble_print(name);
   thimble_print("\":");
@@ -54,14 +54,14 @@ static void print_head(void) {
   thimble_print("}\n");
 }
 
-static void run(const struct thimble_operator *operator) {
+static void run(const struct thimble_operator* operator) {
   draw(operator->input(), operator->input_bytes, operator->input_key);
   operator->run();
 }
 
 #if THIMBLE_REPEATS > 0
 /* The first run warms caches up. Nothing is printed in between, which would cool them. */
-static void print_ticks(const struct thimble_operator *operator) {
+static void print_ticks(const struct thimble_operator* operator) {
   uint64_t ticks[THIMBLE_REPEATS];
   run(operator);
   thimble_take_ticks(operator->region);
@@ -78,10 +78,10 @@ static void print_ticks(const struct thimble_operator *operator) {
   thimble_print("]");
 }
 #else
-static void print_ticks(const struct thimble_operator *operator) { run(operator); }
+static void print_ticks(const struct thimble_operator* operator) { run(operator); }
 #endif
 
-static void print_operator(const struct thimble_operator *operator) {
+static void print_operator(const struct thimble_operator* operator) {
   thimble_print("{\"profile\":\"operator\",\"op\":\"");
   thimble_print(operator->name);
   thimble_print("\"");

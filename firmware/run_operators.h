@@ -5,11 +5,11 @@
 #include <stdint.h>
 
 struct thimble_operator {
-  const char *name;   /* as look-up tables write it */
+  const char* name;   /* as look-up tables write it */
   uint64_t input_key; /* of the stream that its input is drawn from */
-  int8_t *(*input)(void);
+  int8_t* (*input)(void);
   void (*run)(void);
-  const int8_t *(*output)(void);
+  const int8_t* (*output)(void);
   uint32_t input_bytes, output_bytes;
   uint32_t region; /* of the operator without what makes its inputs */
 };

@@ -15,19 +15,19 @@ enum operation {
 enum { kReadBinary = 1, kWriteBinary = 5 };
 enum { kApplicationExit = 0x20026 };
 
-static int32_t call(enum operation operation, const void *arguments) {
+static int32_t call(enum operation operation, const void* arguments) {
   register uint32_t r0 __asm__("r0") = operation;
-  register const void *r1 __asm__("r1") = arguments;
+  register const void* r1 __asm__("r1") = arguments;
   __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
   return (int32_t)r0;
 }
 
 #define GIVES_WAY __attribute__((weak))
 
-GIVES_WAY void thimble_print(const char *text) { call(kWriteText, text); }
+GIVES_WAY void thimble_print(const char* text) { call(kWriteText, text); }
 
 /* Reads or writes one file; semihosting counts the bytes that were not transferred. */
-static int32_t transfer(enum operation operation, int mode, const char *name, const void *memory,
+static int32_t transfer(enum operation operation, int mode, const char* name, const void* memory,
                         uint32_t bytes) {
   const uint32_t file[] = {(uint32_t)name, (uint32_t)mode, strlen(name)};
   const int32_t handle = call(kOpen, file);
@@ -39,11 +39,11 @@ static int32_t transfer(enum operation operation, int mode, const char *name, co
   return missing <= bytes ? (int32_t)(bytes - missing) : -1;
 }
 
-int32_t thimble_read_file(const char *name, void *to, uint32_t most) {
+int32_t thimble_read_file(const char* name, void* to, uint32_t most) {
   return transfer(kRead, kReadBinary, name, to, most);
 }
 
-int32_t thimble_write_file(const char *name, const void *from, uint32_t bytes) {
+int32_t thimble_write_file(const char* name, const void* from, uint32_t bytes) {
   return transfer(kWrite, kWriteBinary, name, from, bytes);
 }
 

@@ -1,15 +1,15 @@
 /* From reset to main() and back, for every Cortex-M. */
 #include "thimble_firmware.h"
 
-#define CPACR (*(volatile uint32_t *)0xE000ED88)
-#define VTOR (*(volatile uint32_t *)0xE000ED08)
-#define SHCSR (*(volatile uint32_t *)0xE000ED24)
-#define CFSR (*(volatile uint32_t *)0xE000ED28)
+#define CPACR (*(volatile uint32_t*)0xE000ED88)
+#define VTOR (*(volatile uint32_t*)0xE000ED08)
+#define SHCSR (*(volatile uint32_t*)0xE000ED24)
+#define CFSR (*(volatile uint32_t*)0xE000ED28)
 
-#define MPU_TYPE (*(volatile uint32_t *)0xE000ED90)
-#define MPU_CTRL (*(volatile uint32_t *)0xE000ED94)
-#define MPU_RBAR (*(volatile uint32_t *)0xE000ED9C)
-#define MPU_RASR (*(volatile uint32_t *)0xE000EDA0)
+#define MPU_TYPE (*(volatile uint32_t*)0xE000ED90)
+#define MPU_CTRL (*(volatile uint32_t*)0xE000ED94)
+#define MPU_RBAR (*(volatile uint32_t*)0xE000ED9C)
+#define MPU_RASR (*(volatile uint32_t*)0xE000EDA0)
 #define PAINT 0xA5A5A5A5u
 enum { kFaultStatus = 125 };
 
@@ -26,25 +26,26 @@ __attribute__((weak)) void thimble_board_start(void) {}
 
 /* Painted up to the stack pointer; what is not paint any more was used. */
 static inline void paint_stack(void) {
-  uint32_t *here;
+  uint32_t* here;
   __asm__ volatile("mov %0, sp" : "=r"(here));
-  for (volatile uint32_t *at = thimble_stack_bottom; at < here; ++at) *at = PAINT;
+  for (volatile uint32_t* at = thimble_stack_bottom; at < here; ++at) *at = PAINT;
 }
 
 uint32_t thimble_stack_used(void) {
-  const uint32_t *at = thimble_stack_bottom;
+  const uint32_t* at = thimble_stack_bottom;
   while (at < thimble_stack_top && *at == PAINT) ++at;
   return (uint32_t)(thimble_stack_top - at) * sizeof *at;
 }
 
 static void set_up_memory(void) {
-  const uint32_t *from = thimble_data_image;
-  for (volatile uint32_t *to = thimble_data_start; to < thimble_data_end; ++to) *to = *from++;
-  for (volatile uint32_t *to = thimble_bss_start; to < thimble_bss_end; ++to) *to = 0;
+  const uint32_t* from = thimble_data_image;
+  for (volatile uint32_t* to = thimble_data_start; to < thimble_data_end; ++to) *to = *from++;
+  for (volatile uint32_t* to = thimble_bss_start; to < thimble_bss_end; ++to) *to = 0;
 }
 
-/* Makes an overflow of the stack fault, and faults exceptions of their own, since an overflow within
- * a hard fault locks up. Armv8-M has a limit; Armv7-M may have an MPU, which forbids 16 MB below. */
+/* Makes an overflow of the stack fault, and faults exceptions of their own, since an overflow
+ * within a hard fault locks up. Armv8-M has a limit; Armv7-M may have an MPU, which forbids 16 MB
+ * below. */
 static void guard_stack(void) {
   SHCSR |= 7u << 16;
 #if __ARM_ARCH >= 8

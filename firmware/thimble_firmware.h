@@ -16,13 +16,13 @@ void thimble_mark(uint32_t mark);
 
 /* Text goes to whoever runs the program. A board may bring a thimble_print() and a thimble_exit()
  * of its own: those of semihosting.c give way. */
-void thimble_print(const char *text);
+void thimble_print(const char* text);
 void thimble_print_number(uint64_t number);
 
 /* Files of the host, in the folder where the emulator or the debugger was started. Both return the
  * number of bytes that were transferred, or -1. */
-int32_t thimble_read_file(const char *name, void *to, uint32_t most);
-int32_t thimble_write_file(const char *name, const void *from, uint32_t bytes);
+int32_t thimble_read_file(const char* name, void* to, uint32_t most);
+int32_t thimble_write_file(const char* name, const void* from, uint32_t bytes);
 
 void thimble_exit(int status) __attribute__((noreturn));
 
@@ -30,7 +30,7 @@ void thimble_exit(int status) __attribute__((noreturn));
 uint32_t thimble_stack_used(void);
 
 /* "cycles" or "systick": both count cycles of the processor; "none" where there is neither. */
-const char *thimble_clock(void);
+const char* thimble_clock(void);
 
 /* What a region took since this was last called for it, without what marks take. */
 uint64_t thimble_take_ticks(uint32_t region);
