@@ -1,5 +1,7 @@
 // What the cost of a network takes from a warm look-up table, one thread: the sum over its
-// operators alone, with the memory plan, and from the graph as a search has it.
+// operators alone, with the memory plan, and from the graph as a search has it. And what on_miss:
+// fit is worth: by kind of operator, the error of each row of a shipped table by a fit to all
+// others.
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +14,7 @@
 #include <thimble/deploy/lower.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/counted_rows.hpp>
+#include <thimble/hardware/op_fit.hpp>
 #include <thimble/hardware/table_hardware.hpp>
 #include <thimble/search_space.hpp>
 
@@ -32,6 +35,26 @@ double microseconds(const Work& work) {
     best = std::min(best, taken.count() / kRuns);
   }
   return best;
+}
+
+void print_fits(const LatencyTable& table) {
+  fmt::print("\n| operator | rows | mean error | largest |\n|---|--:|--:|--:|\n");
+  for (const Kernel kernel : kKernels) {
+    std::vector<std::vector<double>> features;
+    std::vector<double> instructions;
+    for (const OpRow* const row : table.rows()) {
+      if (row->op.kernel != kernel) continue;
+      features.push_back(features_of(row->op));
+      instructions.push_back(*row->instructions);
+    }
+    try {
+      const RelativeFit fit = fit_relative(features, instructions);
+      fmt::print("| {} | {} | {:.1f} % | {:.0f} % |\n", name_of(kernel), features.size(),
+                 100 * fit.mean_error, 100 * fit.largest_error);
+    } catch (const InputError&) {
+      fmt::print("| {} | {} | too few | |\n", name_of(kernel), features.size());
+    }
+  }
 }
 
 }  // namespace
@@ -61,4 +84,5 @@ int main() {
              microseconds([&] { sum += static_cast<double>(skeleton(ready).layers.size()); }));
   fmt::print("whole cost() from the graph         {:7.1f} us (checksum {:.6g})\n",
              microseconds([&] { sum += hardware.cost(graph).latency_ms.value; }), sum);
+  print_fits(table);
 }

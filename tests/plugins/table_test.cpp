@@ -158,6 +158,16 @@ TEST_P(ShippedTable, IsOfTheKernelsThatAreGenerated) {
   }
 }
 
+TEST_P(ShippedTable, HasConstantsAndKernelsThatFollowFromTheOperator) {
+  for (const OpRow* const row : table_.rows()) {
+    const auto [bytes, kernels] = op_parts(row->op);
+    EXPECT_EQ(bytes, row->constant_bytes) << to_string(row->op);
+    std::set<std::string> listed;
+    for (const auto& [kernel, size] : row->code_bytes) listed.insert(kernel);
+    EXPECT_EQ(std::set(kernels.begin(), kernels.end()), listed) << to_string(row->op);
+  }
+}
+
 TEST_P(ShippedTable, IsCountedAgainTheSame) {
   std::optional<Profiler> profiler;
   try {

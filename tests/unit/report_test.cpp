@@ -5,6 +5,7 @@
 
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/figures.hpp>
+#include <thimble/experiment/fronts.hpp>
 #include <thimble/experiment/report.hpp>
 
 namespace thimble {
@@ -22,6 +23,8 @@ PointOutcome outcome(const std::vector<std::pair<int, double>>& networks) {
   outcome.objectives = {{"merit", Direction::maximize, 1},
                         {"macs", Direction::minimize, 1},
                         {"same", Direction::maximize, 1}};
+  for (const auto& [metric, direction, weight] : outcome.objectives)
+    outcome.compared.push_back({metric, direction});
   for (const auto& [macs, merit] : networks) {
     Evaluation network;
     network.text = "n" + std::to_string(outcome.evaluated.size());
@@ -92,25 +95,78 @@ TEST(SelectionTable, IsReadableWhereItIsToBeRead) {
               ::testing::AllOf(HasSubstr(" \\|a\\|b\\| |"), HasSubstr(" 0.123 |")));
 }
 
-TEST(AddHypervolumes, AreSharesOfWhatAllPointsOfASeedFoundTogether) {
+/// What the points' ways to the best front end with.
+std::vector<FrontProgress> ends_of(const std::vector<PointOutcome>& points) {
+  std::vector<FrontProgress> ends;
+  for (const auto& steps : front_progress(points))
+    ends.push_back(steps.empty() ? FrontProgress{} : steps.back());
+  return ends;
+}
+
+TEST(FrontProgress, IsAShareOfWhatAllPointsOfASeedFoundTogether) {
   const std::vector<std::pair<int, double>> half{{1, 6}, {2, 9}};
   std::vector<PointOutcome> points{outcome(kBend), outcome(half), outcome(half), outcome({{0, 1}})};
   points[2].seed = 1;
-  points[3].result.front[0].violation = 0.5;
-  add_hypervolumes(points);
-  EXPECT_EQ(points[0].quantities.at("hypervolume"), 1);
+  points[3].evaluated[0].violation = 0.5;
+  const auto ends = ends_of(points);
+  EXPECT_EQ(ends[0].hypervolume, 1);
+  EXPECT_EQ(ends[0].igd, 0);
   // What each adds to those before it, up to the reference at 11 MACs and a merit of -1.
   const double whole = 11 * 1 + 10 * 6 + 9 * 3 + 5 * 0.5 + 1 * 0.5;
-  EXPECT_NEAR(points[1].quantities.at("hypervolume"), (10 * 7 + 9 * 3) / whole, 1e-12);
-  EXPECT_EQ(points[2].quantities.at("hypervolume"), 1) << "alone with its seed";
-  EXPECT_FALSE(points[3].quantities.contains("hypervolume")) << "it breaks a limit";
+  EXPECT_NEAR(ends[1].hypervolume, (10 * 7 + 9 * 3) / whole, 1e-12);
+  // Both sides of the front are 10 long.
+  const double far = std::hypot(0.1, 0.6) + std::hypot(0.4, 0.05) + std::hypot(0.8, 0.1);
+  EXPECT_NEAR(ends[1].igd, far / 5, 1e-12);
+  EXPECT_EQ(ends[2].hypervolume, 1) << "alone with its seed";
+  EXPECT_EQ(ends[3].scored, 0) << "it breaks a limit";
+  add_fronts(points, front_progress(points));
+  EXPECT_EQ(points[1].quantities.at("hypervolume"), ends[1].hypervolume);
+  EXPECT_EQ(points[1].quantities.at("igd"), ends[1].igd);
+  EXPECT_FALSE(points[3].quantities.contains("hypervolume"));
 }
 
-TEST(AddHypervolumes, DoNotCompareAggregatesOfDifferentPopulations) {
+TEST(FrontProgress, GrowsWithTheNetworksThatWereScored) {
+  std::vector<std::pair<int, double>> many;
+  for (int i = 0; i < 120; ++i) many.emplace_back(i, std::sqrt(i));
+  const auto steps = front_progress({outcome(many)})[0];
+  ASSERT_THAT(steps, SizeIs(24));
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    EXPECT_EQ(steps[i].scored, static_cast<std::int64_t>(5 * (i + 1)));
+    if (i == 0) continue;
+    EXPECT_GT(steps[i].hypervolume, steps[i - 1].hypervolume);
+    EXPECT_LT(steps[i].igd, steps[i - 1].igd);
+  }
+  EXPECT_EQ(steps.back().hypervolume, 1);
+}
+
+TEST(FrontProgress, ComparesInOtherMetricsThanWereSearchedBy) {
+  std::vector<PointOutcome> points{outcome(kBend), outcome({{1, 6}, {2, 9}})};
+  for (PointOutcome& point : points) point.compared = {{"macs", Direction::maximize}};
+  points[1].objectives.resize(1);
+  EXPECT_EQ(ends_of(points)[0].hypervolume, 1) << "10 MACs";
+  EXPECT_EQ(ends_of(points)[1].igd, 8);
+}
+
+TEST(FrontProgress, DoesNotCompareAggregatesOfDifferentPopulations) {
   std::vector<PointOutcome> points{outcome(kBend), outcome({{1, 6}})};
-  for (PointOutcome& point : points) point.metrics.aggregates = {"merit"};
-  add_hypervolumes(points);
-  EXPECT_EQ(points[1].quantities.at("hypervolume"), 1);
+  for (PointOutcome& point : points) {
+    point.metrics = {{"same"}, {"merit"}};
+    for (Evaluation& network : point.evaluated) {
+      network.aggregates = {network.proxies[0].value};
+      network.proxies.erase(network.proxies.begin());
+    }
+  }
+  EXPECT_EQ(ends_of(points)[1].hypervolume, 1);
+}
+
+TEST(ProgressPictures, HaveABandForEachRow) {
+  std::vector<PointOutcome> points{outcome(kBend), outcome({{1, 6}})};
+  points[1].row = "other";
+  const auto pictures = progress_pictures(points, front_progress(points));
+  ASSERT_THAT(pictures, SizeIs(2));
+  EXPECT_EQ(pictures[0].name, "hypervolume");
+  EXPECT_THAT(pictures[0].script, HasSubstr("title 'other'"));
+  EXPECT_THAT(pictures[0].script, HasSubstr("\n1 0.05 0.05 0.05 \n")) << pictures[0].script;
 }
 
 TEST(Results, NameTheSelectedNetworks) {

@@ -80,6 +80,7 @@ struct Parts {
   std::int64_t constant_bytes = 0;
   std::vector<std::string> kernels;
   std::size_t layers = 0;
+  bool writes_values = true;  ///< false: constants are counted only
 };
 
 /// Writes one network.
@@ -314,6 +315,9 @@ class Generator {
 
   /// Biases with the input's zero point in them, and factors. -1 in `order`: no channel.
   std::string channels(const Int8Layer& layer, const std::vector<int>& order) {
+    const std::string name = symbol_ + "_channels";
+    parts_.constant_bytes += 12 * static_cast<std::int64_t>(order.size());
+    if (!parts_.writes_values) return name;
     std::vector<std::string> items;
     for (const int channel : order) {
       const Factor factor = channel < 0 ? Factor{} : factor_of(layer.rescale[at(channel)]);
@@ -321,18 +325,17 @@ class Generator {
       items.push_back(
           fmt::format("{{{}, {{{}, {}}}}}", literal(bias), literal(factor.twice), factor.shift));
     }
-    parts_.constant_bytes += 12 * static_cast<std::int64_t>(items.size());
-    const std::string name = symbol_ + "_channels";
     parts_.constants += fmt::format("static const struct channel {}[{}] = {{\n{}}};\n", name,
                                     items.size(), filled(items));
     return name;
   }
 
   std::string array(const std::string& what, std::span<const std::int8_t> values) {
+    const std::string name = symbol_ + "_" + what;
+    parts_.constant_bytes += static_cast<std::int64_t>(values.size());
+    if (!parts_.writes_values) return name;
     std::vector<std::string> items;
     for (const std::int8_t value : values) items.push_back(fmt::to_string(int{value}));
-    parts_.constant_bytes += static_cast<std::int64_t>(values.size());
-    const std::string name = symbol_ + "_" + what;
     parts_.constants += fmt::format("static const int8_t {}[{}] WORD_ALIGNED = {{\n{}}};\n", name,
                                     items.size(), filled(items));
     return name;
@@ -452,6 +455,15 @@ std::int64_t scratch_bytes(const Int8Network& network, const Int8Layer& layer) {
     return std::int64_t{layer.window.height} * layer.window.width *
            network.tensor(layer.inputs[0]).shape.channels;
   return 0;
+}
+
+OpParts op_parts(const OpShape& op) {
+  const Int8Network network = blank_network_of(op);
+  const MemoryPlan plan = plan_memory(network, scratch_bytes, kAlignment);
+  Parts parts;
+  parts.writes_values = false;
+  Generator{network, plan, parts}.run();
+  return {parts.constant_bytes, parts.kernels};
 }
 
 CSource generate_c(const Int8Network& network) { return generate_c(std::span{&network, 1}); }

@@ -114,6 +114,11 @@ Graph graph_of(const OpShape& op) {
   return graph;
 }
 
+void require(const Int8Network& made, const OpShape& op) {
+  if (made.layers.empty() || op_shape(made, made.layers.back()) != op)
+    throw InputError{"no network has the operator " + in_quotes(to_string(op))};
+}
+
 }  // namespace
 
 OpShape op_shape(const Int8Network& network, const Int8Layer& layer) {
@@ -168,9 +173,31 @@ OpShape op_shape_of(std::string_view text) {
 Int8Network network_of(const OpShape& op, const std::string& name) {
   Int8Network made = lower(drawn_network(graph_of(op), 1));
   made.name = name;
-  if (made.layers.empty() || op_shape(made, made.layers.back()) != op)
-    throw InputError{"no network has the operator " + in_quotes(to_string(op))};
+  require(made, op);
   return made;
+}
+
+Int8Network blank_network_of(const OpShape& op) {
+  Int8Network made = skeleton(deployed(graph_of(op)));
+  require(made, op);
+  Int8Layer& layer = made.layers.back();
+  made.layers.erase(made.layers.begin(), made.layers.end() - 1);
+  const auto channels = static_cast<std::size_t>(weights(op) > 0 ? op.output.channels : 1);
+  layer.weights.resize(static_cast<std::size_t>(weights(op)));
+  layer.bias.resize(channels);
+  layer.rescale.resize(channels);
+  layer.input_rescale.resize(op.inputs.size());
+  return made;
+}
+
+std::int64_t weights(const OpShape& op) {
+  const std::int64_t cells = std::int64_t{op.window.height} * op.window.width;
+  switch (op.kernel) {
+    case Kernel::conv: return op.output.channels * cells * op.inputs[0].channels / op.groups;
+    case Kernel::depthwise: return op.output.channels * cells;
+    case Kernel::linear: return op.output.channels * op.inputs[0].elements();
+    default: return 0;
+  }
 }
 
 std::int64_t macs(const OpShape& op) {

@@ -30,11 +30,12 @@ bool was_looked_at(const Evaluation& evaluation) {
   return !evaluation.is_valid() || evaluation.is_feasible() || !evaluation.proxies.empty();
 }
 
+/// Nothing when one of them is unknown.
 std::optional<std::vector<double>> accuracies_of(const std::string& architecture,
-                                                 const Benchmark& benchmark) {
+                                                 const Benchmark* benchmark) {
   std::vector<double> all;
-  for (std::size_t i = 0; i < benchmark.columns().size(); ++i) {
-    const auto accuracy = benchmark.accuracy(architecture, i);
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i) {
+    const auto accuracy = benchmark->accuracy(architecture, i);
     if (!accuracy) return std::nullopt;
     all.push_back(*accuracy);
   }
@@ -70,8 +71,11 @@ Part top_decile(const Column& accuracy) {
   return part;
 }
 
-std::vector<Part> parts_of(const Sample& sample, const Column& accuracy, std::int64_t least) {
-  return {everything(sample), equal_macs(sample, least), top_decile(accuracy)};
+/// No decile is the top one without an accuracy.
+std::vector<Part> parts_of(const Sample& sample, const Column* accuracy, std::int64_t least) {
+  std::vector<Part> parts{everything(sample), equal_macs(sample, least)};
+  if (accuracy != nullptr) parts.push_back(top_decile(*accuracy));
+  return parts;
 }
 
 std::vector<double> at(const std::vector<double>& values, const Places& places) {
@@ -183,11 +187,12 @@ std::vector<std::string> cells_of(Line& line, const std::set<std::int64_t>& ks) 
 
 }  // namespace
 
-Sample sample_of(const PointOutcome& outcome, const Benchmark& benchmark) {
+Sample sample_of(const PointOutcome& outcome, const Benchmark* benchmark) {
   Sample sample;
   for (const auto& [metric, direction] : outcome.predictors)
     sample.metrics.push_back({metric, direction, {}});
-  for (const std::string& column : benchmark.columns())
+  const std::vector<std::string> none;
+  for (const std::string& column : benchmark != nullptr ? benchmark->columns() : none)
     sample.accuracies.push_back({column, Direction::maximize, {}});
   for (const Evaluation& evaluation : outcome.evaluated) {
     const auto accuracies = accuracies_of(evaluation.text, benchmark);
@@ -214,7 +219,7 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
   if (sample.size() < 2) return analysis;
   const Bootstrap bootstrap{settings.resamples, settings.confidence, seed};
   for (const Column& accuracy : sample.accuracies) {
-    for (const Part& part : parts_of(sample, accuracy, settings.class_size))
+    for (const Part& part : parts_of(sample, &accuracy, settings.class_size))
       for (const Column& metric : sample.metrics)
         analysis.accuracies.push_back(agree(part, metric, accuracy, bootstrap));
     for (const Column& metric : sample.metrics)
@@ -226,7 +231,8 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
   }
   std::vector<Column> columns = sample.metrics;
   columns.insert(columns.end(), sample.accuracies.begin(), sample.accuracies.end());
-  for (const Part& part : parts_of(sample, sample.accuracies[0], settings.class_size))
+  const Column* const first = sample.accuracies.empty() ? nullptr : sample.accuracies.data();
+  for (const Part& part : parts_of(sample, first, settings.class_size))
     for (std::size_t i = 0; i < columns.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
         analysis.pairs.push_back(agree(part, columns[i], columns[j], {}));

@@ -175,18 +175,21 @@ std::string agreement_map(const std::string& name, const std::string& row, const
   const double border = static_cast<double>(sample.metrics.size()) - 0.5;
   return square_head(name, names) + block("tau", taus) +
          title(row.empty() ? "Kendall's tau" : row,
-               fmt::format("{}{} cells", row.empty() ? "" : "Kendall's tau, ", sample.size())) +
+               fmt::format("{}{} networks", row.empty() ? "" : "Kendall's tau, ", sample.size())) +
          tick_labels("x", names) + tick_labels("y", names) +
+         (sample.accuracies.empty()
+              ? ""
+              : fmt::format("set arrow from {1},-0.5 to {1},{0} nohead front lc rgb '#444444'\n"
+                            "set arrow from -0.5,{1} to {0},{1} nohead front lc rgb '#444444'\n",
+                            number_text(edge), number_text(border))) +
          fmt::format(
              "set xrange [-0.5:{0}]\nset yrange [{0}:-0.5]\nset key off\n"
              "set cbrange [-1:1]\nset cbtics 0.5\n"
              "set palette defined (-1 '#2166ac', 0 '#f7f7f7', 1 '#b2182b')\n"
-             "set arrow from {1},-0.5 to {1},{0} nohead front lc rgb '#444444'\n"
-             "set arrow from -0.5,{1} to {0},{1} nohead front lc rgb '#444444'\n"
              "plot $tau using 1:2:3 with image pixels, \\\n"
              "  $tau using 1:2:(gprintf('%.2f', $3)):"
              "(abs($3) > 0.7 ? 0xffffff : 0x222222) with labels font ',15' tc rgb variable\n",
-             number_text(edge), number_text(border));
+             number_text(edge));
 }
 
 /// The one number that differs between points besides the seed, or nothing.
@@ -294,6 +297,60 @@ std::string sweep(const std::string& name, const std::string& path, const std::s
          plots + "\n";
 }
 
+/// For each row of the sweep, in order: networks scored, median and quartiles of what was measured
+/// then, where at least half of the row's points have it.
+std::vector<std::pair<std::string, std::vector<std::vector<double>>>> bands(
+    const std::vector<PointOutcome>& outcomes,
+    const std::vector<std::vector<FrontProgress>>& progress, double FrontProgress::*what) {
+  std::vector<std::string> rows;
+  std::map<std::string, std::map<std::int64_t, std::vector<double>>> values;
+  std::map<std::string, std::size_t> points;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const std::string& row = outcomes[i].row;
+    if (points[row]++ == 0) rows.push_back(row);
+    for (const FrontProgress& step : progress[i]) values[row][step.scored].push_back(step.*what);
+  }
+  std::vector<std::pair<std::string, std::vector<std::vector<double>>>> made;
+  for (const std::string& row : rows) {
+    auto& band = made.emplace_back(row, std::vector<std::vector<double>>{}).second;
+    for (const auto& [scored, some] : values[row])
+      if (2 * some.size() >= points[row])
+        band.push_back({static_cast<double>(scored), quantile(some, 0.5), quantile(some, 0.25),
+                        quantile(some, 0.75)});
+    if (band.empty()) made.pop_back();
+  }
+  return made;
+}
+
+std::string progress_picture(const std::string& name, const std::vector<PointOutcome>& outcomes,
+                             const std::vector<std::vector<FrontProgress>>& progress,
+                             double FrontProgress::*what, const std::string& label) {
+  const auto rows = bands(outcomes, progress, what);
+  std::string blocks, areas, lines;
+  double least_end = std::numeric_limits<double>::infinity(), most_end = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& [row, band] = rows[i];
+    least_end = std::min(least_end, band.back()[0]);
+    most_end = std::max(most_end, band.back()[0]);
+    blocks += block(fmt::format("row{}", i), band);
+    const char* const colour = kColours[i % std::size(kColours)];
+    areas += fmt::format(
+        "$row{} using 1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb '{}' "
+        "notitle, \\\n  ",
+        i, colour);
+    lines += fmt::format("{}$row{} using 1:2 with lines lw 2 dt {} lc rgb '{}' title {}",
+                         i == 0 ? "" : ", \\\n  ", i, 1 + i / std::size(kColours), colour,
+                         gnuplot_text(cut(row.empty() ? "result" : row)));
+  }
+  if (rows.empty()) return "";
+  // Exhaustive search beside searches of a few hundred networks would leave these no room.
+  const bool is_logarithmic = most_end > 4 * least_end;
+  return head(name, 1000, 900) + blocks + title(label, "median and quartiles") +
+         "set xlabel 'networks scored'\nset key below\nset bmargin 9\n"
+         "set grid ytics lt 1 lw 0.4 lc rgb '#bbbbbb'\n" +
+         (is_logarithmic ? "set logscale x\n" : "") + "plot " + areas + lines + "\n";
+}
+
 /// The first point of each row.
 std::vector<std::size_t> shown_points(const std::vector<PointOutcome>& outcomes) {
   std::vector<std::size_t> points;
@@ -397,6 +454,7 @@ std::vector<Picture> pictures_of(const std::vector<PointOutcome>& outcomes,
     const std::string row = outcomes[point].row;
     const std::string number = points.size() > 1 ? "_" + std::to_string(point + 1) : "";
     for (const Sample::Column& metric : sample.metrics) {
+      if (sample.accuracies.empty()) break;
       if (is_cost_metric(metric.name)) continue;  // a control, in the map of agreement
       const std::string name = "scatter_" + metric.name + number;
       const Sample::Column& accuracy = sample.accuracies[0];
@@ -434,6 +492,19 @@ std::vector<Picture> front_pictures(const std::vector<PointOutcome>& outcomes) {
       if (!script.empty()) pictures.push_back({name, script});
     }
   }
+  return pictures;
+}
+
+std::vector<Picture> progress_pictures(const std::vector<PointOutcome>& outcomes,
+                                       const std::vector<std::vector<FrontProgress>>& progress) {
+  std::vector<Picture> pictures;
+  const auto add = [&](const std::string& name, double FrontProgress::*what,
+                       const std::string& label) {
+    const std::string script = progress_picture(name, outcomes, progress, what, label);
+    if (!script.empty()) pictures.push_back({name, script});
+  };
+  add("hypervolume", &FrontProgress::hypervolume, "Share of the best front's hypervolume");
+  add("igd", &FrontProgress::igd, "Inverted generational distance");
   return pictures;
 }
 

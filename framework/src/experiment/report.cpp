@@ -26,9 +26,9 @@ Value text(const std::string& words) { return Value::scalar(words, true); }
 /// Of the report, beside metrics and what is named after them.
 const std::vector<std::string>& quantity_columns() {
   static const std::vector<std::string> names{
-      "macs_m",  "params_m",    "latency_ms", "energy_mj",      "ram_kb",      "rom_kb",
-      "speedup", "accuracy",    "rank",       "class_size",     "class_best",  "regret",
-      "front",   "hypervolume", "scored",     "search_seconds", "wall_seconds"};
+      "macs_m",  "params_m",    "latency_ms", "energy_mj",  "ram_kb",         "rom_kb",
+      "speedup", "accuracy",    "rank",       "class_size", "class_best",     "regret",
+      "front",   "hypervolume", "igd",        "scored",     "search_seconds", "wall_seconds"};
   return names;
 }
 
@@ -88,7 +88,7 @@ void measure_seconds(PointOutcome& outcome) {
 
 /// How each metric ranks the networks against the published accuracies.
 void measure_agreement(PointOutcome& outcome, const Benchmark& benchmark) {
-  const Sample sample = sample_of(outcome, benchmark);
+  const Sample sample = sample_of(outcome, &benchmark);
   if (sample.size() < 2) return;
   const auto& accuracies = sample.accuracies[0].values;
   for (const Sample::Column& metric : sample.metrics) {
@@ -202,24 +202,6 @@ std::string in_a_cell(const std::string& text) {
   return cell;
 }
 
-/// Metrics of one seed and objectives can be compared, but for aggregates, which are relative to
-/// what each point looked at.
-bool is_comparable(const PointOutcome& a, const PointOutcome& b) {
-  const auto is_same = [&](const Objective& one, const Objective& other) {
-    const auto& relative = a.metrics.aggregates;
-    return one.metric == other.metric && one.direction == other.direction &&
-           (&a == &b || std::ranges::find(relative, one.metric) == relative.end());
-  };
-  return a.seed == b.seed && std::ranges::equal(a.objectives, b.objectives, is_same);
-}
-
-/// Nothing where the front breaks a limit.
-std::vector<Point> front_points(const PointOutcome& outcome) {
-  const auto& front = outcome.result.front;
-  if (front.empty() || !front[0].is_feasible()) return {};
-  return points_of(front, outcome.objectives);
-}
-
 }  // namespace
 
 void select(PointOutcome& outcome, const SelectSettings& settings) {
@@ -284,21 +266,6 @@ void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseli
   for (PointOutcome& outcome : outcomes)
     if (outcome.quantities.contains("latency_ms"))
       outcome.quantities["speedup"] = reference / outcome.quantities.at("latency_ms");
-}
-
-void add_hypervolumes(std::vector<PointOutcome>& outcomes) {
-  for (PointOutcome& outcome : outcomes) {
-    std::vector<Point> all;
-    for (const PointOutcome& other : outcomes)
-      if (is_comparable(outcome, other))
-        std::ranges::copy(front_points(other), std::back_inserter(all));
-    const auto own = front_points(outcome);
-    if (own.empty()) continue;
-    std::vector<Point> front;
-    for (const std::size_t place : non_dominated(all)) front.push_back(all[place]);
-    const Frame frame{front};
-    outcome.quantities["hypervolume"] = frame.hypervolume(own) / frame.hypervolume(front);
-  }
 }
 
 bool is_fixed_column(const std::string& name) {

@@ -16,6 +16,7 @@
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/analysis.hpp>
 #include <thimble/experiment/figures.hpp>
+#include <thimble/experiment/fronts.hpp>
 #include <thimble/experiment/run_folder.hpp>
 #include <thimble/experiment/store.hpp>
 #include <thimble/nn/threads.hpp>
@@ -87,6 +88,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.metrics = study.metric_names();
   outcome.predictors = study.predictors();
   outcome.objectives = study.objectives;
+  outcome.compared = study.compared;
   outcome.evaluated = scoring.evaluated();
   judge_together(outcome, scoring);
   if (study.select) select(outcome, *study.select);
@@ -160,8 +162,7 @@ class Runner {
     const auto columns =
         report.columns.empty() ? default_columns(experiment_.studies[0]) : report.columns;
     add_speedups(outcome.points, report.baseline);
-    if (std::ranges::find(columns, "hypervolume") != columns.end())
-      add_hypervolumes(outcome.points);
+    compare_fronts(outcome.points, columns);
     outcome.report = report_table(outcome.points, columns, report);
     const auto& path = folder_.path();
     write_file(path / "report.md", to_markdown(outcome.report) + show_selection(outcome.points) +
@@ -179,6 +180,18 @@ class Runner {
     for (const std::string& remark : draw(pictures, folder_.path() / "figures")) say_once(remark);
   }
 
+  /// Where the report shows how much of a front each search found.
+  void compare_fronts(std::vector<PointOutcome>& points, const std::vector<std::string>& columns) {
+    const auto is_shown = [&](const char* column) {
+      return std::ranges::find(columns, column) != columns.end();
+    };
+    if (!is_shown("hypervolume") && !is_shown("igd")) return;
+    const auto progress = front_progress(points);
+    add_fronts(points, progress);
+    write_file(folder_.path() / "fronts.csv", to_csv(progress_table(points, progress)));
+    draw_figures(progress_pictures(points, progress));
+  }
+
   /// Writes what was selected of the fronts, if anything; returns what the report says of it.
   std::string show_selection(const std::vector<PointOutcome>& points) {
     const Table table = selection_table(points, benchmark_, Digits::all);
@@ -189,25 +202,27 @@ class Runner {
            to_markdown(selection_table(points, benchmark_, Digits::few));
   }
 
-  /// Writes the files of the analysis, if there is something to analyse; returns what the report
-  /// says of it.
+  /// Writes the files of the analysis, if there is something to analyse: without a benchmark, how
+  /// metrics agree with each other. Returns what the report says of it.
   std::string analyse_points(const std::vector<PointOutcome>& points) {
     write_file(folder_.path() / "timing.csv", to_csv(timing_table(points)));
-    if (benchmark_ == nullptr) return "";
+    if (benchmark_ == nullptr && experiment_.studies[0].proxies.size() < 2) return "";
     std::vector<Sample> samples;
     std::vector<Analysis> analyses;
     for (std::size_t i = 0; i < points.size(); ++i) {
       if (options_.stop != nullptr && *options_.stop) throw Interrupted{"interrupted"};
       const Study& study = experiment_.studies[i];
-      samples.push_back(sample_of(points[i], *benchmark_));
+      samples.push_back(sample_of(points[i], benchmark_));
       analyses.push_back(analyse(samples.back(), study.analysis, study.seed));
     }
+    const Table agreement = agreement_table(points, analyses);
+    if (agreement.rows.empty()) return "";
+    write_file(folder_.path() / "agreement.csv", to_csv(agreement));
+    draw_figures(pictures_of(points, samples, analyses));
     const Table summary = analysis_summary(points, analyses);
     if (summary.rows.empty()) return "";
     write_file(folder_.path() / "analysis.csv", to_csv(analysis_table(points, analyses)));
-    write_file(folder_.path() / "agreement.csv", to_csv(agreement_table(points, analyses)));
     write_file(folder_.path() / "regret.csv", to_csv(regret_table(points, analyses)));
-    draw_figures(pictures_of(points, samples, analyses));
     return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
   }
 

@@ -158,6 +158,7 @@ class Maker {
     study_.hardware = make_plugin<Hardware>(settings_.hardware, "hardware", hardware_use);
     make_aggregates();
     make_objectives();
+    make_comparison();
     make_limits();
     make_selection();
     study_.searcher = make_plugin<Searcher>(settings_.searcher, "searcher", searcher_use);
@@ -556,28 +557,33 @@ class Maker {
     if (!shown.items().empty()) resolved_.set("aggregates", std::move(shown));
   }
 
+  /// `list` is what stands behind `key`: metrics with their own direction or a given one.
+  std::vector<DirectedMetric> metrics_of(const std::string& key, const std::vector<Value>& list) {
+    std::vector<DirectedMetric> metrics;
+    for (const Value& value : list) {
+      DirectedMetric metric{value.text(), own_direction(value.text())};
+      Location where = value.where();
+      if (!value.is_scalar()) {
+        const auto given = read_directed<DirectedSettings>(value, "an entry of '" + key + "'");
+        if (!given) continue;
+        metric = {given->metric(), given->direction()};
+        where = value.find(given->key())->where();
+      }
+      if (!require_member(key, metric.metric, metrics, where)) continue;
+      metrics.push_back(std::move(metric));
+    }
+    return metrics;
+  }
+
   std::vector<DirectedMetric> members_of(const Value& aggregate, const std::vector<Value>& of) {
     if (of.empty())
       problems_.error(aggregate.find("of")->where(), "'of' names no metric",
                       "metrics are " + join(own_metrics()));
-    std::vector<DirectedMetric> members;
-    for (const Value& value : of) {
-      DirectedMetric member{value.text(), own_direction(value.text())};
-      Location where = value.where();
-      if (!value.is_scalar()) {
-        const auto given = read_directed<DirectedSettings>(value, "an entry of 'of'");
-        if (!given) continue;
-        member = {given->metric(), given->direction()};
-        where = value.find(given->key())->where();
-      }
-      if (!require_member(member.metric, members, where)) continue;
-      members.push_back(std::move(member));
-    }
-    return members;
+    return metrics_of("of", of);
   }
 
-  bool require_member(const std::string& metric, const std::vector<DirectedMetric>& others,
-                      const Location& where) {
+  bool require_member(const std::string& key, const std::string& metric,
+                      const std::vector<DirectedMetric>& others, const Location& where) {
     const bool is_aggregate = std::ranges::any_of(settings_.aggregates, [&](const Value& other) {
       const Value* const name = name_of_metric(other);
       return name != nullptr && name->text() == metric;
@@ -588,7 +594,8 @@ class Maker {
       return false;
     }
     if (std::ranges::find(others, metric, &DirectedMetric::metric) != others.end()) {
-      problems_.error(where, fmt::format("'{}' stands in 'of' twice", metric), "keep one of them");
+      problems_.error(where, fmt::format("'{}' stands in '{}' twice", metric, key),
+                      "keep one of them");
       return false;
     }
     return require_metric(metric, own_metrics(), where);
@@ -613,6 +620,13 @@ class Maker {
       shown.items().push_back(std::move(entry));
     }
     resolved_.set("objectives", std::move(shown));
+  }
+
+  void make_comparison() {
+    study_.compared = metrics_of("compare", settings_.report.compare);
+    if (!study_.compared.empty()) return;
+    for (const auto& [metric, direction, weight] : study_.objectives)
+      study_.compared.push_back({metric, direction});
   }
 
   /// Who says how proxies combine wants that; the proxies beside it would count twice.

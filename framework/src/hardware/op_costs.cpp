@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/deploy/generate_c.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 
 namespace thimble {
 namespace {
@@ -23,19 +25,9 @@ double spread(const OpRow& row) {
   return std::max(above, below) / figure;
 }
 
-std::int64_t weights_of(const OpShape& op) {
-  const std::int64_t cells = std::int64_t{op.window.height} * op.window.width;
-  switch (op.kernel) {
-    case Kernel::conv: return op.output.channels * cells * op.inputs[0].channels / op.groups;
-    case Kernel::depthwise: return op.output.channels * cells;
-    case Kernel::linear: return op.output.channels * op.inputs[0].elements();
-    default: return 0;
-  }
-}
-
 std::int64_t estimated_constant_bytes(const OpShape& op) {
-  const std::int64_t weights = weights_of(op);
-  return weights > 0 ? weights + kBytesAChannel * op.output.channels : 0;
+  const std::int64_t bytes = weights(op);
+  return bytes > 0 ? bytes + kBytesAChannel * op.output.channels : 0;
 }
 
 void require_one_version(const std::vector<const OpRow*>& rows) {
@@ -129,6 +121,7 @@ void OpCosts::take(const LatencyTable& table) {
   std::map<Kernel, Samples> samples;
   for (const OpRow* const row : usable) {
     const auto [place, is_new] = known_.try_emplace(row->op, known(*row));
+    code_bytes_.insert(row->code_bytes.begin(), row->code_bytes.end());
     if (is_new) samples[row->op.kernel].add(row->op, place->second);
   }
   if (options_.on_miss != OnMiss::fit) return;
@@ -220,7 +213,19 @@ KnownOp OpCosts::fitted(const OpShape& op) const {
   made.cycles = {cycles, std::hypot(kind.rows_error, kind.fit.mean_error), Origin::fitted};
   made.constant_bytes = estimated_constant_bytes(op);
   made.code_bytes = kind.code_bytes;
+  if (options_.kernels == own_kernels()) take_from_source(op, made);
   return made;
+}
+
+/// Its latency may be a guess; what the generated source holds of an operator is not.
+void OpCosts::take_from_source(const OpShape& op, KnownOp& known) const {
+  const auto [bytes, kernels] = op_parts(op);
+  known.constant_bytes = bytes;
+  known.code_bytes.clear();
+  for (const std::string& kernel : kernels)
+    if (const auto code = code_bytes_.find(kernel); code != code_bytes_.end())
+      known.code_bytes.insert(*code);
+  known.is_constant_exact = known.code_bytes.size() == kernels.size();
 }
 
 KnownOp OpCosts::refused(const OpShape& op, const std::string& why) const {

@@ -17,6 +17,7 @@ using thimble::Evaluation;
 using thimble::Evaluator;
 using thimble::Genotype;
 using thimble::Problem;
+using thimble::Prospector;
 using thimble::Random;
 
 struct Params {
@@ -58,33 +59,26 @@ std::vector<Genotype> neighbours(const Genotype& genotype, const Problem& proble
   return all;
 }
 
-class LocalSearch final : public thimble::Searcher {
+class LocalSearch final : public thimble::ProspectingSearcher<Params> {
  public:
-  using Params = ::Params;
+  using ProspectingSearcher::ProspectingSearcher;
 
-  explicit LocalSearch(const Params& params) : params_{params} {}
-
-  std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
-    return thimble::affordable_evaluations(problem, params_.evaluations);
-  }
-
-  thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
-    thimble::Prospector prospector{problem, evaluator, *expected_evaluations(problem)};
+ private:
+  void prospect(const Problem& problem, Evaluator& evaluator,
+                Prospector& prospector) const override {
     Random random = Random::stream(problem.seed, {"local search"});
     while (prospector.may_go_on()) {
       const auto start = prospector.look_at(
           1, [&](int) { return thimble::random_genotype(problem.decisions, random); });
       if (!start.empty()) climb(start.front(), problem, evaluator, prospector);
     }
-    return prospector.result();
   }
 
- private:
   /// Until no neighbour is better. Those that were looked at before are not: they led elsewhere.
   void climb(Evaluation present, const Problem& problem, Evaluator& evaluator,
-             thimble::Prospector& prospector) const {
+             Prospector& prospector) const {
     while (prospector.may_go_on()) {
-      const auto near = neighbours(present.genotype, problem, params_.step);
+      const auto near = neighbours(present.genotype, problem, params().step);
       auto next = near.begin();
       auto compared = prospector.look_at(std::ssize(near), [&](int) {
         return next != near.end() ? std::optional{*next++} : std::nullopt;
@@ -96,8 +90,6 @@ class LocalSearch final : public thimble::Searcher {
       present = std::move(compared[best]);
     }
   }
-
-  Params params_;
 };
 
 }  // namespace

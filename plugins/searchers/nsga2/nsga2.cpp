@@ -39,6 +39,7 @@ using thimble::Frame;
 using thimble::Genotype;
 using thimble::Point;
 using thimble::Problem;
+using thimble::Prospector;
 using thimble::Random;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -143,22 +144,21 @@ double rounded(double value) { return std::round(1e6 * value) / 1e6; }
 
 class Search {
  public:
-  Search(const Params& params, const Problem& problem, Evaluator& evaluator, std::int64_t most)
+  Search(const Params& params, const Problem& problem, Evaluator& evaluator, Prospector& prospector)
       : params_{params},
         problem_{problem},
         evaluator_{evaluator},
-        prospector_{problem, evaluator, most},
+        prospector_{prospector},
         chromosomes_{problem.decisions},
         random_{Random::stream(problem.seed, {"nsga2"})},
         engine_{static_cast<std::mt19937::result_type>(random_())} {}
 
-  thimble::SearchResult run() {
+  void run() {
     while (prospector_.may_go_on())
       adopt(prospector_.look_at(params_.population, [&](int misses) {
         const bool breeds = !population_.empty() && misses < kTries && chromosomes_.size() > 0;
         return breeds ? child() : thimble::random_genotype(problem_.decisions, random_);
       }));
-    return prospector_.result();
   }
 
  private:
@@ -276,7 +276,7 @@ class Search {
   const Params& params_;
   const Problem& problem_;
   Evaluator& evaluator_;
-  thimble::Prospector prospector_;
+  Prospector& prospector_;
   Chromosomes chromosomes_;
   Random random_;
   std::mt19937 engine_;
@@ -288,22 +288,15 @@ class Search {
   std::int64_t generation_ = 0;
 };
 
-class Nsga2 final : public thimble::Searcher {
+class Nsga2 final : public thimble::ProspectingSearcher<Params> {
  public:
-  using Params = ::Params;
-
-  explicit Nsga2(const Params& params) : params_{params} {}
-
-  std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
-    return thimble::affordable_evaluations(problem, params_.evaluations);
-  }
-
-  thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
-    return Search{params_, problem, evaluator, *expected_evaluations(problem)}.run();
-  }
+  using ProspectingSearcher::ProspectingSearcher;
 
  private:
-  Params params_;
+  void prospect(const Problem& problem, Evaluator& evaluator,
+                Prospector& prospector) const override {
+    Search{params(), problem, evaluator, prospector}.run();
+  }
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ using thimble::Evaluation;
 using thimble::Evaluator;
 using thimble::Genotype;
 using thimble::Problem;
+using thimble::Prospector;
 using thimble::Random;
 
 struct Params {
@@ -39,20 +40,19 @@ struct Params {
 
 class Search {
  public:
-  Search(const Params& params, const Problem& problem, Evaluator& evaluator, std::int64_t most)
+  Search(const Params& params, const Problem& problem, Evaluator& evaluator, Prospector& prospector)
       : params_{params},
         problem_{problem},
         evaluator_{evaluator},
-        prospector_{problem, evaluator, most},
+        prospector_{prospector},
         random_{Random::stream(problem.seed, {"regularized evolution"})} {}
 
-  thimble::SearchResult run() {
+  void run() {
     append(prospector_.look_at(params_.population, [&](int) { return random_genotype(); }));
     while (prospector_.may_go_on())
       append(prospector_.look_at(params_.children, [&](int misses) {
         return misses < kTries && !queue_.empty() ? mutated(parent()) : random_genotype();
       }));
-    return prospector_.result();
   }
 
  private:
@@ -83,27 +83,20 @@ class Search {
   const Params& params_;
   const Problem& problem_;
   Evaluator& evaluator_;
-  thimble::Prospector prospector_;
+  Prospector& prospector_;
   Random random_;
   std::deque<Evaluation> queue_;
 };
 
-class RegularizedEvolution final : public thimble::Searcher {
+class RegularizedEvolution final : public thimble::ProspectingSearcher<Params> {
  public:
-  using Params = ::Params;
-
-  explicit RegularizedEvolution(const Params& params) : params_{params} {}
-
-  std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
-    return thimble::affordable_evaluations(problem, params_.evaluations);
-  }
-
-  thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
-    return Search{params_, problem, evaluator, *expected_evaluations(problem)}.run();
-  }
+  using ProspectingSearcher::ProspectingSearcher;
 
  private:
-  Params params_;
+  void prospect(const Problem& problem, Evaluator& evaluator,
+                Prospector& prospector) const override {
+    Search{params(), problem, evaluator, prospector}.run();
+  }
 };
 
 }  // namespace

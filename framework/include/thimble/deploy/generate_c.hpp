@@ -8,6 +8,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/deploy/memory_plan.hpp>
+#include <thimble/deploy/op_shape.hpp>
 
 namespace thimble {
 
@@ -19,6 +20,15 @@ struct CSource {
   std::int64_t constant_bytes = 0;   ///< weights, biases, rescales, tables and layer descriptions
   std::vector<std::string> kernels;  ///< those that the source contains
 };
+
+/// What the source of an operator consists of, whatever its weights are.
+struct OpParts {
+  std::int64_t constant_bytes = 0;
+  std::vector<std::string> kernels;
+};
+
+/// Exact, and without writing the source. Throws InputError when no network has such an operator.
+THIMBLE_EXPORT OpParts op_parts(const OpShape& op);
 
 /// Of the kernels' sources: counts of instructions hold for it.
 THIMBLE_EXPORT std::string kernels_version();

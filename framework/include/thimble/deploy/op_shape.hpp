@@ -38,6 +38,12 @@ THIMBLE_EXPORT OpShape op_shape_of(std::string_view text);
 /// network has such an operator.
 THIMBLE_EXPORT Int8Network network_of(const OpShape& op, const std::string& name);
 
+/// The same with nothing but zeros in it: made at once, however large the operator is.
+THIMBLE_EXPORT Int8Network blank_network_of(const OpShape& op);
+
+/// int8 weights, biases aside; 0 where the operator has none.
+THIMBLE_EXPORT std::int64_t weights(const OpShape& op);
+
 /// Multiply-accumulates of the operator, as macs() counts them.
 THIMBLE_EXPORT std::int64_t macs(const OpShape& op);
 

@@ -12,7 +12,8 @@
 
 namespace thimble {
 
-/// The cells of one point that were scored, or found invalid, and that the benchmark knows.
+/// The networks of one point that were scored, or found invalid; those that the benchmark knows,
+/// where there is one.
 struct Sample {
   /// A column of numbers, one a cell.
   struct Column {
@@ -26,7 +27,7 @@ struct Sample {
 
   std::size_t size() const noexcept { return macs.size(); }
 };
-THIMBLE_EXPORT Sample sample_of(const PointOutcome& outcome, const Benchmark& benchmark);
+THIMBLE_EXPORT Sample sample_of(const PointOutcome& outcome, const Benchmark* benchmark);
 
 /// The column's values with the worst there is (infinite) where there is none: what has no value
 /// ranks last, and is counted.

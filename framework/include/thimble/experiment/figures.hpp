@@ -6,6 +6,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/analysis.hpp>
+#include <thimble/experiment/fronts.hpp>
 
 namespace thimble {
 
@@ -31,6 +32,12 @@ THIMBLE_EXPORT std::vector<Picture> pictures_of(const std::vector<PointOutcome>&
 /// among them (else the first objective), with all networks known of, the selected ones, the knee
 /// and the ends marked: front_METRIC.
 THIMBLE_EXPORT std::vector<Picture> front_pictures(const std::vector<PointOutcome>& outcomes);
+
+/// hypervolume and igd against the networks scored: of each row the median over its points, with
+/// the quartiles.
+THIMBLE_EXPORT std::vector<Picture> progress_pictures(
+    const std::vector<PointOutcome>& outcomes,
+    const std::vector<std::vector<FrontProgress>>& progress);
 
 /// Writes NAME.gp and, with gnuplot, NAME.png for each into the folder; a picture is there whole
 /// or not at all. Never throws for gnuplot's sake: says what is missing, one sentence each.

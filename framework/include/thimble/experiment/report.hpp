@@ -28,6 +28,7 @@ struct PointOutcome {
   MetricNames metrics;
   std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
+  std::vector<DirectedMetric> compared;  ///< in which fronts of several points are
   SearchResult result;
   std::optional<Selection> selection;
   std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
@@ -44,11 +45,6 @@ THIMBLE_EXPORT bool is_duration(const std::string& quantity);
 
 /// Fills outcome.selection from the front. What does not go as the settings say is a remark.
 THIMBLE_EXPORT void select(PointOutcome& outcome, const SelectSettings& settings);
-
-/// What share each point's front has of the hypervolume that the fronts of all points with its
-/// seed and objectives have together; nothing for fronts beyond a limit. Exact, and slow for
-/// thousands of networks in many objectives.
-THIMBLE_EXPORT void add_hypervolumes(std::vector<PointOutcome>& outcomes);
 
 /// Speed-ups against the baseline row's mean latency, for all points at once.
 THIMBLE_EXPORT void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline);

@@ -84,12 +84,16 @@ struct AnalysisSettings {
 struct ReportSettings {
   std::vector<std::string> columns;
   std::string baseline;
+  std::vector<Value> compare;
   std::vector<std::map<std::string, Value>> published;
 
   template <class Describe>
   static void describe(Describe& param) {
     param(&ReportSettings::columns, "columns", "quantities to show; a sensible choice by default");
     param(&ReportSettings::baseline, "baseline", "the row that speed-ups are against");
+    param(&ReportSettings::compare, "compare",
+          "metrics in which fronts are compared, as in 'of' of aggregates; each point's objectives "
+          "by default");
     param(&ReportSettings::published, "published",
           "rows to set beside ours: {row: ..., column: value, ...}");
   }
@@ -115,6 +119,7 @@ struct Study {
   std::vector<NamedProxy> proxies;
   std::vector<Aggregate> aggregates;
   std::vector<Objective> objectives;
+  std::vector<DirectedMetric> compared;  ///< in which fronts are compared with other points'
   std::vector<Limit> limits;
   Budget budget;
   std::optional<SelectSettings> select;
@@ -130,8 +135,8 @@ struct Study {
   THIMBLE_EXPORT Problem problem() const;
   THIMBLE_EXPORT ScoringSetup scoring() const;
   THIMBLE_EXPORT MetricNames metric_names() const;
-  /// What is compared with accuracies: proxies, aggregates, and as controls MACs and parameters,
-  /// of which more is better here.
+  /// What is compared with accuracies and with each other: proxies, aggregates, and as controls
+  /// MACs and parameters, of which more is better here.
   THIMBLE_EXPORT std::vector<DirectedMetric> predictors() const;
 };
 

@@ -36,7 +36,7 @@ using CountOps = std::function<std::vector<OpRow>(std::span<const OpShape>)>;
 struct KnownOp {
   Figure cycles;
   std::int64_t constant_bytes = 0;
-  bool is_constant_exact = false;                  ///< false: estimated from the shape
+  bool is_constant_exact = false;                  ///< else it is estimated from the shape
   std::map<std::string, std::int64_t> code_bytes;  ///< by kernel that it needs
   std::string unsupported;                         ///< why nothing is known of it, or nothing
 };
@@ -87,11 +87,13 @@ class THIMBLE_EXPORT OpCosts {
   void fill(const std::vector<OpShape>& missing) const;
   Known profiled(const std::vector<OpShape>& missing) const;
   KnownOp fitted(const OpShape& op) const;
+  void take_from_source(const OpShape& op, KnownOp& known) const;
   KnownOp refused(const OpShape& op, const std::string& why) const;
 
   Board board_;
   OpCostsOptions options_;
-  std::map<Kernel, KindFit> fits_;  ///< with OnMiss::fit only
+  std::map<Kernel, KindFit> fits_;                  ///< with OnMiss::fit only
+  std::map<std::string, std::int64_t> code_bytes_;  ///< by kernel, of all rows
   mutable Known known_;
   mutable std::shared_mutex mutex_;  ///< of known_
   mutable std::mutex filling_;       ///< held while misses are dealt with

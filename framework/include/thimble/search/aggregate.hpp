@@ -23,6 +23,7 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, AggregateKind>>& names_o
 struct DirectedMetric {
   std::string metric;
   Direction direction = Direction::minimize;
+  bool operator==(const DirectedMetric&) const = default;
 };
 
 /// A metric made of others. It exists only relative to a population.

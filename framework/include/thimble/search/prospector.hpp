@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <thimble/core/export.hpp>
@@ -58,5 +59,33 @@ class THIMBLE_EXPORT Prospector {
 /// How many a search scores that would like to score `wanted`: no more than the budget, or than
 /// there are.
 THIMBLE_EXPORT std::int64_t affordable_evaluations(const Problem& problem, std::int64_t wanted);
+
+/// A searcher that finds its networks with a Prospector; its parameters have `evaluations`.
+template <class Described>
+class ProspectingSearcher : public Searcher {
+ public:
+  using Params = Described;
+  explicit ProspectingSearcher(Params params) : params_{std::move(params)} {}
+
+  std::optional<std::int64_t> expected_evaluations(const Problem& problem) const final {
+    return affordable_evaluations(problem, params_.evaluations);
+  }
+
+  SearchResult search(const Problem& problem, Evaluator& evaluator) const final {
+    Prospector prospector{problem, evaluator, *expected_evaluations(problem)};
+    prospect(problem, evaluator, prospector);
+    return prospector.result();
+  }
+
+ protected:
+  const Params& params() const noexcept { return params_; }
+
+ private:
+  /// Looks at networks as long as it may.
+  virtual void prospect(const Problem& problem, Evaluator& evaluator,
+                        Prospector& prospector) const = 0;
+
+  Params params_;
+};
 
 }  // namespace thimble
