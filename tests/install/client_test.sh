@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Usage: client_test.sh BUILD_FOLDER WORK_FOLDER
+# Usage: client_test.sh BUILD_FOLDER WORK_FOLDER [SANITIZERS]
 set -euo pipefail
-build=$1 work=$2
+build=$1 work=$2 sanitizers=${3:-}
 prefix=$work/prefix
 rm -rf "$work"
 mkdir -p "$work"
@@ -19,7 +19,8 @@ for kind in proxy searchspace searcher hardware dataset; do
   "$prefix/bin/thimble" new "$kind" "my_$kind" >/dev/null
   printf 'add_subdirectory(my_%s)\n' "$kind" >>CMakeLists.txt
 done
-cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release >/dev/null
+cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_CXX_FLAGS="${sanitizers:+-fsanitize=$sanitizers}" >/dev/null
 cmake --build build --parallel >build.log 2>&1 || { cat build.log; exit 1; }
 ctest --test-dir build --output-on-failure
 

@@ -19,10 +19,12 @@
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/table_hardware.hpp>
+#include <thimble/search_space.hpp>
 
 #include "support/mlperf_tiny.hpp"
 #include "support/on_core.hpp"
 #include "support/random_networks.hpp"
+#include "support/world.hpp"
 
 namespace thimble {
 namespace {
@@ -161,12 +163,17 @@ void print(const char* what, const Quality& quality) {
              quality.mean_error, 100 * quality.worst_relative);
 }
 
+/// How many networks a test draws: THIMBLE_TEST_NETWORKS for more.
+std::uint64_t drawn_count(std::uint64_t by_default) {
+  const char* const asked = std::getenv("THIMBLE_TEST_NETWORKS");
+  return asked != nullptr ? static_cast<std::uint64_t>(parse_integer(asked).value_or(0))
+                          : by_default;
+}
+
 /// Half of them images, half of them time series.
 Drawn drawn_networks() {
-  const char* const asked = std::getenv("THIMBLE_TEST_NETWORKS");
-  const auto count = asked != nullptr ? parse_integer(asked).value_or(0) : 40;
   Drawn drawn;
-  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(count); ++i)
+  for (std::uint64_t i = 0; i < drawn_count(40); ++i)
     drawn.add(i % 2 == 0 ? test::random_cell(i, 2 + static_cast<int>(i / 2 % 7), 8 + 8 * (i % 3))
                          : test::random_time_series(i));
   return drawn;
@@ -206,6 +213,50 @@ TEST_P(PredictionOfTime, IsWhatTheNetworkExecutes) {
 
 INSTANTIATE_TEST_SUITE_P(Boards, PredictionOfTime, ::testing::Values(Core::m4, Core::m7, Core::m33),
                          test::core_name);
+
+class Limits : public Prediction {};
+
+/// Networks that a search takes for feasible by the table alone, none of whose operators it has:
+/// their programs keep the limits, and take the memory that was predicted.
+TEST_P(Limits, AreKeptByThePrograms) {
+  constexpr std::int64_t kRam = 262144, kRom = 1048576, kMacs = 200'000'000;
+  PluginLoader loader = testing::plugins();
+  const auto space = testing::make<SearchSpace>(loader, "superblocks", "{height: 96, width: 96}");
+  const auto hardware =
+      testing::make<Hardware>(loader, "table", "{board: imxrt1062_evk, on_miss: fit}");
+  const Board board = board_named("imxrt1062_evk");
+  const std::int64_t stack = board.counted->fixed_ram_bytes;
+  Random random{1};
+  std::vector<double> predicted, executed;
+  while (executed.size() < drawn_count(3)) {
+    const Graph graph = space->build(random_genotype(space->decisions(), random));
+    if (!is_connected(graph) || macs(graph) > kMacs) continue;
+    const Cost cost = hardware->cost(graph);
+    if (!cost.unsupported.empty() || cost.ram_bytes.value > kRam || cost.rom_bytes.value > kRom)
+      continue;
+    test::Int8Runs runs;
+    runs.add(graph, fmt::format("net{}", executed.size()));
+    const Int8Network& network = runs.networks[0];
+    const ProgramSize size = profiler->size(network);
+    EXPECT_LE(size.ram_bytes + stack, kRam);
+    EXPECT_LE(size.rom_bytes, kRom);
+    EXPECT_EQ(cost.ram_bytes.value, static_cast<double>(size.arena_bytes + stack));
+    EXPECT_EQ(cost.rom_bytes.origin, Origin::counted);
+    EXPECT_NEAR(cost.rom_bytes.value / static_cast<double>(size.rom_bytes), 1, 0.02);
+    const Execution execution = profiler->execute(network, runs.inputs[0]);
+    double cycles = board.counted->inference_cycles;
+    for (std::size_t layer = 0; layer < network.layers.size(); ++layer)
+      cycles += board.counted->cpi_of(network.layers[layer].kernel).value *
+                static_cast<double>(execution.layer_instructions[layer]);
+    executed.push_back(cycles * board.ms_per_cycle());
+    predicted.push_back(cost.latency_ms.value);
+  }
+  const Quality quality{predicted, executed};
+  print("fitted operators", quality);
+  EXPECT_LT(quality.worst_relative, 0.25);
+}
+
+INSTANTIATE_TEST_SUITE_P(Boards, Limits, ::testing::Values(Core::m7), test::core_name);
 
 }  // namespace
 }  // namespace thimble

@@ -80,7 +80,12 @@ TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
       result(thimble_program("run small.yaml --quiet --jobs 2 --output whole", here_.path()));
   Random random{2024};
   int killed = 0;
-  for (int attempt = 0; attempt < 20; ++attempt) {
+#ifdef __SANITIZE_ADDRESS__
+  constexpr int kAttempts = 1;  // each takes minutes there
+#else
+  constexpr int kAttempts = 20;
+#endif
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::string output = "--jobs 2 --output broken" + std::to_string(attempt);
     for (int kills = 0; kills < 3; ++kills)
       killed += run_and_kill(output + (kills > 0 ? " --resume" : ""),
@@ -91,11 +96,14 @@ TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
               whole)
         << "attempt " << attempt;
   }
-  EXPECT_GT(killed, 20) << "too few of the runs were still running when they were killed";
+  EXPECT_GT(killed, kAttempts) << "too few of the runs were still running when they were killed";
 }
 
-TEST_F(Run, EvolvesTheSameFrontAtOneAndFourJobsAndAfterBeingKilled) {
-  const std::string search = "'searcher={use: nsga2, population: 8, evaluations: 24}' ";
+class EvolvingRun : public Run, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(EvolvingRun, GivesTheSameFrontAtOneAndFourJobsAndAfterBeingKilled) {
+  const std::string search =
+      std::string{"'searcher={use: nsga2, population: 8, evaluations: 24}' "} + GetParam();
   const std::string one =
       result(thimble_program("run small.yaml --quiet --jobs 1 " + search, here_.path()));
   ASSERT_FALSE(one.empty());
@@ -106,6 +114,15 @@ TEST_F(Run, EvolvesTheSameFrontAtOneAndFourJobsAndAfterBeingKilled) {
   EXPECT_EQ(result(thimble_program("run small.yaml --quiet --resume " + broken, here_.path())),
             one);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Spaces, EvolvingRun,
+    ::testing::Values(
+        "",
+        "'search_space={use: superblocks, height: 32, width: 32}' "
+        "'proxies=[{use: naswot, batch: 8}, {use: snip, batch: 8}]' "
+        "'objectives=[{maximize: naswot}, {maximize: snip}, {minimize: macs}]' "
+        "'hardware={use: table, board: imxrt1062_evk, on_miss: fit}' limits.macs=20000000 "));
 
 TEST_F(Run, StopsOnInterruptAndSaysHowToGoOn) {
   const Finished stopped = thimble_program(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thimble/core/error.hpp>
@@ -153,6 +154,30 @@ TEST(Lower, StandsDegenerateRanges) {
   const Values zeros(static_cast<std::size_t>(graph.node(0).shape.elements()));
   EXPECT_EQ(run_reference(lowered, zeros).size(), lowered.tensors.size());
   EXPECT_THROW(run_reference(lowered, Values(3)), Error);
+}
+
+TEST(Lower, GivesAConcatenationsScaleToWhatItAloneReads) {
+  Graph graph;
+  const NodeId x = graph.relu(graph.conv(graph.input({3, 8, 8}), {.out = 8}));
+  const NodeId narrow = graph.relu(graph.conv(x, {.out = 4}));
+  const NodeId wide = graph.relu(graph.conv(x, {.out = 4, .kernel = {3, 3}, .padding = {1, 1}}));
+  graph.concat({{narrow, wide}});
+  FloatNetwork network = drawn_network(graph, 1);
+  for (auto& range : network.ranges) range = {0, 1};
+  network.ranges.back() = {0, 6};
+  const Int8Network parts = lower(network);
+  EXPECT_TRUE(parts.layers.back().input_rescale.empty()) << "copied, without tables";
+  for (const int input : parts.layers.back().inputs)
+    EXPECT_EQ(parts.tensor(input).quantisation, parts.tensor(parts.output).quantisation);
+
+  network.ranges.back() = {-6, 6};
+  EXPECT_THAT(lower(network).layers.back().input_rescale, ::testing::SizeIs(2))
+      << "a ReLU's zero point must be the lowest value";
+
+  Graph shared = graph;
+  shared.concat({{graph.output(), x}});
+  EXPECT_THAT(lower(drawn_network(shared, 1)).layers.back().input_rescale, ::testing::SizeIs(2))
+      << "others read x, too";
 }
 
 TEST(Lower, HasNoWordsForOpenChoices) {

@@ -166,7 +166,7 @@ TEST(ProgressPictures, HaveABandForEachRow) {
   ASSERT_THAT(pictures, SizeIs(2));
   EXPECT_EQ(pictures[0].name, "hypervolume");
   EXPECT_THAT(pictures[0].script, HasSubstr("title 'other'"));
-  EXPECT_THAT(pictures[0].script, HasSubstr("\n1 0.05 0.05 0.05 \n")) << pictures[0].script;
+  EXPECT_THAT(pictures[0].script, HasSubstr("\n1 0.6930693")) << "10 x 7 of 101";
 }
 
 TEST(Results, NameTheSelectedNetworks) {

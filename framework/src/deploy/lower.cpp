@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -108,7 +109,11 @@ class Lowering {
       : network_{network},
         deployment_{deployment(network.graph)},
         graph_{deployment_.deployed},
-        lowered_{skeleton(graph_)} {}
+        lowered_{skeleton(graph_)},
+        readers_(lowered_.tensors.size()) {
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      for (const NodeId input : graph_.inputs(id)) readers_[at(input)].push_back(id);
+  }
 
   Int8Network run() {
     for (NodeId id = 0; id < graph_.size(); ++id)
@@ -127,9 +132,28 @@ class Lowering {
     const Op op = graph_.node(id).op;
     if (op == Op::avg_pool || op == Op::max_pool) return quantised(source(id));
     if (op == Op::softmax) return {1.0F / 256, -128};
-    Quantisation own = quantisation_of(network_.ranges[at(deployment_.made_of[at(id)].back())]);
+    if (const auto whole = only_concat(id)) return quantisation(*whole);
+    Quantisation own = seen(id);
     if (op == Op::add) own.scale = std::max(own.scale, smallest_sum_scale(id));
     return own;
+  }
+
+  /// As its values were seen to range.
+  Quantisation seen(NodeId id) const {
+    return quantisation_of(network_.ranges[at(deployment_.made_of[at(id)].back())]);
+  }
+
+  /// The concatenation that alone reads a tensor. It gives its quantisation to its parts, as
+  /// TFLite's converter does it: then they are copied, and need no tables. A ReLU's zero point must
+  /// stay the lowest value, or it would have to be clamped.
+  std::optional<NodeId> only_concat(NodeId id) const {
+    const auto& readers = readers_[at(id)];
+    if (readers.size() != 1 || graph_.node(readers[0]).op != Op::concat) return std::nullopt;
+    const bool is_free = graph_.node(id).op != Op::input && graph_.node(id).op != Op::add;
+    const bool is_clamped =
+        graph_.node(id).activation != Activation::none || graph_.node(id).op == Op::relu;
+    if (!is_free || (is_clamped && seen(readers[0]).zero_point != -128)) return std::nullopt;
+    return readers[0];
   }
 
   /// Below this the rescaling of a sum would have to enlarge it: terms that cancel out.
@@ -298,6 +322,7 @@ class Lowering {
   Deployment deployment_;
   const Graph& graph_;
   Int8Network lowered_;
+  std::vector<std::vector<NodeId>> readers_;  ///< of each node
 };
 
 }  // namespace

@@ -180,13 +180,13 @@ Int8Network network_of(const OpShape& op, const std::string& name) {
 Int8Network blank_network_of(const OpShape& op) {
   Int8Network made = skeleton(deployed(graph_of(op)));
   require(made, op);
-  Int8Layer& layer = made.layers.back();
   made.layers.erase(made.layers.begin(), made.layers.end() - 1);
+  Int8Layer& layer = made.layers.back();
   const auto channels = static_cast<std::size_t>(weights(op) > 0 ? op.output.channels : 1);
   layer.weights.resize(static_cast<std::size_t>(weights(op)));
   layer.bias.resize(channels);
   layer.rescale.resize(channels);
-  layer.input_rescale.resize(op.inputs.size());
+  if (op.kernel == Kernel::add) layer.input_rescale.resize(op.inputs.size());
   return made;
 }
 

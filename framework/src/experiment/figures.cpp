@@ -367,8 +367,10 @@ class FrontPicture {
       : outcome_{outcome}, x_{x}, y_{y} {
     for (const Evaluation& network : outcome.evaluated) add(network, all_);
     const Selection& selection = *outcome.selection;
-    for (std::size_t place = 0; place < outcome.result.front.size(); ++place)
-      add(outcome.result.front[place], front_);
+    fronts_.resize(std::max<std::size_t>(selection.options.size(), 1));
+    for (const Evaluation& network : outcome.result.front)
+      add(network,
+          fronts_[selection.by ? static_cast<std::size_t>(network.genotype[*selection.by]) : 0]);
     for (const std::size_t place : selection.chosen) add(outcome.result.front[place], chosen_);
     for (const std::size_t place : selection.landmarks.extremes)
       add(outcome.result.front[place], ends_);
@@ -376,19 +378,19 @@ class FrontPicture {
   }
 
   std::string script(const std::string& name) const {
-    if (front_.empty()) return "";
-    return head(name, 1000, 800) + block("all", all_) + block("front", front_) +
-           block("chosen", chosen_) + block("ends", ends_) + block("knee", knee_) +
+    if (std::ranges::all_of(fronts_, &Rows::empty)) return "";
+    return head(name, 1000, 900) + block("all", all_) + front_blocks() + block("chosen", chosen_) +
+           block("ends", ends_) + block("knee", knee_) +
            title(outcome_.row.empty() ? "Front" : outcome_.row,
                  fmt::format("{} networks, {} on the front, {} selected", outcome_.evaluated.size(),
                              outcome_.result.front.size(), outcome_.selection->chosen.size())) +
            axis("x", x_, 0) + axis("y", y_, 1) +
-           "set key below\nset bmargin 6\n"
-           "plot $all using 1:2 with points pt 7 ps 0.5 lc rgb '#bbbbbb' title 'looked at', \\\n"
-           "  $front using 1:2 with points pt 7 ps 1 lc rgb '#0072b2' title 'front', \\\n"
-           "  $chosen using 1:2 with points pt 7 ps 1.8 lc rgb '#d55e00' title 'selected', \\\n"
+           "set key below\nset bmargin 9\n"
+           "plot $all using 1:2 with points pt 7 ps 0.4 lc rgb '#cccccc' title 'looked at', \\\n" +
+           front_plots() +
            "  $ends using 1:2 with points pt 8 ps 2.8 lc rgb '#222222' title 'ends', \\\n"
-           "  $knee using 1:2 with points pt 12 ps 2.8 lc rgb '#009e73' title 'knee'\n";
+           "  $knee using 1:2 with points pt 12 ps 2.8 lc rgb '#222222' title 'knee', \\\n"
+           "  $chosen using 1:2 with points pt 6 ps 2.4 lw 2 lc rgb '#d7191c' title 'selected'\n";
   }
 
  private:
@@ -400,9 +402,30 @@ class FrontPicture {
     if (std::isfinite(x) && std::isfinite(y)) rows.push_back({x, y});
   }
 
+  std::string front_blocks() const {
+    std::string blocks;
+    for (std::size_t i = 0; i < fronts_.size(); ++i)
+      if (!fronts_[i].empty()) blocks += block(fmt::format("front{}", i), fronts_[i]);
+    return blocks;
+  }
+
+  std::string front_plots() const {
+    const auto& options = outcome_.selection->options;
+    std::string plots;
+    for (std::size_t i = 0; i < fronts_.size(); ++i) {
+      if (fronts_[i].empty()) continue;
+      plots +=
+          fmt::format("  $front{} using 1:2 with points pt {} ps 1.1 lc rgb '{}' title {}, \\\n", i,
+                      i < std::size(kColours) ? 7 : 5, kColours[i % std::size(kColours)],
+                      gnuplot_text(options.empty() ? "front" : cut(options[i])));
+    }
+    return plots;
+  }
+
   std::string axis(const char* name, const std::string& metric, std::size_t coordinate) const {
     std::vector<double> values;
-    for (const Rows& rows : {all_, front_})
+    for (const auto& row : all_) values.push_back(row[coordinate]);
+    for (const Rows& rows : fronts_)
       for (const auto& row : rows) values.push_back(row[coordinate]);
     const Axis axis{values};
     return fmt::format("set {0}label {1} noenhanced\nset {0}range [{2}:{3}]\n", name,
@@ -414,7 +437,8 @@ class FrontPicture {
 
   const PointOutcome& outcome_;
   std::string x_, y_;
-  Rows all_, front_, chosen_, ends_, knee_;
+  Rows all_, chosen_, ends_, knee_;
+  std::vector<Rows> fronts_;  ///< by option, or one for all
 };
 
 /// Empty when gnuplot drew it, else what it complained of.

@@ -92,6 +92,10 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.evaluated = scoring.evaluated();
   judge_together(outcome, scoring);
   if (study.select) select(outcome, *study.select);
+  if (outcome.selection && study.select_by) {
+    outcome.selection->by = study.select_by;
+    outcome.selection->options = problem.decisions[*study.select_by].options;
+  }
   outcome.scored = scoring.scored();
   outcome.proxy_seconds = scoring.proxy_seconds();
   outcome.wall_seconds =

@@ -161,6 +161,7 @@ class Maker {
     make_comparison();
     make_limits();
     make_selection();
+    make_selection_by();
     study_.searcher = make_plugin<Searcher>(settings_.searcher, "searcher", searcher_use);
     require_supernet();
     require_search();
@@ -701,6 +702,22 @@ class Maker {
                         fmt::format("{} is no objective, or is selected by twice", in_quotes(name)),
                         "objectives are " + known);
     }
+  }
+
+  void make_selection_by() {
+    if (!study_.select || study_.select->by.empty() || study_.space == nullptr) return;
+    std::vector<std::string> known;
+    const auto decisions = study_.space->decisions();
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+      if (decisions[i].type != Decision::Type::categorical) continue;
+      known.push_back(decisions[i].name);
+      if (decisions[i].name == study_.select->by) study_.select_by = i;
+    }
+    if (!study_.select_by)
+      problems_.error(point_.root.find("select")->find("by")->where(),
+                      fmt::format("no decision between options {}{}", in_quotes(study_.select->by),
+                                  did_you_mean(study_.select->by, known)),
+                      "decisions between options are " + join(known));
   }
 
   void require_supernet() {

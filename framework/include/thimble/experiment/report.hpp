@@ -18,6 +18,9 @@ struct Selection {
   std::vector<std::size_t> objectives;  ///< that counted, by place in the point's
   std::vector<std::size_t> chosen{};
   Landmarks landmarks{};  ///< in these objectives
+  /// A decision that tells networks apart, by its place in genotypes.
+  std::optional<std::size_t> by{};
+  std::vector<std::string> options{};  ///< of that decision
 };
 
 /// What came of one point of a sweep.

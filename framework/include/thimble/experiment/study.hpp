@@ -46,6 +46,7 @@ struct SelectSettings {
   std::int64_t k = 5;
   SelectionMethod method = SelectionMethod::automatic;
   std::vector<std::string> objectives{};
+  std::string by{};
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -54,6 +55,8 @@ struct SelectSettings {
           "how the subset of greatest hypervolume is looked for");
     param(&SelectSettings::objectives, "objectives",
           "objectives whose hypervolume counts; all by default");
+    param(&SelectSettings::by, "by",
+          "a decision between options that pictures of the front tell apart by colour");
   }
 };
 
@@ -123,7 +126,8 @@ struct Study {
   std::vector<Limit> limits;
   Budget budget;
   std::optional<SelectSettings> select;
-  std::int64_t most_bytes = 0;  ///< that one candidate's tensors may take
+  std::optional<std::size_t> select_by;  ///< its decision, by place in the space's
+  std::int64_t most_bytes = 0;           ///< that one candidate's tensors may take
   std::optional<BenchmarkSettings> benchmark;
   Location benchmark_where;
   AnalysisSettings analysis;

@@ -68,6 +68,7 @@ class ProspectingSearcher : public Searcher {
   explicit ProspectingSearcher(Params params) : params_{std::move(params)} {}
 
   std::optional<std::int64_t> expected_evaluations(const Problem& problem) const final {
+    check(problem);
     return affordable_evaluations(problem, params_.evaluations);
   }
 
@@ -81,6 +82,8 @@ class ProspectingSearcher : public Searcher {
   const Params& params() const noexcept { return params_; }
 
  private:
+  /// Throws InputError when it cannot search for this. Required: no.
+  virtual void check(const Problem&) const {}
   /// Looks at networks as long as it may.
   virtual void prospect(const Problem& problem, Evaluator& evaluator,
                         Prospector& prospector) const = 0;
