@@ -139,7 +139,7 @@ bool is_chosen(const PointOutcome& outcome, std::size_t place) {
 
 /// "knee, least latency_ms", or nothing.
 std::string marks_of(const PointOutcome& outcome, std::size_t place) {
-  const auto& [objectives, chosen, landmarks] = *outcome.selection;
+  const auto& [objectives, chosen, landmarks, by, options] = *outcome.selection;
   std::vector<std::string> marks;
   if (landmarks.knee == place) marks.emplace_back("knee");
   for (std::size_t k = 0; k < objectives.size(); ++k) {
@@ -152,7 +152,7 @@ std::string marks_of(const PointOutcome& outcome, std::size_t place) {
 }
 
 Value selection_document(const PointOutcome& outcome) {
-  const auto& [objectives, chosen, landmarks] = *outcome.selection;
+  const auto& [objectives, chosen, landmarks, by, options] = *outcome.selection;
   const auto network = [&](std::size_t place) { return text(outcome.result.front[place].text); };
   Value networks = Value::sequence();
   for (const std::size_t place : chosen) networks.items().push_back(network(place));
