@@ -229,7 +229,9 @@ TEST_P(Limits, AreKeptByThePrograms) {
   Random random{1};
   std::vector<double> predicted, executed;
   while (executed.size() < drawn_count(3)) {
-    const Graph graph = space->build(random_genotype(space->decisions(), random));
+    const Genotype genotype = random_genotype(space->decisions(), random);
+    SCOPED_TRACE(space->encode(genotype));
+    const Graph graph = space->build(genotype);
     if (!is_connected(graph) || macs(graph) > kMacs) continue;
     const Cost cost = hardware->cost(graph);
     if (!cost.unsupported.empty() || cost.ram_bytes.value > kRam || cost.rom_bytes.value > kRom)

@@ -22,6 +22,17 @@ inline torch::Tensor as_image(const torch::Tensor& x) {
   return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
 }
 
+/// What a convolution is to read, and the padding that is left to it.
+struct PaddedInput {
+  torch::Tensor x;
+  Extent padding;
+};
+
+/// oneDNN 2.6 writes beyond its buffers in the backward pass of convolutions whose padding is as
+/// large as their input, as a window of 39 on 16 steps has it. There the zeros are put around it
+/// beforehand.
+PaddedInput padded_input(const torch::Tensor& x, const Node& convolution);
+
 /// How the tensors of a network lie in memory.
 at::MemoryFormat memory_format_of(const Network& network);
 

@@ -95,6 +95,12 @@ bool runs_narrow(const Network& network) {
   return !network.is_channels_last() && !at::GradMode::is_enabled();
 }
 
+torch::Tensor convolve(const PaddedInput& input, const Network::Parameters& parameters,
+                       const Node& node) {
+  return at::conv2d(input.x, parameters.weight, parameters.bias, pair_of(node.stride),
+                    pair_of(input.padding), /*dilation=*/1, node.groups);
+}
+
 torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tensor& images,
                             const std::vector<torch::Tensor>& outputs) {
   const Graph& graph = network.graph();
@@ -112,8 +118,7 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
     case Op::conv:
       if (runs_narrow(network) && is_narrow_convolution(graph, node))
         return narrow_convolution(as_image(x()), weight, bias, node.padding);
-      return at::conv2d(as_image(x()), weight, bias, pair_of(node.stride), pair_of(node.padding),
-                        /*dilation=*/1, node.groups);
+      return convolve(padded_input(as_image(x()), node), network.parameters(id), node);
     case Op::batch_norm:
       return at::batch_norm(as_image(x()), weight, bias, {}, {}, /*training=*/true,
                             /*momentum=*/0.0, kBatchNormEpsilon, /*cudnn_enabled=*/false);
@@ -167,6 +172,12 @@ torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& i
     case Activation::relu6: return at::clamp(bare, 0, 6);
   }
   throw Error{"unknown activation"};
+}
+
+PaddedInput padded_input(const torch::Tensor& x, const Node& convolution) {
+  const auto [high, wide] = convolution.padding;
+  if (high < x.size(2) && wide < x.size(3)) return {x, convolution.padding};
+  return {at::constant_pad_nd(x, {wide, wide, high, high}), {0, 0}};
 }
 
 at::MemoryFormat memory_format_of(const Network& network) {

@@ -138,17 +138,28 @@ class Backward {
                                    /*ceil_mode=*/false, /*count_include_pad=*/false, c10::nullopt);
   }
 
+  /// `left` is the padding that was left to the convolution.
+  static torch::Tensor without_padding(const torch::Tensor& gradient, const Node& node,
+                                       const Extent& left) {
+    if (left == node.padding) return gradient;
+    const auto [high, wide] = node.padding;
+    return gradient.slice(2, high, gradient.size(2) - high)
+        .slice(3, wide, gradient.size(3) - wide)
+        .contiguous(gradient.suggest_memory_format());
+  }
+
   void convolution(NodeId id, const torch::Tensor& gradient) {
     const Node& node = graph_.node(id);
     const auto& [weight, bias] = network_.parameters(id);
     const NodeId input = graph_.inputs(id)[0];
     const bool wants = wanted_.parameters;
+    const auto [x, padding] = padded_input(as_image(output(input)), node);
     auto [by_input, by_weight, by_bias] = at::convolution_backward(
-        gradient, as_image(output(input)), weight, at::IntArrayRef{weight.size(0)},
-        pair_of(node.stride), pair_of(node.padding), {1, 1}, /*transposed=*/false, {0, 0},
-        node.groups, {leads_somewhere_[at_node(input)], wants, wants && bias.defined()});
+        gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(node.stride),
+        pair_of(padding), {1, 1}, /*transposed=*/false, {0, 0}, node.groups,
+        {leads_somewhere_[at_node(input)], wants, wants && bias.defined()});
     found_.parameters[at_node(id)] = {by_weight, by_bias};
-    if (by_input.defined()) give(input, std::move(by_input), true);
+    if (by_input.defined()) give(input, without_padding(by_input, node, padding), true);
   }
 
   void batch_norm(NodeId id, const torch::Tensor& gradient) {
