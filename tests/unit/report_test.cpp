@@ -167,6 +167,11 @@ TEST(ProgressPictures, HaveABandForEachRow) {
   EXPECT_EQ(pictures[0].name, "hypervolume");
   EXPECT_THAT(pictures[0].script, HasSubstr("title 'other'"));
   EXPECT_THAT(pictures[0].script, HasSubstr("\n1 0.6930693")) << "10 x 7 of 101";
+
+  points = {outcome({{1, 6}}), outcome(kBend), outcome({{10, 10}})};
+  EXPECT_THAT(progress_pictures(points, front_progress(points))[0].script,
+              HasSubstr("\n1 0.108910891089109 0.108910891089109 0.4009900990099"))
+      << "medians are of sorted values";
 }
 
 TEST(Results, NameTheSelectedNetworks) {

@@ -325,6 +325,22 @@ class Lowering {
   std::vector<std::vector<NodeId>> readers_;  ///< of each node
 };
 
+/// Behind a ReLU, and wherever only such tensors meet. `network` has the ranges before `id`.
+bool is_positive(const FloatNetwork& network, NodeId id) {
+  switch (network.graph.node(id).op) {
+    case Op::relu: return true;
+    case Op::avg_pool:
+    case Op::max_pool:
+    case Op::global_avg_pool:
+    case Op::add:
+    case Op::concat:
+      return std::ranges::all_of(network.graph.inputs(id), [&](NodeId input) {
+        return network.ranges[at(input)].lowest >= 0;
+      });
+    default: return false;
+  }
+}
+
 }  // namespace
 
 FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed) {
@@ -335,8 +351,7 @@ FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed) {
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph.node(id);
     FloatParameters& own = made.parameters.emplace_back();
-    const bool is_positive = node.op == Op::relu;
-    made.ranges.push_back({is_positive ? 0.0F : -4.0F, 4.0F});
+    made.ranges.push_back({is_positive(made, id) ? 0.0F : -4.0F, 4.0F});
     if (node.op == Op::batch_norm) {
       own = {std::vector<float>(channels(id), 1.0F), std::vector<float>(channels(id)),
              std::vector<float>(channels(id)), std::vector<float>(channels(id), 1.0F)};

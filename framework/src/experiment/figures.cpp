@@ -313,10 +313,12 @@ std::vector<std::pair<std::string, std::vector<std::vector<double>>>> bands(
   std::vector<std::pair<std::string, std::vector<std::vector<double>>>> made;
   for (const std::string& row : rows) {
     auto& band = made.emplace_back(row, std::vector<std::vector<double>>{}).second;
-    for (const auto& [scored, some] : values[row])
-      if (2 * some.size() >= points[row])
-        band.push_back({static_cast<double>(scored), quantile(some, 0.5), quantile(some, 0.25),
-                        quantile(some, 0.75)});
+    for (auto& [scored, some] : values[row]) {
+      if (2 * some.size() < points[row]) continue;
+      std::ranges::sort(some);
+      band.push_back({static_cast<double>(scored), quantile(some, 0.5), quantile(some, 0.25),
+                      quantile(some, 0.75)});
+    }
     if (band.empty()) made.pop_back();
   }
   return made;
@@ -348,7 +350,8 @@ std::string progress_picture(const std::string& name, const std::vector<PointOut
   return head(name, 1000, 900) + blocks + title(label, "median and quartiles") +
          "set xlabel 'networks scored'\nset key below\nset bmargin 9\n"
          "set grid ytics lt 1 lw 0.4 lc rgb '#bbbbbb'\n" +
-         (is_logarithmic ? "set logscale x\n" : "") + "plot " + areas + lines + "\n";
+         fmt::format("{}set xrange [*:{}]\n", is_logarithmic ? "set logscale x\n" : "", most_end) +
+         "plot " + areas + lines + "\n";
 }
 
 /// The first point of each row.
