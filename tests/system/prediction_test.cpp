@@ -246,6 +246,7 @@ TEST_P(Limits, AreKeptByThePrograms) {
     EXPECT_EQ(cost.rom_bytes.origin, Origin::counted);
     EXPECT_NEAR(cost.rom_bytes.value / static_cast<double>(size.rom_bytes), 1, 0.02);
     const Execution execution = profiler->execute(network, runs.inputs[0]);
+    EXPECT_LE(execution.stack_bytes, stack);
     double cycles = board.counted->inference_cycles;
     for (std::size_t layer = 0; layer < network.layers.size(); ++layer)
       cycles += board.counted->cpi_of(network.layers[layer].kernel).value *
