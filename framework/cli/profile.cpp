@@ -107,14 +107,23 @@ void write_rows(const std::vector<OpRow>& rows, const std::string& file) {
   write_latency_table(file, table);
 }
 
+void say_left_out(const std::vector<OpShape>& ops, const std::string& where) {
+  for (const OpShape& op : ops)
+    fmt::print("left out, too large for {}: {}\n", where, to_string(op));
+}
+
 int count(const ProfileArguments& arguments, const World& world) {
   const Core core = parse_core(arguments.core);
   const auto ops = asked_ops(arguments, world);
   const auto start = std::chrono::steady_clock::now();
   const Profiler profiler{core};
-  write_rows(counted_rows(profiler, ops), arguments.output);
+  const CountedRows counted = counted_rows(profiler, ops);
+  say_left_out(counted.too_large, "the emulated " + arguments.core);
+  if (counted.rows.empty())
+    throw InputError{"the emulated " + arguments.core + " is too small for every operator"};
+  write_rows(counted.rows, arguments.output);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  fmt::print("{} operators counted in {:.1f} s ({})\n{}\n", ops.size(), seconds.count(),
+  fmt::print("{} operators counted in {:.1f} s ({})\n{}\n", counted.rows.size(), seconds.count(),
              profiler.conditions(), arguments.output);
   return 0;
 }
@@ -143,8 +152,7 @@ void run_on_board(const Board& board, const MemoryMap& memory, const ProfileArgu
   options.limit = std::chrono::seconds{arguments.limit_s};
   for (const std::string& source : arguments.sources) options.sources.emplace_back(source);
   const BoardProfile profile = profile_board(asked_ops(arguments, world), options);
-  for (const OpShape& op : profile.too_large)
-    fmt::print("left out, too large for the board: {}\n", to_string(op));
+  say_left_out(profile.too_large, "the board");
   if (profile.ops.empty()) throw InputError{"the board is too small for every operator"};
   write_measured(profile.ops, board, arguments);
 }

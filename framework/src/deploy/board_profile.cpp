@@ -19,10 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a program has besides constants and arena.
-constexpr std::int64_t kCodeBytes = 32'768;
 constexpr std::int64_t kStackBytes = 4'096;
-constexpr std::int64_t kVariableBytes = 4'096;
 constexpr std::size_t kOpsOfProgram = 50;
 
 /// From here on a cycle counter of 32 bits could turn twice, at 16 cycles a multiplication.
@@ -38,14 +35,6 @@ std::uint64_t part_of(Core core) {
     case Core::m55: return 0xD22;
   }
   return 0;
-}
-
-ProgramLimits limits_of(const MemoryMap& memory) {
-  const std::int64_t constants = memory.flash.bytes - kCodeBytes;
-  return {.constant_bytes = constants,
-          .largest_op_bytes = constants,
-          .arena_bytes = memory.ram.bytes - kStackBytes - kVariableBytes,
-          .ops = kOpsOfProgram};
 }
 
 void require_measurable(std::span<const OpShape> ops) {
@@ -185,7 +174,8 @@ BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& opt
   require_measurable(ops);
   const Toolchain toolchain = Toolchain::find();
   BoardProfile made;
-  for (const OpProgram& program : op_programs(ops, limits_of(options.memory), made.too_large))
+  for (const OpProgram& program :
+       op_programs(ops, limits_of(options.memory, kStackBytes, kOpsOfProgram), made.too_large))
     for (OpCycles& cycles : measure(program, toolchain, options))
       made.ops.push_back(std::move(cycles));
   return made;
@@ -212,7 +202,7 @@ void write_board_project(std::span<const OpShape> ops, const std::optional<Memor
                          int repeats, const fs::path& folder) {
   require_measurable(ops);
   ProgramLimits limits;
-  if (memory) limits = limits_of(*memory);
+  if (memory) limits = limits_of(*memory, kStackBytes, ops.size());
   if (!memory) limits.constant_bytes = limits.largest_op_bytes;
   limits.ops = ops.size();
   std::vector<OpShape> too_large;

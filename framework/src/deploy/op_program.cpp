@@ -25,6 +25,11 @@ using nlohmann::json;
 
 constexpr const char* kFirst = "operators";  ///< names the generated files
 
+/// What a program has besides constants, arena and stack.
+constexpr std::int64_t kCodeBytes = 32'768;
+constexpr std::int64_t kVariableBytes = 1'024;
+constexpr std::int64_t kMarkBytesAnOp = 96;
+
 /// The last layer without those that make its inputs.
 Int8Network last_layer_of(const Int8Network& network) {
   Int8Network alone = network;
@@ -72,6 +77,15 @@ int OpProgram::region(std::size_t op) const {
   int layers = 0;
   for (std::size_t i = 0; i <= op; ++i) layers += static_cast<int>(ops[i].network.layers.size());
   return layers - 1;
+}
+
+ProgramLimits limits_of(const MemoryMap& memory, std::int64_t stack_bytes, std::size_t ops) {
+  const std::int64_t constants = memory.flash.bytes - kCodeBytes;
+  const std::int64_t variables = kVariableBytes + kMarkBytesAnOp * static_cast<std::int64_t>(ops);
+  return {.constant_bytes = constants,
+          .largest_op_bytes = constants,
+          .arena_bytes = memory.ram.bytes - stack_bytes - variables,
+          .ops = ops};
 }
 
 std::vector<OpProgram> op_programs(std::span<const OpShape> ops, const ProgramLimits& limits,

@@ -205,9 +205,12 @@ void OpCosts::fill(const std::vector<OpShape>& missing) const {
 OpCosts::Known OpCosts::profiled(const std::vector<OpShape>& missing) const {
   Known made;
   if (missing.empty()) return made;
-  const std::vector<OpRow> rows = options_.count(missing);
-  if (options_.cache) options_.cache->add(rows);
-  for (const OpRow& row : rows) made.emplace(row.op, known(row));
+  const CountedRows counted = options_.count(missing);
+  if (options_.cache) options_.cache->add(counted.rows);
+  for (const OpRow& row : counted.rows) made.emplace(row.op, known(row));
+  for (const OpShape& op : counted.too_large)
+    made.emplace(op,
+                 refused(op, "and it is too large to be counted on the emulated " + board_.core));
   return made;
 }
 
