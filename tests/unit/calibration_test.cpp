@@ -140,6 +140,41 @@ TEST(Calibration, NeedsSamplesAndTrustsOneToNothing) {
   EXPECT_THROW(require_good_fits(calibrate(one)), InputError);
 }
 
+OpRow row_of(const char* kernels, const char* target) {
+  OpRow row;
+  row.op = op_shape_of("relu 4x4x4 -> 4x4x4");
+  row.target = target;
+  row.kernels = kernels;
+  row.compiler = "gcc 12.2.1";
+  row.flags = "-O2";
+  (row.target == "m4" ? row.instructions : row.cycles) = 100;
+  return row;
+}
+
+TEST(Calibration, ComparesWhatWasBuiltAlikeOnly) {
+  const Board board = board_from(parse_yaml(kBoard, "mine.yaml"), "mine.yaml");
+  LatencyTable measured, counted;
+  measured.add(row_of("a", "mine"));
+  counted.add(row_of("b", "m4"));
+  const auto refusal = [&]() -> std::string {
+    try {
+      calibration_samples(board, measured, counted);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "they were taken";
+  };
+  EXPECT_THAT(refusal(), HasSubstr("not what was counted: a (gcc 12.2.1 -O2), and b (gcc"));
+  OpRow smaller = row_of("a", "m4");
+  smaller.flags = "-Os";
+  counted.add(smaller);
+  EXPECT_THAT(refusal(), HasSubstr("count the same kernels, with the same compiler and flags"));
+  counted.add(row_of("a", "m4"));
+  EXPECT_EQ(calibration_samples(board, measured, counted).size(), 1U);
+  measured.add(row_of("b", "mine"));
+  EXPECT_THAT(refusal(), HasSubstr("of several builds: a (gcc 12.2.1 -O2), b (gcc 12.2.1 -O2)"));
+}
+
 TEST(Calibration, WritesABoardFileThatReadsBack) {
   const std::vector<CalibrationSample> samples{sample(100, 150), sample(100, 151),
                                                sample(100, 149)};
