@@ -30,6 +30,7 @@ class Operators {
   }
 
   void add(const Graph& graph) {
+    if (stop_requested) throw Interrupted{"interrupted"};
     if (!is_connected(graph)) return;
     const Int8Network network = skeleton(deployed(graph));
     for (const Int8Layer& layer : network.layers) add(op_shape(network, layer));
@@ -101,10 +102,21 @@ std::vector<OpShape> asked_ops(const ProfileArguments& arguments, const World& w
 
 /// New rows take the place of old ones; the file is written at the end, whole or not at all.
 void write_rows(const std::vector<OpRow>& rows, const std::string& file) {
+  const FileLock lock{file};
   LatencyTable table;
   for (const OpRow& row : rows) table.add(row);
   if (std::filesystem::exists(file)) table.merge(read_latency_table(file));
   write_latency_table(file, table);
+}
+
+/// Before anything is measured, which may take hours: rows can be written there.
+void require_table(const std::filesystem::path& file) {
+  const auto folder = file.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw InputError{"there is no folder " + in_quotes(folder.string()) + " for '--output'",
+                     "make it, or name another"};
+  const FileLock lock{file};
+  if (std::filesystem::exists(file)) read_latency_table(file);
 }
 
 void say_left_out(const std::vector<OpShape>& ops, const std::string& where) {
@@ -185,6 +197,7 @@ int measure(const ProfileArguments& arguments, const World& world) {
 }  // namespace
 
 int profile(const ProfileArguments& arguments, const World& world) {
+  if (arguments.emit.empty()) require_table(arguments.output);
   return arguments.board.empty() ? count(arguments, world) : measure(arguments, world);
 }
 

@@ -183,6 +183,29 @@ TEST_F(OwnBoard, IsMeasuredAgain) {
   for (const OpRow* const row : fresh.rows()) EXPECT_EQ(*row->cycles == 1, row->setup == "another");
 }
 
+TEST_F(OwnBoard, LooksAtItsOutputBeforeItMeasures) {
+  const std::string rest = " --board mine.yaml --setup x --ops few.txt --runner 'touch ran'";
+  put("notes.csv", "mine\n");
+  const Finished notes = thimble("profile --output notes.csv" + rest);
+  EXPECT_EQ(notes.code, 2);
+  EXPECT_THAT(notes.errors, HasSubstr("notes.csv:1:1: error: no latency table"));
+  const Finished nowhere = thimble("profile --output no/t.csv" + rest);
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_THAT(nowhere.errors, HasSubstr("there is no folder 'no'"));
+  EXPECT_FALSE(exists("ran"));
+}
+
+/// All of them read the table while another writes it, unless they wait for each other.
+TEST_F(OwnBoard, SharesItsTableWithOthers) {
+  ASSERT_EQ(measured("sh flash {elf} | tee printed.txt").code, 0);
+  const Finished all = testing::shell(
+      "for i in 1 2 3 4 5 6; do '" THIMBLE_TEST_PROGRAM
+      "' profile --board mine.yaml --records printed.txt --setup $i --output t.csv & done; wait",
+      here_.path());
+  EXPECT_EQ(table("t.csv").size(), 14U) << all.errors;
+  EXPECT_FALSE(exists("t.csv.lock"));
+}
+
 TEST_F(OwnBoard, LeavesOutWhatIsTooLarge) {
   put("mine.yaml",
       std::regex_replace(std::string{kBoard}, std::regex{"bytes: 131072 \\}"}, "bytes: 16384 }"));
@@ -203,6 +226,17 @@ TEST_F(OwnBoard, TakesNoLongerThanTheLimit) {
   ASSERT_FALSE(id.empty());
   for (int i = 0; i < 100 && is_alive(id); ++i) std::this_thread::sleep_for(50ms);
   EXPECT_FALSE(is_alive(id));
+}
+
+TEST_F(OwnBoard, EndsOnInterrupt) {
+  const Finished stopped = thimble(
+      "profile --board mine.yaml --ops few.txt --setup x --output t.csv --runner 'echo $$ >pid; "
+      "exec sleep 60' & child=$!; while ! [ -s pid ]; do sleep 0.1; done; kill -INT $child; "
+      "wait $child");
+  EXPECT_EQ(stopped.code, 130);
+  EXPECT_EQ(stopped.errors, "thimble: interrupted\n");
+  EXPECT_FALSE(exists("t.csv"));
+  EXPECT_FALSE(is_alive(std::string{trimmed(content(here_.path() / "pid"))}));
 }
 
 TEST_F(OwnBoard, TellsWhatIsWrongWithARunner) {
