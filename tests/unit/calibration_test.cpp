@@ -50,6 +50,8 @@ TEST(Board, IsReadStrictly) {
   EXPECT_EQ(refusal(kBoard), "it was read");
   EXPECT_THAT(refusal(changed("core: m4", "core: m5")),
               HasSubstr("mine.yaml:3:7: error: no core 'm5'"));
+  EXPECT_THAT(refusal(changed("core: m4", "core: ''")),
+              HasSubstr("mine.yaml:3:7: error: no core ''"));
   EXPECT_THAT(refusal(changed("id: mine", "id: yours")),
               HasSubstr("mine.yaml:1:5: error: 'id' is"));
   EXPECT_THAT(refusal(changed("default:", "convv:")),
@@ -223,12 +225,48 @@ TEST_F(Import, ReadsConvolutionsPaddedAsSame) {
   EXPECT_EQ(measured.origin, Origin::measured);
 }
 
+TEST_F(Import, TakesEqualConvolutionsAsRepeats) {
+  const std::string row = "16,5,8,6,1,1,1,1,16,5,";
+  const auto file = written("c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,a,b\n" + row + "700,10\n" + row +
+                                         "800,10\n" + row + "720,10\n");
+  const LatencyTable table = import_convolutions(file, "a", "b", conditions_);
+  ASSERT_EQ(table.size(), 2U);
+  const OpRow& measured = *table.rows()[1];
+  EXPECT_EQ(measured.cycles, 720);
+  EXPECT_EQ(measured.n, 3);
+  EXPECT_EQ(measured.least, 700);
+  EXPECT_EQ(measured.most, 800);
+  EXPECT_EQ(table.rows()[0]->instructions, 10);
+}
+
 TEST_F(Import, RefusesWhatDoesNotFitTogether) {
   const auto file = written("c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,a\n16,5,8,6,3,3,1,1,14,3,1\n");
   EXPECT_THROW(import_convolutions(file, "a", "", conditions_), InputError) << "VALID, not SAME";
   EXPECT_THROW(import_convolutions(file, "cycles", "", conditions_), InputError);
   const auto json = written("r.json", "[{\"timing\": 3, \"modelConfig\": {}}");
   EXPECT_THROW(import_micronas_records(json, conditions_), InputError);
+}
+
+TEST_F(Import, RefusesSizesThatAreNone) {
+  const auto refusal = [this](const std::string& filters, const std::string& stride) {
+    const auto file = written(
+        "r.json", R"([{"modelConfig": {"filters": )" + filters +
+                      R"(, "groups": 1, "kernel_size": [3, 1], "padding": "same", "strides": [)" +
+                      stride + R"(, 1], "input_shape": [1, 64, 30, 1]},
+                      "timing": [{"cpuCycles": 9, "type": 3}]}])");
+    try {
+      import_micronas_records(file, conditions_);
+    } catch (const InputError& error) {
+      return std::string{error.what()};
+    }
+    return std::string{"it was read"};
+  };
+  EXPECT_EQ(refusal("4", "1"), "it was read");
+  EXPECT_THAT(refusal("4", "0"), HasSubstr("r.json: error: record 1: 'strides' is [0,1]"));
+  EXPECT_THAT(refusal("4.7", "1"), HasSubstr("'filters' is 4.7, not a size"));
+  EXPECT_THAT(refusal("4294967297", "1"), HasSubstr("'filters' is 4294967297"));
+  EXPECT_THAT(refusal("-4", "1"), HasSubstr("'filters' is -4"));
+  EXPECT_THAT(refusal("[]", "1"), HasSubstr("record 1"));
 }
 
 TEST_F(Import, ReadsRecordsOfMicroNas) {

@@ -37,7 +37,7 @@ std::vector<std::string> names_of_cores() {
 
 void check_core(const Value& yaml, const Board& board, Diagnostics& problems) {
   const Value* const core = yaml.find("core");
-  if (core == nullptr || board.core.empty() || core_of(board.core)) return;
+  if (core == nullptr || !core->is_scalar() || core_of(board.core)) return;
   problems.error(core->where(), "no core " + in_quotes(board.core),
                  "cores are " + join(names_of_cores()));
 }
