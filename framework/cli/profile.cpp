@@ -186,6 +186,7 @@ int measure(const ProfileArguments& arguments, const World& world) {
     throw InputError{"a measurement without --setup",
                      "say what cycles depend on: --setup '180 MHz, 5 wait states, flash cache on, "
                      "data in SRAM1'"};
+  require_cell_text("--setup", arguments.setup);
   if (!arguments.runner.empty())
     run_on_board(board, memory_of(board, file), arguments, world);
   else

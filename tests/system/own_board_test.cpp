@@ -259,6 +259,11 @@ TEST_F(OwnBoard, TellsWhatIsWrongWithRecords) {
               AllOf(HasSubstr(kRelu), HasSubstr("does not compute what its reference does")));
   EXPECT_THAT(error_of(flash + "s/systick/none/"), HasSubstr("no running cycle counter"));
   EXPECT_THAT(error_of(flash + "s/ticks.:.[0-9]*/ticks\\\":[0/"), HasSubstr("took no cycles"));
+  for (const char* const ticks : {"-5", "1.5", "1e30", "4294967296", "\\\"5\\\""})
+    EXPECT_THAT(error_of(flash + "s/ticks.:.[0-9]*/ticks\\\":[" + ticks + "/"),
+                HasSubstr("garbled"));
+  EXPECT_THAT(error_of(flash + "s/kernels.:.[^,]*/kernels\\\":\\\"\\\"/"), HasSubstr("garbled"));
+  EXPECT_THAT(error_of(flash + "/relu/s/,[0-9]*]/]/"), HasSubstr("garbled"));
   EXPECT_THAT(error_of(flash + "s/part.:3108/part\\\":3107/"), HasSubstr("part number 0xc23"));
 }
 
@@ -272,7 +277,11 @@ TEST_F(OwnBoard, RunsItsOwnProgram) {
   ASSERT_EQ(measured("sh flash {elf} | tee other.txt").code, 0);
   std::filesystem::remove(here_.path() / "t.csv");
   put("one.txt", std::string{kRelu} + "\n");
-  EXPECT_THAT(error_of("cat other.txt", "--ops one.txt"), HasSubstr("runs another program"));
+  const auto runs_another = HasSubstr("runs another program");
+  EXPECT_THAT(error_of("cat other.txt", "--ops one.txt"), runs_another);
+  EXPECT_THAT(error_of("cat other.txt", "--ops few.txt --repeat 6"), runs_another);
+  EXPECT_THAT(error_of("sed s/gcc/clang/ other.txt"), runs_another);
+  EXPECT_THAT(error_of("sed s/-O2/-Os/ other.txt"), runs_another);
 }
 
 /// Serial lines end lines their own way, carry other text, and what an earlier start printed.
@@ -296,6 +305,8 @@ TEST_F(OwnBoard, MustBeDescribed) {
   };
   EXPECT_THAT(refused("--board mine.yaml --setup x"), HasSubstr("nothing runs on the board"));
   EXPECT_THAT(refused("--board mine.yaml --runner true"), HasSubstr("without --setup"));
+  EXPECT_THAT(refused("--board mine.yaml --runner true --setup \"$(printf 'a\\nb')\""),
+              HasSubstr("'--setup a\\x0ab' has control characters"));
   EXPECT_THAT(refused("--runner true"), HasSubstr("--board"));
   EXPECT_THAT(refused("--board mine.yaml --core m4"), HasSubstr("--core"));
   const std::string board = kBoard;

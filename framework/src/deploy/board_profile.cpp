@@ -11,6 +11,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/deploy/generate_c.hpp>
 
 #include "op_program.hpp"
 
@@ -116,13 +117,20 @@ std::string run_on_board(const Firmware& firmware, const BoardOptions& options) 
 }
 
 /// The records of this program and no other.
-OpRecords own_records(const std::string& output, const OpProgram& program) {
+OpRecords own_records(const std::string& output, const OpProgram& program,
+                      const Toolchain& toolchain, int repeats) {
   const auto all = parse_op_records(output);
   const OpRecords& records = all.back();
-  const bool are_own = std::ranges::equal(
+  const bool are_own_ops = std::ranges::equal(
       records.ops, program.ops, {}, [](const OpRecord& record) { return record.op; },
       [](const ProgramOp& op) { return to_string(op.op); });
-  if (!are_own)
+  const bool are_own_repeats = std::ranges::all_of(records.ops, [&](const OpRecord& record) {
+    return std::cmp_equal(record.ticks.size(), repeats);
+  });
+  const bool is_own_build = records.kernels == "thimble " + kernels_version() &&
+                            records.compiler == "gcc " + toolchain.version() &&
+                            records.flags == FirmwareOptions{}.optimisation;
+  if (!are_own_ops || !are_own_repeats || !is_own_build)
     throw Error{"the board runs another program than the one that was built",
                 "does the command write {elf} into its flash?"};
   return records;
@@ -137,7 +145,8 @@ std::vector<OpCycles> measure(const OpProgram& program, const Toolchain& toolcha
   firmware_options.stack_bytes = kStackBytes;
   const Firmware firmware = build(program, options.repeats, toolchain, options.sources,
                                   std::move(firmware_options), folder.path());
-  const OpRecords records = own_records(run_on_board(firmware, options), program);
+  const OpRecords records =
+      own_records(run_on_board(firmware, options), program, toolchain, options.repeats);
   require_conditions(records, options.core);
   std::vector<OpCycles> made;
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
@@ -149,6 +158,24 @@ std::vector<OpCycles> measure(const OpProgram& program, const Toolchain& toolcha
       cycles.code_bytes[kernel] = code_bytes_of(firmware.elf, kernel);
   }
   return made;
+}
+
+/// What one build measured of one operator in several programs is repeats of one measurement.
+void merge(std::vector<OpRecords>& all, const OpRecords& more) {
+  const auto same = std::ranges::find_if(all, [&](const OpRecords& known) {
+    return known.kernels == more.kernels && known.compiler == more.compiler &&
+           known.flags == more.flags;
+  });
+  if (same == all.end()) return all.push_back(more);
+  for (const OpRecord& record : more.ops) {
+    const auto known = std::ranges::find_if(same->ops, [&](const OpRecord& op) {
+      return op.op == record.op && op.checksum == record.checksum;  // a wrong one is to be told
+    });
+    if (known == same->ops.end())
+      same->ops.push_back(record);
+    else
+      known->ticks.insert(known->ticks.end(), record.ticks.begin(), record.ticks.end());
+  }
 }
 
 /// Of the firmware, what another project's program needs.
@@ -183,9 +210,13 @@ BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& opt
 
 std::vector<OpCycles> parse_board_records(std::string_view output, Core core) {
   throw_if_crashed(output);
-  std::vector<OpCycles> made;
+  std::vector<OpRecords> all;
   for (const OpRecords& records : parse_op_records(output)) {
     require_conditions(records, core);
+    merge(all, records);
+  }
+  std::vector<OpCycles> made;
+  for (const OpRecords& records : all) {
     for (const OpRecord& record : records.ops) {
       std::vector<OpShape> none;
       const OpShape op = op_shape_of(record.op);
