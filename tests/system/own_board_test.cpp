@@ -347,6 +347,15 @@ TEST_F(OwnBoard, GivesCForAnotherProject) {
   EXPECT_EQ(*rows[0]->cycles, 100);
   EXPECT_EQ(*rows[0]->least, 90);
   EXPECT_EQ(*rows[0]->most, 110);
+  for (const std::string level : {"-O0", "-Os"}) {
+    const std::string other = "arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -c table.c " + level;
+    EXPECT_THAT(run_process("/bin/sh", {"-c", other}, project).errors,
+                HasSubstr("compile with -O2"));
+  }
+  put("printed.txt", content(here_.path() / "printed.txt") + content(here_.path() / "printed.txt"));
+  ASSERT_EQ(thimble(records).code, 0);
+  const LatencyTable again = table("t.csv");
+  EXPECT_EQ(again.rows().at(0)->n, 4) << "the same in two records is repeats";
 }
 
 }  // namespace

@@ -189,7 +189,8 @@ std::string guest_config(const OpProgram& program, int repeats) {
       " * once, when the clock is set; guest_print.c says where records go. */\n"
       "#ifndef THIMBLE_CONFIG_H\n#define THIMBLE_CONFIG_H\n\n"
       "#if !defined(__OPTIMIZE__) || defined(__OPTIMIZE_SIZE__)\n"
-      "#error \"compile with {0}: rows of tables say so\"\n#endif\n\n"
+      "#error \"compile with {0}: rows of tables say so\" /* -O1, -Og and -O3 look alike */\n"
+      "#endif\n\n"
       "#define THIMBLE_GUEST\n#define THIMBLE_PROFILE\n#define THIMBLE_REGIONS {1}\n"
       "#define THIMBLE_REPEATS {2}\n#define THIMBLE_FLAGS \"{0}\"\n\n#endif\n",
       FirmwareOptions{}.optimisation, program.regions(), repeats);
