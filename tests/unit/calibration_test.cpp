@@ -58,6 +58,14 @@ TEST(Board, IsReadStrictly) {
               HasSubstr("no kind of operator is 'convv'; did you mean 'conv'?"));
   EXPECT_THAT(refusal(changed("default:", "conv:")), HasSubstr("missing key 'default' for 'cpi'"));
   EXPECT_THAT(refusal(changed("value: 1.5", "value: 0")), HasSubstr("'value' is 0"));
+  const auto with_ram = [](const std::string& origin) {
+    return kBoard + ("memory_map:\n  flash: { origin: 0x20000000, bytes: 4096 }\n"
+                     "  ram: { origin: " +
+                     origin + ", bytes: 4096 }\n");
+  };
+  EXPECT_EQ(refusal(with_ram("0x20001000")), "it was read");
+  EXPECT_THAT(refusal(with_ram("0x20000ffc")),
+              HasSubstr("'flash' and 'ram' of 'memory_map' overlap"));
   EXPECT_THAT(refusal("- a\n"), HasSubstr("a board file is a map"));
 }
 
@@ -139,7 +147,12 @@ TEST(Calibration, NeedsSamplesAndTrustsOneToNothing) {
   EXPECT_THROW(calibrate({}), InputError);
   const std::vector<CalibrationSample> one{sample(100, 150)};
   EXPECT_EQ(fit_cpi("relu", one).p95_error, 1);
-  EXPECT_THROW(require_good_fits(calibrate(one)), InputError);
+  try {
+    require_good_fits(calibrate(one));
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("relu (one operator; two are needed to tell)"));
+  }
 }
 
 OpRow row_of(const char* kernels, const char* target) {

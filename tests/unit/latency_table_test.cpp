@@ -224,6 +224,18 @@ TEST(RowCache, KeepsTheRowsOfWritersAtTheSameTime) {
   EXPECT_EQ(RowCache{file}.read().size(), static_cast<std::size_t>(kWriters * kRows));
 }
 
+TEST(RowCache, SaysThatItMayBeDeleted) {
+  const testing::TemporaryFolder folder;
+  write_file(folder.path() / "cache.csv", "garbage\n");
+  try {
+    RowCache{folder.path() / "cache.csv"}.read();
+    ADD_FAILURE() << "it was read";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("cache.csv:1:1: error: "));
+    EXPECT_THAT(error.what(), HasSubstr("it is a cache, and may be deleted"));
+  }
+}
+
 TEST(RowCache, IsWholeAfterItsWriterWasKilled) {
   const testing::TemporaryFolder folder;
   const std::filesystem::path file = folder.path() / "cache.csv";

@@ -185,6 +185,10 @@ TEST(OpCosts, SaysWhyItKnowsNothing) {
   };
   EXPECT_THAT(reason(OnMiss::refuse), HasSubstr("on_miss is 'refuse'"));
   EXPECT_THAT(reason(OnMiss::profile), HasSubstr("there is no emulator"));
+  OpCostsOptions others{.on_miss = OnMiss::profile, .kernels = "CMSIS-NN 4.0"};
+  const OpCosts costs{board(), {}, others};
+  EXPECT_THAT(costs.of(residual())[0]->unsupported,
+              HasSubstr("only thimble's own kernels can be counted, not 'CMSIS-NN 4.0'"));
   EXPECT_THAT(reason(OnMiss::fit), HasSubstr("0 rows are too few to fit to"));
 }
 

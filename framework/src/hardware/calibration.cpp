@@ -41,6 +41,7 @@ std::vector<double> left_out_errors(const std::vector<double>& ratios) {
 }
 
 std::string text_of(const CpiFit& fit) {
+  if (fit.n == 1) return fit.kind + " (one operator; two are needed to tell)";
   return fmt::format("{} (95 % of {} within {:.0f} %)", fit.kind, fit.n, 100 * fit.p95_error);
 }
 

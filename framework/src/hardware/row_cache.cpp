@@ -11,7 +11,13 @@ namespace fs = std::filesystem;
 RowCache::RowCache(fs::path file) : file_{std::move(file)} {}
 
 LatencyTable RowCache::read() const {
-  return fs::exists(file_) ? read_latency_table(file_) : LatencyTable{};
+  if (!fs::exists(file_)) return {};
+  try {
+    return read_latency_table(file_);
+  } catch (const InputError& error) {
+    const Diagnostic& first = error.diagnostics().front();
+    throw InputError{Diagnostic{first.where, first.message, "it is a cache, and may be deleted"}};
+  }
 }
 
 void RowCache::add(std::span<const OpRow> rows) const {

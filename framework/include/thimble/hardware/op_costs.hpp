@@ -86,6 +86,7 @@ class THIMBLE_EXPORT OpCosts {
   std::vector<OpShape> look_up(const Int8Network& network,
                                std::vector<const KnownOp*>& found) const;
   void fill(const std::vector<OpShape>& missing) const;
+  std::string why_uncounted() const;
   Known profiled(const std::vector<OpShape>& missing) const;
   KnownOp fitted(const OpShape& op) const;
   KnownOp refused(const OpShape& op, const std::string& why) const;
