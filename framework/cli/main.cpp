@@ -236,7 +236,8 @@ class Program {
     auto* const core =
         sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
     sub->add_option("--networks", profile_.networks,
-                    "random networks to look for operators in; 0: all, or 1000 of a large space");
+                    "random networks to look for operators in; 0: all, or 1000 of a large space")
+        ->check(CLI::Range(0, 10'000'000));
     sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
         ->capture_default_str();
     add_data(sub);

@@ -307,6 +307,7 @@ TEST_F(OwnBoard, MustBeDescribed) {
   EXPECT_THAT(refused("--board mine.yaml --runner true"), HasSubstr("without --setup"));
   EXPECT_THAT(refused("--board mine.yaml --runner true --setup \"$(printf 'a\\nb')\""),
               HasSubstr("'--setup a\\x0ab' has control characters"));
+  EXPECT_THAT(refused("--networks -5"), HasSubstr("--networks"));
   EXPECT_THAT(refused("--runner true"), HasSubstr("--board"));
   EXPECT_THAT(refused("--board mine.yaml --core m4"), HasSubstr("--core"));
   const std::string board = kBoard;
