@@ -187,6 +187,7 @@ int measure(const ProfileArguments& arguments, const World& world) {
                      "say what cycles depend on: --setup '180 MHz, 5 wait states, flash cache on, "
                      "data in SRAM1'"};
   require_cell_text("--setup", arguments.setup);
+  require_cell_text("--board", board.id);
   if (!arguments.runner.empty())
     run_on_board(board, memory_of(board, file), arguments, world);
   else
