@@ -106,6 +106,8 @@ int complete(const std::string& shell);
 Kind parse_kind(const std::string& text);
 /// The overrides of a command line. Throws InputError.
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
+/// Throws InputError when a cell of a table cannot hold the value of an option.
+void require_cell_text(const std::string& option, const std::string& value);
 /// Throws InputError.
 Core parse_core(const std::string& text);
 /// The lines of a file that are not blank; - is standard input.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 
@@ -21,7 +22,21 @@ namespace {
 
 constexpr int kCalibrationSamples = 256;
 
+/// Words of C, and headers that a file NAME.h would hide.
+constexpr std::array kTaken{
+    "assert",  "auto",    "break",   "case",   "char",     "complex", "const",    "continue",
+    "ctype",   "default", "do",      "double", "else",     "enum",    "errno",    "extern",
+    "fenv",    "float",   "for",     "goto",   "if",       "inline",  "int",      "inttypes",
+    "iso646",  "limits",  "locale",  "long",   "main",     "math",    "register", "restrict",
+    "return",  "setjmp",  "short",   "signal", "signed",   "sizeof",  "static",   "stdarg",
+    "stdbool", "stddef",  "stdint",  "stdio",  "stdlib",   "string",  "struct",   "switch",
+    "tgmath",  "time",    "typedef", "union",  "unsigned", "void",    "volatile", "wchar",
+    "wctype",  "while"};
+
 void require_c_name(const std::string& name) {
+  if (std::ranges::find(kTaken, name) != kTaken.end())
+    throw InputError{in_quotes(name) + " is a word or a header of C",
+                     "take another name: --name my_network"};
   const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
   if (!name.empty() && std::ranges::all_of(name, fits) && std::isdigit(name[0]) == 0) return;
   throw InputError{in_quotes(name) + " is no name for a network",
@@ -83,13 +98,25 @@ std::string self_test(const Int8Network& network, std::span<const std::int8_t> i
       network.name, c_array("input", input), c_array("expected", output));
 }
 
+/// What is written is right nevertheless: it may be meant for another board.
+void warn_of_size(const Cost& cost, const Target& target) {
+  const auto warn = [&](const char* memory, double bytes, std::int64_t there) {
+    if (bytes > static_cast<double>(there))
+      fmt::print(stderr, "warning: it does not fit on {}: {:.0f} bytes of {}, {} are there\n",
+                 target.name, bytes, memory, there);
+  };
+  warn("RAM", cost.ram_bytes.value, target.ram_bytes);
+  warn("ROM", cost.rom_bytes.value, target.rom_bytes);
+}
+
 void print_cost(const Study& study, const Graph& graph) {
   const Cost cost = study.hardware->cost(graph);
   const Target& target = study.hardware->target();
   if (!cost.unsupported.empty()) {
-    fmt::print("  {}: unsupported: {}\n", target.name, cost.unsupported);
+    fmt::print(stderr, "warning: {} cannot run it: {}\n", target.name, cost.unsupported);
     return;
   }
+  warn_of_size(cost, target);
   const auto share = [](double bytes, std::int64_t of) {
     return fmt::format("{:.1f} KiB ({:.0f} % of {} KiB)", bytes / 1024,
                        100 * bytes / static_cast<double>(of), of / 1024);
@@ -135,8 +162,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
   use_single_threaded_math();
   require_c_name(arguments.name);
   require_folder(arguments.output);
-  const auto core =
-      arguments.verify.empty() ? std::nullopt : std::optional{parse_core(arguments.verify)};
+  std::optional<Profiler> profiler;
+  if (!arguments.verify.empty()) profiler.emplace(parse_core(arguments.verify));
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
   const Study& study = study_to_deploy(experiment);
@@ -167,10 +194,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
   if (study.hardware != nullptr) print_cost(study, graph);
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
-  if (core) {
-    const Profiler profiler{*core};
-    print_execution(profiler.execute(network, input), profiler.size(network), *core);
-  }
+  if (profiler)
+    print_execution(profiler->execute(network, input), profiler->size(network), profiler->core());
   for (const char* const ending : {".c", ".h", "_test.c", ".onnx", "_int8.onnx"})
     fmt::print("{}\n", (folder / (network.name + ending)).string());
   return 0;

@@ -157,8 +157,9 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
                cost.latency_ms.value, 100 * cost.latency_ms.relative_error,
                cost.ram_bytes.value / 1024, cost.rom_bytes.value / 1024);
     if (std::isfinite(cost.energy_mj.value)) fmt::print("  energy {:.3f} mJ", cost.energy_mj.value);
-    fmt::print("{}\n", evaluation.is_feasible() ? "" : "  (beyond the limits)");
+    fmt::print("\n");
   }
+  if (!evaluation.excess.empty()) fmt::print("  beyond the limits: {}\n", evaluation.excess);
   for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
     fmt::print("  {} {}\n", study.proxies[i].name, number_text(evaluation.proxies[i].value));
   for (std::size_t i = 0; i < evaluation.aggregates.size() && evaluation.is_valid(); ++i)

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
@@ -37,12 +38,19 @@ LatencyTable imported(const ImportArguments& arguments) {
 }
 
 void require_named(const std::string& what, const std::string& option, const std::string& value) {
-  if (value.empty()) throw InputError{what + " without " + option, "name it"};
+  if (trimmed(value).empty()) throw InputError{what + " without " + option, "name it"};
 }
 
 void require_conditions(const ImportArguments& arguments) {
   const ImportConditions& conditions = arguments.conditions;
   const bool is_measured = !arguments.cycles.empty() || arguments.format == "micronas";
+  require_named("rows", "--kernels", conditions.kernels);
+  for (const auto& [option, value] : {std::pair{"--board", conditions.board},
+                                      {"--kernels", conditions.kernels},
+                                      {"--compiler", conditions.compiler},
+                                      {"--flags", conditions.flags}})
+    require_cell_text(option, value);
+  if (!conditions.core.empty()) parse_core(conditions.core);
   if (is_measured) require_named("cycles", "--board", conditions.board);
   if (!arguments.instructions.empty()) require_named("instructions", "--core", conditions.core);
   if (!is_measured && arguments.instructions.empty())
@@ -50,6 +58,12 @@ void require_conditions(const ImportArguments& arguments) {
 }
 
 }  // namespace
+
+void require_cell_text(const std::string& option, const std::string& value) {
+  if (!is_cell_text(value))
+    throw InputError{in_quotes(option + " " + value) + " has control characters",
+                     "a table has one line for each row: write it on one"};
+}
 
 int calibrate(const CalibrateArguments& arguments, const World& world) {
   const fs::path file = board_file(arguments.board, world.prefix / "share" / "thimble");

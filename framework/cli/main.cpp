@@ -2,11 +2,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
 
 #include "cli.hpp"
@@ -25,7 +27,8 @@ constexpr int kFailed = 1;
 constexpr int kInputWrong = 2;
 constexpr int kInterrupted = 130;
 
-/// The first request lets running candidates finish; the second ends the program at once.
+/// The first request lets running candidates finish, but for programs they wait for; the second
+/// ends the program at once.
 void request_stop(int) {
   if (stop_requested.exchange(true)) _exit(kInterrupted);
 }
@@ -233,7 +236,8 @@ class Program {
     auto* const core =
         sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
     sub->add_option("--networks", profile_.networks,
-                    "random networks to look for operators in; 0: all, or 1000 of a large space");
+                    "random networks to look for operators in; 0: all, or 1000 of a large space")
+        ->check(CLI::Range(0, 10'000'000));
     sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
         ->capture_default_str();
     add_data(sub);
@@ -320,13 +324,16 @@ class Program {
 int main(int count, char** arguments) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
+  thimble::stop_processes_on(stop_requested);
+  const bool can_go_on = count > 1 && std::string_view{arguments[1]} == "run";
   try {
     const int code = Program{}.parse_and_call(count, arguments);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     std::fprintf(stderr, "thimble: error: the output cannot be written\n");
     return kFailed;
   } catch (const thimble::Interrupted&) {
-    std::fprintf(stderr, "thimble: interrupted; the same command with --resume goes on\n");
+    std::fprintf(stderr, "thimble: interrupted%s\n",
+                 can_go_on ? "; the same command with --resume goes on" : "");
     return kInterrupted;
   } catch (const thimble::InputError& error) {
     std::fprintf(stderr, "%s\n", error.what());

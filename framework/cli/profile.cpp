@@ -30,6 +30,7 @@ class Operators {
   }
 
   void add(const Graph& graph) {
+    if (stop_requested) throw Interrupted{"interrupted"};
     if (!is_connected(graph)) return;
     const Int8Network network = skeleton(deployed(graph));
     for (const Int8Layer& layer : network.layers) add(op_shape(network, layer));
@@ -101,10 +102,26 @@ std::vector<OpShape> asked_ops(const ProfileArguments& arguments, const World& w
 
 /// New rows take the place of old ones; the file is written at the end, whole or not at all.
 void write_rows(const std::vector<OpRow>& rows, const std::string& file) {
+  const FileLock lock{file};
   LatencyTable table;
   for (const OpRow& row : rows) table.add(row);
   if (std::filesystem::exists(file)) table.merge(read_latency_table(file));
   write_latency_table(file, table);
+}
+
+/// Before anything is measured, which may take hours: rows can be written there.
+void require_table(const std::filesystem::path& file) {
+  const auto folder = file.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw InputError{"there is no folder " + in_quotes(folder.string()) + " for '--output'",
+                     "make it, or name another"};
+  const FileLock lock{file};
+  if (std::filesystem::exists(file)) read_latency_table(file);
+}
+
+void say_left_out(const std::vector<OpShape>& ops, const std::string& where) {
+  for (const OpShape& op : ops)
+    fmt::print("left out, too large for {}: {}\n", where, to_string(op));
 }
 
 int count(const ProfileArguments& arguments, const World& world) {
@@ -112,9 +129,13 @@ int count(const ProfileArguments& arguments, const World& world) {
   const auto ops = asked_ops(arguments, world);
   const auto start = std::chrono::steady_clock::now();
   const Profiler profiler{core};
-  write_rows(counted_rows(profiler, ops), arguments.output);
+  const CountedRows counted = counted_rows(profiler, ops);
+  say_left_out(counted.too_large, "the emulated " + arguments.core);
+  if (counted.rows.empty())
+    throw InputError{"the emulated " + arguments.core + " is too small for every operator"};
+  write_rows(counted.rows, arguments.output);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  fmt::print("{} operators counted in {:.1f} s ({})\n{}\n", ops.size(), seconds.count(),
+  fmt::print("{} operators counted in {:.1f} s ({})\n{}\n", counted.rows.size(), seconds.count(),
              profiler.conditions(), arguments.output);
   return 0;
 }
@@ -143,8 +164,7 @@ void run_on_board(const Board& board, const MemoryMap& memory, const ProfileArgu
   options.limit = std::chrono::seconds{arguments.limit_s};
   for (const std::string& source : arguments.sources) options.sources.emplace_back(source);
   const BoardProfile profile = profile_board(asked_ops(arguments, world), options);
-  for (const OpShape& op : profile.too_large)
-    fmt::print("left out, too large for the board: {}\n", to_string(op));
+  say_left_out(profile.too_large, "the board");
   if (profile.ops.empty()) throw InputError{"the board is too small for every operator"};
   write_measured(profile.ops, board, arguments);
 }
@@ -166,6 +186,8 @@ int measure(const ProfileArguments& arguments, const World& world) {
     throw InputError{"a measurement without --setup",
                      "say what cycles depend on: --setup '180 MHz, 5 wait states, flash cache on, "
                      "data in SRAM1'"};
+  require_cell_text("--setup", arguments.setup);
+  require_cell_text("--board", board.id);
   if (!arguments.runner.empty())
     run_on_board(board, memory_of(board, file), arguments, world);
   else
@@ -177,6 +199,7 @@ int measure(const ProfileArguments& arguments, const World& world) {
 }  // namespace
 
 int profile(const ProfileArguments& arguments, const World& world) {
+  if (arguments.emit.empty()) require_table(arguments.output);
   return arguments.board.empty() ? count(arguments, world) : measure(arguments, world);
 }
 

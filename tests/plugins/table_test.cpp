@@ -178,7 +178,7 @@ TEST_P(ShippedTable, IsCountedAgainTheSame) {
   std::vector<OpShape> ops;
   const auto rows = table_.rows();
   for (std::size_t i = 0; i < rows.size(); i += 25) ops.push_back(rows[i]->op);
-  for (const OpRow& again : counted_rows(*profiler, ops)) {
+  for (const OpRow& again : counted_rows(*profiler, ops).rows) {
     OpRow like = again;
     like.compiler = rows.front()->compiler;
     const OpRow* const shipped = table_.find(like);

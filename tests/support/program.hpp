@@ -25,14 +25,12 @@ inline std::string content(const std::filesystem::path& file) {
   return text.str();
 }
 
-/// Runs `thimble ARGUMENTS` as a shell does, in a folder.
-inline Finished thimble_program(const std::string& arguments,
-                                const std::filesystem::path& folder = ".",
-                                const std::string& environment = "") {
+/// Runs a command as a shell does, in a folder.
+inline Finished shell(const std::string& line, const std::filesystem::path& folder) {
   std::string errors = (std::filesystem::temp_directory_path() / "thimble-stderr-XXXXXX").string();
   ::close(mkstemp(errors.data()));
-  const std::string command = "cd '" + folder.string() + "' && { " + environment +
-                              " '" THIMBLE_TEST_PROGRAM "' " + arguments + "\n} 2>'" + errors + "'";
+  const std::string command =
+      "cd '" + folder.string() + "' && { " + line + "\n} 2>'" + errors + "'";
   Finished finished;
   FILE* const pipe = ::popen(command.c_str(), "r");
   std::array<char, 4096> block{};
@@ -43,6 +41,13 @@ inline Finished thimble_program(const std::string& arguments,
   finished.errors = content(errors);
   std::filesystem::remove(errors);
   return finished;
+}
+
+/// Runs `thimble ARGUMENTS` as a shell does, in a folder.
+inline Finished thimble_program(const std::string& arguments,
+                                const std::filesystem::path& folder = ".",
+                                const std::string& environment = "") {
+  return shell(environment + " '" THIMBLE_TEST_PROGRAM "' " + arguments, folder);
 }
 
 }  // namespace thimble::testing

@@ -29,8 +29,9 @@ class DeployCommand : public ::testing::Test {
                "searcher: { use: random }\n");
   }
 
-  testing::Finished deploy(const std::string& arguments) const {
-    return testing::thimble_program("deploy small.yaml " + arguments, folder_.path());
+  testing::Finished deploy(const std::string& arguments,
+                           const std::string& environment = "") const {
+    return testing::thimble_program("deploy small.yaml " + arguments, folder_.path(), environment);
   }
 
   bool has(const std::string& file) const { return std::filesystem::exists(folder_.path() / file); }
@@ -64,6 +65,23 @@ TEST_F(DeployCommand, WritesTheSameAgain) {
               testing::content(folder_.path() / "two" / file));
 }
 
+TEST_F(DeployCommand, WarnsOfWhatTheBoardCannotHoldOrRun) {
+  const auto large = deploy(std::string{"search_space.image=256 --arch "} + kCell);
+  EXPECT_EQ(large.code, 0) << large.errors;
+  EXPECT_THAT(large.errors, HasSubstr("warning: it does not fit on NUCLEO-F446RE: "));
+  EXPECT_THAT(large.errors, HasSubstr("bytes of RAM, 131072 are there"));
+  const auto unknown = deploy(std::string{"hardware.on_miss=refuse --arch "} + kCell);
+  EXPECT_EQ(unknown.code, 0) << unknown.errors;
+  EXPECT_THAT(unknown.errors, HasSubstr("warning: NUCLEO-F446RE cannot run it: no table has"));
+}
+
+TEST_F(DeployCommand, MissesItsToolsBeforeItWrites) {
+  const auto finished = deploy(std::string{"--verify m4 --arch "} + kCell, "PATH=/none");
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_THAT(finished.errors, HasSubstr("there is no arm-none-eabi-gcc here"));
+  EXPECT_FALSE(has("deployed"));
+}
+
 TEST_F(DeployCommand, RefusesWhatCannotBe) {
   const std::string cell = std::string{" --arch "} + kCell;
   write_file(folder_.path() / "file", "");
@@ -73,6 +91,7 @@ TEST_F(DeployCommand, RefusesWhatCannotBe) {
            {"--arch '|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'", "no path from its input"},
            {"--verify m9" + cell, "no core 'm9'; did you mean 'm3'?"},
            {"--name 1st" + cell, "'1st' is no name for a network"},
+           {"--name string" + cell, "'string' is a word or a header of C"},
            {"--output file" + cell, "'--output file' is a file"},
            {"dataset=" + cell, "names no dataset"}}) {
     const auto finished = deploy(arguments);

@@ -183,6 +183,29 @@ TEST_F(OwnBoard, IsMeasuredAgain) {
   for (const OpRow* const row : fresh.rows()) EXPECT_EQ(*row->cycles == 1, row->setup == "another");
 }
 
+TEST_F(OwnBoard, LooksAtItsOutputBeforeItMeasures) {
+  const std::string rest = " --board mine.yaml --setup x --ops few.txt --runner 'touch ran'";
+  put("notes.csv", "mine\n");
+  const Finished notes = thimble("profile --output notes.csv" + rest);
+  EXPECT_EQ(notes.code, 2);
+  EXPECT_THAT(notes.errors, HasSubstr("notes.csv:1:1: error: no latency table"));
+  const Finished nowhere = thimble("profile --output no/t.csv" + rest);
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_THAT(nowhere.errors, HasSubstr("there is no folder 'no'"));
+  EXPECT_FALSE(exists("ran"));
+}
+
+/// All of them read the table while another writes it, unless they wait for each other.
+TEST_F(OwnBoard, SharesItsTableWithOthers) {
+  ASSERT_EQ(measured("sh flash {elf} | tee printed.txt").code, 0);
+  const Finished all = testing::shell(
+      "for i in 1 2 3 4 5 6; do '" THIMBLE_TEST_PROGRAM
+      "' profile --board mine.yaml --records printed.txt --setup $i --output t.csv & done; wait",
+      here_.path());
+  EXPECT_EQ(table("t.csv").size(), 14U) << all.errors;
+  EXPECT_FALSE(exists("t.csv.lock"));
+}
+
 TEST_F(OwnBoard, LeavesOutWhatIsTooLarge) {
   put("mine.yaml",
       std::regex_replace(std::string{kBoard}, std::regex{"bytes: 131072 \\}"}, "bytes: 16384 }"));
@@ -205,6 +228,17 @@ TEST_F(OwnBoard, TakesNoLongerThanTheLimit) {
   EXPECT_FALSE(is_alive(id));
 }
 
+TEST_F(OwnBoard, EndsOnInterrupt) {
+  const Finished stopped = thimble(
+      "profile --board mine.yaml --ops few.txt --setup x --output t.csv --runner 'echo $$ >pid; "
+      "exec sleep 60' & child=$!; while ! [ -s pid ]; do sleep 0.1; done; kill -INT $child; "
+      "wait $child");
+  EXPECT_EQ(stopped.code, 130);
+  EXPECT_EQ(stopped.errors, "thimble: interrupted\n");
+  EXPECT_FALSE(exists("t.csv"));
+  EXPECT_FALSE(is_alive(std::string{trimmed(content(here_.path() / "pid"))}));
+}
+
 TEST_F(OwnBoard, TellsWhatIsWrongWithARunner) {
   EXPECT_THAT(error_of("no-such-program {elf}"),
               AllOf(HasSubstr("no-such-program"), HasSubstr("is the program installed")));
@@ -225,6 +259,11 @@ TEST_F(OwnBoard, TellsWhatIsWrongWithRecords) {
               AllOf(HasSubstr(kRelu), HasSubstr("does not compute what its reference does")));
   EXPECT_THAT(error_of(flash + "s/systick/none/"), HasSubstr("no running cycle counter"));
   EXPECT_THAT(error_of(flash + "s/ticks.:.[0-9]*/ticks\\\":[0/"), HasSubstr("took no cycles"));
+  for (const char* const ticks : {"-5", "1.5", "1e30", "4294967296", "\\\"5\\\""})
+    EXPECT_THAT(error_of(flash + "s/ticks.:.[0-9]*/ticks\\\":[" + ticks + "/"),
+                HasSubstr("garbled"));
+  EXPECT_THAT(error_of(flash + "s/kernels.:.[^,]*/kernels\\\":\\\"\\\"/"), HasSubstr("garbled"));
+  EXPECT_THAT(error_of(flash + "/relu/s/,[0-9]*]/]/"), HasSubstr("garbled"));
   EXPECT_THAT(error_of(flash + "s/part.:3108/part\\\":3107/"), HasSubstr("part number 0xc23"));
 }
 
@@ -238,7 +277,11 @@ TEST_F(OwnBoard, RunsItsOwnProgram) {
   ASSERT_EQ(measured("sh flash {elf} | tee other.txt").code, 0);
   std::filesystem::remove(here_.path() / "t.csv");
   put("one.txt", std::string{kRelu} + "\n");
-  EXPECT_THAT(error_of("cat other.txt", "--ops one.txt"), HasSubstr("runs another program"));
+  const auto runs_another = HasSubstr("runs another program");
+  EXPECT_THAT(error_of("cat other.txt", "--ops one.txt"), runs_another);
+  EXPECT_THAT(error_of("cat other.txt", "--ops few.txt --repeat 6"), runs_another);
+  EXPECT_THAT(error_of("sed s/gcc/clang/ other.txt"), runs_another);
+  EXPECT_THAT(error_of("sed s/-O2/-Os/ other.txt"), runs_another);
 }
 
 /// Serial lines end lines their own way, carry other text, and what an earlier start printed.
@@ -262,6 +305,9 @@ TEST_F(OwnBoard, MustBeDescribed) {
   };
   EXPECT_THAT(refused("--board mine.yaml --setup x"), HasSubstr("nothing runs on the board"));
   EXPECT_THAT(refused("--board mine.yaml --runner true"), HasSubstr("without --setup"));
+  EXPECT_THAT(refused("--board mine.yaml --runner true --setup \"$(printf 'a\\nb')\""),
+              HasSubstr("'--setup a\\x0ab' has control characters"));
+  EXPECT_THAT(refused("--networks -5"), HasSubstr("--networks"));
   EXPECT_THAT(refused("--runner true"), HasSubstr("--board"));
   EXPECT_THAT(refused("--board mine.yaml --core m4"), HasSubstr("--core"));
   const std::string board = kBoard;
@@ -302,6 +348,15 @@ TEST_F(OwnBoard, GivesCForAnotherProject) {
   EXPECT_EQ(*rows[0]->cycles, 100);
   EXPECT_EQ(*rows[0]->least, 90);
   EXPECT_EQ(*rows[0]->most, 110);
+  for (const std::string level : {"-O0", "-Os"}) {
+    const std::string other = "arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -c table.c " + level;
+    EXPECT_THAT(run_process("/bin/sh", {"-c", other}, project).errors,
+                HasSubstr("compile with -O2"));
+  }
+  put("printed.txt", content(here_.path() / "printed.txt") + content(here_.path() / "printed.txt"));
+  ASSERT_EQ(thimble(records).code, 0);
+  const LatencyTable again = table("t.csv");
+  EXPECT_EQ(again.rows().at(0)->n, 4) << "the same in two records is repeats";
 }
 
 }  // namespace

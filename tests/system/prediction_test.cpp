@@ -58,7 +58,7 @@ LatencyTable counted_table(const Profiler& profiler, const std::vector<Int8Netwo
       if (std::ranges::find(ops, op) == ops.end()) ops.push_back(std::move(op));
     }
   LatencyTable table;
-  for (const OpRow& row : counted_rows(profiler, ops)) table.add(row);
+  for (const OpRow& row : counted_rows(profiler, ops).rows) table.add(row);
   return table;
 }
 

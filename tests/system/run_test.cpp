@@ -6,6 +6,8 @@
 #include <fstream>
 #include <thread>
 
+#include <nlohmann/json.hpp>
+
 #include <support/program.hpp>
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
@@ -162,6 +164,28 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
   const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
   ASSERT_EQ(none.code, 0) << none.errors;
   EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met"));
+}
+
+TEST_F(Run, SaysWhichLimitTheNearestExceedsAndByHowMuch) {
+  for (const std::string search :
+       {"{use: pruning}", "{use: random, samples: 5}", "{use: local_search, evaluations: 5}"}) {
+    const Finished none = thimble_program(
+        "run small.yaml limits.latency_ms=1 --json --quiet searcher='" + search + "'",
+        here_.path());
+    const auto best = nlohmann::json::parse(none.output)["points"][0]["best"];
+    EXPECT_EQ(best["feasible"], false) << none.errors;
+    EXPECT_THAT(best["reason"], ::testing::MatchesRegex("latency_ms [0-9.]+ of 1")) << search;
+    EXPECT_NE(best["canonical"], "") << search;
+    const auto folder = nlohmann::json::parse(none.output)["folder"].get<std::string>();
+    EXPECT_THAT(content(here_.path() / folder / "candidates.csv"),
+                ::testing::HasSubstr("true,false,latency_ms"));
+  }
+  const Finished scored = thimble_program(
+      "score small.yaml limits.latency_ms=0.01 --arch "
+      "'|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'",
+      here_.path());
+  EXPECT_THAT(scored.output, ::testing::HasSubstr("  beyond the limits: latency_ms "))
+      << scored.errors;
 }
 
 TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {

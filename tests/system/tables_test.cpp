@@ -70,6 +70,11 @@ TEST_F(TableCommands, SayWhatIsMissing) {
   EXPECT_THAT(refusal("--cycles cycles"), HasSubstr("cycles without --board"));
   EXPECT_THAT(refusal("--cycles cycle --board b"), HasSubstr("did you mean 'cycles'?"));
   EXPECT_THAT(refusal("--cycles cycles --board b --format micro"), HasSubstr("no format 'micro'"));
+  EXPECT_THAT(refusal("--cycles cycles --board \"$(printf 'b\\nc')\""),
+              HasSubstr("'--board b\\x0ac' has control characters"));
+  EXPECT_THAT(refusal("--instructions insns --core m5"), HasSubstr("no core 'm5'"));
+  EXPECT_THAT(run("import layers.csv --output t.csv --kernels '' --cycles cycles --board b").errors,
+              HasSubstr("rows without --kernels"));
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "t.csv"));
 }
 

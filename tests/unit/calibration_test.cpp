@@ -50,12 +50,22 @@ TEST(Board, IsReadStrictly) {
   EXPECT_EQ(refusal(kBoard), "it was read");
   EXPECT_THAT(refusal(changed("core: m4", "core: m5")),
               HasSubstr("mine.yaml:3:7: error: no core 'm5'"));
+  EXPECT_THAT(refusal(changed("core: m4", "core: ''")),
+              HasSubstr("mine.yaml:3:7: error: no core ''"));
   EXPECT_THAT(refusal(changed("id: mine", "id: yours")),
               HasSubstr("mine.yaml:1:5: error: 'id' is"));
   EXPECT_THAT(refusal(changed("default:", "convv:")),
               HasSubstr("no kind of operator is 'convv'; did you mean 'conv'?"));
   EXPECT_THAT(refusal(changed("default:", "conv:")), HasSubstr("missing key 'default' for 'cpi'"));
   EXPECT_THAT(refusal(changed("value: 1.5", "value: 0")), HasSubstr("'value' is 0"));
+  const auto with_ram = [](const std::string& origin) {
+    return kBoard + ("memory_map:\n  flash: { origin: 0x20000000, bytes: 4096 }\n"
+                     "  ram: { origin: " +
+                     origin + ", bytes: 4096 }\n");
+  };
+  EXPECT_EQ(refusal(with_ram("0x20001000")), "it was read");
+  EXPECT_THAT(refusal(with_ram("0x20000ffc")),
+              HasSubstr("'flash' and 'ram' of 'memory_map' overlap"));
   EXPECT_THAT(refusal("- a\n"), HasSubstr("a board file is a map"));
 }
 
@@ -137,7 +147,47 @@ TEST(Calibration, NeedsSamplesAndTrustsOneToNothing) {
   EXPECT_THROW(calibrate({}), InputError);
   const std::vector<CalibrationSample> one{sample(100, 150)};
   EXPECT_EQ(fit_cpi("relu", one).p95_error, 1);
-  EXPECT_THROW(require_good_fits(calibrate(one)), InputError);
+  try {
+    require_good_fits(calibrate(one));
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("relu (one operator; two are needed to tell)"));
+  }
+}
+
+OpRow row_of(const char* kernels, const char* target) {
+  OpRow row;
+  row.op = op_shape_of("relu 4x4x4 -> 4x4x4");
+  row.target = target;
+  row.kernels = kernels;
+  row.compiler = "gcc 12.2.1";
+  row.flags = "-O2";
+  (row.target == "m4" ? row.instructions : row.cycles) = 100;
+  return row;
+}
+
+TEST(Calibration, ComparesWhatWasBuiltAlikeOnly) {
+  const Board board = board_from(parse_yaml(kBoard, "mine.yaml"), "mine.yaml");
+  LatencyTable measured, counted;
+  measured.add(row_of("a", "mine"));
+  counted.add(row_of("b", "m4"));
+  const auto refusal = [&]() -> std::string {
+    try {
+      calibration_samples(board, measured, counted);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "they were taken";
+  };
+  EXPECT_THAT(refusal(), HasSubstr("not what was counted: a (gcc 12.2.1 -O2), and b (gcc"));
+  OpRow smaller = row_of("a", "m4");
+  smaller.flags = "-Os";
+  counted.add(smaller);
+  EXPECT_THAT(refusal(), HasSubstr("count the same kernels, with the same compiler and flags"));
+  counted.add(row_of("a", "m4"));
+  EXPECT_EQ(calibration_samples(board, measured, counted).size(), 1U);
+  measured.add(row_of("b", "mine"));
+  EXPECT_THAT(refusal(), HasSubstr("of several builds: a (gcc 12.2.1 -O2), b (gcc 12.2.1 -O2)"));
 }
 
 TEST(Calibration, WritesABoardFileThatReadsBack) {
@@ -188,12 +238,48 @@ TEST_F(Import, ReadsConvolutionsPaddedAsSame) {
   EXPECT_EQ(measured.origin, Origin::measured);
 }
 
+TEST_F(Import, TakesEqualConvolutionsAsRepeats) {
+  const std::string row = "16,5,8,6,1,1,1,1,16,5,";
+  const auto file = written("c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,a,b\n" + row + "700,10\n" + row +
+                                         "800,10\n" + row + "720,10\n");
+  const LatencyTable table = import_convolutions(file, "a", "b", conditions_);
+  ASSERT_EQ(table.size(), 2U);
+  const OpRow& measured = *table.rows()[1];
+  EXPECT_EQ(measured.cycles, 720);
+  EXPECT_EQ(measured.n, 3);
+  EXPECT_EQ(measured.least, 700);
+  EXPECT_EQ(measured.most, 800);
+  EXPECT_EQ(table.rows()[0]->instructions, 10);
+}
+
 TEST_F(Import, RefusesWhatDoesNotFitTogether) {
   const auto file = written("c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,a\n16,5,8,6,3,3,1,1,14,3,1\n");
   EXPECT_THROW(import_convolutions(file, "a", "", conditions_), InputError) << "VALID, not SAME";
   EXPECT_THROW(import_convolutions(file, "cycles", "", conditions_), InputError);
   const auto json = written("r.json", "[{\"timing\": 3, \"modelConfig\": {}}");
   EXPECT_THROW(import_micronas_records(json, conditions_), InputError);
+}
+
+TEST_F(Import, RefusesSizesThatAreNone) {
+  const auto refusal = [this](const std::string& filters, const std::string& stride) {
+    const auto file = written(
+        "r.json", R"([{"modelConfig": {"filters": )" + filters +
+                      R"(, "groups": 1, "kernel_size": [3, 1], "padding": "same", "strides": [)" +
+                      stride + R"(, 1], "input_shape": [1, 64, 30, 1]},
+                      "timing": [{"cpuCycles": 9, "type": 3}]}])");
+    try {
+      import_micronas_records(file, conditions_);
+    } catch (const InputError& error) {
+      return std::string{error.what()};
+    }
+    return std::string{"it was read"};
+  };
+  EXPECT_EQ(refusal("4", "1"), "it was read");
+  EXPECT_THAT(refusal("4", "0"), HasSubstr("r.json: error: record 1: 'strides' is [0,1]"));
+  EXPECT_THAT(refusal("4.7", "1"), HasSubstr("'filters' is 4.7, not a size"));
+  EXPECT_THAT(refusal("4294967297", "1"), HasSubstr("'filters' is 4294967297"));
+  EXPECT_THAT(refusal("-4", "1"), HasSubstr("'filters' is -4"));
+  EXPECT_THAT(refusal("[]", "1"), HasSubstr("record 1"));
 }
 
 TEST_F(Import, ReadsRecordsOfMicroNas) {

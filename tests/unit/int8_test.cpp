@@ -213,6 +213,15 @@ TEST(OpShape, GoesToTextAndBackAndToANetwork) {
   }
 }
 
+TEST(OpShape, OfABatchNormOnOneChannelIsAConvolution) {
+  Graph graph;
+  graph.batch_norm(graph.relu(graph.input({1, 4, 4})));
+  const Int8Network network = lower(drawn_network(graph, 1));
+  const OpShape op = op_shape(network, network.layers.back());
+  EXPECT_EQ(op.kernel, Kernel::conv);
+  EXPECT_NO_THROW(network_of(op, "alone")) << to_string(op);
+}
+
 TEST(OpShape, NamesTheWordThatIsWrong) {
   const auto why = [](const std::string& text) -> std::string {
     try {

@@ -81,6 +81,13 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
   EXPECT_THAT(refused(std::string{"a\n1\0\n", 5}), HasSubstr("f.csv:2:2: error: control"));
 }
 
+TEST(Csv, WritesNothingThatItCannotRead) {
+  for (const std::string text : {"a,b", "a \"b\"", "a\tb", "é", ""})
+    EXPECT_EQ(parse_csv("x,y\n" + csv_cell(text) + ",\n", "t.csv").rows.at(0).at(0).text, text);
+  for (const std::string text : {"a\nb", "a\rb", "\x7f", "\x01"})
+    EXPECT_THROW(csv_cell(text), Error);
+}
+
 TEST(LatencyTable, ReadsBackWhatItWrites) {
   LatencyTable table;
   OpRow full = row_of(kConv, 1234567);
@@ -215,6 +222,18 @@ TEST(RowCache, KeepsTheRowsOfWritersAtTheSameTime) {
     });
   for (std::thread& writer : writers) writer.join();
   EXPECT_EQ(RowCache{file}.read().size(), static_cast<std::size_t>(kWriters * kRows));
+}
+
+TEST(RowCache, SaysThatItMayBeDeleted) {
+  const testing::TemporaryFolder folder;
+  write_file(folder.path() / "cache.csv", "garbage\n");
+  try {
+    RowCache{folder.path() / "cache.csv"}.read();
+    ADD_FAILURE() << "it was read";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("cache.csv:1:1: error: "));
+    EXPECT_THAT(error.what(), HasSubstr("it is a cache, and may be deleted"));
+  }
 }
 
 TEST(RowCache, IsWholeAfterItsWriterWasKilled) {

@@ -16,6 +16,7 @@
 namespace thimble {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 /// An m4 with 2 cycles an instruction, 3 in additions.
@@ -59,9 +60,9 @@ OpCostsOptions counting(std::atomic<int>& calls) {
   options.on_miss = OnMiss::profile;
   options.count = [&calls](std::span<const OpShape> ops) {
     ++calls;
-    std::vector<OpRow> rows;
-    for (const OpShape& op : ops) rows.push_back(counted(op, instructions_of(op)));
-    return rows;
+    CountedRows made;
+    for (const OpShape& op : ops) made.rows.push_back(counted(op, instructions_of(op)));
+    return made;
   };
   return options;
 }
@@ -184,15 +185,35 @@ TEST(OpCosts, SaysWhyItKnowsNothing) {
   };
   EXPECT_THAT(reason(OnMiss::refuse), HasSubstr("on_miss is 'refuse'"));
   EXPECT_THAT(reason(OnMiss::profile), HasSubstr("there is no emulator"));
+  OpCostsOptions others{.on_miss = OnMiss::profile, .kernels = "CMSIS-NN 4.0"};
+  const OpCosts costs{board(), {}, others};
+  EXPECT_THAT(costs.of(residual())[0]->unsupported,
+              HasSubstr("only thimble's own kernels can be counted, not 'CMSIS-NN 4.0'"));
   EXPECT_THAT(reason(OnMiss::fit), HasSubstr("0 rows are too few to fit to"));
 }
 
 TEST(OpCosts, FailsWhenItsCounterLosesOperators) {
   OpCostsOptions options;
   options.on_miss = OnMiss::profile;
-  options.count = [](std::span<const OpShape>) { return std::vector<OpRow>{}; };
+  options.count = [](std::span<const OpShape>) { return CountedRows{}; };
   const OpCosts costs{board(), {}, options};
   EXPECT_THROW(costs.of(residual()), Error);
+}
+
+TEST(OpCosts, GivesUpOperatorsThatAreTooLargeAndGoesOn) {
+  OpCostsOptions options;
+  options.on_miss = OnMiss::profile;
+  options.count = [](std::span<const OpShape> ops) {
+    CountedRows made{{}, {ops.front()}};
+    for (const OpShape& op : ops.subspan(1)) made.rows.push_back(counted(op, 1));
+    return made;
+  };
+  const OpCosts costs{board(), {}, options};
+  const auto known = costs.of(residual());
+  EXPECT_THAT(known.front()->unsupported,
+              AllOf(HasSubstr(to_string(ops_of(residual()).front())),
+                    HasSubstr("too large to be counted on the emulated m4")));
+  EXPECT_EQ(known.back()->unsupported, "");
 }
 
 OpShape conv(int in, int out, int size, int window) {

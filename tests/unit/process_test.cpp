@@ -1,3 +1,4 @@
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -74,6 +75,22 @@ TEST(Process, EndsAtItsTimeWithItsChildren) {
   EXPECT_EQ(failure_text("sh", result, limits), "sh took more than 0.2 s");
   const pid_t child = std::stoi(read_file(folder.path() / "child"));
   EXPECT_TRUE(ends(child)) << "the child still runs";
+}
+
+TEST(Process, EndsWhenAskedToStop) {
+  static std::atomic<bool> stop = false;  // it is listened to from now on
+  stop_processes_on(stop);
+  std::thread asks{[] {
+    std::this_thread::sleep_for(200ms);
+    stop = true;
+  }};
+  const testing::TemporaryFolder folder;
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THROW(shell("sleep 60 & echo $! >child; wait", {.time = 60s}, folder.path()), Interrupted);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  asks.join();
+  EXPECT_TRUE(ends(static_cast<pid_t>(std::stoi(read_file(folder.path() / "child")))));
+  stop = false;
 }
 
 TEST(Process, DoesNotWaitForGrandchildrenThatHoldItsOutput) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <thimble/deploy/generate_c.hpp>
@@ -47,6 +48,41 @@ TEST_P(ProfileOn, CountsTheSameTwice) {
   EXPECT_EQ(once.ops[0].instructions, twice.ops[0].instructions);
   EXPECT_EQ(once.ops[0].classes, twice.ops[0].classes);
   EXPECT_EQ(once.code_bytes, twice.code_bytes);
+}
+
+/// Once for an arena that just fits, and on one core for constants, which take their time.
+TEST_P(ProfileOn, LeavesOutWhatIsTooLargeForItsMachineAndNoMore) {
+  const auto& [constants, variables] = emulated_memory(GetParam());
+  const auto relu = [](std::int64_t kib) {
+    return op_shape_of(fmt::format("relu 1024x{0}x1 -> 1024x{0}x1", kib));
+  };
+  const auto conv = [](std::int64_t bytes) {
+    return op_shape_of(fmt::format(
+        "conv 64x1x1 -> {}x1x1 window 1x1 stride 1x1 padding 0x0 groups 1", bytes / 76));
+  };
+  const std::int64_t kib = variables.bytes / 1024;
+  std::vector<OpShape> large{relu(kib)}, fitting{relu(kib - 30)};
+  if (GetParam() == Core::m4) {
+    large.push_back(conv(constants.bytes));
+    fitting.push_back(conv(constants.bytes - 40'000));
+  }
+  std::vector<OpShape> ops = large;
+  ops.insert(ops.end(), fitting.begin(), fitting.end());
+  const Profile made = profiler->profile(ops);
+  EXPECT_EQ(made.too_large, large);
+  ASSERT_EQ(made.ops.size(), fitting.size());
+  for (std::size_t i = 0; i < fitting.size(); ++i) EXPECT_EQ(made.ops[i].op, fitting[i]);
+}
+
+TEST_P(ProfileOn, SaysThatANetworkIsTooLarge) {
+  Graph graph;
+  graph.relu(graph.input({64, 512, 1024}));
+  try {
+    profiler->size(lower(drawn_network(graph, 1)));
+    ADD_FAILURE() << "32 MiB were found";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string{error.what()}.find("too large for the emulated"), std::string::npos);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, ProfileOn, testing::ValuesIn(kCores), test::core_name);

@@ -14,9 +14,10 @@ namespace {
   throw InputError{Diagnostic{where, what, note}};
 }
 
+bool is_strange(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
+
 void refuse_strange_bytes(std::string_view line, const Location& start) {
-  const auto strange = std::ranges::find_if(
-      line, [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; });
+  const auto strange = std::ranges::find_if(line, is_strange);
   if (strange == line.end()) return;
   const Location where{start.file, start.line, 1 + static_cast<int>(strange - line.begin())};
   refuse(where, fmt::format("control character \\x{:02x}", static_cast<unsigned char>(*strange)));
@@ -125,7 +126,11 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
   return table;
 }
 
+bool is_cell_text(std::string_view text) { return std::ranges::none_of(text, is_strange); }
+
 std::string csv_cell(std::string_view text) {
+  if (!is_cell_text(text))
+    throw Error{"a table cannot hold the control characters of " + in_quotes(text)};
   if (text.find_first_of(",\"") == std::string_view::npos) return std::string{text};
   std::string quoted = "\"";
   for (const char c : text) {

@@ -5,7 +5,10 @@
 #include <cstring>
 #include <fstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
@@ -47,6 +50,34 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
     }
   }
   std::filesystem::rename(part, file);
+}
+
+namespace {
+
+/// False when the one before removed the lock that was waited for.
+bool is_still_there(int descriptor, const std::filesystem::path& lock) {
+  struct stat held {
+  }, there{};
+  return ::fstat(descriptor, &held) == 0 && ::stat(lock.c_str(), &there) == 0 &&
+         held.st_ino == there.st_ino;
+}
+
+}  // namespace
+
+FileLock::FileLock(const std::filesystem::path& file) : lock_{file.string() + ".lock"} {
+  for (;;) {
+    descriptor_ = ::open(lock_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0)
+      throw Error{fmt::format("cannot write '{}': {}", lock_.string(), std::strerror(errno)),
+                  "is there such a folder, and may you write into it?"};
+    if (is_still_there(descriptor_, lock_)) return;
+    ::close(descriptor_);
+  }
+}
+
+FileLock::~FileLock() {
+  ::unlink(lock_.c_str());
+  ::close(descriptor_);
 }
 
 TemporaryFolder::TemporaryFolder() {

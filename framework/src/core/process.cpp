@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -26,6 +27,15 @@ namespace thimble {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Signals may reach another thread than the one that waits, so it looks up now and then.
+constexpr long kGlanceMs = 100;
+std::atomic<const std::atomic<bool>*> stop_flag = nullptr;
+
+void stop_if_asked() {
+  const std::atomic<bool>* const stop = stop_flag;
+  if (stop != nullptr && *stop) throw Interrupted{"interrupted"};
+}
 
 /// A file descriptor that is closed with its owner.
 class Descriptor {
@@ -170,11 +180,12 @@ ProcessResult::End listen(Child& child, ProcessResult& result, const ProcessLimi
   using End = ProcessResult::End;
   const auto deadline = Clock::now() + limits.time;
   for (bool has_ended = false;;) {
+    stop_if_asked();
     std::array<pollfd, 3> events{pollfd{has_ended ? -1 : child.alive.number(), POLLIN, 0},
                                  pollfd{child.output.number(), POLLIN, 0},
                                  pollfd{child.errors.number(), POLLIN, 0}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    const auto patience = has_ended ? 0 : std::clamp<long>(left.count(), 0, 1 << 30);
+    const auto patience = has_ended ? 0 : std::clamp<long>(left.count(), 0, kGlanceMs);
     const int ready = ::poll(events.data(), events.size(), static_cast<int>(patience));
     if (ready < 0 && errno == EINTR) continue;
     if (has_ended && ready <= 0) return End::exited;
@@ -194,6 +205,8 @@ std::optional<std::filesystem::path> find_program(const std::string& name) {
   if (found.empty()) return std::nullopt;
   return found.string();
 }
+
+void stop_processes_on(const std::atomic<bool>& stop) { stop_flag = &stop; }
 
 ProcessResult run_process(const std::filesystem::path& program,
                           const std::vector<std::string>& arguments,

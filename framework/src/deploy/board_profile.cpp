@@ -11,6 +11,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/deploy/generate_c.hpp>
 
 #include "op_program.hpp"
 
@@ -19,10 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a program has besides constants and arena.
-constexpr std::int64_t kCodeBytes = 32'768;
 constexpr std::int64_t kStackBytes = 4'096;
-constexpr std::int64_t kVariableBytes = 4'096;
 constexpr std::size_t kOpsOfProgram = 50;
 
 /// From here on a cycle counter of 32 bits could turn twice, at 16 cycles a multiplication.
@@ -38,14 +36,6 @@ std::uint64_t part_of(Core core) {
     case Core::m55: return 0xD22;
   }
   return 0;
-}
-
-ProgramLimits limits_of(const MemoryMap& memory) {
-  const std::int64_t constants = memory.flash.bytes - kCodeBytes;
-  return {.constant_bytes = constants,
-          .largest_op_bytes = constants,
-          .arena_bytes = memory.ram.bytes - kStackBytes - kVariableBytes,
-          .ops = kOpsOfProgram};
 }
 
 void require_measurable(std::span<const OpShape> ops) {
@@ -127,13 +117,20 @@ std::string run_on_board(const Firmware& firmware, const BoardOptions& options) 
 }
 
 /// The records of this program and no other.
-OpRecords own_records(const std::string& output, const OpProgram& program) {
+OpRecords own_records(const std::string& output, const OpProgram& program,
+                      const Toolchain& toolchain, int repeats) {
   const auto all = parse_op_records(output);
   const OpRecords& records = all.back();
-  const bool are_own = std::ranges::equal(
+  const bool are_own_ops = std::ranges::equal(
       records.ops, program.ops, {}, [](const OpRecord& record) { return record.op; },
       [](const ProgramOp& op) { return to_string(op.op); });
-  if (!are_own)
+  const bool are_own_repeats = std::ranges::all_of(records.ops, [&](const OpRecord& record) {
+    return std::cmp_equal(record.ticks.size(), repeats);
+  });
+  const bool is_own_build = records.kernels == "thimble " + kernels_version() &&
+                            records.compiler == "gcc " + toolchain.version() &&
+                            records.flags == FirmwareOptions{}.optimisation;
+  if (!are_own_ops || !are_own_repeats || !is_own_build)
     throw Error{"the board runs another program than the one that was built",
                 "does the command write {elf} into its flash?"};
   return records;
@@ -148,7 +145,8 @@ std::vector<OpCycles> measure(const OpProgram& program, const Toolchain& toolcha
   firmware_options.stack_bytes = kStackBytes;
   const Firmware firmware = build(program, options.repeats, toolchain, options.sources,
                                   std::move(firmware_options), folder.path());
-  const OpRecords records = own_records(run_on_board(firmware, options), program);
+  const OpRecords records =
+      own_records(run_on_board(firmware, options), program, toolchain, options.repeats);
   require_conditions(records, options.core);
   std::vector<OpCycles> made;
   for (std::size_t i = 0; i < program.ops.size(); ++i) {
@@ -162,6 +160,24 @@ std::vector<OpCycles> measure(const OpProgram& program, const Toolchain& toolcha
   return made;
 }
 
+/// What one build measured of one operator in several programs is repeats of one measurement.
+void merge(std::vector<OpRecords>& all, const OpRecords& more) {
+  const auto same = std::ranges::find_if(all, [&](const OpRecords& known) {
+    return known.kernels == more.kernels && known.compiler == more.compiler &&
+           known.flags == more.flags;
+  });
+  if (same == all.end()) return all.push_back(more);
+  for (const OpRecord& record : more.ops) {
+    const auto known = std::ranges::find_if(same->ops, [&](const OpRecord& op) {
+      return op.op == record.op && op.checksum == record.checksum;  // a wrong one is to be told
+    });
+    if (known == same->ops.end())
+      same->ops.push_back(record);
+    else
+      known->ticks.insert(known->ticks.end(), record.ticks.begin(), record.ticks.end());
+  }
+}
+
 /// Of the firmware, what another project's program needs.
 constexpr std::array kGuestFiles{"run_operators.c", "run_operators.h", "profile.c",
                                  "print_number.c",  "guest_print.c",   "thimble_firmware.h"};
@@ -173,7 +189,8 @@ std::string guest_config(const OpProgram& program, int repeats) {
       " * once, when the clock is set; guest_print.c says where records go. */\n"
       "#ifndef THIMBLE_CONFIG_H\n#define THIMBLE_CONFIG_H\n\n"
       "#if !defined(__OPTIMIZE__) || defined(__OPTIMIZE_SIZE__)\n"
-      "#error \"compile with {0}: rows of tables say so\"\n#endif\n\n"
+      "#error \"compile with {0}: rows of tables say so\" /* -O1, -Og and -O3 look alike */\n"
+      "#endif\n\n"
       "#define THIMBLE_GUEST\n#define THIMBLE_PROFILE\n#define THIMBLE_REGIONS {1}\n"
       "#define THIMBLE_REPEATS {2}\n#define THIMBLE_FLAGS \"{0}\"\n\n#endif\n",
       FirmwareOptions{}.optimisation, program.regions(), repeats);
@@ -185,7 +202,8 @@ BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& opt
   require_measurable(ops);
   const Toolchain toolchain = Toolchain::find();
   BoardProfile made;
-  for (const OpProgram& program : op_programs(ops, limits_of(options.memory), made.too_large))
+  for (const OpProgram& program :
+       op_programs(ops, limits_of(options.memory, kStackBytes, kOpsOfProgram), made.too_large))
     for (OpCycles& cycles : measure(program, toolchain, options))
       made.ops.push_back(std::move(cycles));
   return made;
@@ -193,9 +211,13 @@ BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& opt
 
 std::vector<OpCycles> parse_board_records(std::string_view output, Core core) {
   throw_if_crashed(output);
-  std::vector<OpCycles> made;
+  std::vector<OpRecords> all;
   for (const OpRecords& records : parse_op_records(output)) {
     require_conditions(records, core);
+    merge(all, records);
+  }
+  std::vector<OpCycles> made;
+  for (const OpRecords& records : all) {
     for (const OpRecord& record : records.ops) {
       std::vector<OpShape> none;
       const OpShape op = op_shape_of(record.op);
@@ -212,7 +234,7 @@ void write_board_project(std::span<const OpShape> ops, const std::optional<Memor
                          int repeats, const fs::path& folder) {
   require_measurable(ops);
   ProgramLimits limits;
-  if (memory) limits = limits_of(*memory);
+  if (memory) limits = limits_of(*memory, kStackBytes, ops.size());
   if (!memory) limits.constant_bytes = limits.largest_op_bytes;
   limits.ops = ops.size();
   std::vector<OpShape> too_large;

@@ -71,7 +71,7 @@ Kernel kernel_of(const Graph& graph, const Node& node) {
                                 node.groups == graph.node(graph.inputs(node)[0]).shape.channels;
       return is_depthwise ? Kernel::depthwise : Kernel::conv;
     }
-    case Op::batch_norm: return Kernel::depthwise;
+    case Op::batch_norm: return node.shape.channels > 1 ? Kernel::depthwise : Kernel::conv;
     case Op::linear: return Kernel::linear;
     case Op::avg_pool: return Kernel::avg_pool;
     case Op::max_pool: return Kernel::max_pool;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/random.hpp>
@@ -24,6 +25,11 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kFirst = "operators";  ///< names the generated files
+
+/// What a program has besides constants, arena and stack.
+constexpr std::int64_t kCodeBytes = 32'768;
+constexpr std::int64_t kVariableBytes = 1'024;
+constexpr std::int64_t kMarkBytesAnOp = 96;
 
 /// The last layer without those that make its inputs.
 Int8Network last_layer_of(const Int8Network& network) {
@@ -72,6 +78,15 @@ int OpProgram::region(std::size_t op) const {
   int layers = 0;
   for (std::size_t i = 0; i <= op; ++i) layers += static_cast<int>(ops[i].network.layers.size());
   return layers - 1;
+}
+
+ProgramLimits limits_of(const MemoryMap& memory, std::int64_t stack_bytes, std::size_t ops) {
+  const std::int64_t constants = memory.flash.bytes - kCodeBytes;
+  const std::int64_t variables = kVariableBytes + kMarkBytesAnOp * static_cast<std::int64_t>(ops);
+  return {.constant_bytes = constants,
+          .largest_op_bytes = constants,
+          .arena_bytes = memory.ram.bytes - stack_bytes - variables,
+          .ops = ops};
 }
 
 std::vector<OpProgram> op_programs(std::span<const OpShape> ops, const ProgramLimits& limits,
@@ -150,31 +165,57 @@ constexpr std::string_view kFault = "{\"thimble\":\"fault\"";
               "is the serial line's speed right, and does nobody else read from it?"};
 }
 
+[[noreturn]] void garbled(const json& record) {
+  garbled(std::string_view{record.dump(-1, ' ', false, json::error_handler_t::replace)});
+}
+
 /// A member of a record; the record is garbled when it is missing or of another type.
 template <class T>
 T member(const json& record, const char* name) {
   try {
     return record.at(name).get<T>();
   } catch (const json::exception&) {
-    garbled(record.dump(-1, ' ', false, json::error_handler_t::replace));
+    garbled(record);
   }
+}
+
+/// Rows of tables have it.
+std::string text_member(const json& record, const char* name) {
+  auto text = member<std::string>(record, name);
+  if (trimmed(text).empty() || !is_cell_text(text)) garbled(record);
+  return text;
+}
+
+std::uint64_t number_of(const json& record, const json& value) {
+  if (!value.is_number_unsigned()) garbled(record);  // a cast would take -1 and 1.5
+  return value.get<std::uint64_t>();
+}
+
+/// No clock counts further than 32 bits.
+std::vector<std::uint64_t> ticks_of(const json& record) {
+  std::vector<std::uint64_t> ticks;
+  if (!record.at("ticks").is_array()) garbled(record);
+  for (const json& value : record.at("ticks")) ticks.push_back(number_of(record, value));
+  if (std::ranges::any_of(ticks, [](std::uint64_t count) { return count >> 32 != 0; }))
+    garbled(record);
+  return ticks;
 }
 
 OpRecords head_of(const json& record) {
   OpRecords made;
-  made.kernels = member<std::string>(record, "kernels");
-  made.compiler = member<std::string>(record, "compiler");
-  made.flags = member<std::string>(record, "flags");
-  made.clock = member<std::string>(record, "clock");
-  made.part = member<std::uint64_t>(record, "part");
+  made.kernels = text_member(record, "kernels");
+  made.compiler = text_member(record, "compiler");
+  made.flags = text_member(record, "flags");
+  made.clock = text_member(record, "clock");
+  made.part = number_of(record, member<json>(record, "part"));
   return made;
 }
 
 OpRecord op_record_of(const json& record) {
   OpRecord made;
-  made.op = member<std::string>(record, "op");
-  made.checksum = member<std::uint64_t>(record, "checksum");
-  if (record.contains("ticks")) made.ticks = member<std::vector<std::uint64_t>>(record, "ticks");
+  made.op = text_member(record, "op");
+  made.checksum = number_of(record, member<json>(record, "checksum"));
+  if (record.contains("ticks")) made.ticks = ticks_of(record);
   return made;
 }
 
@@ -193,6 +234,7 @@ class RecordReader {
       return;
     } else if (kind == "operator") {
       open_->ops.push_back(op_record_of(record));
+      if (open_->ops.back().ticks.size() != open_->ops.front().ticks.size()) garbled(line);
     } else if (kind == "end") {
       if (open_->ops.size() != expected_) stopped();
       complete_.push_back(*std::exchange(open_, std::nullopt));

@@ -42,6 +42,9 @@ struct ProgramLimits {
   std::size_t ops = 100;
 };
 
+/// Those of a memory, for programs of up to `ops` operators with a stack.
+ProgramLimits limits_of(const MemoryMap& memory, std::int64_t stack_bytes, std::size_t ops);
+
 /// Spreads operators over programs, in their order. What no program can hold goes to `too_large`.
 /// Throws Error when no network has such an operator.
 std::vector<OpProgram> op_programs(std::span<const OpShape> ops, const ProgramLimits& limits,

@@ -6,6 +6,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
 #include "op_program.hpp"
@@ -13,9 +14,39 @@
 namespace thimble {
 namespace {
 
-/// Of what one program holds: the smallest machine has 512 KiB for code and as much for data.
+/// Of what one program with several networks or operators holds.
 constexpr std::int64_t kMostConstantBytes = 256 * 1024;
 constexpr std::size_t kMostNetworks = 100;
+
+/// Far less than any machine emulates in a second.
+constexpr std::int64_t kMacsASecond = 10'000'000;
+
+ProgramLimits limits_on(Core core) {
+  ProgramLimits limits =
+      limits_of(emulated_memory(core), FirmwareOptions{}.stack_bytes, kMostNetworks);
+  limits.constant_bytes = kMostConstantBytes;
+  return limits;
+}
+
+EmulatorOptions options_for(const OpProgram& program) {
+  EmulatorOptions options;
+  for (const ProgramOp& op : program.ops)
+    options.limit += std::chrono::seconds{macs(op.op) / kMacsASecond};
+  return options;
+}
+
+void require_room(const CSource& source, Core core, const std::string& name) {
+  const ProgramLimits limits = limits_on(core);
+  const auto refuse = [&](const char* what, std::int64_t needed, std::int64_t there) {
+    throw Error{fmt::format("{} is too large for the emulated {}: {} bytes of {}, {} are there",
+                            in_quotes(name), name_of(core), needed, what, there),
+                "it can only be built for a target with more"};
+  };
+  if (source.constant_bytes > limits.largest_op_bytes)
+    refuse("constants", source.constant_bytes, limits.largest_op_bytes);
+  if (source.plan.arena_bytes > limits.arena_bytes)
+    refuse("arena", source.plan.arena_bytes, limits.arena_bytes);
+}
 
 std::string bytes_of(std::span<const std::int8_t> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size()};
@@ -77,6 +108,7 @@ class Runner {
     const std::string& name = networks.front().name;
     Program made;
     made.source = generate_c(networks);
+    require_room(made.source, core_, name);
     write_file(folder_.path() / (name + ".h"), made.source.header);
     write_file(folder_.path() / (name + ".c"), made.source.source);
     write_file(folder_.path() / "main.c", main_of(networks, made.source.plan.arena_bytes));
@@ -166,12 +198,11 @@ std::string Profiler::conditions() const {
 
 Profile Profiler::profile(std::span<const OpShape> ops) const {
   Profile made;
-  std::vector<OpShape> none;  // the emulated machines are not that small
-  for (const OpProgram& program : op_programs(ops, {}, none)) {
+  for (const OpProgram& program : op_programs(ops, limits_on(core_), made.too_large)) {
     const TemporaryFolder folder;
     const Firmware firmware =
         build(program, /*repeats=*/0, toolchain_, {}, {.core = core_}, folder.path());
-    const EmulatorRun run = emulator_.run(firmware);
+    const EmulatorRun run = emulator_.run(firmware, options_for(program));
     const OpRecords records = parse_op_records(run.text).front();
     for (std::size_t i = 0; i < program.ops.size(); ++i) {
       const ProgramOp& op = program.ops[i];

@@ -20,18 +20,29 @@ constexpr const char* kInstall =
     "install the Debian packages gcc-arm-none-eabi and "
     "libnewlib-arm-none-eabi";
 
+constexpr std::int64_t kMebi = 1 << 20;
+
 struct CoreFlags {
   const char* name;
   std::vector<std::string> flags;
+  MemoryMap memory;  ///< as in firmware/NAME.ld: CONSTANTS and DATA
 };
 
 const CoreFlags& flags_of(Core core) {
   static const std::vector<CoreFlags> kAll{
-      {"m3", {"-mcpu=cortex-m3"}},
-      {"m4", {"-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"}},
-      {"m7", {"-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"}},
-      {"m33", {"-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"}},
-      {"m55", {"-mcpu=cortex-m55", "-mfpu=auto", "-mfloat-abi=hard"}},
+      {"m3", {"-mcpu=cortex-m3"}, {{0x00000000, 4 * kMebi}, {0x20000000, 4 * kMebi}}},
+      {"m4",
+       {"-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"},
+       {{0x00000000, 4 * kMebi}, {0x20000000, 4 * kMebi}}},
+      {"m7",
+       {"-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"},
+       {{0x00000000, 4 * kMebi}, {0x20000000, 4 * kMebi}}},
+      {"m33",
+       {"-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"},
+       {{0x10000000, 4 * kMebi}, {0x38000000, 2 * kMebi}}},
+      {"m55",
+       {"-mcpu=cortex-m55", "-mfpu=auto", "-mfloat-abi=hard"},
+       {{0x60000000, 16 * kMebi}, {0x61000000, 16 * kMebi}}},
   };
   return kAll[static_cast<std::size_t>(core)];
 }
@@ -71,6 +82,8 @@ std::string linker_script(const MemoryMap& memory) {
 }  // namespace
 
 const char* name_of(Core core) { return flags_of(core).name; }
+
+const MemoryMap& emulated_memory(Core core) { return flags_of(core).memory; }
 
 std::optional<Core> core_of(std::string_view name) {
   const auto found = std::ranges::find(kCores, name, [](Core core) { return name_of(core); });

@@ -124,7 +124,7 @@ std::vector<std::string> candidate_cells(const Evaluation& evaluation, const Met
                                          const Benchmark* benchmark) {
   std::vector<std::string> cells{evaluation.text, evaluation.canonical,
                                  evaluation.is_valid() ? "true" : "false",
-                                 evaluation.is_feasible() ? "true" : "false", evaluation.invalid};
+                                 evaluation.is_feasible() ? "true" : "false", evaluation.reason()};
   for (const std::string& metric : columns)
     cells.push_back(number_or_nothing(metric_of(evaluation, metric, own)));
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
@@ -471,7 +471,7 @@ Value evaluation_document(const Evaluation& evaluation, const MetricNames& metri
   map.set("canonical", text(evaluation.canonical));
   map.set("valid", Value::scalar(evaluation.is_valid() ? "true" : "false"));
   map.set("feasible", Value::scalar(evaluation.is_feasible() ? "true" : "false"));
-  map.set("reason", text(evaluation.invalid));
+  map.set("reason", text(evaluation.reason()));
   map.set("macs", number(static_cast<double>(evaluation.macs)));
   map.set("params", number(static_cast<double>(evaluation.params)));
   Value values = Value::map();

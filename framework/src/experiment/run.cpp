@@ -67,6 +67,20 @@ void judge_together(PointOutcome& outcome, const Scoring& scoring) {
   std::ranges::for_each(outcome.result.front, take_over);
 }
 
+/// Networks that exceed limits the least, where nobody keeps them, were looked at for their costs
+/// alone: they are candidates, too.
+void list_unscored(PointOutcome& outcome, const SearchSpace& space) {
+  const auto list = [&](Evaluation& network) {
+    if (!network.canonical.empty()) return;
+    network.canonical = space.encode(space.canonical(network.genotype));
+    if (std::ranges::find(outcome.evaluated, network.text, &Evaluation::text) ==
+        outcome.evaluated.end())
+      outcome.evaluated.push_back(network);
+  };
+  if (outcome.result.best) list(*outcome.result.best);
+  for (Evaluation& network : outcome.result.front) list(network);
+}
+
 /// One point of the sweep, from its study to its outcome.
 PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
                        const Benchmark* benchmark) {
@@ -90,6 +104,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.objectives = study.objectives;
   outcome.compared = study.compared;
   outcome.evaluated = scoring.evaluated();
+  list_unscored(outcome, *study.space);
   judge_together(outcome, scoring);
   if (study.select) select(outcome, *study.select);
   if (outcome.selection && study.select_by) {

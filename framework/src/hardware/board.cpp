@@ -37,7 +37,7 @@ std::vector<std::string> names_of_cores() {
 
 void check_core(const Value& yaml, const Board& board, Diagnostics& problems) {
   const Value* const core = yaml.find("core");
-  if (core == nullptr || board.core.empty() || core_of(board.core)) return;
+  if (core == nullptr || !core->is_scalar() || core_of(board.core)) return;
   problems.error(core->where(), "no core " + in_quotes(board.core),
                  "cores are " + join(names_of_cores()));
 }
@@ -87,6 +87,17 @@ void check_memories(const Value& yaml, Diagnostics& problems) {
   }
 }
 
+void check_overlap(const Value& yaml, const Board& board, Diagnostics& problems) {
+  const auto memory = board.programs_memory();
+  if (!memory) return;
+  const auto& [flash, ram] = *memory;
+  const bool is_apart =
+      flash.origin + flash.bytes <= ram.origin || ram.origin + ram.bytes <= flash.origin;
+  if (!is_apart)
+    problems.error(yaml.find("memory_map")->where(), "'flash' and 'ram' of 'memory_map' overlap",
+                   "programs need a stretch each, of one memory if need be");
+}
+
 }  // namespace
 
 const CyclesPerInstruction& CountedCosts::cpi_of(Kernel kernel) const {
@@ -124,6 +135,8 @@ Board board_from(const Value& yaml, const fs::path& file) {
   check_core(yaml, board, problems);
   check_kinds(yaml, problems);
   check_memories(yaml, problems);
+  problems.throw_if_any();
+  check_overlap(yaml, board, problems);
   problems.throw_if_any();
   return board;
 }

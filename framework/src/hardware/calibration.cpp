@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -40,6 +41,7 @@ std::vector<double> left_out_errors(const std::vector<double>& ratios) {
 }
 
 std::string text_of(const CpiFit& fit) {
+  if (fit.n == 1) return fit.kind + " (one operator; two are needed to tell)";
   return fmt::format("{} (95 % of {} within {:.0f} %)", fit.kind, fit.n, 100 * fit.p95_error);
 }
 
@@ -71,22 +73,54 @@ CountedCosts guessed_fixed_parts() {
   return made;
 }
 
+/// What was compiled, and how.
+std::string build_of(const OpRow& row) {
+  return fmt::format("{} ({} {})", row.kernels, row.compiler, row.flags);
+}
+
+/// Instructions of operators, by how they were built.
+using Builds = std::map<std::string, double>;
+
+std::map<std::string, Builds> counted_builds(const LatencyTable& table, const std::string& core) {
+  std::map<std::string, Builds> made;
+  for (const OpRow* const row : table.rows())
+    if (row->instructions && row->target == core)
+      made[to_string(row->op)].emplace(build_of(*row), *row->instructions);
+  return made;
+}
+
+void require_one_build(const std::set<std::string>& measured, const std::string& counted) {
+  if (measured.size() > 1)
+    throw InputError{"measurements of several builds: " + join({measured.begin(), measured.end()}),
+                     "take tables that have one of them"};
+  if (measured.empty() && !counted.empty())
+    throw InputError{"what was measured is not what was counted: " + counted,
+                     "count the same kernels, with the same compiler and flags"};
+}
+
 }  // namespace
 
 std::vector<CalibrationSample> calibration_samples(const Board& board, const LatencyTable& measured,
                                                    const LatencyTable& counted) {
-  std::map<std::string, double> instructions;
-  for (const OpRow* const row : counted.rows())
-    if (row->instructions && row->target == board.core)
-      instructions.emplace(to_string(row->op), *row->instructions);
+  const auto counts = counted_builds(counted, board.core);
   std::vector<const OpRow*> own = measured.rows();
   std::erase_if(own, [&](const OpRow* row) { return !row->cycles || row->target != board.id; });
   require_one_setup(own);
   std::vector<CalibrationSample> samples;
+  std::set<std::string> builds;
+  std::string other;
   for (const OpRow* const row : own) {
-    const auto found = instructions.find(to_string(row->op));
-    if (found != instructions.end()) samples.push_back({row->op, found->second, *row->cycles});
+    const auto found = counts.find(to_string(row->op));
+    if (found == counts.end()) continue;
+    const std::string build = build_of(*row);
+    if (const auto count = found->second.find(build); count != found->second.end()) {
+      samples.push_back({row->op, count->second, *row->cycles});
+      builds.insert(build);
+    } else {
+      other = build + ", and " + found->second.begin()->first;
+    }
   }
+  require_one_build(builds, other);
   return samples;
 }
 

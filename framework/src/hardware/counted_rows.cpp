@@ -6,9 +6,10 @@ namespace thimble {
 
 std::string own_kernels() { return "thimble " + kernels_version(); }
 
-std::vector<OpRow> counted_rows(const Profiler& profiler, std::span<const OpShape> ops) {
+CountedRows counted_rows(const Profiler& profiler, std::span<const OpShape> ops) {
   const Profile profile = profiler.profile(ops);
-  std::vector<OpRow> rows;
+  CountedRows made;
+  made.too_large = profile.too_large;
   for (const OpCount& count : profile.ops) {
     OpRow row;
     row.op = count.op;
@@ -23,9 +24,9 @@ std::vector<OpRow> counted_rows(const Profiler& profiler, std::span<const OpShap
       row.code_bytes[kernel] = profile.code_bytes.at(kernel);
     for (const auto& [name, number] : count.classes)
       row.classes[name] = static_cast<std::int64_t>(number);
-    rows.push_back(std::move(row));
+    made.rows.push_back(std::move(row));
   }
-  return rows;
+  return made;
 }
 
 }  // namespace thimble

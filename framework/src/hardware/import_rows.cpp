@@ -46,24 +46,37 @@ OpShape shape_of(const Convolution& conv) {
   return op;
 }
 
-/// The median, least and most of repeated measurements.
-void set_cycles(OpRow& row, std::vector<double> repeats) {
-  std::ranges::sort(repeats);
-  const std::size_t half = repeats.size() / 2;
-  row.cycles = repeats.size() % 2 == 1 ? repeats[half] : (repeats[half - 1] + repeats[half]) / 2;
-  row.n = static_cast<std::int64_t>(repeats.size());
-  row.least = repeats.front();
-  row.most = repeats.back();
+/// Figures of operators, as often as each was measured.
+using Repeats = std::map<std::string, std::vector<double>>;
+
+double median(const std::vector<double>& sorted) {
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-OpRow blank_row(const OpShape& op, const ImportConditions& conditions) {
-  OpRow row;
-  row.op = op;
-  row.kernels = conditions.kernels;
-  row.compiler = conditions.compiler;
-  row.flags = conditions.flags;
-  return row;
+/// A row for each operator: the median, least and most of what was measured on a board (cycles) or
+/// counted on a core (instructions).
+void add_rows(LatencyTable& table, const Repeats& repeats, const ImportConditions& conditions,
+              Origin origin) {
+  for (auto [op, figures] : repeats) {
+    std::ranges::sort(figures);
+    const bool is_measured = origin == Origin::measured;
+    OpRow row;
+    row.op = op_shape_of(op);
+    row.target = is_measured ? conditions.board : conditions.core;
+    row.kernels = conditions.kernels;
+    row.compiler = conditions.compiler;
+    row.flags = conditions.flags;
+    (is_measured ? row.cycles : row.instructions) = median(figures);
+    row.n = static_cast<std::int64_t>(figures.size());
+    row.least = figures.front();
+    row.most = figures.back();
+    row.origin = origin;
+    table.add(std::move(row));
+  }
 }
+
+constexpr std::int64_t kMostSize = 1 << 20;
 
 /// The cells of one row, by column.
 class Cells {
@@ -73,8 +86,7 @@ class Cells {
   int size(const std::string& column) const {
     const CsvCell& cell = cells_[table_.column(column)];
     const auto value = parse_integer(cell.text);
-    constexpr int kMost = 1 << 20;
-    if (value && *value >= 1 && *value <= kMost) return static_cast<int>(*value);
+    if (value && *value >= 1 && *value <= kMostSize) return static_cast<int>(*value);
     throw InputError{Diagnostic{
         cell.where, fmt::format("'{}' is {}, not a size", column, in_quotes(cell.text)), {}}};
   }
@@ -115,14 +127,30 @@ class Cells {
 
 using nlohmann::json;
 
+/// The sizes of a member of a layer, in the order of its list.
+template <std::size_t N>
+std::array<int, N> sizes(const json& layer, const char* name) {
+  const json& found = layer.at(name);
+  const json list = found.is_array() ? found : json::array({found});
+  std::array<int, N> made{};
+  for (std::size_t i = 0; i < N; ++i) {
+    const json& size = list.at(i);
+    if (!size.is_number_unsigned() || size < 1 || size > kMostSize)
+      throw Error{fmt::format("'{}' is {}, not {}", name, found.dump(),
+                              N > 1 ? "sizes of at least 1" : "a size of at least 1")};
+    made[i] = size.get<int>();
+  }
+  return made;
+}
+
 std::optional<OpShape> convolution_of(const json& layer) {
   if (!layer.contains("filters") || !layer.contains("kernel_size")) return std::nullopt;
   if (layer.at("padding") != "same" || layer.at("groups") != 1) return std::nullopt;
-  const auto in = layer.at("input_shape").get<std::array<int, 4>>();
-  const auto window = layer.at("kernel_size").get<std::array<int, 2>>();
-  const auto stride = layer.at("strides").get<std::array<int, 2>>();
+  const auto in = sizes<4>(layer, "input_shape");
+  const auto window = sizes<2>(layer, "kernel_size");
+  const auto stride = sizes<2>(layer, "strides");
   return shape_of({{in[3], in[1], in[2]},
-                   layer.at("filters").get<int>(),
+                   sizes<1>(layer, "filters")[0],
                    {window[0], window[1]},
                    {stride[0], stride[1]}});
 }
@@ -133,56 +161,61 @@ std::optional<double> operator_cycles(const json& record) {
   return std::nullopt;
 }
 
+void require_rows(const LatencyTable& table, const std::filesystem::path& file) {
+  if (table.size() == 0)
+    throw InputError{Diagnostic{{file.string()},
+                                "has no figure of a convolution to import",
+                                "are the columns that hold them empty, or is it another format?"}};
+}
+
 }  // namespace
 
 LatencyTable import_convolutions(const std::filesystem::path& file, const std::string& cycles,
                                  const std::string& instructions,
                                  const ImportConditions& conditions) {
   const CsvTable csv = parse_csv(read_file(file), file.string());
-  LatencyTable table;
+  Repeats measured, counted;
   for (const auto& line : csv.rows) {
     const Cells cells{csv, line};
     const OpShape op = shape_of(cells.convolution());
     cells.check_output(op);
-    if (const auto measured = cells.figure(cycles)) {
-      OpRow row = blank_row(op, conditions);
-      row.target = conditions.board;
-      row.origin = Origin::measured;
-      set_cycles(row, {*measured});
-      table.add(std::move(row));
-    }
-    if (const auto counted = cells.figure(instructions)) {
-      OpRow row = blank_row(op, conditions);
-      row.target = conditions.core;
-      row.origin = Origin::counted;
-      row.instructions = *counted;
-      table.add(std::move(row));
-    }
+    if (const auto figure = cells.figure(cycles)) measured[to_string(op)].push_back(*figure);
+    if (const auto figure = cells.figure(instructions)) counted[to_string(op)].push_back(*figure);
   }
+  LatencyTable table;
+  add_rows(table, measured, conditions, Origin::measured);
+  add_rows(table, counted, conditions, Origin::counted);
+  require_rows(table, file);
   return table;
 }
 
 LatencyTable import_micronas_records(const std::filesystem::path& file,
                                      const ImportConditions& conditions) {
-  std::map<std::string, std::vector<double>> repeats;
+  Repeats measured;
+  std::size_t place = 0;
+  const auto refuse = [&](const std::string& why) {
+    throw InputError{Diagnostic{{file.string()},
+                                place > 0 ? fmt::format("record {}: {}", place, why) : why,
+                                "records.json of MicroNAS is read"}};
+  };
   try {
     for (const json& record : json::parse(read_file(file))) {
+      ++place;
       if (!record.contains("timing") || !record.contains("modelConfig")) continue;  // it failed
       const auto op = convolution_of(record.at("modelConfig"));
       const auto cycles = operator_cycles(record);
-      if (op && cycles && *cycles > 0) repeats[to_string(*op)].push_back(*cycles);
+      if (op && cycles && *cycles > 0) measured[to_string(*op)].push_back(*cycles);
     }
   } catch (const json::exception& error) {
-    throw InputError{Diagnostic{{file.string()}, error.what(), "records.json of MicroNAS is read"}};
+    refuse(error.what());
+  } catch (const InputError&) {
+    throw;  // the file cannot be read
+  } catch (const Error& error) {
+    refuse(error.diagnostics().front().message);
   }
   LatencyTable table;
-  for (const auto& [op, cycles] : repeats) {
-    OpRow row = blank_row(op_shape_of(op), conditions);
-    row.target = conditions.board;
-    row.origin = Origin::measured;
-    set_cycles(row, cycles);
-    table.add(std::move(row));
-  }
+  add_rows(table, measured, conditions, Origin::measured);
+  require_rows(table, file);
   return table;
 }
 

@@ -185,22 +185,28 @@ void OpCosts::fill(const std::vector<OpShape>& missing) const {
     made = profiled(still_missing);
   } else {
     for (const OpShape& op : still_missing)
-      made.emplace(op, options_.on_miss == OnMiss::fit
-                           ? fitted(op)
-                           : refused(op, options_.on_miss == OnMiss::profile
-                                             ? "and there is no emulator to count it in"
-                                             : "and on_miss is 'refuse'"));
+      made.emplace(op, options_.on_miss == OnMiss::fit ? fitted(op) : refused(op, why_uncounted()));
   }
   const std::unique_lock lock{mutex_};
   known_.merge(made);
 }
 
+std::string OpCosts::why_uncounted() const {
+  if (options_.on_miss != OnMiss::profile) return "and on_miss is 'refuse'";
+  return options_.kernels.empty() || options_.kernels == own_kernels()
+             ? "and there is no emulator to count it in"
+             : "and only thimble's own kernels can be counted, not " + in_quotes(options_.kernels);
+}
+
 OpCosts::Known OpCosts::profiled(const std::vector<OpShape>& missing) const {
   Known made;
   if (missing.empty()) return made;
-  const std::vector<OpRow> rows = options_.count(missing);
-  if (options_.cache) options_.cache->add(rows);
-  for (const OpRow& row : rows) made.emplace(row.op, known(row));
+  const CountedRows counted = options_.count(missing);
+  if (options_.cache) options_.cache->add(counted.rows);
+  for (const OpRow& row : counted.rows) made.emplace(row.op, known(row));
+  for (const OpShape& op : counted.too_large)
+    made.emplace(op,
+                 refused(op, "and it is too large to be counted on the emulated " + board_.core));
   return made;
 }
 

@@ -46,6 +46,7 @@ std::vector<Evaluation> Prospector::find(std::size_t wanted, const Draw& draw) {
       continue;
     }
     ++misses, ++in_a_row;
+    if (why_invalid_.empty()) why_invalid_ = network.invalid;
     if (!is_new || !network.is_valid()) continue;
     note_beyond(network);
     beyond.push_back(std::move(network));
@@ -79,7 +80,7 @@ SearchResult Prospector::result() {
   SearchResult result = summarize(nearest_, problem_);
   const std::string none =
       fmt::format("none of the {} networks looked at keeps all limits", seen_.size());
-  result.remarks = {nearest_.empty() ? none + ", and none is valid"
+  result.remarks = {nearest_.empty() ? none + ", and none is valid: " + why_invalid_
                                      : fmt::format("{}; the nearest exceed them by {:.2g} % in sum",
                                                    none, 100 * least_violation_)};
   return result;

@@ -34,6 +34,14 @@ void in_parallel(int jobs, std::size_t count, const Work& work) {
   arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, work, tbb::simple_partitioner{}); });
 }
 
+/// "rom_bytes 666000 of 524288"
+std::string excess_text(const Limit& limit, double value) {
+  const auto text = [](double number) {
+    return number < 1e5 ? fmt::format("{:.6g}", number) : fmt::format("{:.0f}", number);
+  };
+  return fmt::format("{} {} of {}", limit.metric, text(value), text(limit.most));
+}
+
 /// A canonical form is scored in place of a network only when it is as large: a benchmark may hold
 /// two networks for the same that share a convolution or have one each.
 bool does_same_work(const SearchSpace& space, const Genotype& a, const Genotype& b) {
@@ -128,10 +136,14 @@ bool Scoring::is_to_be_scored(const Evaluation& evaluation) const {
 /// Objectives and violation, from what is known of the candidate.
 void Scoring::judge(Evaluation& evaluation) const {
   evaluation.violation = 0;
+  std::vector<std::string> excesses;
   for (const Limit& limit : setup_.limits) {
     const double value = cost_metric(evaluation, limit.metric);
-    if (value > limit.most) evaluation.violation += limit.most > 0 ? value / limit.most - 1 : value;
+    if (!(value > limit.most)) continue;
+    evaluation.violation += limit.most > 0 ? value / limit.most - 1 : value;
+    excesses.push_back(excess_text(limit, value));
   }
+  evaluation.excess = join(excesses);
   evaluation.objectives.clear();
   for (const Objective& objective : setup_.objectives)
     evaluation.objectives.push_back(metric_of(evaluation, objective.metric, names_));

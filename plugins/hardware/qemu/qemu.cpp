@@ -95,6 +95,8 @@ class Qemu final : public thimble::TableHardware {
       // What the linker adds depends on what else is linked.
       constexpr double kRomError = 0.01;
       cost.rom_bytes = {static_cast<double>(size.rom_bytes), kRomError, Origin::counted};
+    } catch (const thimble::Interrupted&) {
+      throw;
     } catch (const thimble::Error& error) {
       cost.unsupported = error.diagnostics().front().message;
     }

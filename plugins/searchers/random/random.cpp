@@ -34,22 +34,25 @@ class RandomSearch final : public thimble::Searcher {
                                thimble::Evaluator& evaluator) const override {
     const std::int64_t wanted = *expected_evaluations(problem);
     std::optional<Evaluation> nearest;
-    const auto genotypes = draw(problem, evaluator, wanted, nearest);
+    std::string why_invalid;
+    const auto genotypes = draw(problem, evaluator, wanted, nearest, why_invalid);
     evaluator.expect(static_cast<std::int64_t>(genotypes.size()));
     auto result = thimble::summarize(evaluator.evaluate(genotypes), problem);
     if (genotypes.empty() && nearest) result = thimble::summarize({*nearest}, problem);
     if (static_cast<std::int64_t>(genotypes.size()) < wanted)
       result.remarks.push_back("only " + std::to_string(genotypes.size()) + " of " +
                                std::to_string(wanted) +
-                               " networks that keep the limits were found");
+                               " networks that keep the limits were found" +
+                               (why_invalid.empty() ? "" : "; one is invalid: " + why_invalid));
     return result;
   }
 
  private:
-  /// Different feasible networks; `nearest` becomes the least violating of the others.
+  /// Different feasible networks; `nearest` becomes the least violating of the others, and
+  /// `why_invalid` what is wrong with the first that is invalid.
   static std::vector<Genotype> draw(const thimble::Problem& problem,
                                     const thimble::Evaluator& evaluator, std::int64_t wanted,
-                                    std::optional<Evaluation>& nearest) {
+                                    std::optional<Evaluation>& nearest, std::string& why_invalid) {
     thimble::Random random = thimble::Random::stream(problem.seed, {"random search"});
     std::vector<Genotype> drawn;
     std::set<std::string> seen;
@@ -73,6 +76,7 @@ class RandomSearch final : public thimble::Searcher {
         drawn.push_back(std::move(genotype));
       } else {
         ++misses;
+        if (why_invalid.empty()) why_invalid = cost.invalid;
         if (cost.is_valid() && (!nearest || cost.violation < nearest->violation))
           nearest = std::move(cost);
       }

@@ -34,7 +34,11 @@ struct CsvTable {
 THIMBLE_EXPORT CsvTable parse_csv(std::string_view text, const std::string& file,
                                   int first_line = 1);
 
-/// A cell as parse_csv() reads it back: in quotes where it has to be.
+/// True for what a cell can hold: no control characters, so one line.
+THIMBLE_EXPORT bool is_cell_text(std::string_view text);
+
+/// A cell as parse_csv() reads it back: in quotes where it has to be. Throws Error for what no cell
+/// can hold.
 THIMBLE_EXPORT std::string csv_cell(std::string_view text);
 
 }  // namespace thimble

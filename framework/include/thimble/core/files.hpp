@@ -15,6 +15,22 @@ THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
 /// Writes beside the file and renames over it, so that no reader ever sees half of it.
 THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_view text);
 
+/// Keeps others that ask for the same out while it lives: who reads a file, changes it and writes
+/// it back holds one. It lies beside the file as FILE.lock. The system lets go of it when the
+/// process dies.
+class THIMBLE_EXPORT FileLock {
+ public:
+  /// Waits for its turn. Throws Error when the folder is missing or cannot be written into.
+  explicit FileLock(const std::filesystem::path& file);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  std::filesystem::path lock_;
+  int descriptor_ = -1;
+};
+
 /// A fresh folder below the system's one for temporary files, removed with everything in it.
 class THIMBLE_EXPORT TemporaryFolder {
  public:

@@ -25,7 +25,8 @@ struct OpCount {
 };
 
 struct Profile {
-  std::vector<OpCount> ops;  ///< in the order asked for
+  std::vector<OpCount> ops;        ///< in the order asked for
+  std::vector<OpShape> too_large;  ///< for the emulated machine's memory: not among them
   std::map<std::string, std::int64_t>
       code_bytes;  ///< by kernel, once however many operators use it
 };

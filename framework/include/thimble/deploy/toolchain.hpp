@@ -46,6 +46,9 @@ struct MemoryMap {
   bool operator==(const MemoryMap&) const = default;
 };
 
+/// Of the emulator's machine with this core: where constants go, and variables.
+THIMBLE_EXPORT const MemoryMap& emulated_memory(Core core);
+
 struct FirmwareOptions {
   Core core = Core::m4;
   bool has_marks = false;  ///< defines THIMBLE_PROFILE; without, thimble_mark() does not exist

@@ -32,7 +32,8 @@ struct CpiFit {
 };
 
 /// Operators whose cycles on the board are in one table, and whose instructions on its core are in
-/// the other.
+/// the other, of the same kernels, compiler and flags. Throws InputError when these differ, or when
+/// there would be several.
 THIMBLE_EXPORT std::vector<CalibrationSample> calibration_samples(const Board& board,
                                                                   const LatencyTable& measured,
                                                                   const LatencyTable& counted);

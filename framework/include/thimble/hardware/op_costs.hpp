@@ -15,6 +15,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/hardware/board.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/latency_table.hpp>
 #include <thimble/hardware/op_fit.hpp>
 #include <thimble/hardware/row_cache.hpp>
@@ -29,8 +30,8 @@ enum class OnMiss : std::uint8_t {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, OnMiss>>& names_of(OnMiss);
 
-/// Counts operators: rows in the order asked for. Called by one thread at a time.
-using CountOps = std::function<std::vector<OpRow>(std::span<const OpShape>)>;
+/// Counts operators. Called by one thread at a time.
+using CountOps = std::function<CountedRows(std::span<const OpShape>)>;
 
 /// What is known of one operator on a board.
 struct KnownOp {
@@ -85,6 +86,7 @@ class THIMBLE_EXPORT OpCosts {
   std::vector<OpShape> look_up(const Int8Network& network,
                                std::vector<const KnownOp*>& found) const;
   void fill(const std::vector<OpShape>& missing) const;
+  std::string why_uncounted() const;
   Known profiled(const std::vector<OpShape>& missing) const;
   KnownOp fitted(const OpShape& op) const;
   void take_from_source(const OpShape& op, KnownOp& known) const;

@@ -40,7 +40,10 @@ struct Evaluation {
   std::vector<double> objectives;  ///< in the problem's order; NaN where unknown
   double violation = 0;            ///< sum of relative excesses over the limits; 0: feasible
   std::string invalid;             ///< why it cannot be compared at all, or nothing
+  std::string excess;              ///< "rom_bytes 666000 of 524288" for each limit exceeded
 
+  /// Why it is not feasible, or nothing.
+  const std::string& reason() const noexcept { return is_valid() ? excess : invalid; }
   bool is_valid() const noexcept { return invalid.empty(); }
   bool is_feasible() const noexcept { return is_valid() && violation <= 0; }
 };

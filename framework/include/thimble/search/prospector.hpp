@@ -53,6 +53,7 @@ class THIMBLE_EXPORT Prospector {
   std::set<std::string> seen_;
   std::vector<Evaluation> scored_;
   std::vector<Evaluation> nearest_;  ///< of those beyond a limit
+  std::string why_invalid_;          ///< of the first that was
   double least_violation_ = std::numeric_limits<double>::infinity();
 };
 
