@@ -15,7 +15,7 @@ namespace thimble {
 namespace {
 
 /// Of what one program with several networks or operators holds.
-constexpr std::int64_t kMostConstantBytes = 256 * 1024;
+constexpr std::int64_t kMostConstantBytes = 262'144;
 constexpr std::size_t kMostNetworks = 100;
 
 /// Far less than any machine emulates in a second.
