@@ -214,7 +214,11 @@ std::pair<std::int64_t, std::int64_t> largest_of_some(const SharedPass& shared) 
     const Graph graph = shared.space->build(random_genotype(decisions, random));
     if (!is_connected(graph)) continue;
     most.first = std::max(most.first, macs(live(graph)) * shared.pass.batch);
-    most.second = std::max(most.second, pass_bytes(live(graph), shared.pass, shared.reads));
+    try {
+      most.second = std::max(most.second, pass_bytes(live(graph), shared.pass, shared.reads));
+    } catch (const Error&) {  // a network that the proxy has no value of
+      continue;
+    }
   }
   return most;
 }

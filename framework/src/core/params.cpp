@@ -108,10 +108,11 @@ void wrong_type(const Value& value, const Field& field, Diagnostics& problems) {
   } else {
     note = field.name + ": " + field.sentence;
   }
+  // "list of one of" names what its entries are; a value that is no list is wrong before that.
+  const std::string type = field.type == "list of one of" ? "list" : field.type;
   problems.error(
       value.where(),
-      in_quotes(field.name) + " must be " + with_article(field.type) + ", found " + value.found(),
-      note);
+      in_quotes(field.name) + " must be " + with_article(type) + ", found " + value.found(), note);
 }
 
 bool in_range(double number, const Value& value, const Field& field, Diagnostics& problems) {

@@ -205,6 +205,7 @@ std::string in_a_cell(const std::string& text) {
 }  // namespace
 
 void select(PointOutcome& outcome, const SelectSettings& settings) {
+  if (outcome.result.front.empty() || !outcome.result.front[0].is_feasible()) return;
   Selection selection{.objectives = places_of(settings.objectives, outcome.objectives)};
   const auto points =
       projected(points_of(outcome.result.front, outcome.objectives), selection.objectives);

@@ -352,12 +352,24 @@ class Maker {
                                     name, classes, info.name, info.classes),
                         "give the search space or the proxy's 'net' as many classes");
       require_fit(info, pass, graph.node(0).shape);
+      note_stretching(info, pass, graph.node(0).shape);
     } catch (const Error& error) {
       const Diagnostic& problem = error.diagnostics().front();
       problems_.error(value.where(), fmt::format("proxy '{}': {}", name, problem.message),
                       problem.note.empty() ? "change the proxy's batch, fit or net, or the dataset"
                                            : problem.note);
     }
+  }
+
+  /// Images stand it; columns that are sensors are mixed by it.
+  void note_stretching(const DatasetInfo& info, const Pass& pass, const Shape& input) {
+    const bool keeps_ratio = info.shape.height * input.width == info.shape.width * input.height;
+    if (pass.input != InputKind::data || pass.fit != Fit::resize || keeps_ratio) return;
+    const std::string remark = fmt::format(
+        "dataset '{}' of {} is stretched to the networks' {}: rows and columns are interpolated",
+        info.name, to_string(info.shape), to_string(input));
+    if (std::ranges::find(study_.remarks, remark) == study_.remarks.end())
+      study_.remarks.push_back(remark);
   }
 
   static Genotype genotype_at_start(const SearchSpace& space) {

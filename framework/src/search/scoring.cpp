@@ -227,8 +227,14 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked
                     shared.pass.double_precision ? torch::kDouble : torch::kFloat);
   });
   for (Asked& one : asked) one.value.invalid = no_network;
-  if (network && exceeds_memory(shared, network->graph(), asked)) return;
-  for (int repeat = 0; network && repeat < shared.pass.repeats; ++repeat) {
+  if (!network) return;
+  bool is_too_large = false;
+  const std::string no_pass = reason_against(
+      first, task, [&] { is_too_large = exceeds_memory(shared, network->graph(), asked); });
+  if (!no_pass.empty())
+    for (Asked& one : asked) one.value.invalid = no_pass;
+  if (is_too_large || !no_pass.empty()) return;
+  for (int repeat = 0; repeat < shared.pass.repeats; ++repeat) {
     const int draw = shared.pass.fresh_weights ? repeat : 0;
     if (repeat == 0 || shared.pass.fresh_weights)
       network->initialise(shared.pass.init, setup_.seed, "weights" + std::to_string(draw));
