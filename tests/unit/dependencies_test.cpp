@@ -165,9 +165,10 @@ TEST(Dependencies, OneFileKnowsEachOfTheseLibraries) {
   EXPECT_EQ(process, Words{"framework/src/core/process.cpp"});
   EXPECT_EQ(yaml, Words{"framework/src/core/yaml.cpp"});
   EXPECT_EQ(onnx, Words{"framework/src/deploy/onnx_writer.cpp"});
-  // The framework for hypervolumes; the plugin is the algorithm.
+  // The framework for hypervolumes; the plugins are its algorithms.
   EXPECT_EQ(pagmo,
-            (Words{"framework/src/search/hypervolume.cpp", "plugins/searchers/nsga2/nsga2.cpp"}));
+            (Words{"framework/src/search/hypervolume.cpp", "plugins/searchers/nsga2/nsga2.cpp",
+                   "plugins/searchers/pagmo/pagmo.cpp"}));
 }
 
 TEST(Dependencies, OnlyTheNetworksFloorAndScoringSeeTensors) {
