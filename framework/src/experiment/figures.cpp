@@ -347,8 +347,8 @@ std::string progress_picture(const std::string& name, const std::vector<PointOut
   if (rows.empty()) return "";
   // Exhaustive search beside searches of a few hundred networks would leave these no room.
   const bool is_logarithmic = most_end > 4 * least_end;
-  return head(name, 1000, 900) + blocks + title(label, "median and quartiles") +
-         "set xlabel 'networks scored'\nset key below\nset bmargin 9\n"
+  return head(name, 1400, 800) + blocks + title(label, "median and quartiles") +
+         "set xlabel 'networks scored'\nset key outside right top Left reverse\n"
          "set grid ytics lt 1 lw 0.4 lc rgb '#bbbbbb'\n" +
          fmt::format("{}set xrange [*:{}]\n", is_logarithmic ? "set logscale x\n" : "", most_end) +
          "plot " + areas + lines + "\n";
