@@ -84,11 +84,7 @@ TEST(Nsga2, KeepsEveryDecisionWhatItIs) {
 TEST(Nsga2, FindsTheFewNetworksThatKeepALimit) {
   // Two in a million do; a thousand random draws meet none.
   const Decisions space{categorical(12)};
-  Formula evaluator{space,
-                    [](const Genotype& x) {
-                      return std::vector<double>{sum(x), -x[0]};
-                    },
-                    [](const Genotype& x) { return std::max(0.0, sum(x) / 3 - 1); }};
+  Formula evaluator = testing::with_sum_up_to(3, space);
   const auto found = nsga2("{evaluations: 60, population: 20}")->search(problem(space), evaluator);
   ASSERT_TRUE(found.best);
   EXPECT_TRUE(found.best->is_feasible());

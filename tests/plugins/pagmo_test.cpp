@@ -78,11 +78,7 @@ TEST_P(Pagmo, ReachesEveryValueOfEveryDecision) {
 
 TEST_P(Pagmo, ScoresOnlyWhatKeepsTheLimits) {
   const Decisions space{categorical(8)};
-  Formula evaluator{space,
-                    [](const Genotype& x) {
-                      return std::vector<double>{sum(x), -x[0]};
-                    },
-                    [](const Genotype& x) { return std::max(0.0, sum(x) / 10 - 1); }};
+  Formula evaluator = testing::with_sum_up_to(10, space);
   const auto found = make(60, 40)->search(testing::problem(space), evaluator);
   ASSERT_TRUE(found.best);
   EXPECT_TRUE(found.best->is_feasible());

@@ -46,11 +46,7 @@ TEST_P(SingleSearchers, ClimbALandscapeThatRandomDrawsDoNot) {
 
 TEST_P(SingleSearchers, FindTheFewNetworksThatKeepALimit) {
   const Decisions space{categorical(12)};
-  Formula evaluator{space,
-                    [](const Genotype& x) {
-                      return std::vector<double>{sum(x), -x[0]};
-                    },
-                    [](const Genotype& x) { return std::max(0.0, sum(x) / 3 - 1); }};
+  Formula evaluator = testing::with_sum_up_to(3, space);
   const Problem task = testing::problem(space);
   const auto found = searcher(GetParam(), "{evaluations: 30}")->search(task, evaluator);
   ASSERT_TRUE(found.best);

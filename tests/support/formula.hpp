@@ -2,6 +2,7 @@
 
 // Searches without networks: decisions of which a formula says what they are worth.
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -107,6 +108,15 @@ inline double sum(const Genotype& genotype) {
   double total = 0;
   for (const double value : genotype) total += value;
   return total;
+}
+
+/// Two objectives, and a limit: the options' places add up to `most` at most.
+inline Formula with_sum_up_to(double most, const SearchSpace& space) {
+  return {space,
+          [](const Genotype& x) {
+            return std::vector<double>{sum(x), -x[0]};
+          },
+          [most](const Genotype& x) { return std::max(0.0, sum(x) / most - 1); }};
 }
 
 }  // namespace thimble::testing
