@@ -1,15 +1,24 @@
 #!/usr/bin/env python3
-"""Spearman's rho between our values and NASLib's, proxy by proxy.
+"""Spearman's rho between our values and NASLib's, proxy by proxy, and how far noise lets it go.
 
-    thimble score experiments/proxies/naslib.yaml --archs FILE --json --data DIR > ours.jsonl
-    experiments/proxies/spearman_with_naslib.py ours.jsonl zc_proxies_cifar10_500.csv
+    cut -d, -f2 zc_proxies_cifar10_500.csv | tail -n +2 > cells.txt
+    for seed in 1 2 3 4; do
+      thimble score experiments/proxies/naslib.yaml seed=$seed --archs cells.txt --json --data DIR > draw$seed.jsonl
+    done
+    experiments/proxies/spearman_with_naslib.py zc_proxies_cifar10_500.csv draw*.jsonl
 
-The CSV has a column arch_str and one for each proxy; flops and params are compared with the counts.
-Another file of ours, ending in .jsonl, can stand in its place: how two draws of ours agree.
+Every draw has weights and batches of its own for each cell, as NASLib's values have: `one` is the rho of
+one draw with the published values, `all` that of our mean rank over the draws. `own` is the rho of two of
+our draws with each other: where the published values are one more draw of the same measure, `one` equals
+it, and no value without noise can have more than its root with them, which is the last column. Means, and
+95 % intervals by resampling the cells. The CSV has a column arch_str and one for each proxy; flops and
+params are compared with the counts.
 """
 
 import csv
+import itertools
 import json
+import random
 import sys
 
 
@@ -40,27 +49,50 @@ def values_of(line):
     return ours["arch"], {**ours["proxies"], "flops": ours["macs"], "params": ours["params"]}
 
 
-def read(name):
-    """Values by architecture and proxy, as numbers or text; None or "" where there is none."""
-    with open(name, newline="") as file:
-        if name.endswith(".jsonl"):
-            return dict(map(values_of, file))
-        return {row["arch_str"]: row for row in csv.DictReader(file)}
+def agreement(published, draws):
+    """Of equally long lists: the rhos called one, all and own above; own needs two draws."""
+    ranks = [mid_ranks(draw) for draw in draws]
+    pairs = [spearman(a, b) for a, b in itertools.combinations(draws, 2)]
+    return (
+        sum(spearman(draw, published) for draw in draws) / len(draws),
+        spearman([sum(of_cell) for of_cell in zip(*ranks)], published),
+        sum(pairs) / len(pairs) if pairs else float("nan"),
+    )
 
 
-def main(ours_file, other_file):
-    others = read(other_file)
-    pairs = {}
-    for arch, ours in read(ours_file).items():
-        for name, value in ours.items():
-            other = others.get(arch, {}).get(name)
-            if value is not None and other not in (None, ""):
-                pairs.setdefault(name, []).append((value, float(other)))
-    for name, values in sorted(pairs.items()):
-        print(f"{name:10} {spearman(*zip(*values)):7.4f}  {len(values)} cells")
+def resampled(published, draws, times=200):
+    """The middle 95 % of each of the rhos."""
+    source = random.Random(1)
+    found = []
+    for _ in range(times):
+        chosen = source.choices(range(len(published)), k=len(published))
+        found.append(agreement([published[i] for i in chosen], [[d[i] for i in chosen] for d in draws]))
+    for rhos in zip(*found):
+        ordered = sorted(rhos)
+        yield ordered[int(0.025 * times)], ordered[int(0.975 * times)]
+
+
+def main(table, *files):
+    with open(table, newline="") as file:
+        published = {row["arch_str"]: row for row in csv.DictReader(file)}
+    draws = []
+    for name in files:
+        with open(name) as file:
+            draws.append(dict(map(values_of, file)))
+    cells = [cell for cell in published if all(cell in draw for draw in draws)]
+    print(f"{len(cells)} cells, {len(draws)} draws\n{'':10} {'one':21} {'all':21} {'own':21} root of own")
+    for proxy in sorted(draws[0][cells[0]]):
+        known = [c for c in cells if published[c].get(proxy) and all(d[c][proxy] is not None for d in draws)]
+        if not known:
+            continue
+        theirs = [float(published[cell][proxy]) for cell in known]
+        ours = [[draw[cell][proxy] for cell in known] for draw in draws]
+        rhos = agreement(theirs, ours)
+        columns = [f"{rho:.3f} [{low:.3f}, {high:.3f}]" for rho, (low, high) in zip(rhos, resampled(theirs, ours))]
+        print(f"{proxy:10}", *columns, f"{max(rhos[2], 0) ** 0.5:.3f}", f"({len(known)} cells)")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -229,11 +229,11 @@ std::string pass_line(const SharedPass& shared, const Study& study) {
   std::vector<std::string> names;
   for (const std::size_t i : shared.proxies) names.push_back(study.proxies[i].name);
   std::string line = fmt::format(
-      "pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}", join(names),
+      "pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}{}", join(names),
       counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
       detail::one_line(detail::Codec<InputKind>::write(pass.input)), detail::one_line(pass.net),
       detail::one_line(detail::Codec<Init>::write(pass.init)),
-      pass.fresh_weights ? "" : " drawn once",
+      pass.fresh_weights ? "" : " drawn once", pass.paired ? "" : ", draws of its own",
       pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
       pass.double_precision ? ", in double" : "");
   if (!shared.reads.anything()) return line;

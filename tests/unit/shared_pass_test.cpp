@@ -56,6 +56,7 @@ struct Seen {
   std::mutex mutex;
   std::vector<torch::Tensor> logits;
   std::map<std::string, int> calls;
+  std::map<std::string, std::vector<double>> images;  ///< their sums
 
   std::size_t different_logits() const {
     std::set<const void*> places;
@@ -74,13 +75,14 @@ class Probe final : public Proxy {
   double score(Observation& seen) const override {
     {
       const std::scoped_lock lock{seen_.mutex};
-      seen_.logits.push_back(seen.forward().outputs.back());
+      seen_.logits.push_back(seen.forward().output(seen.graph().output()));
       ++seen_.calls[name_];
+      seen_.images[name_].push_back(seen.images().sum().item<double>());
     }
     double sum = 0;
     for (std::size_t j = 0; j < static_cast<std::size_t>(pass_.batches); ++j)
       sum +=
-          seen.forward(j).outputs.back().sum().item<double>() +
+          seen.forward(j).output(seen.graph().output()).sum().item<double>() +
           (reads_.loss_gradients ? seen.loss_gradients(j).parameters[1].weight.sum().item<double>()
                                  : 0);
     if (name_ == "thrower") throw Error{"cannot say"};
@@ -174,6 +176,22 @@ TEST_F(SharedPasses, GiveTheValuesThatEachWouldHaveAlone) {
       EXPECT_EQ(alone[network].proxies[0].repeats, together[network].proxies[i].repeats)
           << proxies_[i].name;
   }
+}
+
+TEST_F(SharedPasses, DrawForEachCandidateWhenNotPaired) {
+  add("paired", {.batch = 8});
+  add("own", {.batch = 8, .paired = false}, {.loss_gradients = true});
+  add("more", {.batch = 8, .repeats = 3, .paired = false});
+  EXPECT_EQ(merge_passes(proxies_).size(), 2U);
+  const auto seen = evaluate(), again = evaluate(2);
+  for (std::size_t network = 0; network < 2; ++network) {
+    EXPECT_EQ(seen[network].proxies[1].repeats, again[network].proxies[1].repeats);
+    EXPECT_EQ(seen[network].proxies[2].repeats, again[network].proxies[2].repeats);
+  }
+  const auto& paired = seen_.images["paired"];
+  const auto& own = seen_.images["own"];
+  EXPECT_EQ(paired[0], paired[1]);  // of two candidates
+  EXPECT_NE(own[0], own[1]);
 }
 
 TEST_F(SharedPasses, LetOneFailWithoutTheOthers) {

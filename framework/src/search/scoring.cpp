@@ -234,12 +234,18 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked
   if (!no_pass.empty())
     for (Asked& one : asked) one.value.invalid = no_pass;
   if (is_too_large || !no_pass.empty()) return;
+  const std::uint64_t seed =
+      shared.pass.paired ? setup_.seed : Random::stream(setup_.seed, {"candidate", task.key})();
   for (int repeat = 0; repeat < shared.pass.repeats; ++repeat) {
     const int draw = shared.pass.fresh_weights ? repeat : 0;
     if (repeat == 0 || shared.pass.fresh_weights)
-      network->initialise(shared.pass.init, setup_.seed, "weights" + std::to_string(draw));
-    Observation seen{*network, batches_of(shared, network->graph().node(0).shape, repeat),
-                     shared.reads, setup_.seed, repeat};
+      network->initialise(shared.pass.init, seed, "weights" + std::to_string(draw));
+    const Shape& input = network->graph().node(0).shape;
+    const std::vector<Samples> own =
+        shared.pass.paired ? std::vector<Samples>{}
+                           : draw_batches(*setup_.dataset, shared.pass, input, repeat, seed);
+    Observation seen{*network, shared.pass.paired ? batches_of(shared, input, repeat) : own,
+                     shared.reads, seed, repeat};
     for (Asked& one : asked)
       if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
         ask(one, seen, task);

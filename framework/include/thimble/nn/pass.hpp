@@ -48,6 +48,7 @@ struct Pass {
   int batches = 1;
   int repeats = 1;
   bool fresh_weights = true;
+  bool paired = true;
   bool augment = true;
   Fit fit = Fit::resize;
   BatchNorm batch_norm = BatchNorm::batch;
@@ -65,6 +66,8 @@ struct Pass {
         .range(1, 64);
     param(&Pass::repeats, "repeats", "scores to draw, each with its own batches").range(1, 1024);
     param(&Pass::fresh_weights, "fresh_weights", "draw new weights for every repeat");
+    param(&Pass::paired, "paired",
+          "give all candidates the same weights and batches; false: each has draws of its own");
     param(&Pass::augment, "augment", "flip and crop training images at random");
     param(&Pass::fit, "fit", "how images are brought to the network's input size");
     param(&Pass::batch_norm, "batch_norm",
