@@ -97,8 +97,8 @@ TEST(Lower, KeepsWhatTheFloatNetworkComputes) {
       const auto values =
           run_reference(lowered, quantised(images[sample], lowered.tensor(0).quantisation));
       for (std::size_t i = 0; i < values.size(); ++i) {
-        const auto original = static_cast<std::size_t>(deployed.made_of[i].back());
-        const torch::Tensor truth = forward.outputs[original][sample].reshape(
+        const NodeId original = deployed.made_of[i].back();
+        const torch::Tensor truth = forward.output(original, sample).reshape(
             {lowered.tensors[i].shape.channels, lowered.tensors[i].shape.height,
              lowered.tensors[i].shape.width});
         EXPECT_GT(decibels(real(values[i], lowered.tensors[i]), truth), c.decibels)

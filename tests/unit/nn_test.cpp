@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -36,6 +37,17 @@ Network network(const Graph& graph, torch::ScalarType precision = at::kDouble,
   Network made{graph, precision};
   made.initialise(Init::torch_default, seed, "test");
   return made;
+}
+
+/// Of batch norms, which start at 1 and 0.
+void draw_scales_and_shifts(Network& net) {
+  auto generator = at::detail::createCPUGenerator(3);
+  for (NodeId id = 0; id < net.graph().size(); ++id) {
+    if (net.graph().node(id).op != Op::batch_norm) continue;
+    net.parameters(id).weight.uniform_(-1.0, 2.0, generator);
+    net.parameters(id).weight[0].zero_();
+    net.parameters(id).bias.uniform_(-1.0, 1.0, generator);
+  }
 }
 
 double relative_error(const torch::Tensor& value, const torch::Tensor& truth) {
@@ -163,7 +175,7 @@ std::vector<Case> cases() {
   const std::vector<test::EdgeOptions> mixed{{"nor_conv_3x3"}, {"none"},         {"avg_pool_3x3"},
                                              {"none"},         {"skip_connect"}, {"nor_conv_1x1"}};
   made.push_back({"mixed cell", nas_bench_201(mixed, 4, 8), 8});
-  made.push_back({"wide cell, channels last in float", nas_bench_201(mixed, 16, 8), 8});
+  made.push_back({"wide cell, channels last", nas_bench_201(mixed, 16, 8), 8});
   const auto all =
       every_edge({"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"});
   made.push_back({"supernet", nas_bench_201(all, 3, 8), 2});
@@ -253,12 +265,7 @@ TEST(Ntk, EqualsTheGramMatrixByRows) {
 TEST(Ntk, UsesWhateverScalesAndShiftsBatchNormHas) {
   const Graph graph = shared_nodes();
   Network net = network(graph);
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    if (graph.node(id).op != Op::batch_norm) continue;
-    net.parameters(id).weight.uniform_(-1.0, 2.0);
-    net.parameters(id).weight[0].zero_();
-    net.parameters(id).bias.uniform_(-1.0, 1.0);
-  }
+  draw_scales_and_shifts(net);
   const torch::Tensor x = images(graph, 5);
   EXPECT_LT(relative_error(ntk_gram(net, x, Coupling::coupled), ntk_gram_by_rows(net, x)), 1e-10);
 }
@@ -402,13 +409,14 @@ TEST(Network, KnowsTheOperatorsOfJoinedNetworks) {
   const Graph graph = joined();
   const Network net = network(graph);
   const torch::Tensor x = images(graph, 3) * 20;
-  const auto outputs = propagate_forward(net, x).outputs;
-  EXPECT_LE(outputs[3].max().item<double>(), 6.0);
-  EXPECT_GE(outputs[3].max().item<double>(), 1.0);
-  EXPECT_EQ(outputs[4][0][2][0][0].item<double>(),
-            outputs[1][0][2].narrow(0, 0, 2).narrow(1, 0, 2).max().item<double>());
-  EXPECT_TRUE(at::equal(outputs[5].narrow(1, 4, 4), outputs[4]));
-  EXPECT_LE(relative_error(outputs.back().sum(1), at::ones({3}, at::kDouble)), 1e-12);
+  const Forward forward = propagate_forward(net, x);
+  const auto outputs = [&](NodeId id) { return forward.output(id); };
+  EXPECT_LE(outputs(3).max().item<double>(), 6.0);
+  EXPECT_GE(outputs(3).max().item<double>(), 1.0);
+  EXPECT_EQ(outputs(4)[0][2][0][0].item<double>(),
+            outputs(1)[0][2].narrow(0, 0, 2).narrow(1, 0, 2).max().item<double>());
+  EXPECT_TRUE(at::equal(outputs(5).narrow(1, 4, 4), outputs(4)));
+  EXPECT_LE(relative_error(outputs(graph.output()).sum(1), at::ones({3}, at::kDouble)), 1e-12);
 }
 
 TEST(Network, GivesLogitsAndEveryActivation) {
@@ -416,15 +424,55 @@ TEST(Network, GivesLogitsAndEveryActivation) {
     const Network net = network(c.graph);
     const torch::Tensor x = images(c.graph, c.batch);
     const torch::Tensor logits = net.forward(x);
-    const auto all = propagate_forward(net, x).outputs;
-    ASSERT_EQ(all.size(), c.graph.nodes().size());
+    const Forward all = propagate_forward(net, x);
     for (NodeId id = 0; id < c.graph.size(); ++id) {
       const Shape& shape = c.graph.node(id).shape;
-      EXPECT_EQ(all[static_cast<std::size_t>(id)].numel(), c.batch * shape.elements()) << c.name;
+      EXPECT_EQ(all.output(id).numel(), c.batch * shape.elements()) << c.name;
     }
     EXPECT_EQ(logits.numel(), c.batch * c.graph.node(c.graph.output()).shape.elements());
-    EXPECT_LE(relative_error(all.back().flatten(), logits.flatten()), 1e-12) << c.name;
+    EXPECT_LE(relative_error(logits_of(net, all).flatten(), logits.flatten()), 1e-12) << c.name;
     EXPECT_TRUE(logits.isfinite().all().item<bool>()) << c.name;
+  }
+}
+
+/// Channels last, with numbers of channels that no vector divides; sums that several nodes read,
+/// one that only a ReLU does, and more terms than wait at once.
+Graph wide_and_odd() {
+  Graph g;
+  const auto normalised = [&](NodeId x, int out, int size) {
+    return g.batch_norm(
+        g.conv(x, {.out = out, .kernel = {size, size}, .padding = {size / 2, size / 2}}));
+  };
+  const NodeId x = normalised(g.input({3, 6, 5}), 70, 3);
+  const NodeId y = g.relu(x, Activation::relu6);
+  const NodeId pooled = g.avg_pool(x, {{3, 5}, {1, 1}, {1, 2}});
+  const std::vector<NodeId> terms{x, pooled, normalised(y, 70, 1)};
+  const NodeId sum = g.add(terms);
+  std::vector<NodeId> readers{sum, x};
+  for (int i = 0; i < 6; ++i) readers.push_back(normalised(g.relu(sum), 70, 1));
+  const NodeId end = g.relu(g.add(readers));
+  const std::vector<NodeId> parts{end, normalised(end, 33, 3), y};
+  const NodeId last = g.batch_norm(g.concat(parts));
+  g.linear(g.global_avg_pool(g.max_pool(g.relu(last), {})), 4);
+  return g;
+}
+
+TEST(Propagation, PutsOffWithoutChangingValues) {
+  const Graph graph = wide_and_odd();
+  Network net = network(graph);
+  draw_scales_and_shifts(net);
+  const torch::Tensor x = images(graph, 5);
+  const Forward forward = propagate_forward(net, x);
+  EXPECT_TRUE(std::ranges::any_of(forward.blends, [](const auto& b) { return !b.is_plain(); }));
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    Graph cut = graph;
+    cut.set_output(id);
+    Network part{cut, at::kDouble};
+    for (NodeId i = 0; i < graph.size(); ++i) part.parameters(i) = net.parameters(i);
+    const torch::Tensor truth = part.forward(x);
+    const torch::Tensor found = forward.output(id);
+    EXPECT_LE(relative_error(found.flatten(), truth.flatten()), 1e-10) << graph.name(id);
+    EXPECT_TRUE(at::allclose(forward.output(id, 3), found[3], 1e-12, 1e-12));
   }
 }
 
@@ -446,6 +494,7 @@ std::vector<torch::Tensor> taped_gradients(const Network& net, const torch::Tens
 TEST(Propagation, GivesTheGradientsOfTheTape) {
   auto all = cases();
   all.push_back({"joined", joined()});
+  all.push_back({"wide and odd", wide_and_odd(), 5});
   Graph tall;
   tall.conv(tall.input({3, 5, 2}),
             {.out = 20, .kernel = {15, 3}, .stride = {2, 1}, .padding = {7, 1}});
@@ -453,7 +502,8 @@ TEST(Propagation, GivesTheGradientsOfTheTape) {
   for (const auto precision : {at::kDouble, at::kFloat}) {
     for (const Case& c : all) {
       SCOPED_TRACE(c.name);
-      const Network net = network(c.graph, precision);
+      Network net = network(c.graph, precision);
+      draw_scales_and_shifts(net);
       const torch::Tensor x = images(c.graph, c.batch, precision);
       const Forward forward = propagate_forward(net, x);
       const auto seed = at::randn_like(logits_of(net, forward));
@@ -509,10 +559,10 @@ TEST(Propagation, StartsAndStopsAnywhere) {
   const Network net = network(graph);
   const torch::Tensor x = images(graph, 3);
   const Forward forward = propagate_forward(net, x);
-  const torch::Tensor seed = at::ones_like(forward.outputs[2]);
+  const torch::Tensor seed = at::ones_like(forward.output(2));
   const Wanted wanted{.parameters = false, .outputs = {1}};
   const auto found = propagate_backward(net, forward, 2, seed, wanted);
-  EXPECT_TRUE(at::equal(found.outputs[1], (forward.outputs[1] > 0).to(at::kDouble)));
+  EXPECT_TRUE(at::equal(found.outputs[1], (forward.output(1) > 0).to(at::kDouble)));
   EXPECT_FALSE(found.outputs[0].defined());
   EXPECT_FALSE(found.parameters[1].weight.defined());
 }
@@ -591,10 +641,10 @@ TEST(LinearRegions, AreTheDifferentStringsOfSigns) {
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
       batches.push_back(images(graph, 200, at::kFloat, seed));
       std::vector<std::string> bits(200);
-      const auto all = propagate_forward(net, batches.back()).outputs;
+      const Forward all = propagate_forward(net, batches.back());
       for (NodeId id = 0; id < graph.size(); ++id) {
         if (graph.node(id).op != Op::relu) continue;
-        const auto flat = all[static_cast<std::size_t>(id)].flatten(1);
+        const auto flat = all.output(id).flatten(1);
         for (std::int64_t b = 0; b < 200; ++b)
           for (std::int64_t i = 0; i < flat.size(1); ++i)
             bits[static_cast<std::size_t>(b)] += flat[b][i].item<float>() > 0 ? '1' : '0';

@@ -210,7 +210,7 @@ TEST(Onnx, FloatModelComputesWhatTheNetworkDoes) {
       const std::string name = id == c.graph.output() ? "output" : c.graph.name(id);
       if (!nodes_by_name(model.graph()).contains(name)) continue;
       names.push_back(name);
-      truths.push_back(forward.outputs[static_cast<std::size_t>(id)]);
+      truths.push_back(forward.output(id));
     }
     ASSERT_GT(names.size(), 5U);
     std::string found = run_onnx(with_outputs(model, names), kSamples, bytes_of(subject.images));

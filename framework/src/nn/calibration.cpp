@@ -20,16 +20,17 @@ std::vector<float> plain(const torch::Tensor& tensor) {
 FloatNetwork calibrated(const Network& network, const torch::Tensor& images) {
   const Forward forward = propagate_forward(network, images);
   FloatNetwork made{network.graph(), {}, {}};
-  for (std::size_t i = 0; i < forward.outputs.size(); ++i) {
-    const auto& [weight, bias] = network.parameters(static_cast<NodeId>(i));
+  for (NodeId id = 0; id < network.graph().size(); ++id) {
+    const auto i = static_cast<std::size_t>(id);
+    const auto& [weight, bias] = network.parameters(id);
     made.parameters.push_back({plain(weight), plain(bias), plain(forward.means[i]), {}});
     const torch::Tensor& inverse_deviation = forward.inverse_deviations[i];
     if (inverse_deviation.defined())
       made.parameters.back().variance = plain(inverse_deviation.pow(-2));
-    const torch::Tensor& output = forward.outputs[i];
+    const torch::Tensor output = forward.output(id);
     made.ranges.push_back({output.min().item<float>(), output.max().item<float>()});
     if (!output.isfinite().all().item<bool>())
-      throw Error{"the outputs of " + network.graph().name(static_cast<NodeId>(i)) + " overflow"};
+      throw Error{"the outputs of " + network.graph().name(id) + " overflow"};
   }
   return made;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include <torch/types.h>
@@ -15,6 +16,11 @@ inline constexpr double kBatchNormEpsilon = 1e-5;
 
 inline std::array<std::int64_t, 2> pair_of(const Extent& extent) {
   return {extent.height, extent.width};
+}
+
+/// The most that a ReLU lets through.
+inline double ceiling_of(const Node& relu) {
+  return relu.activation == Activation::relu6 ? 6 : std::numeric_limits<double>::infinity();
 }
 
 /// Fully connected layers give N x out; everything else wants N x C x H x W.

@@ -1,21 +1,90 @@
 #include "mean_pool.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include <ATen/ATen.h>
 
-#include "evaluate.hpp"
+#include "clones.hpp"
 
 namespace thimble {
 namespace {
 
-torch::Tensor window_sums(const torch::Tensor& x, const Node& pool) {
-  const std::int64_t channels = x.size(1);
-  const auto ones = at::ones({channels, 1, pool.kernel.height, pool.kernel.width}, x.options());
-  return at::conv2d(x, ones, {}, /*stride=*/1, pair_of(pool.padding), /*dilation=*/1, channels);
+/// One over the number of cells that a window of 2 * reach + 1 has in a line of `size`, by its
+/// middle. A rectangle has as many cells as its sides' product.
+template <class Scalar>
+std::vector<Scalar> shares(std::int64_t size, std::int64_t reach) {
+  std::vector<Scalar> made;
+  for (std::int64_t i = 0; i < size; ++i)
+    made.push_back(Scalar{1} / static_cast<Scalar>(std::min(size, i + reach + 1) -
+                                                   std::max<std::int64_t>(0, i - reach)));
+  return made;
 }
 
-/// One over the pixels in each window; padding is not counted.
-torch::Tensor shares(const torch::Tensor& x, const Node& pool) {
-  return window_sums(at::ones({1, 1, x.size(2), x.size(3)}, x.options()), pool).reciprocal();
+template <class Scalar>
+struct PoolRun {
+  const Scalar* from;
+  Scalar* into;
+  std::int64_t samples;
+  std::int64_t height;
+  std::int64_t width;
+  std::int64_t channels;
+  std::int64_t reach_up;
+  std::int64_t reach_across;
+  bool is_backward;  ///< shares are taken before the sums, not after
+};
+
+/// A row of the result is the sum of rows, and then of that sum shifted by pixels.
+template <class Scalar>
+THIMBLE_INLINE void pool_rows(const PoolRun<Scalar>& run) {
+  const std::int64_t length = run.width * run.channels;
+  const std::int64_t margin = run.reach_across * run.channels;
+  const auto of_rows = shares<Scalar>(run.height, run.reach_up);
+  std::vector<Scalar> of_pixels;
+  for (const Scalar share : shares<Scalar>(run.width, run.reach_across))
+    of_pixels.insert(of_pixels.end(), static_cast<std::size_t>(run.channels), share);
+  std::vector<Scalar> padded(static_cast<std::size_t>(length + 2 * margin));
+  Scalar* __restrict const sum = padded.data() + margin;
+  const Scalar* __restrict const of_pixel = of_pixels.data();
+  for (std::int64_t row = 0; row < run.samples * run.height; ++row) {
+    const std::int64_t y = row % run.height;
+    std::fill_n(sum, length, Scalar{0});
+    for (std::int64_t other = std::max<std::int64_t>(0, y - run.reach_up);
+         other < std::min(run.height, y + run.reach_up + 1); ++other) {
+      const Scalar* __restrict const from = run.from + (row - y + other) * length;
+      const Scalar share = run.is_backward ? of_rows[static_cast<std::size_t>(other)] : Scalar{1};
+      for (std::int64_t i = 0; i < length; ++i) sum[i] += share * from[i];
+    }
+    if (run.is_backward)
+      for (std::int64_t i = 0; i < length; ++i) sum[i] *= of_pixel[i];
+    Scalar* __restrict const into = run.into + row * length;
+    std::copy_n(padded.data(), length, into);
+    for (std::int64_t shift = run.channels; shift <= 2 * margin; shift += run.channels) {
+      const Scalar* __restrict const shifted = padded.data() + shift;
+      for (std::int64_t i = 0; i < length; ++i) into[i] += shifted[i];
+    }
+    if (!run.is_backward) {
+      const Scalar share = of_rows[static_cast<std::size_t>(y)];
+      for (std::int64_t i = 0; i < length; ++i) into[i] *= share * of_pixel[i];
+    }
+  }
+}
+
+THIMBLE_CLONES void pool_all(const PoolRun<float>& run) { pool_rows(run); }
+THIMBLE_CLONES void pool_all(const PoolRun<double>& run) { pool_rows(run); }
+
+template <class Scalar>
+torch::Tensor pooled_in(const torch::Tensor& x, const Node& pool, bool is_backward) {
+  const torch::Tensor from = x.contiguous(at::MemoryFormat::ChannelsLast);
+  torch::Tensor into = at::empty_like(from);
+  pool_all({from.data_ptr<Scalar>(), into.data_ptr<Scalar>(), x.size(0), x.size(2), x.size(3),
+            x.size(1), pool.padding.height, pool.padding.width, is_backward});
+  return into;
+}
+
+torch::Tensor pooled(const torch::Tensor& x, const Node& pool, bool is_backward) {
+  return x.scalar_type() == at::kDouble ? pooled_in<double>(x, pool, is_backward)
+                                        : pooled_in<float>(x, pool, is_backward);
 }
 
 }  // namespace
@@ -25,12 +94,10 @@ bool keeps_size(const Node& pool) {
          pool.kernel.width == 2 * pool.padding.width + 1;
 }
 
-torch::Tensor mean_pool(const torch::Tensor& x, const Node& pool) {
-  return window_sums(x, pool).mul_(shares(x, pool));
-}
+torch::Tensor mean_pool(const torch::Tensor& x, const Node& pool) { return pooled(x, pool, false); }
 
 torch::Tensor mean_pool_backward(const torch::Tensor& gradient, const Node& pool) {
-  return window_sums(gradient * shares(gradient, pool), pool);  // windows are symmetric
+  return pooled(gradient, pool, true);  // windows are symmetric
 }
 
 }  // namespace thimble

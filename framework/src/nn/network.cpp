@@ -206,9 +206,7 @@ void for_each_output(const Network& network, const torch::Tensor& images,
 }
 
 Network::Network(Graph graph, torch::ScalarType precision)
-    : graph_{std::move(graph)},
-      precision_{precision},
-      is_channels_last_{precision == at::kFloat && is_wide(graph_)} {
+    : graph_{std::move(graph)}, precision_{precision}, is_channels_last_{is_wide(graph_)} {
   for (NodeId id = 0; id < graph_.size(); ++id) {
     parameters_.push_back(fresh_parameters(graph_, id, precision_));
     twins_.push_back(first_alike(graph_, id));

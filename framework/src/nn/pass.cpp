@@ -46,8 +46,9 @@ std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads
   }
   std::int64_t elements = reads.outputs || reads.any_gradients() ? kept : 0;
   if (reads.output_gradients) elements += weighted;
-  // Of a backward run: a gradient for each path that is open at once, and the operator's own.
-  constexpr int kOpenGradients = 8;
+  // Of a backward run: what waits for its node's turn on each path that is open at once, and the
+  // operator's own.
+  constexpr int kOpenGradients = 12;
   elements += (reads.any_gradients() ? kOpenGradients : 3) * largest;
   // The outputs of the first batch stay while another one is looked at.
   elements *= std::min(pass.batches, 2);

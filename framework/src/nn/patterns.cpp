@@ -90,12 +90,12 @@ torch::Tensor hamming_distances(const Network& network, const Forward& forward,
   std::map<NodeId, std::int64_t> times;  // equal ReLUs are looked at once and count each
   for (const NodeId id : relus) ++times[network.twin(id)];
   bits = 0;
-  const auto samples = forward.outputs[0].size(0);
+  const auto samples = forward.output(0).size(0);
   torch::Tensor distances = at::zeros({samples, samples}, at::kLong);
   auto entry = distances.accessor<std::int64_t, 2>();
   for (const auto& [id, count] : times) {
     bits += count * network.graph().node(id).shape.elements();
-    const auto patterns = packed(forward.outputs[static_cast<std::size_t>(id)]);
+    const auto patterns = packed(forward.output(id));
     for (std::int64_t i = 0; i < samples; ++i)
       for (std::int64_t j = 0; j < i; ++j) {
         const Words& a = patterns[static_cast<std::size_t>(i)];

@@ -56,7 +56,7 @@ torch::Tensor rows_of(const torch::Tensor& images) {
 std::vector<double> entropies(Observation& seen, const std::vector<NodeId>& blocks) {
   std::vector<double> found;
   for (const NodeId id : blocks) {
-    const auto rows = rows_of(seen.forward().outputs[static_cast<std::size_t>(id)]);
+    const auto rows = rows_of(seen.forward().output(id));
     const auto mean = rows.mean(0, /*keepdim=*/true);
     const auto centred = rows - mean;
     const auto covariance = centred.t().mm(centred).to(at::kDouble);
@@ -98,7 +98,7 @@ double largest_singular_value(const torch::Tensor& matrix) {
 
 /// How well the output of one block passes gradients on to that of the block before.
 double trainability(Observation& seen, NodeId before, NodeId block, thimble::Random& random) {
-  const auto out = random_signs(seen.forward().outputs[static_cast<std::size_t>(block)], random);
+  const auto out = random_signs(seen.forward().output(block), random);
   auto in = thimble::propagate_backward(seen.network(), seen.forward(), block, out,
                                         {.parameters = false, .outputs = {before}})
                 .outputs[static_cast<std::size_t>(before)];

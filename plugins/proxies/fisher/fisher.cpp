@@ -39,12 +39,11 @@ class Fisher final : public thimble::ProxyWith<Params> {
 
   double score(thimble::Observation& seen) const override {
     const auto& gradients = seen.output_gradients().outputs;
-    const auto& outputs = seen.forward().outputs;
     double sum = 0;
     for (const thimble::NodeId id : thimble::weighted_nodes(seen.graph())) {
       const auto place = static_cast<std::size_t>(id);
       if (!gradients[place].defined()) continue;  // it does not reach the output
-      auto signal = outputs[place] * gradients[place];
+      auto signal = seen.forward().output(id) * gradients[place];
       if (signal.dim() == 4) signal = signal.sum({2, 3});
       const auto times = params().per_channel ? 1 : seen.network().parameters(id).weight[0].numel();
       sum += 0.5 * static_cast<double>(times) *

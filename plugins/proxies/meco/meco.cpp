@@ -57,8 +57,7 @@ class Meco final : public thimble::ProxyWith<Params> {
     double sum = 0;
     bool is_varied = false;
     for (NodeId id = 1; id < seen.graph().size(); ++id) {
-      const torch::Tensor& output = seen.forward().outputs[static_cast<std::size_t>(id)][0];
-      const auto eigenvalues = eigenvalues_of(output, random);
+      const auto eigenvalues = eigenvalues_of(seen.forward().output(id, 0), random);
       if (!eigenvalues.defined()) continue;
       sum += times_counted(seen.graph(), id) * eigenvalues[0].item<double>();
       is_varied = is_varied || eigenvalues[-1].item<double>() > 0;

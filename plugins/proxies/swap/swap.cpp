@@ -83,8 +83,7 @@ class Swap final : public thimble::ProxyWith<Params> {
     Patterns all;
     for (const thimble::NodeId id : relus) {
       if (seen.network().twin(id) != id) continue;
-      const Patterns found =
-          different_patterns(seen.forward().outputs[static_cast<std::size_t>(id)]);
+      const Patterns found = different_patterns(seen.forward().output(id));
       all.insert(all.end(), found.begin(), found.end());
     }
     keep_different(all);

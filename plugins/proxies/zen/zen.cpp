@@ -57,8 +57,8 @@ class Zen final : public thimble::ProxyWith<Params> {
   double score(thimble::Observation& seen) const override {
     const Forward& forward = seen.forward();
     const Forward moved = propagate_forward(seen.network(), moved_images(seen));
-    const auto features = static_cast<std::size_t>(features_of(seen.graph()));
-    const auto step = (forward.outputs[features] - moved.outputs[features]).abs();
+    const NodeId features = features_of(seen.graph());
+    const auto step = (forward.output(features) - moved.output(features)).abs();
     const auto samples = static_cast<double>(seen.images().size(0));
     double score = std::log(step.sum(at::kDouble).item<double>() / samples);
     for (NodeId id = 0; id < seen.graph().size(); ++id) {

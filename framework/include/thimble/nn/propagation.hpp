@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <thimble/core/export.hpp>
+#include <thimble/nn/blend.hpp>
 #include <thimble/nn/network.hpp>
 
 /// A network run forwards and backwards, node by node, with LibTorch's operators and without its
@@ -13,11 +14,20 @@
 /// asked for. Functions here change nothing they are given and are thread safe.
 namespace thimble {
 
-/// What a forward run leaves, by node.
-struct Forward {
-  std::vector<torch::Tensor> outputs;
+/// What a forward run leaves, by node. In wide networks, what batch norm gives is not written down
+/// where only sums and ReLUs read it, and sums not where only ReLUs do.
+struct THIMBLE_EXPORT Forward {
+  std::vector<Blend> blends;
   std::vector<torch::Tensor> means;               ///< of batch norm's inputs, by channel
   std::vector<torch::Tensor> inverse_deviations;  ///< 1 / sqrt(variance + 1e-5), likewise
+
+  /// A node's output, N x C x H x W, or N x out behind fully connected layers; computed with every
+  /// call where it is not written down.
+  torch::Tensor output(NodeId id) const { return blends[static_cast<std::size_t>(id)].value(); }
+  /// The same of one sample, C x H x W or out.
+  torch::Tensor output(NodeId id, std::int64_t sample) const {
+    return blends[static_cast<std::size_t>(id)].value(sample);
+  }
 };
 
 /// images: N x C x H x W in the network's precision.
