@@ -50,14 +50,13 @@ def values_of(line):
 
 
 def agreement(published, draws):
-    """Of equally long lists: the rhos called one, all and own above; own needs two draws."""
+    """Of equally long lists: the rhos called one, all and own above; of a single draw, the first."""
+    one = sum(spearman(draw, published) for draw in draws) / len(draws)
+    if len(draws) == 1:
+        return (one,)
     ranks = [mid_ranks(draw) for draw in draws]
     pairs = [spearman(a, b) for a, b in itertools.combinations(draws, 2)]
-    return (
-        sum(spearman(draw, published) for draw in draws) / len(draws),
-        spearman([sum(of_cell) for of_cell in zip(*ranks)], published),
-        sum(pairs) / len(pairs) if pairs else float("nan"),
-    )
+    return one, spearman([sum(of_cell) for of_cell in zip(*ranks)], published), sum(pairs) / len(pairs)
 
 
 def resampled(published, draws, times=200):
@@ -80,16 +79,19 @@ def main(table, *files):
         with open(name) as file:
             draws.append(dict(map(values_of, file)))
     cells = [cell for cell in published if all(cell in draw for draw in draws)]
-    print(f"{len(cells)} cells, {len(draws)} draws\n{'':10} {'one':21} {'all':21} {'own':21} root of own")
+    titles = f"{'all':21} {'own':21} root of own" if len(draws) > 1 else ""
+    print(f"{len(cells)} cells, {len(draws)} draws\n{'':10} {'one':21} {titles}")
     for proxy in sorted(draws[0][cells[0]]):
-        known = [c for c in cells if published[c].get(proxy) and all(d[c][proxy] is not None for d in draws)]
+        known = [c for c in cells if published[c].get(proxy) and all(d[c].get(proxy) is not None for d in draws)]
         if not known:
             continue
         theirs = [float(published[cell][proxy]) for cell in known]
         ours = [[draw[cell][proxy] for cell in known] for draw in draws]
         rhos = agreement(theirs, ours)
         columns = [f"{rho:.3f} [{low:.3f}, {high:.3f}]" for rho, (low, high) in zip(rhos, resampled(theirs, ours))]
-        print(f"{proxy:10}", *columns, f"{max(rhos[2], 0) ** 0.5:.3f}", f"({len(known)} cells)")
+        if len(draws) > 1:
+            columns.append(f"{max(rhos[-1], 0) ** 0.5:.3f}")
+        print(f"{proxy:10}", *columns, f"({len(known)} cells)")
 
 
 if __name__ == "__main__":
