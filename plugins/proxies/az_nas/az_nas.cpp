@@ -103,6 +103,8 @@ double trainability(Observation& seen, NodeId before, NodeId block, thimble::Ran
                                         {.parameters = false, .outputs = {before}})
                 .outputs[static_cast<std::size_t>(before)];
   if (at::equal(in, out)) throw thimble::Error{"a block does nothing"};
+  if (in.size(2) % out.size(2) != 0 || in.size(3) % out.size(3) != 0)
+    throw thimble::Error{"a block's stride does not divide its input, so its pixels have no match"};
   const std::int64_t stride = in.size(2) / out.size(2);
   if (stride > 1) in = at::pixel_unshuffle(in, stride);
   const auto rows = rows_of(out);
@@ -145,7 +147,11 @@ class AzNas final : public thimble::ProxyWith<Params> {
   double score(Observation& seen) const override {
     if (params().score == Score::complexity)
       return static_cast<double>(thimble::macs(seen.graph()));
-    const auto blocks = thimble::block_outputs(seen.graph());
+    auto blocks = thimble::block_outputs(seen.graph());
+    std::erase_if(blocks, [&](NodeId id) {  // the classifier's output has no pixels
+      const thimble::Op op = seen.graph().node(id).op;
+      return op == thimble::Op::linear || op == thimble::Op::softmax;
+    });
     if (blocks.size() < 2) throw thimble::Error{"the network has fewer than two blocks"};
     if (params().score == Score::expressivity) return expressivity(seen, blocks);
     if (params().score == Score::progressivity) return progressivity(seen, blocks);
