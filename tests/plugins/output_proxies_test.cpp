@@ -649,6 +649,37 @@ TEST(AzNas, HasNoScoreForBlocksThatDoNothing) {
   EXPECT_THROW(score(*proxy, g, normal_images(2)), Error);
 }
 
+/// A classifier in a scope of its own, behind two blocks from `size` pixels on.
+Graph with_scoped_classifier(int size) {
+  Graph g;
+  NodeId x = g.input({3, size, size});
+  for (const std::string name : {"stem", "cell", "head"}) {
+    const Graph::Scope scope{g, name};
+    x = name == "stem" ? g.relu(g.conv(x, {.out = 4}))
+        : name == "cell"
+            ? g.relu(g.conv(x, {.out = 4, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}))
+            : g.linear(g.global_avg_pool(x), 5);
+  }
+  return g;
+}
+
+TEST(AzNas, LeavesOutTheClassifier) {
+  PluginLoader loader = plugins();
+  const auto expressivity =
+      make<Proxy>(loader, "az_nas", "{score: expressivity, double_precision: true}");
+  const Scene scene{with_scoped_classifier(8), expressivity->pass()};
+  ASSERT_EQ(block_outputs(scene.graph()).back(), scene.graph().output());
+  const Row entropies = naive_entropies(scene, {2, 4});
+  EXPECT_NEAR(scene.score(*expressivity), entropies[0] + entropies[1], 1e-8);
+}
+
+TEST(AzNas, HasNoScoreForStridesThatDoNotDivide) {
+  PluginLoader loader = plugins();
+  const auto proxy = make<Proxy>(loader, "az_nas", "{score: trainability}");
+  const at::Tensor images = at::randn({2, 3, 7, 7});
+  EXPECT_THROW(score(*proxy, with_scoped_classifier(7), images), Error);
+}
+
 TEST(AzNas, HasNoScoreForASingleBlock) {
   PluginLoader loader = plugins();
   const auto proxy = make<Proxy>(loader, "az_nas");

@@ -98,9 +98,10 @@ TEST(Lower, KeepsWhatTheFloatNetworkComputes) {
           run_reference(lowered, quantised(images[sample], lowered.tensor(0).quantisation));
       for (std::size_t i = 0; i < values.size(); ++i) {
         const NodeId original = deployed.made_of[i].back();
-        const torch::Tensor truth = forward.output(original, sample).reshape(
-            {lowered.tensors[i].shape.channels, lowered.tensors[i].shape.height,
-             lowered.tensors[i].shape.width});
+        const torch::Tensor truth =
+            forward.output(original, sample)
+                .reshape({lowered.tensors[i].shape.channels, lowered.tensors[i].shape.height,
+                          lowered.tensors[i].shape.width});
         EXPECT_GT(decibels(real(values[i], lowered.tensors[i]), truth), c.decibels)
             << lowered.tensors[i].name;
       }

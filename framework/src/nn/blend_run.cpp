@@ -96,7 +96,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   strips.rectified = made(wanted.rectified);
   strips.ceiling = static_cast<Scalar>(wanted.ceiling);
   for (const torch::Tensor& partner : wanted.partners) strips.partners.push_back(data(partner));
-  if (!wanted.wants_totals) {
+  if (wanted.partners.empty()) {
     THIMBLE_BEST(walk_strips<Scalar>)(strips, 0, strips.elements);
     return {};
   }

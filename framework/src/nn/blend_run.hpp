@@ -14,11 +14,10 @@ struct BlendRun {
   torch::Tensor* sum = nullptr;        ///< made when not null
   torch::Tensor* rectified = nullptr;  ///< likewise: min(max(sum, 0), ceiling)
   double ceiling = std::numeric_limits<double>::infinity();
-  std::vector<torch::Tensor> partners = {};  ///< of the sum's shape
-  bool wants_totals = false;
+  std::vector<torch::Tensor> partners = {};  ///< of the sum's shape; totals are taken with them
 };
 
-/// By channel, over samples and pixels.
+/// By channel, over samples and pixels; empty without partners.
 struct BlendTotals {
   std::vector<double> of_sum;
   std::vector<std::vector<double>> of_products;  ///< of the sum and each partner

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include <ATen/ATen.h>
@@ -86,7 +87,7 @@ class Backward {
     torch::Tensor made;
     if (network_.is_channels_last()) {
       const auto norms = norms_behind(id);
-      BlendRun wanted{.sum = &made, .wants_totals = !norms.empty()};
+      BlendRun wanted{.sum = &made};
       for (const NodeId norm : norms) wanted.partners.push_back(input_of_norm(norm));
       BlendTotals totals = thimble::run(sum, wanted);
       for (std::size_t i = 0; i < norms.size(); ++i)
@@ -236,8 +237,7 @@ class Backward {
   void put_off_batch_norm(NodeId id, const torch::Tensor& gradient) {
     const torch::Tensor x = input_of_norm(id);
     auto& [of, totals] = totals_[at_node(id)];
-    if (!of.is_same(gradient))
-      totals = thimble::run({{{gradient}}}, {.partners = {x}, .wants_totals = true});
+    if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {x}});
     const double elements = static_cast<double>(x.numel() / x.size(1));
     const torch::Tensor by_shift = at::tensor(totals.of_sum, at::kDouble);
     const torch::Tensor products = at::tensor(totals.of_products[0], at::kDouble);

@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <cmath>
-#include <tuple>
+#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -77,7 +76,7 @@ class Running {
   /// x * scale / deviation + (shift - mean * scale / deviation)
   Blend normalised(NodeId id) {
     const torch::Tensor x = as_image(write_down(graph_.inputs(id)[0]));
-    const auto totals = thimble::run({{{x}}}, {.partners = {x}, .wants_totals = true});
+    const auto totals = thimble::run({{{x}}}, {.partners = {x}});
     const double elements = static_cast<double>(x.numel() / x.size(1));
     const torch::Tensor mean = at::tensor(totals.of_sum, at::kDouble) / elements;
     const torch::Tensor squares = at::tensor(totals.of_products[0], at::kDouble) / elements;
