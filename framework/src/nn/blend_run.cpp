@@ -1,6 +1,7 @@
 #include "blend_run.hpp"
 
 #include <algorithm>
+#include <list>
 #include <numeric>
 #include <utility>
 
@@ -35,32 +36,29 @@ struct Strips {
   Scalar* sum;          ///< null: not wanted
   Scalar* rectified;    ///< likewise
   Scalar ceiling;
-  std::vector<const Scalar*> partners;
+  std::vector<std::pair<const Scalar*, const Scalar*>> partners;  ///< and their means, of a strip
   Scalar* totals;  ///< strips of the sum and of each product with a partner; null: not wanted
 };
 
 #define THIMBLE_KERNELS "blend_kernels.inc"
 #include "instruction_sets.inc"
 
-/// Totals by channel, of the sum and of each product, in double.
+/// The totals of the sum and of each product.
 template <class Scalar>
-std::vector<std::vector<double>> walk_with_totals(Strips<Scalar>& strips, std::int64_t channels) {
-  const auto count = static_cast<std::int64_t>(strips.partners.size()) + 1;
-  torch::Tensor by_place =
-      at::zeros({count, strips.length}, at::CppTypeToScalarType<Scalar>::value);
-  torch::Tensor totals = at::zeros({count, channels}, at::kDouble);
-  strips.totals = by_place.data_ptr<Scalar>();
+std::vector<ByChannel> walk_with_totals(Strips<Scalar>& strips, std::size_t channels) {
+  const auto length = static_cast<std::size_t>(strips.length);
+  std::vector<ByChannel> totals(strips.partners.size() + 1, ByChannel(channels));
+  std::vector<Scalar> by_place(totals.size() * length);
+  strips.totals = by_place.data();
   const std::int64_t at_once = kStripsAtOnce * strips.length;
   for (std::int64_t first = 0; first < strips.elements; first += at_once) {
     THIMBLE_BEST(walk_strips<Scalar>)(strips, first, std::min(first + at_once, strips.elements));
-    totals += by_place.view({count, -1, channels}).sum(1, /*keepdim=*/false, at::kDouble);
-    by_place.zero_();
+    auto place = by_place.begin();
+    for (ByChannel& total : totals)
+      for (std::size_t row = 0; row < length; row += channels)
+        for (double& of_channel : total) of_channel += std::exchange(*place++, Scalar{0});
   }
-  std::vector<std::vector<double>> made;
-  const double* of_channel = totals.data_ptr<double>();
-  for (std::int64_t t = 0; t < count; ++t, of_channel += channels)
-    made.emplace_back(of_channel, of_channel + channels);
-  return made;
+  return totals;
 }
 
 torch::Tensor channels_last(const torch::Tensor& x) {
@@ -71,15 +69,21 @@ template <class Scalar>
 BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   const torch::Tensor like = channels_last(blend.terms.front().x);
   const std::int64_t channels = like.size(1);
-  std::vector<torch::Tensor> held;  // what the pointers below point into
+  // What the pointers below point into.
+  std::vector<torch::Tensor> tensors;
+  std::list<std::vector<Scalar>> repeated;
   const auto data = [&](const torch::Tensor& x) -> Scalar* {
-    return held.emplace_back(channels_last(x)).template data_ptr<Scalar>();
+    return tensors.emplace_back(channels_last(x)).template data_ptr<Scalar>();
   };
   // Whole rows and whole steps.
   const std::int64_t unit = std::lcm(channels, std::int64_t{64 * kVectors / sizeof(Scalar)});
   const std::int64_t length = unit * std::max<std::int64_t>(1, kStrip / unit);
-  const auto strip = [&](const torch::Tensor& by_channel) -> Scalar* {
-    return by_channel.defined() ? data(by_channel.repeat({length / channels})) : nullptr;
+  const auto strip = [&](const ByChannel& values) -> const Scalar* {
+    if (values.empty()) return nullptr;
+    std::vector<Scalar>& made = repeated.emplace_back();
+    for (std::int64_t i = 0; i < length; i += channels)
+      made.insert(made.end(), values.begin(), values.end());
+    return made.data();
   };
   const auto made = [&](torch::Tensor* into) -> Scalar* {
     return into == nullptr ? nullptr : data(*into = at::empty_like(like));
@@ -95,16 +99,22 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   strips.sum = made(wanted.sum);
   strips.rectified = made(wanted.rectified);
   strips.ceiling = static_cast<Scalar>(wanted.ceiling);
-  for (const torch::Tensor& partner : wanted.partners) strips.partners.push_back(data(partner));
+  for (const auto& [x, mean] : wanted.partners) strips.partners.push_back({data(x), strip(mean)});
   if (wanted.partners.empty()) {
     THIMBLE_BEST(walk_strips<Scalar>)(strips, 0, strips.elements);
     return {};
   }
-  auto totals = walk_with_totals(strips, channels);
+  auto totals = walk_with_totals(strips, static_cast<std::size_t>(channels));
   return {std::move(totals[0]), {totals.begin() + 1, totals.end()}};
 }
 
 }  // namespace
+
+ByChannel by_channel(const torch::Tensor& values) {
+  const torch::Tensor doubles = values.to(at::kDouble);
+  const double* first = doubles.data_ptr<double>();
+  return {first, first + doubles.numel()};
+}
 
 BlendTotals run(const Blend& blend, const BlendRun& wanted) {
   return blend.terms.front().x.scalar_type() == at::kDouble ? run_in<double>(blend, wanted)
@@ -112,8 +122,7 @@ BlendTotals run(const Blend& blend, const BlendRun& wanted) {
 }
 
 bool Blend::is_plain() const {
-  return terms.size() == 1 && !terms[0].factor.defined() && !terms[0].gate.defined() &&
-         !shift.defined();
+  return terms.size() == 1 && terms[0].factor.empty() && !terms[0].gate.defined() && shift.empty();
 }
 
 torch::Tensor Blend::value() const {

@@ -9,18 +9,27 @@
 /// last. Thread safe.
 namespace thimble {
 
+/// A tensor of one number a channel, in either precision.
+ByChannel by_channel(const torch::Tensor& values);
+
+/// Products are taken with x - mean.
+struct Partner {
+  torch::Tensor x;  ///< of the sum's shape
+  ByChannel mean;
+};
+
 /// What to make of a sum while it is at hand.
 struct BlendRun {
   torch::Tensor* sum = nullptr;        ///< made when not null
   torch::Tensor* rectified = nullptr;  ///< likewise: min(max(sum, 0), ceiling)
   double ceiling = std::numeric_limits<double>::infinity();
-  std::vector<torch::Tensor> partners = {};  ///< of the sum's shape; totals are taken with them
+  std::vector<Partner> partners = {};  ///< totals are taken with them
 };
 
-/// By channel, over samples and pixels; empty without partners.
+/// Over samples and pixels; empty without partners.
 struct BlendTotals {
-  std::vector<double> of_sum;
-  std::vector<std::vector<double>> of_products;  ///< of the sum and each partner
+  ByChannel of_sum;
+  std::vector<ByChannel> of_products;  ///< of the sum and each partner
 };
 
 BlendTotals run(const Blend& blend, const BlendRun& wanted);

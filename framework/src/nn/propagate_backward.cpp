@@ -15,7 +15,8 @@ namespace {
 
 std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
 
-/// What batch norm needs of the gradient by its output: sums by channel of it, and of it times x.
+/// What batch norm needs of the gradient by its output: sums by channel of it, and of it times
+/// x - mean.
 struct NormTotals {
   torch::Tensor gradient;  ///< that they are of
   BlendTotals totals;
@@ -88,7 +89,7 @@ class Backward {
     if (network_.is_channels_last()) {
       const auto norms = norms_behind(id);
       BlendRun wanted{.sum = &made};
-      for (const NodeId norm : norms) wanted.partners.push_back(input_of_norm(norm));
+      for (const NodeId norm : norms) wanted.partners.push_back(partner_of_norm(norm));
       BlendTotals totals = thimble::run(sum, wanted);
       for (std::size_t i = 0; i < norms.size(); ++i)
         totals_[at_node(norms[i])] = {made, {totals.of_sum, {std::move(totals.of_products[i])}}};
@@ -114,6 +115,9 @@ class Backward {
 
   torch::Tensor input_of_norm(NodeId norm) const {
     return as_image(output(graph_.inputs(norm)[0]));
+  }
+  Partner partner_of_norm(NodeId norm) const {
+    return {input_of_norm(norm), by_channel(forward_.means[at_node(norm)])};
   }
 
   /// What a ReLU is given passes it unread: its place in the input's sum is behind a gate.
@@ -235,21 +239,24 @@ class Backward {
 
   /// With n = (x - mean) / deviation: dx = scale / deviation (dy - mean(dy) - n mean(dy n)).
   void put_off_batch_norm(NodeId id, const torch::Tensor& gradient) {
-    const torch::Tensor x = input_of_norm(id);
+    const auto [x, mean] = partner_of_norm(id);
     auto& [of, totals] = totals_[at_node(id)];
-    if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {x}});
+    if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {{x, mean}}});
     const double elements = static_cast<double>(x.numel() / x.size(1));
-    const torch::Tensor by_shift = at::tensor(totals.of_sum, at::kDouble);
-    const torch::Tensor products = at::tensor(totals.of_products[0], at::kDouble);
-    const torch::Tensor& mean = forward_.means[at_node(id)];
-    const torch::Tensor& inverse = forward_.inverse_deviations[at_node(id)];
-    const torch::Tensor by_scale = (products - mean * by_shift) * inverse;
-    const torch::Tensor of_gradient = network_.parameters(id).weight * inverse;
-    const torch::Tensor of_x = -of_gradient * inverse * by_scale / elements;
-    const torch::Tensor shift = -of_gradient * by_shift / elements - of_x * mean;
+    const ByChannel& by_shift = totals.of_sum;
+    ByChannel& by_scale = totals.of_products[0];
+    const ByChannel inverse = by_channel(forward_.inverse_deviations[at_node(id)]);
+    ByChannel of_gradient = by_channel(network_.parameters(id).weight), of_x, shift;
+    for (std::size_t c = 0; c < mean.size(); ++c) {
+      by_scale[c] *= inverse[c];
+      of_gradient[c] *= inverse[c];
+      of_x.push_back(-of_gradient[c] * inverse[c] * by_scale[c] / elements);
+      shift.push_back(-of_gradient[c] * by_shift[c] / elements - of_x[c] * mean[c]);
+    }
     const auto type = network_.precision();
-    if (wanted_.parameters) found_.parameters[at_node(id)] = {by_scale.to(type), by_shift.to(type)};
-    const Blend by_input{{{gradient, of_gradient.to(type)}, {x, of_x.to(type)}}, shift.to(type)};
+    if (wanted_.parameters)
+      found_.parameters[at_node(id)] = {at::tensor(by_scale, type), at::tensor(by_shift, type)};
+    const Blend by_input{{{gradient, of_gradient}, {x, of_x}}, shift};
     if (leads_somewhere_[at_node(graph_.inputs(id)[0])])
       give(graph_.inputs(id)[0], by_input.value());
   }

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -12,6 +14,31 @@ namespace thimble {
 namespace {
 
 std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
+
+struct Statistics {
+  ByChannel mean;
+  ByChannel inverse_deviation;
+};
+
+/// Sums are taken about the first sample's mean: those of squares about zero would cancel where
+/// values differ little.
+Statistics statistics_of(const torch::Tensor& x) {
+  Statistics made{by_channel(x[0].mean({1, 2}, /*keepdim=*/false, at::kDouble)), {}};
+  // As the run will have it.
+  if (x.scalar_type() == at::kFloat)
+    for (double& mean : made.mean) mean = static_cast<float>(mean);
+  Blend about{{{x}}, made.mean};
+  for (double& shift : about.shift) shift = -shift;
+  const auto [sums, products] = run(about, {.partners = {{x, made.mean}}});
+  const double elements = static_cast<double>(x.numel() / x.size(1));
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    const double off = sums[c] / elements;
+    const double variance = std::max(0.0, products[0][c] / elements - off * off);
+    made.mean[c] += off;
+    made.inverse_deviation.push_back(1 / std::sqrt(variance + kBatchNormEpsilon));
+  }
+  return made;
+}
 
 /// One forward run.
 class Running {
@@ -76,18 +103,17 @@ class Running {
   /// x * scale / deviation + (shift - mean * scale / deviation)
   Blend normalised(NodeId id) {
     const torch::Tensor x = as_image(write_down(graph_.inputs(id)[0]));
-    const auto totals = thimble::run({{{x}}}, {.partners = {x}});
-    const double elements = static_cast<double>(x.numel() / x.size(1));
-    const torch::Tensor mean = at::tensor(totals.of_sum, at::kDouble) / elements;
-    const torch::Tensor squares = at::tensor(totals.of_products[0], at::kDouble) / elements;
-    const torch::Tensor variance = (squares - mean.square()).clamp_min(0);
-    const torch::Tensor inverse_deviation = (variance + kBatchNormEpsilon).rsqrt();
-    const auto& [scale, shift] = network_.parameters(id);
-    const torch::Tensor factor = scale * inverse_deviation;
-    const auto type = network_.precision();
-    forward_.means[at_node(id)] = mean.to(type);
-    forward_.inverse_deviations[at_node(id)] = inverse_deviation.to(type);
-    return {{{x, factor.to(type)}}, (shift - mean * factor).to(type)};
+    auto [mean, inverse_deviation] = statistics_of(x);
+    const auto& parameters = network_.parameters(id);
+    const ByChannel scale = by_channel(parameters.weight);
+    Blend blend{{{x, ByChannel(scale.size())}}, by_channel(parameters.bias)};
+    for (std::size_t c = 0; c < scale.size(); ++c) {
+      blend.terms[0].factor[c] = scale[c] * inverse_deviation[c];
+      blend.shift[c] -= mean[c] * blend.terms[0].factor[c];
+    }
+    forward_.means[at_node(id)] = at::tensor(mean, network_.precision());
+    forward_.inverse_deviations[at_node(id)] = at::tensor(inverse_deviation, network_.precision());
+    return blend;
   }
 
   Blend joined(NodeId id) const {
@@ -98,8 +124,8 @@ class Running {
         term.x = as_image(term.x);
         sum.terms.push_back(std::move(term));
       }
-      if (!blend.shift.defined()) continue;
-      sum.shift = sum.shift.defined() ? sum.shift + blend.shift : blend.shift;
+      if (sum.shift.empty()) sum.shift.resize(blend.shift.size());
+      std::ranges::transform(blend.shift, sum.shift, sum.shift.begin(), std::plus{});
     }
     return sum;
   }

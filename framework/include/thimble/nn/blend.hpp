@@ -10,19 +10,21 @@
 
 namespace thimble {
 
+using ByChannel = std::vector<double>;
+
 /// A sum of tensors that is put off until somebody reads it: what batch norm and sums give, and
 /// what adds up to a gradient. All terms have one shape, N x C x H x W or N x C.
 struct THIMBLE_EXPORT Blend {
   struct Term {
     torch::Tensor x;
-    torch::Tensor factor = {};  ///< by channel; undefined: 1
+    ByChannel factor = {};  ///< empty: 1
     /// Of x's shape: x counts only where 0 < gate < ceiling. Undefined: everywhere.
     torch::Tensor gate = {};
     double ceiling = std::numeric_limits<double>::infinity();
   };
 
   std::vector<Term> terms;
-  torch::Tensor shift = {};  ///< by channel; undefined: 0
+  ByChannel shift = {};  ///< empty: 0
 
   /// Whether it is one tensor as it stands.
   bool is_plain() const;
