@@ -98,5 +98,32 @@ TEST(ConstantNetworks, MayBeSoBecauseTheirImagesHaveOnePixel) {
   }
 }
 
+/// Narrow and wide networks run in different engines.
+class SameSamples : public ::testing::TestWithParam<int> {};
+
+TEST_P(SameSamples, GiveNoMoreThanRoundingErrorsWould) {
+  PluginLoader loader = plugins();
+  Graph g;
+  NodeId x = conformance::conv_bn_relu(g, g.input({3, 8, 8}), GetParam());
+  conformance::classifier(g, conformance::conv_bn_relu(g, x, GetParam()));
+  Network network{g};
+  network.initialise(Init::torch_default, 1, "weights");
+  const Samples batch{at::full({8, 3, 8, 8}, 0.37), at::arange(8) % 4};
+  const std::vector<Samples> batches{batch, batch};
+  const auto score = [&](const std::string& name) {
+    const auto proxy = make<Proxy>(loader, name);
+    Observation seen{network, batches, proxy->reads()};
+    return proxy->score(seen);
+  };
+  double one_direction = 0;  // jacov's sum over eigenvalues of 8 and 7 times 0
+  for (const double v : {8.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0})
+    one_direction -= std::log(v + 1e-5) + 1 / (v + 1e-5);
+  EXPECT_NEAR(score("jacov"), one_direction, 1e-3 * std::abs(one_direction));
+  EXPECT_THROW(score("zico"), Error) << "no gradient varies between the batches";
+  EXPECT_THROW(score("naswot"), Error) << "one pattern";
+  EXPECT_EQ(score("linear_regions"), 1);
+}
+INSTANTIATE_TEST_SUITE_P(Widths, SameSamples, ::testing::Values(4, 64));
+
 }  // namespace
 }  // namespace thimble

@@ -166,6 +166,18 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
   EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met"));
 }
 
+TEST_F(Run, SaysWhatNoProxyTakesOfTheCommonPass) {
+  const Finished checked = thimble_program(
+      "check small.yaml proxies='[{use: zen}, {use: naswot, batch: 16}]' objectives='[]' "
+      "pass='{input: ones, batch: 32, augment: true}'",
+      here_.path());
+  EXPECT_EQ(checked.code, 0) << checked.errors;
+  EXPECT_THAT(checked.output, ::testing::HasSubstr("'pass' sets 'input', which no proxy here"))
+      << "zen looks at noise, and naswot at data";
+  EXPECT_THAT(checked.output, ::testing::Not(::testing::HasSubstr("'pass' sets 'batch'")));
+  EXPECT_THAT(checked.output, ::testing::Not(::testing::HasSubstr("'pass' sets 'augment'")));
+}
+
 TEST_F(Run, SaysWhichLimitTheNearestExceedsAndByHowMuch) {
   for (const std::string search :
        {"{use: pruning}", "{use: random, samples: 5}", "{use: local_search, evaluations: 5}"}) {

@@ -535,6 +535,25 @@ TEST(Propagation, GivesTheGradientsOfTheTape) {
   }
 }
 
+/// Sums of squares about zero would cancel here.
+TEST(Propagation, StandsChannelsThatVaryLittle) {
+  Graph graph;
+  const NodeId y = graph.relu(graph.batch_norm(graph.input({64, 6, 6})));
+  graph.linear(graph.global_avg_pool(graph.conv(y, {.out = 64})), 4);
+  const torch::Tensor x = 5 + 0.01 * images(graph, 8, at::kFloat);
+  const torch::Tensor seed = at::randn({8, 4});
+  const auto gradient_of = [&](at::ScalarType precision) {
+    const Network net = network(graph, precision);
+    EXPECT_TRUE(net.is_channels_last());
+    const Forward forward = propagate_forward(net, x.to(precision));
+    return propagate_backward(net, forward, graph.output(), seed.to(precision), {.outputs = {0}});
+  };
+  const auto truth = gradient_of(at::kDouble);
+  const auto found = gradient_of(at::kFloat);
+  EXPECT_LE(relative_error(found.outputs[0], truth.outputs[0]), 2e-3) << "gates near zero may flip";
+  EXPECT_LE(relative_error(found.parameters[1].weight, truth.parameters[1].weight), 1e-4);
+}
+
 /// As in InceptionTime on few steps; oneDNN's own padding corrupts the heap there.
 TEST(Propagation, StandsWindowsThatAreLargerThanTheirInput) {
   Graph graph;

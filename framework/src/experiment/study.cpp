@@ -1,6 +1,7 @@
 #include <thimble/experiment/study.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -42,6 +43,7 @@ class Maker {
     study_.most_bytes = settings_.memory_mib << 20;
     check_pass();
     make_proxies();
+    note_what_nobody_takes();
     study_.hardware = make_plugin<Hardware>(settings_.hardware, "hardware", hardware_use);
     make_aggregates();
     make_objectives();
@@ -124,13 +126,24 @@ class Maker {
   }
 
   /// For what the experiment leaves open; a proxy lacks the keys that its formula fixes.
-  void add_common_pass(Use& use) const {
+  void add_common_pass(Use& use) {
     if (!settings_.pass.is_map()) return;
     for (const auto& entry : settings_.pass.entries()) {
       const bool is_open = std::ranges::any_of(
           use.type->schema, [&](const Field& field) { return field.name == entry.key; });
-      if (is_open && use.given.find(entry.key) == nullptr) use.given.set(entry.key, entry.value);
+      if (!is_open || use.given.find(entry.key) != nullptr) continue;
+      use.given.set(entry.key, entry.value);
+      taken_of_pass_.insert(entry.key);
     }
+  }
+
+  /// An ablation over a key that changes nothing should not look like a finding.
+  void note_what_nobody_takes() {
+    if (!settings_.pass.is_map()) return;
+    for (const auto& entry : settings_.pass.entries())
+      if (!taken_of_pass_.contains(entry.key))
+        study_.remarks.push_back(
+            fmt::format("'pass' sets '{}', which no proxy here leaves open", entry.key));
   }
 
   /// The parameters of a plugin's profile; an unknown one is a problem at the place of its name.
@@ -674,6 +687,7 @@ class Maker {
   Use space_use_;
   std::string dataset_key_;
   bool is_dataset_missing_ = false;
+  std::set<std::string> taken_of_pass_;
   std::vector<std::string> broken_metrics_;  ///< names of those that could not be made
   Value resolved_ = Value::map();
 };

@@ -39,7 +39,8 @@ THIMBLE_EXPORT torch::Tensor logits_of(const Network& network, const Forward& fo
 /// What a backward run is to compute.
 struct Wanted {
   bool parameters = true;
-  std::vector<NodeId> outputs;  ///< gradients by the outputs of these; 0 is the input
+  /// Gradients by the outputs of these; 0 is the input. A node's includes its twins'.
+  std::vector<NodeId> outputs;
 };
 
 /// By node; undefined where not wanted, and where the seed does not depend on it.
