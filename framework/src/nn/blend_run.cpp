@@ -18,6 +18,7 @@ constexpr std::int64_t kStrip = 512;
 constexpr std::int64_t kStripsAtOnce = 128;
 /// Vectors that are worked on at once, of 64 bytes each.
 constexpr int kVectors = 4;
+constexpr std::int64_t kBytesAtOnce = std::int64_t{64} * kVectors;
 
 template <class Scalar>
 struct Source {
@@ -76,7 +77,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
     return tensors.emplace_back(channels_last(x)).template data_ptr<Scalar>();
   };
   // Whole rows and whole steps.
-  const std::int64_t unit = std::lcm(channels, std::int64_t{64 * kVectors / sizeof(Scalar)});
+  const std::int64_t unit = std::lcm(channels, kBytesAtOnce / std::int64_t{sizeof(Scalar)});
   const std::int64_t length = unit * std::max<std::int64_t>(1, kStrip / unit);
   const auto strip = [&](const ByChannel& values) -> const Scalar* {
     if (values.empty()) return nullptr;

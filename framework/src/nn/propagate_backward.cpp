@@ -242,7 +242,7 @@ class Backward {
     const auto [x, mean] = partner_of_norm(id);
     auto& [of, totals] = totals_[at_node(id)];
     if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {{x, mean}}});
-    const double elements = static_cast<double>(x.numel() / x.size(1));
+    const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
     const ByChannel& by_shift = totals.of_sum;
     ByChannel& by_scale = totals.of_products[0];
     const ByChannel inverse = by_channel(forward_.inverse_deviations[at_node(id)]);

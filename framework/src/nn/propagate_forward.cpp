@@ -30,7 +30,7 @@ Statistics statistics_of(const torch::Tensor& x) {
   Blend about{{{x}}, made.mean};
   for (double& shift : about.shift) shift = -shift;
   const auto [sums, products] = run(about, {.partners = {{x, made.mean}}});
-  const double elements = static_cast<double>(x.numel() / x.size(1));
+  const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
   for (std::size_t c = 0; c < sums.size(); ++c) {
     const double off = sums[c] / elements;
     const double variance = std::max(0.0, products[0][c] / elements - off * off);
