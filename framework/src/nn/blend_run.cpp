@@ -112,7 +112,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
 }  // namespace
 
 ByChannel by_channel(const torch::Tensor& values) {
-  const torch::Tensor doubles = values.to(at::kDouble);
+  const torch::Tensor doubles = values.to(at::kDouble).contiguous();
   const double* first = doubles.data_ptr<double>();
   return {first, first + doubles.numel()};
 }

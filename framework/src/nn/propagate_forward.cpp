@@ -33,7 +33,8 @@ Statistics statistics_of(const torch::Tensor& x) {
   const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
   for (std::size_t c = 0; c < sums.size(); ++c) {
     const double off = sums[c] / elements;
-    const double variance = std::max(0.0, products[0][c] / elements - off * off);
+    const double squares = products[0][c] / elements - off * off;
+    const double variance = squares < 0 ? 0 : squares;  // what is not a number stays so
     made.mean[c] += off;
     made.inverse_deviation.push_back(1 / std::sqrt(variance + kBatchNormEpsilon));
   }

@@ -10,6 +10,7 @@
 
 namespace thimble {
 
+/// A number for each channel.
 using ByChannel = std::vector<double>;
 
 /// A sum of tensors that is put off until somebody reads it: what batch norm and sums give, and
