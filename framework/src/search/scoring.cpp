@@ -6,7 +6,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
+#include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
 #include <thimble/core/error.hpp>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kDisconnected = "no path from the input to the output";
 
-/// Runs work(0), ..., work(count - 1) on `jobs` threads.
+/// Runs work(0), ..., work(count - 1) on `jobs` threads, and begins them in this order.
 template <class Work>
 void in_parallel(int jobs, std::size_t count, const Work& work) {
   if (jobs == 1 || count < 2) {
@@ -31,7 +31,17 @@ void in_parallel(int jobs, std::size_t count, const Work& work) {
   const tbb::global_control threads{tbb::global_control::max_allowed_parallelism,
                                     static_cast<std::size_t>(jobs)};
   tbb::task_arena arena{jobs};
-  arena.execute([&] { tbb::parallel_for(std::size_t{0}, count, work, tbb::simple_partitioner{}); });
+  std::size_t next = 0;
+  const auto number = [&](tbb::flow_control& flow) {
+    if (next == count) flow.stop();
+    return next++;
+  };
+  arena.execute([&] {
+    tbb::parallel_pipeline(
+        static_cast<std::size_t>(jobs),
+        tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, number) &
+            tbb::make_filter<std::size_t, void>(tbb::filter_mode::parallel, work));
+  });
 }
 
 /// "rom_bytes 666000 of 524288"
@@ -71,6 +81,7 @@ std::string state_text(const Graph& supernet, const AliveOptions& alive) {
 struct Scoring::Task {
   std::string key;
   std::function<Graph(const SearchSpace&)> build;
+  std::int64_t macs = 0;
   bool is_supernet = false;
 };
 
@@ -312,6 +323,11 @@ void Scoring::run(std::vector<Task>& tasks) {
   tasks.erase(std::unique(tasks.begin(), tasks.end(),
                           [](const Task& a, const Task& b) { return a.key == b.key; }),
               tasks.end());
+  // The cheapest last, so that no worker waits long for another's; those only, or the time left
+  // would look too long for the whole of a run.
+  const auto cheapest = std::min(std::ssize(tasks), std::ptrdiff_t{4} * setup_.jobs);
+  std::ranges::partial_sort(tasks.rbegin(), tasks.rbegin() + cheapest, tasks.rend(), {},
+                            &Task::macs);
   std::vector<std::vector<ProxyValue>> values(tasks.size());
   in_parallel(setup_.jobs, tasks.size(), [&](std::size_t i) {
     stop_if_asked();
@@ -339,9 +355,10 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
   if (!setup_.proxies.empty()) {
     for (std::size_t i = 0; i < genotypes.size(); ++i) {
       if (!is_to_be_scored(evaluations[i])) continue;
-      tasks.push_back({keys[i], [genotype = stand_ins[i]](const SearchSpace& space) {
-                         return space.build(genotype);
-                       }});
+      tasks.push_back(
+          {keys[i],
+           [genotype = stand_ins[i]](const SearchSpace& space) { return space.build(genotype); },
+           evaluations[i].macs});
     }
   }
   run(tasks);
@@ -370,7 +387,8 @@ std::vector<Evaluation> Scoring::evaluate_supernets(std::span<const AliveOptions
     const AliveOptions state = states[i];
     tasks.push_back(
         {evaluation.text,
-         [state](const SearchSpace& space) { return restricted(*space.supernet(), state); }, true});
+         [state](const SearchSpace& space) { return restricted(*space.supernet(), state); },
+         macs(restricted(supernet, state)), true});
   }
   run(tasks);
   for (Evaluation& evaluation : evaluations) {
