@@ -7,12 +7,15 @@
 namespace thimble {
 
 torch::Tensor correlation(const torch::Tensor& rows) {
-  const torch::Tensor centred = rows - rows.mean(1, /*keepdim=*/true);
-  const torch::Tensor lengths = centred.norm(2, {1}, /*keepdim=*/true);
-  constexpr double kRounding = 1e-12;  // a mean is not exact: of equal values something is left
-  const torch::Tensor is_varied = lengths > kRounding * rows.norm(2, {1}, /*keepdim=*/true);
-  const torch::Tensor directions = at::where(is_varied, centred / lengths, at::zeros_like(centred));
-  return directions.mm(directions.t()).clamp(-1.0, 1.0);
+  const torch::Tensor mean = rows.mean(1, /*keepdim=*/true);
+  const torch::Tensor centred = rows - mean;
+  const torch::Tensor products = centred.mm(centred.t());
+  const torch::Tensor squares = products.diagonal().unsqueeze(1);
+  constexpr double kRounding = 1e-24;  // a mean is not exact: of equal values something is left
+  const torch::Tensor is_varied =
+      squares > kRounding * (squares + static_cast<double>(rows.size(1)) * mean.square());
+  const torch::Tensor scale = at::where(is_varied, squares.rsqrt(), at::zeros_like(squares));
+  return (products * scale * scale.t()).clamp(-1.0, 1.0);
 }
 
 torch::Tensor correlation_of_input_gradients(Observation& seen) {
