@@ -10,6 +10,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/graph/counts.hpp>
 #include <thimble/search/scoring.hpp>
 
 namespace thimble {
@@ -57,6 +58,7 @@ struct Seen {
   std::vector<torch::Tensor> logits;
   std::map<std::string, int> calls;
   std::map<std::string, std::vector<double>> images;  ///< their sums
+  std::vector<std::int64_t> macs;
 
   std::size_t different_logits() const {
     std::set<const void*> places;
@@ -77,6 +79,7 @@ class Probe final : public Proxy {
       const std::scoped_lock lock{seen_.mutex};
       seen_.logits.push_back(seen.forward().output(seen.graph().output()));
       ++seen_.calls[name_];
+      seen_.macs.push_back(macs(seen.graph()));
       seen_.images[name_].push_back(seen.images().sum().item<double>());
     }
     double sum = 0;
@@ -178,6 +181,19 @@ TEST_F(SharedPasses, GiveTheValuesThatEachWouldHaveAlone) {
   }
 }
 
+TEST_F(SharedPasses, LookAtEachBatchOnce) {
+  Network network{space_.build({1})};
+  network.initialise(Init::torch_default, 1, "weights");
+  const std::vector<Samples> batches =
+      draw_batches(noise_, {.batch = 8, .batches = 2}, {3, 8, 8}, 0, 1);
+  Observation seen{network, batches};
+  for (const std::size_t batch : {0, 1}) seen.loss_gradients(batch);
+  const double seconds = seen.shared_seconds();
+  EXPECT_GT(seconds, 0);
+  for (const std::size_t batch : {0, 1}) seen.loss_gradients(batch);
+  EXPECT_EQ(seen.shared_seconds(), seconds);
+}
+
 TEST_F(SharedPasses, DrawForEachCandidateWhenNotPaired) {
   add("paired", {.batch = 8});
   add("own", {.batch = 8, .paired = false}, {.loss_gradients = true});
@@ -192,6 +208,13 @@ TEST_F(SharedPasses, DrawForEachCandidateWhenNotPaired) {
   const auto& own = seen_.images["own"];
   EXPECT_EQ(paired[0], paired[1]);  // of two candidates
   EXPECT_NE(own[0], own[1]);
+}
+
+TEST_F(SharedPasses, LeaveTheCheapestToTheEnd) {
+  add("a", {.batch = 8});
+  evaluate();
+  ASSERT_EQ(seen_.macs.size(), 2U);
+  EXPECT_GT(seen_.macs[0], seen_.macs[1]);
 }
 
 TEST_F(SharedPasses, LetOneFailWithoutTheOthers) {

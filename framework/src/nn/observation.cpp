@@ -34,9 +34,10 @@ Observation::Observation(const Network& network, std::span<const Samples> batche
 template <class Kept, class Make>
 const Kept& Observation::once(std::optional<Kept>& kept, const Make& make) {
   if (kept) return *kept;
-  const double start = thread_seconds();
+  // What is made on the way counts once.
+  const double start = thread_seconds() - shared_seconds_;
   kept.emplace(make());
-  shared_seconds_ += thread_seconds() - start;
+  shared_seconds_ = thread_seconds() - start;
   return *kept;
 }
 
@@ -50,8 +51,8 @@ const Forward& Observation::forward(std::size_t batch) {
 }
 
 const Gradients& Observation::loss_gradients(std::size_t batch) {
-  const Forward& seen = forward(batch);
-  return once(seen_[batch].loss_gradients, [&] {
+  return once(seen_.at(batch).loss_gradients, [&] {
+    const Forward& seen = forward(batch);
     Wanted wanted;
     if (reads_.output_gradients) wanted.outputs = weighted_nodes(graph());
     const torch::Tensor seed = cross_entropy_gradient(logits_of(network_, seen), labels(batch));
@@ -72,8 +73,8 @@ const Gradients& Observation::output_gradients(std::size_t batch) {
 }
 
 const torch::Tensor& Observation::input_gradient(std::size_t batch) {
-  const Forward& seen = forward(batch);
-  return once(seen_[batch].input_gradient, [&] {
+  return once(seen_.at(batch).input_gradient, [&] {
+    const Forward& seen = forward(batch);
     const torch::Tensor ones = at::ones_like(logits_of(network_, seen));
     const Wanted wanted{.parameters = false, .outputs = {0}};
     return propagate_backward(network_, seen, graph().output(), ones, wanted).outputs[0];
