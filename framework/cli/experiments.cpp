@@ -62,7 +62,9 @@ class Progress {
     std::string text = points > 1 ? fmt::format("point {} of {}: ", point + 1, points) : "";
     text += expected > 0 ? fmt::format("{} of {} scored", done, expected)
                          : fmt::format("{} scored", done);
-    text += fmt::format(", {:.1f} a second", rate);
+    if (rate > 0)
+      text += rate < 1 ? fmt::format(", {:.1f} s each", 1 / rate)
+                       : fmt::format(", {:.1f} a second", rate);
     if (expected > done && rate > 0)
       text += fmt::format(", {:.0f} s left", static_cast<double>(expected - done) / rate);
     return text;

@@ -11,6 +11,7 @@
 #include <thimble/graph/graph.hpp>
 #include <thimble/nn/input_source.hpp>
 
+#include "plugin_use.hpp"
 #include "settings.hpp"
 
 namespace thimble {
@@ -20,7 +21,7 @@ namespace {
 class Maker {
  public:
   Maker(const SweepPoint& point, PluginLoader& loader, Diagnostics& problems)
-      : point_{point}, loader_{loader}, problems_{problems} {}
+      : point_{point}, plugins_{loader, problems}, problems_{problems} {}
 
   Study make() {
     settings_ = read_params<Settings>(point_.root, "the experiment", problems_);
@@ -37,7 +38,7 @@ class Maker {
       problems_.error(name->where(), in_quotes(settings_.name) + " is no name for a folder",
                       "use letters, digits, '-', '_' and '.', 100 at most");
     study_.space = make_plugin<SearchSpace>(settings_.search_space, "search_space", space_use_);
-    Use dataset_use, hardware_use, searcher_use;
+    PluginUse dataset_use, hardware_use, searcher_use;
     study_.dataset = make_plugin<Dataset>(settings_.dataset, "dataset", dataset_use);
     dataset_key_ = dataset_use.text;
     study_.most_bytes = settings_.memory_mib << 20;
@@ -59,58 +60,12 @@ class Maker {
   }
 
  private:
-  /// A plugin as an experiment names it.
-  struct Use {
-    const PluginType* type = nullptr;
-    Value given;     ///< its parameters as written
-    Value resolved;  ///< with defaults
-    std::string text;
-  };
-
   static bool is_file_name(const std::string& text) {
     return !text.empty() && text != "." && text != ".." && text.size() <= 100 &&
            std::ranges::all_of(text, [](char c) {
              return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                     c == '-' || c == '_' || c == '.';
            });
-  }
-
-  /// `what` is how messages call the value.
-  Use use_plugin(Kind kind, const Value& value, const std::string& what) {
-    Use use;
-    if (!value.is_map()) {
-      problems_.error(value.where(), fmt::format("{} must be a map, found {}", what, value.found()),
-                      "write {use: NAME, parameter: value, ...}");
-      return use;
-    }
-    const Value* const name = value.find("use");
-    if (name == nullptr || !name->is_scalar()) {
-      problems_.error(name == nullptr ? value.where() : name->where(),
-                      fmt::format("{} does not say which plugin to use", what),
-                      "write {use: NAME, parameter: value, ...}");
-      return use;
-    }
-    use.type = find_plugin(kind, *name);
-    if (use.type == nullptr) return use;
-    use.given = value;
-    use.given.erase("use");
-    if (kind == Kind::proxy) use.given.erase("as");
-    if (const Value* const profile = value.find("profile")) {
-      use.given.erase("profile");
-      if (!add_profile(*profile, use)) return Use{};
-    }
-    if (kind == Kind::proxy) add_common_pass(use);
-    resolve(use, name->where());
-    return use;
-  }
-
-  /// A named set of parameters, which keys that are written out overrule.
-  bool add_profile(const Value& name, Use& use) {
-    const auto profile = find_profile(*use.type, name, {});
-    if (!profile) return false;
-    for (const auto& entry : profile->entries())
-      if (use.given.find(entry.key) == nullptr) use.given.set(entry.key, entry.value);
-    return true;
   }
 
   /// Said once for all proxies; its places are checked here, whoever takes them.
@@ -126,7 +81,7 @@ class Maker {
   }
 
   /// For what the experiment leaves open; a proxy lacks the keys that its formula fixes.
-  void add_common_pass(Use& use) {
+  void add_common_pass(PluginUse& use) {
     if (!settings_.pass.is_map()) return;
     for (const auto& entry : settings_.pass.entries()) {
       const bool is_open = std::ranges::any_of(
@@ -146,73 +101,19 @@ class Maker {
             fmt::format("'pass' sets '{}', which no proxy here leaves open", entry.key));
   }
 
-  /// The parameters of a plugin's profile; an unknown one is a problem at the place of its name.
-  std::optional<Value> find_profile(const PluginType& type, const Value& name,
-                                    std::vector<std::string> known) {
-    for (const auto& [profile, yaml] : type.profiles) {
-      known.push_back(profile);
-      if (name.is_scalar() && profile == name.text())
-        return parse_yaml(yaml, fmt::format("profile '{}' of {}", profile, type.name));
-    }
-    problems_.error(name.where(),
-                    fmt::format("{} '{}' has no profile {}{}", name_of(type.kind), type.name,
-                                name.is_scalar() ? in_quotes(name.text()) : name.found(),
-                                name.is_scalar() ? did_you_mean(name.text(), known) : ""),
-                    known.empty() ? "it has none" : "profiles are " + join(known));
-    return std::nullopt;
-  }
-
   static bool has_profile(const PluginType& type, const std::string& name) {
     return std::ranges::any_of(type.profiles, [&](const auto& p) { return p.first == name; });
   }
 
-  /// A name that only another kind has is worth saying so.
-  const PluginType* find_plugin(Kind kind, const Value& name) {
-    Diagnostics missing;
-    if (const PluginType* const found = loader_.find(kind, name.text(), name.where(), missing))
-      return found;
-    for (const Kind other : all_kinds()) {
-      Diagnostics ignored;
-      if (other == kind || loader_.find(other, name.text(), name.where(), ignored) == nullptr)
-        continue;
-      problems_.error(name.where(),
-                      fmt::format("plugin {} is a {}, not a {}", in_quotes(name.text()),
-                                  name_of(other), name_of(kind)),
-                      fmt::format("thimble plugins {} lists what can stand here", name_of(kind)));
-      return nullptr;
-    }
-    return loader_.find(kind, name.text(), name.where(), problems_);
-  }
-
-  void resolve(Use& use, const Location& where) {
-    const auto before = problems_.size();
-    use.resolved = PluginLoader::resolve(*use.type, use.given, where, problems_);
-    use.text = use.type->name + " " + use.type->version + "\n" + to_yaml(use.resolved);
-    if (problems_.size() != before) use.type = nullptr;
-  }
-
   template <class Interface>
-  std::unique_ptr<Interface> make_plugin(const Value& value, const std::string& key, Use& use) {
+  std::unique_ptr<Interface> make_plugin(const Value& value, const std::string& key,
+                                         PluginUse& use) {
     if (value.is_null()) return nullptr;
-    use = use_plugin(Interface::kKind, value, "'" + key + "'");
-    if (use.type != nullptr) resolved_.set(key, with_use(*use.type, use.resolved));
-    return instantiate<Interface>(use, value.find("use"));
-  }
-
-  template <class Interface>
-  std::unique_ptr<Interface> instantiate(const Use& use, const Value* where) {
+    use = plugins_.read(Interface::kKind, value, "'" + key + "'");
     if (use.type == nullptr) return nullptr;
-    try {
-      return loader_.make<Interface>(*use.type, use.resolved,
-                                     where != nullptr ? where->where() : Location{});
-    } catch (const InputError& error) {
-      // A plugin that names no file of its own means what the experiment says.
-      for (const Diagnostic& problem : error.diagnostics()) {
-        const bool is_placed = !problem.where.file.empty() || where == nullptr;
-        problems_.error(is_placed ? problem.where : where->where(), problem.message, problem.note);
-      }
-      return nullptr;
-    }
+    plugins_.resolve(use, value.find("use")->where());
+    if (use.type != nullptr) resolved_.set(key, with_use(*use.type, use.resolved));
+    return plugins_.make<Interface>(use, value.find("use"));
   }
 
   Value with_use(const PluginType& type, const Value& resolved) {
@@ -229,10 +130,19 @@ class Maker {
     return as != nullptr ? as : entry.find("use");
   }
 
+  PluginUse read_proxy(const Value& value) {
+    PluginUse use = plugins_.read(Kind::proxy, value, "an entry of 'proxies'");
+    if (use.type == nullptr) return use;
+    use.given.erase("as");
+    add_common_pass(use);
+    plugins_.resolve(use, value.find("use")->where());
+    return use;
+  }
+
   void make_proxies() {
     Value shown = Value::sequence();
     for (const Value& value : settings_.proxies) {
-      Use use = use_plugin(Kind::proxy, value, "an entry of 'proxies'");
+      PluginUse use = read_proxy(value);
       const Value* const named = name_of_metric(value);
       const std::string name = named != nullptr ? named->text() : "";
       if (use.type == nullptr) {
@@ -240,7 +150,7 @@ class Maker {
         continue;
       }
       if (!require_metric_name(*named)) continue;
-      auto proxy = instantiate<Proxy>(use, value.find("use"));
+      auto proxy = plugins_.make<Proxy>(use, value.find("use"));
       if (proxy == nullptr) {
         broken_metrics_.push_back(name);
         continue;
@@ -298,7 +208,7 @@ class Maker {
                     "add dataset: {use: cifar10}, or {use: synthetic} for generated images");
   }
 
-  void add_proxy(const std::string& name, std::unique_ptr<Proxy> proxy, const Use& use,
+  void add_proxy(const std::string& name, std::unique_ptr<Proxy> proxy, const PluginUse& use,
                  const Value& value) {
     const Pass pass = proxy->pass();
     std::string net_key;
@@ -315,17 +225,17 @@ class Maker {
   const SearchSpace* net_for(const Value& net, bool is_explicit, const std::string& proxy,
                              std::string& key) {
     if (space_use_.type == nullptr || study_.space == nullptr) return nullptr;
-    Use use = space_use_;
+    PluginUse use = space_use_;
     if (!add_overrides(net, is_explicit, proxy, use)) return nullptr;
-    resolve(use, net.where());
+    plugins_.resolve(use, net.where());
     key = use.text;
     if (use.type == nullptr || use.text == space_use_.text) return study_.space.get();
     auto& made = study_.nets[use.text];
-    if (made == nullptr) made = instantiate<SearchSpace>(use, &net);
+    if (made == nullptr) made = plugins_.make<SearchSpace>(use, &net);
     return made.get();
   }
 
-  bool add_overrides(const Value& net, bool is_explicit, const std::string& proxy, Use& use) {
+  bool add_overrides(const Value& net, bool is_explicit, const std::string& proxy, PluginUse& use) {
     Value overrides = net;
     if (net.is_scalar()) {
       if (net.text() == "full") return true;
@@ -336,7 +246,7 @@ class Maker {
                         use.type->name, net.text(), proxy));
         return true;
       }
-      const auto profile = find_profile(*use.type, net, {"full"});
+      const auto profile = plugins_.find_profile(*use.type, net, {"full"});
       if (!profile) return false;
       overrides = *profile;
     }
@@ -680,11 +590,11 @@ class Maker {
   }
 
   const SweepPoint& point_;
-  PluginLoader& loader_;
+  PluginReader plugins_;
   Diagnostics& problems_;
   Settings settings_;
   Study study_;
-  Use space_use_;
+  PluginUse space_use_;
   std::string dataset_key_;
   bool is_dataset_missing_ = false;
   std::set<std::string> taken_of_pass_;

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/value.hpp>
+#include <thimble/plugin/loader.hpp>
+
+namespace thimble {
+
+/// A plugin as an experiment names it.
+struct PluginUse {
+  const PluginType* type = nullptr;  ///< nullptr: something is wrong with it, and reported
+  Value given;                       ///< its parameters as written
+  Value resolved;                    ///< with defaults
+  std::string text;                  ///< name, version and parameters: what its results hang on
+};
+
+/// Reads {use: NAME, profile: NAME, parameter: value, ...} and makes what it names. What is wrong
+/// becomes a problem at its place. Not thread safe.
+class PluginReader {
+ public:
+  PluginReader(PluginLoader& loader, Diagnostics& problems)
+      : loader_{loader}, problems_{problems} {}
+
+  /// The plugin and what is written of its parameters. `what` is how messages call the value.
+  PluginUse read(Kind kind, const Value& value, const std::string& what);
+
+  /// Checks what is given and adds defaults.
+  void resolve(PluginUse& use, const Location& where);
+
+  /// The parameters of a plugin's profile; `known` are names that would do as well.
+  std::optional<Value> find_profile(const PluginType& type, const Value& name,
+                                    std::vector<std::string> known);
+
+  /// nullptr when there is no type, or the plugin refuses its parameters.
+  template <class Interface>
+  std::unique_ptr<Interface> make(const PluginUse& use, const Value* where) {
+    if (use.type == nullptr) return nullptr;
+    const Location place = where != nullptr ? where->where() : Location{};
+    try {
+      return loader_.make<Interface>(*use.type, use.resolved, place);
+    } catch (const InputError& error) {
+      report(error, where);
+      return nullptr;
+    }
+  }
+
+ private:
+  const PluginType* find(Kind kind, const Value& name);
+  bool add_profile(const Value& name, PluginUse& use);
+  void report(const InputError& error, const Value* where);
+
+  PluginLoader& loader_;
+  Diagnostics& problems_;
+};
+
+}  // namespace thimble
