@@ -162,8 +162,11 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
     fmt::print("\n");
   }
   if (!evaluation.excess.empty()) fmt::print("  beyond the limits: {}\n", evaluation.excess);
-  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
-    fmt::print("  {} {}\n", study.proxies[i].name, number_text(evaluation.proxies[i].value));
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i) {
+    const auto& [value, repeats, seconds, invalid, is_left_out] = evaluation.proxies[i];
+    fmt::print("  {} {}\n", study.proxies[i].name,
+               invalid.empty() ? number_text(value) : "has no value: " + invalid);
+  }
   for (std::size_t i = 0; i < evaluation.aggregates.size() && evaluation.is_valid(); ++i)
     fmt::print("  {} {}\n", study.aggregates[i].name, number_text(evaluation.aggregates[i]));
 }
@@ -230,21 +233,25 @@ std::string pass_line(const SharedPass& shared, const Study& study) {
   const Pass& pass = shared.pass;
   std::vector<std::string> names;
   for (const std::size_t i : shared.proxies) names.push_back(study.proxies[i].name);
-  std::string line = fmt::format(
-      "pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}{}", join(names),
-      counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
-      detail::one_line(detail::Codec<InputKind>::write(pass.input)), detail::one_line(pass.net),
-      detail::one_line(detail::Codec<Init>::write(pass.init)),
-      pass.fresh_weights ? "" : " drawn once", pass.paired ? "" : ", draws of its own",
-      pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
-      pass.double_precision ? ", in double" : "");
+  std::string line =
+      fmt::format("pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}{}", join(names),
+                  counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
+                  detail::one_line(detail::Codec<InputKind>::write(pass.input)),
+                  shared.space == study.space.get() ? "full" : detail::one_line(pass.net),
+                  detail::one_line(detail::Codec<Init>::write(pass.init)),
+                  pass.fresh_weights ? "" : " drawn once", pass.paired ? "" : ", draws of its own",
+                  pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
+                  pass.double_precision ? ", in double" : "");
   if (!shared.reads.anything()) return line;
   const auto [macs, bytes] = largest_of_some(shared);
   if (const int runs = forward_runs(shared); runs > 0)
     line += fmt::format("; shared work of {} of at most {}MACs", counted(runs, "forward run"),
                         with_prefix(static_cast<double>(macs)));
   constexpr std::int64_t kMebi = 1 << 20;
-  return line + fmt::format("; at most {} MiB", (bytes + kMebi - 1) / kMebi);
+  line += fmt::format("; about {} MiB for a large network", (bytes + kMebi - 1) / kMebi);
+  return bytes > study.most_bytes
+             ? line + ", more than memory_mib: its proxies run one by one there"
+             : line;
 }
 
 std::string aggregate_line(const Aggregate& aggregate) {

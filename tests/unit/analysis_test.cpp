@@ -52,6 +52,21 @@ TEST(Analysis, CountsCellsWithoutAValueAsTheWorstTheyCanBe) {
   EXPECT_GE(gain.correlation.tau.interval.high, gain.correlation.tau.value);
 }
 
+TEST(Analysis, SaysNothingOfCellsThatNobodyLookedAt) {
+  Sample cells = sample();
+  cells.metrics[0].left_out.assign(12, false);
+  for (const std::size_t cell : {0, 1, 11}) cells.metrics[0].left_out[cell] = true;
+  const Analysis found = analyse(cells, kSmall, 1);
+  const Agreement& loss = find(found.accuracies, "loss", "all");
+  EXPECT_EQ(loss.cells, 9U);
+  EXPECT_EQ(loss.invalid, 0U);
+  EXPECT_DOUBLE_EQ(loss.correlation.tau.value, -1);
+  EXPECT_EQ(find(found.accuracies, "gain", "all").cells, 12U);
+  EXPECT_EQ(find(found.pairs, "gain", "all").cells, 9U);  // with loss
+  EXPECT_EQ(found.regrets[0].metric, "loss");
+  EXPECT_EQ(found.regrets[0].top.regret, 0);  // the best of those looked at
+}
+
 TEST(Analysis, LooksWithinClassesOfEqualMacsThatAreLargeEnough) {
   const Agreement loss = find(analyse(sample(), kSmall, 1).accuracies, "loss", "equal_macs");
   EXPECT_THAT(loss.classes, ElementsAre(1, 2));

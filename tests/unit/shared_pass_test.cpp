@@ -237,6 +237,30 @@ TEST_F(SharedPasses, AreNotRunWhenTheyWouldHoldTooMuch) {
   EXPECT_EQ(seen_.calls["large"], 0);
 }
 
+TEST_F(SharedPasses, RunOneByOneWhatIsTooMuchTogether) {
+  add("small", {.batch = 8}, {.outputs = true});
+  add("large", {.batch = 8, .batches = 2}, {.loss_gradients = true});
+  const auto all = evaluate();
+  most_bytes_ = pass_bytes(space_.build({1}), {.batch = 8}, {.outputs = true});
+  const auto seen = evaluate(2);
+  for (std::size_t network = 0; network < 2; ++network) {
+    EXPECT_EQ(seen[network].proxies[0].value, all[network].proxies[0].value);
+    EXPECT_FALSE(seen[network].proxies[0].is_left_out);
+    EXPECT_TRUE(seen[network].proxies[1].is_left_out);
+    EXPECT_THAT(seen[network].proxies[1].invalid, HasSubstr("would hold"));
+  }
+}
+
+TEST_F(SharedPasses, RefuseWhatNobodyToldOf) {
+  Network network{space_.build({0})};
+  network.initialise(Init::torch_default, 1, "weights");
+  const auto batches = draw_batches(noise_, {.batch = 8}, {3, 8, 8}, 0, 1);
+  Observation seen{network, batches};
+  EXPECT_THROW(seen.images(1), std::out_of_range);
+  EXPECT_THROW(seen.loss_gradients(1), std::out_of_range);
+  EXPECT_THROW(seen.output_gradients(), std::logic_error);
+}
+
 TEST_F(SharedPasses, CountTheMemoryOfAKernel) {
   const auto reason_at = [&](const Reads& reads) {
     proxies_.clear();

@@ -61,7 +61,7 @@ void Diagnostics::error(Location where, std::string message, std::string note) {
 
 void Diagnostics::throw_if_any() const {
   if (found_.empty()) return;
-  // Files in the order in which they were first complained of.
+  // Files in the order in which they were first complained of; what several found, once.
   std::map<std::string, std::size_t> file_places;
   for (const Diagnostic& diagnostic : found_)
     file_places.emplace(diagnostic.where.file, file_places.size());
@@ -70,6 +70,9 @@ void Diagnostics::throw_if_any() const {
     const Location& where = diagnostic.where;
     return std::tuple{file_places.at(where.file), where.line, where.column};
   });
+  const auto repeated = std::ranges::unique(
+      sorted, {}, [](const Diagnostic& diagnostic) { return to_string(diagnostic); });
+  sorted.erase(repeated.begin(), repeated.end());
   throw InputError{std::move(sorted)};
 }
 

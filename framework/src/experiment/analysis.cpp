@@ -30,6 +30,19 @@ bool was_looked_at(const Evaluation& evaluation) {
   return !evaluation.is_valid() || evaluation.is_feasible() || !evaluation.proxies.empty();
 }
 
+bool is_left_out(const Column& column, std::size_t cell) {
+  return cell < column.left_out.size() && column.left_out[cell];
+}
+
+/// Nor does what a job's memory does not hold: of that proxy, and of what is made of all proxies.
+bool is_left_out(const Evaluation& evaluation, const std::string& metric, const MetricNames& own) {
+  const auto place = std::ranges::find(own.proxies, metric) - own.proxies.begin();
+  if (place < std::ssize(evaluation.proxies))
+    return evaluation.proxies[static_cast<std::size_t>(place)].is_left_out;
+  return std::ranges::find(own.aggregates, metric) != own.aggregates.end() &&
+         std::ranges::any_of(evaluation.proxies, &ProxyValue::is_left_out);
+}
+
 /// Nothing when one of them is unknown.
 std::optional<std::vector<double>> accuracies_of(const std::string& architecture,
                                                  const Benchmark* benchmark) {
@@ -88,7 +101,10 @@ Agreement agree(const Part& part, const Column& a, const Column& b, const Bootst
   Agreement agreement{a.name, b.name, part.name, 0, 0, part.classes, {}};
   const auto a_values = with_worst(a), b_values = with_worst(b);
   std::vector<RankPairs> groups;
-  for (const Places& places : part.groups) {
+  for (Places places : part.groups) {
+    std::erase_if(places,
+                  [&](std::size_t cell) { return is_left_out(a, cell) || is_left_out(b, cell); });
+    if (places.empty()) continue;
     groups.emplace_back(at(a_values, places), at(b_values, places));
     agreement.cells += places.size();
     agreement.invalid += static_cast<std::size_t>(std::ranges::count_if(
@@ -198,12 +214,21 @@ Sample sample_of(const PointOutcome& outcome, const Benchmark* benchmark) {
     const auto accuracies = accuracies_of(evaluation.text, benchmark);
     if (!accuracies || !was_looked_at(evaluation)) continue;
     sample.macs.push_back(evaluation.macs);
-    for (Column& metric : sample.metrics)
+    for (Column& metric : sample.metrics) {
       metric.values.push_back(metric_of(evaluation, metric.name, outcome.metrics));
+      metric.left_out.push_back(is_left_out(evaluation, metric.name, outcome.metrics));
+    }
     for (std::size_t i = 0; i < accuracies->size(); ++i)
       sample.accuracies[i].values.push_back((*accuracies)[i]);
   }
   return sample;
+}
+
+std::vector<std::size_t> looked_at(const Sample::Column& column) {
+  std::vector<std::size_t> cells;
+  for (std::size_t cell = 0; cell < column.values.size(); ++cell)
+    if (!is_left_out(column, cell)) cells.push_back(cell);
+  return cells;
 }
 
 std::vector<double> with_worst(const Sample::Column& column) {
@@ -222,12 +247,15 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
     for (const Part& part : parts_of(sample, &accuracy, settings.class_size))
       for (const Column& metric : sample.metrics)
         analysis.accuracies.push_back(agree(part, metric, accuracy, bootstrap));
-    for (const Column& metric : sample.metrics)
+    for (const Column& metric : sample.metrics) {
+      const Places cells = looked_at(metric);
       for (const std::int64_t k : settings.top)
-        if (k <= std::ssize(metric.values))
+        if (k <= std::ssize(cells))
           analysis.regrets.push_back(
               {metric.name, accuracy.name, k,
-               top_k(goodness_of(metric), accuracy.values, static_cast<std::size_t>(k))});
+               top_k(at(goodness_of(metric), cells), at(accuracy.values, cells),
+                     static_cast<std::size_t>(k))});
+    }
   }
   std::vector<Column> columns = sample.metrics;
   columns.insert(columns.end(), sample.accuracies.begin(), sample.accuracies.end());

@@ -17,7 +17,7 @@ namespace {
 
 std::vector<std::string> cells_of(const std::string& line, char separator) {
   using Separator = boost::escaped_list_separator<char>;
-  const boost::tokenizer<Separator> cells{line, Separator{'\0', separator, '"'}};
+  const boost::tokenizer<Separator> cells{line, Separator{"", std::string{separator}, "\""}};
   std::vector<std::string> trimmed_cells;
   for (const std::string& cell : cells) trimmed_cells.emplace_back(trimmed(cell));
   return trimmed_cells;
@@ -42,11 +42,14 @@ std::size_t column_of(const std::vector<std::string>& header, const std::string&
 /// NaN for an empty cell.
 double accuracy_in(const std::string& cell, const std::string& column, const Location& where) {
   if (cell.empty()) return std::numeric_limits<double>::quiet_NaN();
-  if (const auto accuracy = parse_number(cell)) return *accuracy;
+  const auto accuracy = parse_number(cell);
+  if (accuracy && *accuracy >= 0 && *accuracy <= 100) return *accuracy;
   throw InputError{Diagnostic{
       where, fmt::format("{} in column {} is no accuracy", in_quotes(cell), in_quotes(column)),
-      "write per cent as a plain number, or leave the cell empty"}};
+      "write per cent, 0 to 100, as a plain number, or leave the cell empty"}};
 }
+
+bool are_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 std::string architecture_column(const std::vector<std::string>& header, const Location& where) {
   for (const char* const usual : {"arch_str", "arch", "architecture", "arch_string", "net", "cell"})
@@ -97,7 +100,11 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
       accuracies.push_back(accuracy_in(cells[column], header[column], where));
     if (std::ranges::all_of(accuracies, [](double value) { return std::isnan(value); })) continue;
     try {
-      accuracies_[space.encode(space.decode(cells[arch_column]))] = std::move(accuracies);
+      const std::string arch = space.encode(space.decode(cells[arch_column]));
+      const auto [known, is_new] = accuracies_.try_emplace(arch, accuracies);
+      if (!is_new && !std::ranges::equal(known->second, accuracies, are_same))
+        throw Error{fmt::format("{} a second time, with another accuracy", in_quotes(arch)),
+                    "keep one of the lines"};
     } catch (const Error& error) {
       throw InputError{
           Diagnostic{where, error.diagnostics().front().message, error.diagnostics().front().note}};

@@ -63,7 +63,7 @@ std::string interval_text(const Estimate& estimate) {
                             : fmt::format("{:.2f}", estimate.value);
 }
 
-/// An axis for these values, with room below for marks at its edge.
+/// An axis for these values, with room for marks at its edges.
 struct Axis {
   bool is_logarithmic = false;
   double low = 0, high = 0;
@@ -74,7 +74,7 @@ struct Axis {
     is_logarithmic = low > 0 && high > kDecades * low;
     const auto scaled = [&](double value) { return is_logarithmic ? std::log(value) : value; };
     const double span = high > low ? scaled(high) - scaled(low) : std::max(1.0, std::abs(high));
-    const double bottom = scaled(low) - 0.08 * span, top = scaled(high) + 0.05 * span;
+    const double bottom = scaled(low) - 0.08 * span, top = scaled(high) + 0.08 * span;
     low = is_logarithmic ? std::exp(bottom) : bottom;
     high = is_logarithmic ? std::exp(top) : top;
   }
@@ -94,7 +94,7 @@ std::string scatter(const std::string& name, const std::string& row, const Sampl
                     const Sample::Column& accuracy, const Agreement& agreement) {
   std::vector<double> values;
   std::vector<std::vector<double>> valid, invalid;
-  for (std::size_t i = 0; i < metric.values.size(); ++i) {
+  for (const std::size_t i : looked_at(metric)) {
     if (std::isnan(metric.values[i])) {
       invalid.push_back({accuracy.values[i]});
       continue;
@@ -103,7 +103,7 @@ std::string scatter(const std::string& name, const std::string& row, const Sampl
     valid.push_back({accuracy.values[i], metric.values[i]});
   }
   if (values.empty()) return "";
-  const Axis axis{values};
+  const Axis axis{values};  // what has no value stands at its worse end
   std::string second =
       fmt::format("tau {}, {} cells", interval_text(agreement.correlation.tau), agreement.cells);
   if (!invalid.empty()) second += fmt::format(", × {} without a value", invalid.size());
@@ -118,8 +118,9 @@ std::string scatter(const std::string& name, const std::string& row, const Sampl
       "plot $valid using 1:2 with points pt 7 ps 1.2 lc rgb '#800072b2'",
       number_text(axis.low), number_text(axis.high));
   if (!invalid.empty())
-    text += fmt::format(", \\\n  $invalid using 1:({}) with points pt 2 ps 1.6 lc rgb '#d55e00'",
-                        number_text(axis.low));
+    text +=
+        fmt::format(", \\\n  $invalid using 1:({}) with points pt 2 ps 1.6 lc rgb '#d55e00'",
+                    number_text(metric.direction == Direction::minimize ? axis.high : axis.low));
   return text + "\n";
 }
 

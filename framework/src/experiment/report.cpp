@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -77,12 +78,14 @@ void measure_seconds(PointOutcome& outcome) {
   std::map<std::string, const Evaluation*> timed;
   for (const Evaluation& evaluation : outcome.evaluated)
     timed.try_emplace(evaluation.canonical, &evaluation);
-  for (std::size_t i = 0; i < outcome.metrics.proxies.size() && !timed.empty(); ++i) {
-    double seconds = 0;
+  for (std::size_t i = 0; i < outcome.metrics.proxies.size(); ++i) {
+    std::vector<double> seconds;
     for (const auto& [canonical, evaluation] : timed)
-      if (i < evaluation->proxies.size()) seconds += evaluation->proxies[i].seconds;
-    outcome.quantities["seconds." + outcome.metrics.proxies[i]] =
-        seconds / static_cast<double>(timed.size());
+      if (i < evaluation->proxies.size() && !evaluation->proxies[i].repeats.empty())
+        seconds.push_back(evaluation->proxies[i].seconds);
+    if (!seconds.empty())
+      outcome.quantities["seconds." + outcome.metrics.proxies[i]] =
+          std::reduce(seconds.begin(), seconds.end()) / static_cast<double>(seconds.size());
   }
 }
 
@@ -92,9 +95,14 @@ void measure_agreement(PointOutcome& outcome, const Benchmark& benchmark) {
   if (sample.size() < 2) return;
   const auto& accuracies = sample.accuracies[0].values;
   for (const Sample::Column& metric : sample.metrics) {
-    const auto values = with_worst(metric);
-    outcome.quantities["tau." + metric.name] = kendall_tau(values, accuracies);
-    outcome.quantities["rho." + metric.name] = spearman_rho(values, accuracies);
+    const auto all = with_worst(metric);
+    std::vector<double> values, own;
+    for (const std::size_t cell : looked_at(metric)) {
+      values.push_back(all[cell]);
+      own.push_back(accuracies[cell]);
+    }
+    outcome.quantities["tau." + metric.name] = kendall_tau(values, own);
+    outcome.quantities["rho." + metric.name] = spearman_rho(values, own);
     outcome.quantities["count." + metric.name] = static_cast<double>(
         std::ranges::count_if(metric.values, [](double value) { return !std::isnan(value); }));
   }
@@ -119,12 +127,23 @@ std::string number_or_nothing(double value) {
   return std::isfinite(value) ? number_text(value) : "";
 }
 
+/// Why it cannot be compared or is beyond the limits, and why proxies have no value of it.
+std::string reasons_of(const Evaluation& evaluation, const MetricNames& own) {
+  std::vector<std::string> reasons;
+  if (!evaluation.reason().empty()) reasons.push_back(evaluation.reason());
+  for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
+    if (const std::string& why = evaluation.proxies[i].invalid;
+        !why.empty() && why != evaluation.reason())
+      reasons.push_back(own.proxies[i] + ": " + why);
+  return join(reasons, "; ");
+}
+
 std::vector<std::string> candidate_cells(const Evaluation& evaluation, const MetricNames& own,
                                          const std::vector<std::string>& columns,
                                          const Benchmark* benchmark) {
-  std::vector<std::string> cells{evaluation.text, evaluation.canonical,
-                                 evaluation.is_valid() ? "true" : "false",
-                                 evaluation.is_feasible() ? "true" : "false", evaluation.reason()};
+  std::vector<std::string> cells{
+      evaluation.text, evaluation.canonical, evaluation.is_valid() ? "true" : "false",
+      evaluation.is_feasible() ? "true" : "false", reasons_of(evaluation, own)};
   for (const std::string& metric : columns)
     cells.push_back(number_or_nothing(metric_of(evaluation, metric, own)));
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
@@ -472,7 +491,7 @@ Value evaluation_document(const Evaluation& evaluation, const MetricNames& metri
   map.set("canonical", text(evaluation.canonical));
   map.set("valid", Value::scalar(evaluation.is_valid() ? "true" : "false"));
   map.set("feasible", Value::scalar(evaluation.is_feasible() ? "true" : "false"));
-  map.set("reason", text(evaluation.reason()));
+  map.set("reason", text(reasons_of(evaluation, metrics)));
   map.set("macs", number(static_cast<double>(evaluation.macs)));
   map.set("params", number(static_cast<double>(evaluation.params)));
   Value values = Value::map();

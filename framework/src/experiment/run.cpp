@@ -82,6 +82,27 @@ void list_unscored(PointOutcome& outcome, const SearchSpace& space) {
 }
 
 /// One point of the sweep, from its study to its outcome.
+/// What has no value should not be found in a table only.
+std::vector<std::string> missing_values(const PointOutcome& outcome) {
+  std::vector<std::string> remarks;
+  for (std::size_t i = 0; i < outcome.metrics.proxies.size(); ++i) {
+    std::vector<const ProxyValue*> missing;
+    std::size_t scored = 0;
+    for (const Evaluation& evaluation : outcome.evaluated) {
+      if (i >= evaluation.proxies.size()) continue;
+      ++scored;
+      if (!evaluation.proxies[i].invalid.empty()) missing.push_back(&evaluation.proxies[i]);
+    }
+    if (missing.empty()) continue;
+    const bool is_left_out = std::ranges::any_of(missing, &ProxyValue::is_left_out);
+    remarks.push_back(fmt::format("proxy '{}' has no value for {} of {} networks; the first: {}{}",
+                                  outcome.metrics.proxies[i], missing.size(), scored,
+                                  missing[0]->invalid,
+                                  is_left_out ? "; the analysis leaves such networks out" : ""));
+  }
+  return remarks;
+}
+
 PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
                        const Benchmark* benchmark) {
   const auto start = std::chrono::steady_clock::now();
@@ -143,6 +164,7 @@ class Runner {
       log_->info("point {} of {} ({}): {}", i + 1, experiment_.studies.size(),
                  experiment_.points[i].row, best_text(outcome.points.back()));
       for (const std::string& remark : outcome.points.back().result.remarks) say_once(remark);
+      for (const std::string& remark : missing_values(outcome.points.back())) say_once(remark);
     }
     finish(outcome);
     return outcome;
@@ -233,6 +255,9 @@ class Runner {
       const Study& study = experiment_.studies[i];
       samples.push_back(sample_of(points[i], benchmark_));
       analyses.push_back(analyse(samples.back(), study.analysis, study.seed));
+      if (benchmark_ != nullptr && samples.back().size() < 2)
+        say_once(fmt::format("the benchmark knows {} of the {} networks looked at: nothing to rank",
+                             samples.back().size(), points[i].evaluated.size()));
     }
     const Table agreement = agreement_table(points, analyses);
     if (agreement.rows.empty()) return "";

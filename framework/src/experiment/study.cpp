@@ -1,6 +1,7 @@
 #include <thimble/experiment/study.hpp>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <fmt/format.h>
@@ -215,7 +216,7 @@ class Maker {
     const bool is_net_named = value.find("net") != nullptr ||
                               (settings_.pass.is_map() && settings_.pass.find("net") != nullptr);
     const SearchSpace* const space = net_for(pass.net, is_net_named, name, net_key);
-    if (space != nullptr && study_.dataset != nullptr) check_input(*space, pass, name, value);
+    if (space != nullptr && study_.dataset != nullptr) check_input(*space, *proxy, name, value);
     const std::string key = use.text + net_key + dataset_key_ + std::to_string(study_.seed);
     study_.proxies.push_back(
         {name, std::move(proxy), space, use.type->name + "-" + hex(fingerprint(key))});
@@ -261,14 +262,17 @@ class Maker {
   }
 
   /// The data must be able to feed the network; said now, not with the first candidate.
-  void check_input(const SearchSpace& space, const Pass& pass, const std::string& name,
+  void check_input(const SearchSpace& space, const Proxy& proxy, const std::string& name,
                    const Value& value) {
+    const Pass pass = proxy.pass();
+    const Reads reads = proxy.reads();
     try {
       const Graph* const supernet = space.supernet();
       const Graph graph = supernet != nullptr ? *supernet : space.build(genotype_at_start(space));
       const DatasetInfo info = study_.dataset->describe();
       const int classes = graph.node(graph.output()).shape.channels;
-      if (pass.input == InputKind::data && classes < info.classes)
+      if ((pass.input == InputKind::data || reads.loss_gradients || reads.output_gradients) &&
+          classes < info.classes)
         problems_.error(value.where(),
                         fmt::format("proxy '{}' looks at a network of {} classes, dataset '{}' "
                                     "has {}",
@@ -278,10 +282,20 @@ class Maker {
       note_stretching(info, pass, graph.node(0).shape);
     } catch (const Error& error) {
       const Diagnostic& problem = error.diagnostics().front();
-      problems_.error(value.where(), fmt::format("proxy '{}': {}", name, problem.message),
-                      problem.note.empty() ? "change the proxy's batch, fit or net, or the dataset"
-                                           : problem.note);
+      const std::string note =
+          problem.note.empty() ? "change batch, fit or net, or the dataset" : problem.note;
+      if (leaves_to_all(value))
+        problems_.error(settings_.pass.where(), problem.message, note);
+      else
+        problems_.error(value.where(), fmt::format("proxy '{}': {}", name, problem.message), note);
     }
+  }
+
+  /// Whether the common pass says what a proxy feeds to which network.
+  bool leaves_to_all(const Value& proxy) const {
+    return settings_.pass.is_map() &&
+           std::ranges::none_of(std::array{"batch", "batches", "fit", "net", "profile"},
+                                [&](const char* key) { return proxy.find(key) != nullptr; });
   }
 
   /// Images stand it; columns that are sensors are mixed by it.
@@ -371,7 +385,7 @@ class Maker {
       const auto before = problems_.size();
       const auto given = read_params<AggregateSettings>(value, "an aggregate", problems_);
       const Value* const name = name_of_metric(value);
-      if (problems_.size() == before && require_metric_name(*name)) {
+      if (problems_.size() == before && require_metric_name(*name) && problems_.size() == before) {
         study_.aggregates.push_back({name->text(), given.use, members_of(value, given.of)});
         shown.items().push_back(shown_aggregate(study_.aggregates.back()));
       }
@@ -551,7 +565,7 @@ class Maker {
                       settings_.searcher.find("use")->text(),
                       settings_.search_space.find("use")->text()),
           "use another searcher, such as random");
-    if (study_.objectives.empty() && settings_.objectives.empty())
+    if (study_.objectives.empty() && settings_.objectives.empty() && settings_.proxies.empty())
       problems_.error(point_.root.where(), "the experiment has no objectives",
                       "add proxies, or objectives such as - {minimize: macs}");
   }

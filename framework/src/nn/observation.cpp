@@ -1,9 +1,11 @@
 #include <thimble/nn/observation.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/nn/threads.hpp>
@@ -41,8 +43,15 @@ const Kept& Observation::once(std::optional<Kept>& kept, const Make& make) {
   return *kept;
 }
 
+const Samples& Observation::samples(std::size_t batch) const {
+  if (batch < batches_.size()) return batches_[batch];
+  throw std::out_of_range{fmt::format(
+      "it asks for batch {} of {}, counted from 0: its pass() must say how many batches it reads",
+      batch, batches_.size())};
+}
+
 const Forward& Observation::forward(std::size_t batch) {
-  return once(seen_.at(batch).forward, [&] {
+  return once(seen(batch).forward, [&] {
     Forward made = propagate_forward(network_, images(batch));
     if (!logits_of(network_, made).isfinite().all().item<bool>())
       throw Error{"the network's outputs overflow"};
@@ -51,12 +60,12 @@ const Forward& Observation::forward(std::size_t batch) {
 }
 
 const Gradients& Observation::loss_gradients(std::size_t batch) {
-  return once(seen_.at(batch).loss_gradients, [&] {
-    const Forward& seen = forward(batch);
+  return once(seen(batch).loss_gradients, [&] {
+    const Forward& run = forward(batch);
     Wanted wanted;
     if (reads_.output_gradients) wanted.outputs = weighted_nodes(graph());
-    const torch::Tensor seed = cross_entropy_gradient(logits_of(network_, seen), labels(batch));
-    Gradients gradients = propagate_backward(network_, seen, graph().output(), seed, wanted);
+    const torch::Tensor seed = cross_entropy_gradient(logits_of(network_, run), labels(batch));
+    Gradients gradients = propagate_backward(network_, run, graph().output(), seed, wanted);
     require_gradient(gradients, weighted_nodes(graph()));
     // The first batch is the one that proxies look into; the outputs of others are let go.
     if (batch > 0) seen_[batch].forward.reset();
@@ -65,19 +74,17 @@ const Gradients& Observation::loss_gradients(std::size_t batch) {
 }
 
 const Gradients& Observation::output_gradients(std::size_t batch) {
-  if (!reads_.output_gradients) {  // nobody told of it
-    reads_.output_gradients = true;
-    for (Seen& seen : seen_) seen.loss_gradients.reset();
-  }
+  if (!reads_.output_gradients)
+    throw std::logic_error{"it asks for output gradients, which its reads() does not tell of"};
   return loss_gradients(batch);
 }
 
 const torch::Tensor& Observation::input_gradient(std::size_t batch) {
-  return once(seen_.at(batch).input_gradient, [&] {
-    const Forward& seen = forward(batch);
-    const torch::Tensor ones = at::ones_like(logits_of(network_, seen));
+  return once(seen(batch).input_gradient, [&] {
+    const Forward& run = forward(batch);
+    const torch::Tensor ones = at::ones_like(logits_of(network_, run));
     const Wanted wanted{.parameters = false, .outputs = {0}};
-    return propagate_backward(network_, seen, graph().output(), ones, wanted).outputs[0];
+    return propagate_backward(network_, run, graph().output(), ones, wanted).outputs[0];
   });
 }
 

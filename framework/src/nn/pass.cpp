@@ -52,6 +52,7 @@ std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads
   elements += (reads.any_gradients() ? kOpenGradients : 3) * largest;
   // The outputs of the first batch stay while another one is looked at.
   elements *= std::min(pass.batches, 2);
+  elements += std::max(pass.batches - 2, 0) * graph.node(0).shape.elements();  // images of the rest
   if (reads.tape) elements += 2 * kept;  // forwards and backwards
   const int bytes = pass.double_precision ? 8 : 4;
   const std::int64_t kernel = reads.kernel ? ntk_bytes(graph, pass.batch, bytes) : 0;

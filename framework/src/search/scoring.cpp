@@ -61,6 +61,10 @@ bool does_same_work(const SearchSpace& space, const Genotype& a, const Genotype&
   return params(live(first)) == params(live(second)) && macs(live(first)) == macs(live(second));
 }
 
+void require_finite(const ScoredProxy& scored, double value) {
+  if (!std::isfinite(value)) throw Error{fmt::format("proxy '{}' gave {}", scored.name, value)};
+}
+
 }  // namespace
 
 ProxyStore::~ProxyStore() = default;
@@ -89,12 +93,15 @@ struct Scoring::Task {
 struct Scoring::Asked {
   std::size_t proxy = 0;
   ProxyValue value;
-  bool is_for_good = true;  ///< else another limit would give another value: it is not stored
 };
 
 Scoring::Scoring(ScoringSetup setup)
     : setup_{std::move(setup)}, passes_{merge_passes(setup_.proxies)} {
-  for (const ScoredProxy& scored : setup_.proxies) names_.proxies.push_back(scored.name);
+  for (std::size_t i = 0; i < setup_.proxies.size(); ++i) {
+    names_.proxies.push_back(setup_.proxies[i].name);
+    own_passes_.push_back(merge_passes({setup_.proxies[i]}).front());
+    own_passes_.back().proxies = {i};
+  }
   for (const Aggregate& aggregate : setup_.aggregates) names_.aggregates.push_back(aggregate.name);
 }
 Scoring::~Scoring() = default;
@@ -165,16 +172,31 @@ void Scoring::judge_together(std::span<Evaluation> population) const {
   for (Evaluation& evaluation : population) judge(evaluation);
 }
 
-const std::vector<Samples>& Scoring::batches_of(const SharedPass& shared, const Shape& input,
-                                                int repeat) {
-  const auto place = static_cast<std::size_t>(&shared - passes_.data());
-  const std::string key = fmt::format("{} {} {}", place, to_string(input), repeat);
+/// The same for all candidates, unless each has its own; kept for the next one as long as a quarter
+/// of the memory of a job holds them.
+Scoring::Batches Scoring::batches_of(const SharedPass& shared, const Task& task, const Shape& input,
+                                     int repeat) {
+  const auto draw = [&](std::uint64_t seed) {
+    return std::make_shared<const std::vector<Samples>>(
+        draw_batches(*setup_.dataset, shared.pass, input, repeat, seed));
+  };
+  if (!shared.pass.paired) return draw(seed_for(shared, task));
+  const std::string key = fmt::format("{} {} {}", fmt::ptr(&shared), to_string(input), repeat);
   const std::scoped_lock lock{batches_mutex_};
-  auto& batches = batches_[key];
-  if (batches == nullptr)
-    batches = std::make_unique<std::vector<Samples>>(
-        draw_batches(*setup_.dataset, shared.pass, input, repeat, setup_.seed));
-  return *batches;
+  if (const auto known = batches_.find(key); known != batches_.end()) return known->second;
+  Batches batches = draw(setup_.seed);
+  std::int64_t bytes = 0;
+  for (const Samples& samples : *batches)
+    bytes += static_cast<std::int64_t>(samples.images.nbytes());
+  if (batches_bytes_ + bytes <= setup_.most_bytes / 4) {
+    batches_bytes_ += bytes;
+    batches_.emplace(key, batches);
+  }
+  return batches;
+}
+
+std::uint64_t Scoring::seed_for(const SharedPass& shared, const Task& task) const {
+  return shared.pass.paired ? setup_.seed : Random::stream(setup_.seed, {"candidate", task.key})();
 }
 
 /// The reason why a value is invalid, or nothing. Damaged data and faults of plugins end the run.
@@ -209,27 +231,25 @@ void Scoring::ask(Asked& asked, Observation& seen, const Task& task) {
   const double start = thread_seconds() - seen.shared_seconds();
   value.invalid = reason_against(scored.name, task, [&] {
     value.repeats.push_back(scored.proxy->score(seen));
-    if (!std::isfinite(value.repeats.back()))
-      throw Error{fmt::format("proxy '{}' gave {}", scored.name, value.repeats.back())};
+    require_finite(scored, value.repeats.back());
   });
   value.seconds += thread_seconds() - seen.shared_seconds() - start;
 }
 
-bool Scoring::exceeds_memory(const SharedPass& shared, const Graph& graph,
-                             std::vector<Asked>& asked) const {
-  const std::int64_t bytes = pass_bytes(graph, shared.pass, shared.reads);
-  if (bytes <= setup_.most_bytes) return false;
+void Scoring::leave_out(const SharedPass& shared, std::int64_t bytes, Asked& asked) const {
   constexpr double kMebi = 1 << 20;
-  for (Asked& one : asked) {
-    one.value.invalid = fmt::format(
-        "a pass over a batch of {} would hold {:.1f} MiB, memory_mib is {}", shared.pass.batch,
-        static_cast<double>(bytes) / kMebi, static_cast<double>(setup_.most_bytes) / kMebi);
-    one.is_for_good = false;
-  }
-  return true;
+  asked.value.invalid = fmt::format(
+      "a pass over a batch of {} would hold {:.1f} MiB, memory_mib is {}", shared.pass.batch,
+      static_cast<double>(bytes) / kMebi, static_cast<double>(setup_.most_bytes) / kMebi);
+  asked.value.is_left_out = true;
 }
 
-void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked) {
+/// What is too much for all together may do for each.
+void Scoring::look_one_by_one(const Task& task, std::span<Asked> asked) {
+  for (Asked& one : asked) look(own_passes_[one.proxy], task, {&one, 1});
+}
+
+void Scoring::look(const SharedPass& shared, const Task& task, std::span<Asked> asked) {
   const double start = thread_seconds();
   std::optional<Network> network;
   const std::string& first = setup_.proxies[asked.front().proxy].name;
@@ -239,24 +259,21 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked
   });
   for (Asked& one : asked) one.value.invalid = no_network;
   if (!network) return;
-  bool is_too_large = false;
+  std::int64_t bytes = 0;
   const std::string no_pass = reason_against(
-      first, task, [&] { is_too_large = exceeds_memory(shared, network->graph(), asked); });
-  if (!no_pass.empty())
-    for (Asked& one : asked) one.value.invalid = no_pass;
-  if (is_too_large || !no_pass.empty()) return;
-  const std::uint64_t seed =
-      shared.pass.paired ? setup_.seed : Random::stream(setup_.seed, {"candidate", task.key})();
+      first, task, [&] { bytes = pass_bytes(network->graph(), shared.pass, shared.reads); });
+  for (Asked& one : asked) one.value.invalid = no_pass;
+  if (!no_pass.empty()) return;
+  if (bytes > setup_.most_bytes)
+    return asked.size() > 1 ? look_one_by_one(task, asked) : leave_out(shared, bytes, asked[0]);
+  const std::uint64_t seed = seed_for(shared, task);
   for (int repeat = 0; repeat < shared.pass.repeats; ++repeat) {
     const int draw = shared.pass.fresh_weights ? repeat : 0;
     if (repeat == 0 || shared.pass.fresh_weights)
       network->initialise(shared.pass.init, seed, "weights" + std::to_string(draw));
     const Shape& input = network->graph().node(0).shape;
-    const std::vector<Samples> own =
-        shared.pass.paired ? std::vector<Samples>{}
-                           : draw_batches(*setup_.dataset, shared.pass, input, repeat, seed);
-    Observation seen{*network, shared.pass.paired ? batches_of(shared, input, repeat) : own,
-                     shared.reads, seed, repeat};
+    const Batches batches = batches_of(shared, task, input, repeat);
+    Observation seen{*network, *batches, shared.reads, seed, repeat};
     for (Asked& one : asked)
       if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
         ask(one, seen, task);
@@ -265,8 +282,11 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::vector<Asked
     ProxyValue& value = one.value;
     if (!value.invalid.empty()) continue;
     const ScoredProxy& scored = setup_.proxies[one.proxy];
-    value.invalid = reason_against(scored.name, task,
-                                   [&] { value.value = scored.proxy->combine(value.repeats); });
+    value.invalid = reason_against(scored.name, task, [&] {
+      const double combined = scored.proxy->combine(value.repeats);
+      require_finite(scored, combined);
+      value.value = combined;
+    });
   }
   // What served all of them is shared out evenly.
   double common = thread_seconds() - start;
@@ -292,7 +312,7 @@ std::vector<ProxyValue> Scoring::score(const Task& task) {
     }
     if (!asked.empty()) look(shared, task, asked);
     for (Asked& one : asked) {
-      if (setup_.store != nullptr && one.is_for_good)
+      if (setup_.store != nullptr && !one.value.is_left_out)
         setup_.store->put(task.key, setup_.proxies[one.proxy].key, one.value);
       values[one.proxy] = std::move(one.value);
     }

@@ -105,8 +105,10 @@ double trainability(Observation& seen, NodeId before, NodeId block, thimble::Ran
   if (at::equal(in, out)) throw thimble::Error{"a block does nothing"};
   if (in.size(2) % out.size(2) != 0 || in.size(3) % out.size(3) != 0)
     throw thimble::Error{"a block's stride does not divide its input, so its pixels have no match"};
-  const std::int64_t stride = in.size(2) / out.size(2);
-  if (stride > 1) in = at::pixel_unshuffle(in, stride);
+  const std::int64_t height = out.size(2), width = out.size(3);
+  in = in.reshape({in.size(0), in.size(1), height, in.size(2) / height, width, in.size(3) / width})
+           .permute({0, 1, 3, 5, 2, 4})
+           .reshape({in.size(0), -1, height, width});
   const auto rows = rows_of(out);
   const auto product = rows_of(in).t().mm(rows) / static_cast<double>(rows.size(0));
   const double value = largest_singular_value(product.to(at::kDouble));

@@ -20,6 +20,7 @@ struct Sample {
     std::string name;
     Direction direction = Direction::maximize;
     std::vector<double> values;  ///< as published; NaN where there is none
+    std::vector<bool> left_out{};  ///< nobody looked at this cell; empty: at all
   };
   std::vector<Column> metrics;
   std::vector<Column> accuracies;  ///< none is NaN
@@ -28,6 +29,9 @@ struct Sample {
   std::size_t size() const noexcept { return macs.size(); }
 };
 THIMBLE_EXPORT Sample sample_of(const PointOutcome& outcome, const Benchmark* benchmark);
+
+/// The cells that the column says something of, in their order.
+THIMBLE_EXPORT std::vector<std::size_t> looked_at(const Sample::Column& column);
 
 /// The column's values with the worst there is (infinite) where there is none: what has no value
 /// ranks last, and is counted.

@@ -19,7 +19,9 @@
 namespace thimble {
 
 /// One network under one pass, once drawn. All proxies of equal passes see the same one; what they
-/// read is computed when first asked for and then kept. Used by one thread at a time.
+/// read is computed when first asked for and then kept, but for the forward runs of batches after
+/// the first, which end with their gradients. A batch beyond those of the pass, or what `reads`
+/// does not tell of, throws std::logic_error: the plugin's fault. Used by one thread at a time.
 class THIMBLE_EXPORT Observation {
  public:
   /// `reads` is the sum of what is told to be read; `seed` and `repeat` name the random numbers.
@@ -31,11 +33,12 @@ class THIMBLE_EXPORT Observation {
   const Graph& graph() const noexcept { return network_.graph(); }
   /// Pass::batches of them or more, in the network's precision and input shape.
   std::span<const Samples> batches() const noexcept { return batches_; }
-  const torch::Tensor& images(std::size_t batch = 0) const { return batches_[batch].images; }
-  const torch::Tensor& labels(std::size_t batch = 0) const { return batches_[batch].labels; }
+  const torch::Tensor& images(std::size_t batch = 0) const { return samples(batch).images; }
+  const torch::Tensor& labels(std::size_t batch = 0) const { return samples(batch).labels; }
 
   /// Every node's output for one batch, and batch norm's statistics. Throws Error when the logits
-  /// are not finite, and so does what follows from it.
+  /// are not finite, and so does what follows from it. Of a batch after the first, what it refers
+  /// to lives until that batch's gradients are asked for.
   const Forward& forward(std::size_t batch = 0);
   /// Of the mean cross-entropy of one batch: by every parameter, and by the output of every
   /// convolution and fully connected layer. Throws Error when those by the weights of all of these
@@ -60,6 +63,9 @@ class THIMBLE_EXPORT Observation {
     std::optional<Gradients> loss_gradients;
     std::optional<torch::Tensor> input_gradient;
   };
+
+  const Samples& samples(std::size_t batch) const;
+  Seen& seen(std::size_t batch) { return samples(batch), seen_[batch]; }
 
   const Network& network_;
   std::span<const Samples> batches_;

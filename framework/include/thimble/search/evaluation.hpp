@@ -22,6 +22,8 @@ struct ProxyValue {
   std::vector<double> repeats;
   double seconds = 0;   ///< of processor time, when it was computed
   std::string invalid;  ///< why there is no value, or nothing
+  /// Nobody looked, for want of memory: it says nothing of the candidate, and is not stored.
+  bool is_left_out = false;
 };
 
 /// Everything known of a candidate: what searchers compare and the store keeps.

@@ -38,7 +38,8 @@ struct ScoringSetup {
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
   bool scores_infeasible = false;  ///< run proxies beyond the limits too
-  /// A pass that would hold more than this is not run, and its proxies have no value.
+  /// A pass that would hold more than this is run for one of its proxies after the other; what
+  /// alone would hold more is not run, and has no value.
   std::int64_t most_bytes = std::int64_t{4} << 30;
   std::uint64_t seed = 0;
   int jobs = 1;
@@ -79,28 +80,32 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   struct Asked;
   void run(std::vector<Task>& tasks);
   std::vector<ProxyValue> score(const Task& task);
-  void look(const SharedPass& shared, const Task& task, std::vector<Asked>& asked);
+  void look(const SharedPass& shared, const Task& task, std::span<Asked> asked);
+  void look_one_by_one(const Task& task, std::span<Asked> asked);
   void ask(Asked& asked, Observation& seen, const Task& task);
   Graph graph_for(const SharedPass& shared, const Task& task) const;
-  bool exceeds_memory(const SharedPass& shared, const Graph& graph,
-                      std::vector<Asked>& asked) const;
+  void leave_out(const SharedPass& shared, std::int64_t bytes, Asked& asked) const;
   void note_invalid(Evaluation& evaluation) const;
   bool is_objective(const std::string& proxy) const;
   template <class Work>
   static std::string reason_against(const std::string& proxy, const Task& task, const Work& work);
-  const std::vector<Samples>& batches_of(const SharedPass& shared, const Shape& input, int repeat);
+  using Batches = std::shared_ptr<const std::vector<Samples>>;
+  Batches batches_of(const SharedPass& shared, const Task& task, const Shape& input, int repeat);
+  std::uint64_t seed_for(const SharedPass& shared, const Task& task) const;
   void stop_if_asked() const;
   bool is_to_be_scored(const Evaluation& evaluation) const;
   void judge(Evaluation& evaluation) const;
 
   ScoringSetup setup_;
   std::vector<SharedPass> passes_;
+  std::vector<SharedPass> own_passes_;  // of each proxy by itself
   MetricNames names_;
   std::map<std::string, std::vector<ProxyValue>> known_;  // by canonical text
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;
   std::mutex batches_mutex_;
-  std::map<std::string, std::unique_ptr<std::vector<Samples>>> batches_;
+  std::map<std::string, Batches> batches_;
+  std::int64_t batches_bytes_ = 0;
   std::int64_t expected_ = 0;
   std::atomic<std::int64_t> done_ = 0;
 };
