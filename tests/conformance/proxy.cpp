@@ -40,9 +40,9 @@ class World {
   }
 
   const Network& network() const { return network_; }
-  Observation observe() const { return Observation{network_, batches_}; }
+  Observation observe(const Reads& reads) const { return Observation{network_, batches_, reads}; }
   double score(const Proxy& proxy) const {
-    Observation seen = observe();
+    Observation seen = observe(proxy.reads());
     return proxy.score(seen);
   }
 
@@ -111,7 +111,7 @@ TEST_F(ProxyLaws, GivesTheSameScoreAgain) {
     const double once = world.score(*proxy_);
     EXPECT_EQ(world.score(*proxy_), once) << name;
     EXPECT_EQ(world.score(*other), once) << name;
-    Observation seen = world.observe();  // shared by all proxies of one pass
+    Observation seen = world.observe(proxy_->reads());  // shared by all proxies of one pass
     proxy_->score(seen);
     EXPECT_EQ(proxy_->score(seen), once) << name;
   }

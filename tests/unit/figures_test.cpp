@@ -1,5 +1,6 @@
 #include <cmath>
 #include <filesystem>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,19 @@ TEST(Pictures, AreAScatterAndAMapOfAPoint) {
   EXPECT_THAT(names_of(made), ElementsAre("scatter_my_metric", "agreement"));
   EXPECT_THAT(made[0].script, HasSubstr("$invalid")) << "cells without a value are shown";
   EXPECT_THAT(made[0].script, HasSubstr("4 without a value"));
+}
+
+TEST(Pictures, SetWhatHasNoValueAtTheWorseEnd) {
+  for (const Direction direction : {Direction::minimize, Direction::maximize}) {
+    Sample cells = sample(1.1);
+    cells.metrics[0].direction = direction;
+    const std::vector<Analysis> analyses{analyse(cells, {.resamples = 10}, 1)};
+    const std::string script = pictures_of({PointOutcome{}}, {cells}, analyses)[0].script;
+    std::smatch range, place;
+    ASSERT_TRUE(std::regex_search(script, range, std::regex{R"(set yrange \[(.*):(.*)\])"}));
+    ASSERT_TRUE(std::regex_search(script, place, std::regex{R"(\$invalid using 1:\((.*)\) )"}));
+    EXPECT_EQ(place[1], range[direction == Direction::minimize ? 2 : 1]);
+  }
 }
 
 TEST(Pictures, HaveALogarithmicAxisForValuesOfManyDecades) {
