@@ -19,7 +19,7 @@ struct Sample {
   struct Column {
     std::string name;
     Direction direction = Direction::maximize;
-    std::vector<double> values;  ///< as published; NaN where there is none
+    std::vector<double> values;    ///< as published; NaN where there is none
     std::vector<bool> left_out{};  ///< nobody looked at this cell; empty: at all
   };
   std::vector<Column> metrics;
