@@ -404,11 +404,11 @@ std::vector<Evaluation> Scoring::evaluate_supernets(std::span<const AliveOptions
   for (std::size_t i = 0; i < states.size(); ++i) {
     Evaluation& evaluation = evaluations[i];
     evaluation.text = evaluation.canonical = state_text(supernet, states[i]);
-    const AliveOptions state = states[i];
-    tasks.push_back(
-        {evaluation.text,
-         [state](const SearchSpace& space) { return restricted(*space.supernet(), state); },
-         macs(restricted(supernet, state)), true});
+    tasks.push_back({evaluation.text,
+                     [state = states[i]](const SearchSpace& space) {
+                       return restricted(*space.supernet(), state);
+                     },
+                     macs(restricted(supernet, states[i])), true});
   }
   run(tasks);
   for (Evaluation& evaluation : evaluations) {
