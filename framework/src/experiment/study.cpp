@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
-#include <thimble/core/yaml.hpp>
 #include <thimble/experiment/report.hpp>
 #include <thimble/graph/graph.hpp>
 #include <thimble/nn/input_source.hpp>

@@ -265,7 +265,8 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::span<Asked> 
   for (Asked& one : asked) one.value.invalid = no_pass;
   if (!no_pass.empty()) return;
   if (bytes > setup_.most_bytes)
-    return asked.size() > 1 ? look_one_by_one(task, asked) : leave_out(shared, bytes, asked[0]);
+    return shared.proxies.size() > 1 ? look_one_by_one(task, asked)
+                                     : leave_out(shared, bytes, asked[0]);
   const std::uint64_t seed = seed_for(shared, task);
   for (int repeat = 0; repeat < shared.pass.repeats; ++repeat) {
     const int draw = shared.pass.fresh_weights ? repeat : 0;

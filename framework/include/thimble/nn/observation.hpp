@@ -20,8 +20,9 @@ namespace thimble {
 
 /// One network under one pass, once drawn. All proxies of equal passes see the same one; what they
 /// read is computed when first asked for and then kept, but for the forward runs of batches after
-/// the first, which end with their gradients. A batch beyond those of the pass, or what `reads`
-/// does not tell of, throws std::logic_error: the plugin's fault. Used by one thread at a time.
+/// the first, which end with their gradients. A batch beyond those of the pass, and output
+/// gradients that `reads` does not tell of, throw std::logic_error: the plugin's fault. Used by one
+/// thread at a time.
 class THIMBLE_EXPORT Observation {
  public:
   /// `reads` is the sum of what is told to be read; `seed` and `repeat` name the random numbers.
