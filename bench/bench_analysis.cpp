@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/random.hpp>
-#include <thimble/experiment/analysis.hpp>
+#include <thimble/report/analysis.hpp>
 
 namespace {
 

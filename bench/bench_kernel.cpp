@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include <support/world.hpp>
-#include <thimble/experiment/store.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/run/store.hpp>
 #include <thimble/search/scoring.hpp>
 
 namespace {

@@ -17,7 +17,7 @@
 #include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
-#include <thimble/deploy/profile.hpp>
+#include <thimble/emulate/profile.hpp>
 
 namespace {
 

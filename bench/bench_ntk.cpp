@@ -12,7 +12,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include <thimble/nn/ntk.hpp>
+#include <thimble/nn/ntk/ntk.hpp>
 
 #include "support/cells.hpp"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include <thimble/deploy/toolchain.hpp>
-#include <thimble/experiment/run.hpp>
+#include <thimble/emulate/toolchain.hpp>
 #include <thimble/hardware/import_rows.hpp>
 #include <thimble/plugin/loader.hpp>
+#include <thimble/run/run.hpp>
 
 /// The commands of `thimble`. Each returns an exit code: 0, or 1 when something failed; errors
 /// are thrown and become 1, 2 or 130 in main().

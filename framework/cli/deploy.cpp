@@ -9,7 +9,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/onnx.hpp>
-#include <thimble/deploy/profile.hpp>
+#include <thimble/emulate/profile.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/input_source.hpp>

@@ -6,9 +6,9 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
-#include <thimble/deploy/board_profile.hpp>
 #include <thimble/deploy/lower.hpp>
-#include <thimble/deploy/profile.hpp>
+#include <thimble/emulate/board_profile.hpp>
+#include <thimble/emulate/profile.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/counted_rows.hpp>

@@ -4,7 +4,7 @@
 
 #include <support/scene.hpp>
 
-#include <thimble/nn/propagation.hpp>
+#include <thimble/nn/propagation/propagation.hpp>
 
 namespace thimble {
 namespace {

@@ -13,8 +13,7 @@
 #include <thimble/core/installation.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/lower.hpp>
-#include <thimble/deploy/profile.hpp>
-#include <thimble/experiment/statistics.hpp>
+#include <thimble/emulate/profile.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/calibration.hpp>
@@ -22,6 +21,7 @@
 #include <thimble/hardware/import_rows.hpp>
 #include <thimble/hardware/op_costs.hpp>
 #include <thimble/hardware/op_fit.hpp>
+#include <thimble/report/statistics.hpp>
 #include <thimble/search_space.hpp>
 
 namespace thimble {

@@ -16,7 +16,7 @@
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/pruning.hpp>
 #include <thimble/graph/transforms.hpp>
-#include <thimble/nn/network.hpp>
+#include <thimble/nn/propagation/network.hpp>
 #include <thimble/search_space.hpp>
 
 namespace thimble {

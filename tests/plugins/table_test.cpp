@@ -13,7 +13,7 @@
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/deploy/memory_plan.hpp>
-#include <thimble/deploy/profile.hpp>
+#include <thimble/emulate/profile.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
 #include <thimble/hardware/counted_rows.hpp>

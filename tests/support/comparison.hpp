@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 
 #include <thimble/core/files.hpp>
-#include <thimble/deploy/emulator.hpp>
 #include <thimble/deploy/generate_c.hpp>
+#include <thimble/emulate/emulator.hpp>
 
 #include "support/int8_networks.hpp"
 

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <thimble/core/error.hpp>
-#include <thimble/deploy/profile.hpp>
+#include <thimble/emulate/profile.hpp>
 
 namespace thimble::test {
 

@@ -10,9 +10,9 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
-#include <thimble/deploy/emulator.hpp>
 #include <thimble/deploy/op_shape.hpp>
-#include <thimble/deploy/toolchain.hpp>
+#include <thimble/emulate/emulator.hpp>
+#include <thimble/emulate/toolchain.hpp>
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/latency_table.hpp>
 

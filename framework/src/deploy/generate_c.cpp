@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "kernels.hpp"
+#include <thimble/deploy/kernels.hpp>
 #include "packing.hpp"
 
 namespace thimble {

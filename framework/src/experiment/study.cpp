@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
-#include <thimble/experiment/report.hpp>
 #include <thimble/graph/graph.hpp>
 #include <thimble/nn/input_source.hpp>
+#include <thimble/report/report.hpp>
 
 #include "plugin_use.hpp"
 #include "settings.hpp"

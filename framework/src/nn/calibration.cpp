@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <thimble/core/error.hpp>
-#include <thimble/nn/propagation.hpp>
+#include <thimble/nn/propagation/propagation.hpp>
 
 namespace thimble {
 namespace {

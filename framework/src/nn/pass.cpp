@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <thimble/nn/ntk.hpp>
+#include <thimble/nn/ntk/ntk.hpp>
 
 namespace thimble {
 

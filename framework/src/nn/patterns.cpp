@@ -7,7 +7,7 @@
 
 #include <ATen/ATen.h>
 
-#include "evaluate.hpp"
+#include <thimble/nn/propagation/evaluate.hpp>
 
 namespace thimble {
 namespace {

@@ -5,7 +5,7 @@
 //
 // Less is better: a large kappa means that gradient descent learns some samples far slower than
 // others. theta are the weights of convolutions, classifier and batch norm's scales. Cost: one
-// forward and B backward passes a repeat, done at once (thimble/nn/ntk.hpp).
+// forward and B backward passes a repeat, done at once (thimble/nn/ntk/ntk.hpp).
 //
 // Traps: TE-NAS's launcher asks for Kaiming initialisation by a name its helper does not know, so
 // the published code runs PyTorch's default initialisation, once, for all repeats; `profile: tenas`
@@ -15,7 +15,7 @@
 #include <cmath>
 
 #include <thimble/core/error.hpp>
-#include <thimble/nn/ntk.hpp>
+#include <thimble/nn/ntk/ntk.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {

@@ -9,7 +9,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
 #include <thimble/deploy/int8_network.hpp>
-#include <thimble/deploy/toolchain.hpp>
+#include <thimble/deploy/processor.hpp>
 #include <thimble/hardware/hardware.hpp>
 
 /// Board files: one YAML file a board, that every hardware plugin reads. What a figure is worth

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/deploy/profile.hpp>
+#include <thimble/emulate/profile.hpp>
 #include <thimble/hardware/latency_table.hpp>
 
 namespace thimble {

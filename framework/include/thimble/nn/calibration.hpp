@@ -4,7 +4,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/lower.hpp>
-#include <thimble/nn/network.hpp>
+#include <thimble/nn/propagation/network.hpp>
 
 namespace thimble {
 

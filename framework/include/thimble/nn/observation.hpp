@@ -12,9 +12,9 @@
 #include <thimble/core/export.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/nn/dataset.hpp>
-#include <thimble/nn/network.hpp>
 #include <thimble/nn/pass.hpp>
-#include <thimble/nn/propagation.hpp>
+#include <thimble/nn/propagation/network.hpp>
+#include <thimble/nn/propagation/propagation.hpp>
 
 namespace thimble {
 

@@ -7,7 +7,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
-#include <thimble/nn/network.hpp>
+#include <thimble/nn/propagation/network.hpp>
 
 namespace thimble {
 

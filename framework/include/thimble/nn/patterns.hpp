@@ -6,8 +6,8 @@
 #include <torch/types.h>
 
 #include <thimble/core/export.hpp>
-#include <thimble/nn/network.hpp>
-#include <thimble/nn/propagation.hpp>
+#include <thimble/nn/propagation/network.hpp>
+#include <thimble/nn/propagation/propagation.hpp>
 
 namespace thimble {
 

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <thimble/nn/propagation/network.hpp>
+
+namespace thimble {
+
+/// What batch norm adds to the variance.
+inline constexpr double kBatchNormEpsilon = 1e-5;
+
+inline std::array<std::int64_t, 2> pair_of(const Extent& extent) {
+  return {extent.height, extent.width};
+}
+
+/// The most that a ReLU lets through.
+inline double ceiling_of(const Node& relu) {
+  return relu.activation == Activation::relu6 ? 6 : std::numeric_limits<double>::infinity();
+}
+
+/// Fully connected layers give N x out; everything else wants N x C x H x W.
+inline torch::Tensor as_image(const torch::Tensor& x) {
+  return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
+}
+
+/// What a convolution is to read, and the padding that is left to it.
+struct PaddedInput {
+  torch::Tensor x;
+  Extent padding;
+};
+
+/// oneDNN 2.6 writes beyond its buffers in the backward pass of convolutions whose padding is as
+/// large as their input, as a window of 39 on 16 steps has it. There the zeros are put around it
+/// beforehand.
+PaddedInput padded_input(const torch::Tensor& x, const Node& convolution);
+
+/// How the tensors of a network lie in memory.
+at::MemoryFormat memory_format_of(const Network& network);
+
+/// The output of one node; `outputs` has those of its inputs, by id.
+torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& images,
+                       const std::vector<torch::Tensor>& outputs);
+
+/// Runs the network and shows every node's output once; a tensor is released after its last reader.
+void for_each_output(const Network& network, const torch::Tensor& images,
+                     const std::function<void(NodeId, const torch::Tensor&)>& visit);
+
+}  // namespace thimble

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <thimble/core/export.hpp>
+#include <thimble/nn/propagation/blend.hpp>
+#include <thimble/nn/propagation/network.hpp>
+
+/// A network run forwards and backwards, node by node, with LibTorch's operators and without its
+/// tape: one run forwards serves any number of runs backwards, each of which computes only what is
+/// asked for. Functions here change nothing they are given and are thread safe.
+namespace thimble {
+
+/// What a forward run leaves, by node. In wide networks, what batch norm gives is not written down
+/// where only sums and ReLUs read it, and sums not where only ReLUs do.
+struct THIMBLE_EXPORT Forward {
+  std::vector<Blend> blends;
+  std::vector<torch::Tensor> means;               ///< of batch norm's inputs, by channel
+  std::vector<torch::Tensor> inverse_deviations;  ///< 1 / sqrt(variance + 1e-5), likewise
+
+  /// A node's output, N x C x H x W, or N x out behind fully connected layers; computed with every
+  /// call where it is not written down.
+  torch::Tensor output(NodeId id) const { return blends[static_cast<std::size_t>(id)].value(); }
+  /// The same of one sample, C x H x W or out.
+  torch::Tensor output(NodeId id, std::int64_t sample) const {
+    return blends[static_cast<std::size_t>(id)].value(sample);
+  }
+};
+
+/// images: N x C x H x W in the network's precision.
+THIMBLE_EXPORT Forward propagate_forward(const Network& network, const torch::Tensor& images);
+
+/// The logits of a forward run, N x classes.
+THIMBLE_EXPORT torch::Tensor logits_of(const Network& network, const Forward& forward);
+
+/// What a backward run is to compute.
+struct Wanted {
+  bool parameters = true;
+  /// Gradients by the outputs of these; 0 is the input. A node's includes its twins'.
+  std::vector<NodeId> outputs;
+};
+
+/// By node; undefined where not wanted, and where the seed does not depend on it.
+struct Gradients {
+  std::vector<Network::Parameters> parameters;
+  std::vector<torch::Tensor> outputs;
+};
+
+/// The gradients of <seed, output of `from`>. `seed` has the shape of that output.
+THIMBLE_EXPORT Gradients propagate_backward(const Network& network, const Forward& forward,
+                                            NodeId from, const torch::Tensor& seed,
+                                            const Wanted& wanted);
+
+/// The gradient of the mean cross-entropy by the logits: (softmax(logits) - one-hot(labels)) / N.
+THIMBLE_EXPORT torch::Tensor cross_entropy_gradient(const torch::Tensor& logits,
+                                                    const torch::Tensor& labels);
+
+/// The nodes with a weight that is trained against the loss alone: convolutions and fully
+/// connected layers.
+THIMBLE_EXPORT std::vector<NodeId> weighted_nodes(const Graph& graph);
+
+/// The nodes with a ReLU, their own or a fused one.
+THIMBLE_EXPORT std::vector<NodeId> relu_nodes(const Graph& graph);
+
+}  // namespace thimble

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/experiment/study.hpp>
+#include <thimble/plugin/loader.hpp>
+#include <thimble/report/report.hpp>
+
+namespace thimble {
+
+/// What `thimble run` is told.
+struct RunOptions {
+  std::filesystem::path experiment;
+  std::vector<Assignment> overrides;
+  std::filesystem::path output = "runs";
+  std::filesystem::path data_folder = "data";
+  int jobs = 1;
+  bool resume = false;
+  const std::atomic<bool>* stop = nullptr;
+  /// Lines for the person who waits.
+  std::function<void(const std::string&)> say = [](const std::string&) {};
+  /// Candidates scored of those expected in the point at hand (0: unknown), and the point.
+  std::function<void(std::int64_t done, std::int64_t expected, std::size_t point,
+                     std::size_t points)>
+      progress = [](std::int64_t, std::int64_t, std::size_t, std::size_t) {};
+};
+
+struct RunOutcome {
+  std::filesystem::path folder;
+  std::vector<PointOutcome> points;
+  Table report;
+};
+
+/// Everything an experiment file names, checked and made: one study for each point of its sweep.
+struct LoadedExperiment {
+  std::string text;  ///< as the file has it
+  std::vector<Study> studies;
+  std::vector<SweepPoint> points;
+  std::string identity;  ///< fingerprint of everything that the result depends on
+};
+
+/// Reads and checks an experiment. Throws InputError with all its problems.
+THIMBLE_EXPORT LoadedExperiment load_experiment(const std::filesystem::path& file,
+                                                const std::vector<Assignment>& overrides,
+                                                PluginLoader& loader);
+
+/// The benchmark of a study, if it names one; a missing file that is not required gives nothing
+/// and a remark.
+THIMBLE_EXPORT std::unique_ptr<Benchmark> load_benchmark(
+    const Study& study, const std::filesystem::path& data_folder,
+    const std::function<void(const std::string&)>& say);
+
+/// Runs an experiment into a new folder output/name/time-identity, or with `resume` goes on in the
+/// newest one of the same identity; scored candidates are taken from its store, so the result is
+/// that of an unbroken run. Throws Interrupted when stopped; what was scored is kept.
+THIMBLE_EXPORT RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader);
+
+}  // namespace thimble

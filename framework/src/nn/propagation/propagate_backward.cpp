@@ -1,0 +1,314 @@
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+#include <ATen/ATen.h>
+
+#include <thimble/nn/propagation/propagation.hpp>
+
+#include <thimble/nn/propagation/evaluate.hpp>
+#include "blend_run.hpp"
+#include "mean_pool.hpp"
+
+namespace thimble {
+namespace {
+
+std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
+
+/// What batch norm needs of the gradient by its output: sums by channel of it, and of it times
+/// x - mean.
+struct NormTotals {
+  torch::Tensor gradient;  ///< that they are of
+  BlendTotals totals;
+};
+
+/// One backward run: what adds up to the gradient by an output waits until its node's turn comes.
+class Backward {
+ public:
+  Backward(const Network& network, const Forward& forward, const Wanted& wanted)
+      : network_{network},
+        graph_{network.graph()},
+        forward_{forward},
+        wanted_{wanted},
+        is_wanted_(at_node(graph_.size())),
+        leads_somewhere_(at_node(graph_.size())),
+        pending_(at_node(graph_.size())),
+        totals_(at_node(graph_.size())) {
+    found_.parameters.resize(at_node(graph_.size()));
+    found_.outputs.resize(at_node(graph_.size()));
+  }
+
+  Gradients run(NodeId from, const torch::Tensor& seed) {
+    for (const NodeId id : wanted_.outputs) is_wanted_[at_node(id)] = true;
+    for (NodeId id = 0; id <= from; ++id) {
+      bool leads = is_wanted_[at_node(id)] || has_wanted_parameters(id);
+      for (const NodeId input : graph_.inputs(id))
+        leads = leads || leads_somewhere_[at_node(input)];
+      leads_somewhere_[at_node(id)] = leads;
+    }
+    pending_[at_node(from)] = {{{seed.reshape(sizes_of(from))}}};
+    for (NodeId id = from; id >= 0; --id) {
+      if (pending_[at_node(id)].terms.empty()) continue;
+      if (is_wanted_[at_node(id)]) found_.outputs[at_node(id)] = gathered(id);
+      propagate(id);
+      pending_[at_node(id)] = {};
+      totals_[at_node(id)] = {};
+    }
+    return std::move(found_);
+  }
+
+ private:
+  bool has_wanted_parameters(NodeId id) const {
+    return wanted_.parameters && network_.parameters(id).weight.defined();
+  }
+
+  torch::Tensor output(NodeId id) const { return forward_.output(id); }
+  torch::IntArrayRef sizes_of(NodeId id) const {
+    return forward_.blends[at_node(id)].terms[0].x.sizes();
+  }
+
+  void give_term(NodeId to, Blend::Term term) {
+    if (!leads_somewhere_[at_node(to)]) return;
+    constexpr std::size_t kMostTerms = 4;  // they hold memory
+    auto& terms = pending_[at_node(to)].terms;
+    terms.push_back(std::move(term));
+    if (terms.size() > kMostTerms) gathered(to);
+  }
+
+  void give(NodeId to, const torch::Tensor& gradient) {
+    if (leads_somewhere_[at_node(to)])
+      give_term(to, {gradient.sizes() == sizes_of(to) ? gradient : gradient.reshape(sizes_of(to))});
+  }
+
+  /// The gradient by the output of a node as one tensor. While it is at hand, batch norm's totals
+  /// are taken of it.
+  torch::Tensor gathered(NodeId id) {
+    Blend& sum = pending_[at_node(id)];
+    if (sum.is_plain()) return sum.terms[0].x;
+    torch::Tensor made;
+    if (network_.is_channels_last()) {
+      const auto norms = norms_behind(id);
+      BlendRun wanted{.sum = &made};
+      for (const NodeId norm : norms) wanted.partners.push_back(partner_of_norm(norm));
+      BlendTotals totals = thimble::run(sum, wanted);
+      for (std::size_t i = 0; i < norms.size(); ++i)
+        totals_[at_node(norms[i])] = {made, {totals.of_sum, {std::move(totals.of_products[i])}}};
+    } else {
+      made = sum.terms[0].x + sum.terms[1].x;
+      for (std::size_t i = 2; i < sum.terms.size(); ++i) made.add_(sum.terms[i].x);
+    }
+    sum = {{{made}}};
+    return made;
+  }
+
+  /// The batch norms for which the gradient of a node may be that by their output.
+  std::vector<NodeId> norms_behind(NodeId id) const {
+    const Node& node = graph_.node(id);
+    if (node.op == Op::batch_norm) return {id};
+    std::vector<NodeId> found;
+    if (node.op != Op::add || node.activation != Activation::none) return found;
+    std::ranges::copy_if(graph_.inputs(node), std::back_inserter(found), [&](NodeId input) {
+      return graph_.node(input).op == Op::batch_norm && leads_somewhere_[at_node(input)];
+    });
+    return found;
+  }
+
+  torch::Tensor input_of_norm(NodeId norm) const {
+    return as_image(output(graph_.inputs(norm)[0]));
+  }
+  Partner partner_of_norm(NodeId norm) const {
+    return {input_of_norm(norm), by_channel(forward_.means[at_node(norm)])};
+  }
+
+  /// What a ReLU is given passes it unread: its place in the input's sum is behind a gate.
+  bool is_passed(NodeId id) const {
+    const auto& terms = pending_[at_node(id)].terms;
+    return graph_.node(id).op == Op::relu && network_.is_channels_last() &&
+           std::ranges::none_of(terms, [](const auto& term) { return term.gate.defined(); });
+  }
+
+  void propagate(NodeId id) {
+    const Node& node = graph_.node(id);
+    const NodeId twin = network_.twin(id);
+    if (twin != id) {
+      for (Blend::Term& term : pending_[at_node(id)].terms) give_term(twin, std::move(term));
+      return;
+    }
+    const auto inputs = graph_.inputs(id);
+    if (is_passed(id)) {
+      const torch::Tensor gate = output(id);
+      for (const Blend::Term& term : pending_[at_node(id)].terms)
+        give_term(inputs[0], {term.x, {}, gate, ceiling_of(node)});
+      return;
+    }
+    torch::Tensor gradient = gathered(id);
+    if (node.activation != Activation::none) gradient = by_activation(id, gradient);
+    switch (node.op) {
+      case Op::input:
+      case Op::zero: return;
+      case Op::conv: return convolution(id, gradient);
+      case Op::batch_norm: return batch_norm(id, gradient);
+      case Op::linear: return linear(id, gradient);
+      case Op::relu: return give(inputs[0], gradient);
+      case Op::avg_pool: return give(inputs[0], by_pool(node, inputs[0], gradient));
+      case Op::max_pool: return give(inputs[0], by_max_pool(node, inputs[0], gradient));
+      case Op::softmax:
+        return give(inputs[0],
+                    at::_softmax_backward_data(gradient.flatten(1), output(id).flatten(1), 1,
+                                               gradient.scalar_type()));
+      case Op::concat: return concat(inputs, gradient);
+      case Op::global_avg_pool: {
+        const torch::Tensor x = output(inputs[0]);
+        const auto pixels = static_cast<double>(x.size(2) * x.size(3));
+        return give(inputs[0],
+                    (gradient / pixels).expand_as(x).contiguous(memory_format_of(network_)));
+      }
+      case Op::choice: gradient = gradient / static_cast<double>(node.input_count); [[fallthrough]];
+      case Op::add:
+        for (const NodeId input : inputs) give(input, gradient);
+        return;
+    }
+  }
+
+  torch::Tensor by_activation(NodeId id, const torch::Tensor& gradient) const {
+    if (graph_.node(id).activation == Activation::relu)
+      return at::threshold_backward(gradient, output(id), 0);
+    return at::hardtanh_backward(gradient, output(id), 0, 6);
+  }
+
+  void concat(std::span<const NodeId> inputs, const torch::Tensor& gradient) {
+    std::int64_t first = 0;
+    for (const NodeId input : inputs) {
+      const std::int64_t channels = graph_.node(input).shape.channels;
+      give(input, as_image(gradient).narrow(1, first, channels));
+      first += channels;
+    }
+  }
+
+  /// The places of the maxima are found again: keeping them would cost every forward run memory.
+  torch::Tensor by_max_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
+    const torch::Tensor x = as_image(output(input));
+    const auto places = std::get<1>(at::max_pool2d_with_indices(
+        x, pair_of(node.kernel), pair_of(node.stride), pair_of(node.padding)));
+    return at::max_pool2d_with_indices_backward(gradient, x, pair_of(node.kernel),
+                                                pair_of(node.stride), pair_of(node.padding), {1, 1},
+                                                /*ceil_mode=*/false, places);
+  }
+
+  torch::Tensor by_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
+    if (network_.is_channels_last() && keeps_size(node)) return mean_pool_backward(gradient, node);
+    return at::avg_pool2d_backward(gradient, as_image(output(input)), pair_of(node.kernel),
+                                   pair_of(node.stride), pair_of(node.padding),
+                                   /*ceil_mode=*/false, /*count_include_pad=*/false, c10::nullopt);
+  }
+
+  /// `left` is the padding that was left to the convolution.
+  static torch::Tensor without_padding(const torch::Tensor& gradient, const Node& node,
+                                       const Extent& left) {
+    if (left == node.padding) return gradient;
+    const auto [high, wide] = node.padding;
+    return gradient.slice(2, high, gradient.size(2) - high)
+        .slice(3, wide, gradient.size(3) - wide)
+        .contiguous(gradient.suggest_memory_format());
+  }
+
+  void convolution(NodeId id, const torch::Tensor& gradient) {
+    const Node& node = graph_.node(id);
+    const auto& [weight, bias] = network_.parameters(id);
+    const NodeId input = graph_.inputs(id)[0];
+    const bool wants = wanted_.parameters;
+    const auto [x, padding] = padded_input(as_image(output(input)), node);
+    auto [by_input, by_weight, by_bias] = at::convolution_backward(
+        gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(node.stride),
+        pair_of(padding), {1, 1}, /*transposed=*/false, {0, 0}, node.groups,
+        {leads_somewhere_[at_node(input)], wants, wants && bias.defined()});
+    found_.parameters[at_node(id)] = {by_weight, by_bias};
+    if (by_input.defined()) give(input, without_padding(by_input, node, padding));
+  }
+
+  void batch_norm(NodeId id, const torch::Tensor& gradient) {
+    if (network_.is_channels_last()) return put_off_batch_norm(id, gradient);
+    const torch::Tensor& scale = network_.parameters(id).weight;
+    auto [by_input, by_scale, by_shift] = at::native_batch_norm_backward(
+        gradient, input_of_norm(id), scale, {}, {}, forward_.means[at_node(id)],
+        forward_.inverse_deviations[at_node(id)], /*train=*/true, kBatchNormEpsilon,
+        {true, true, true});
+    if (wanted_.parameters) found_.parameters[at_node(id)] = {by_scale, by_shift};
+    give(graph_.inputs(id)[0], by_input);
+  }
+
+  /// With n = (x - mean) / deviation: dx = scale / deviation (dy - mean(dy) - n mean(dy n)).
+  void put_off_batch_norm(NodeId id, const torch::Tensor& gradient) {
+    const auto [x, mean] = partner_of_norm(id);
+    auto& [of, totals] = totals_[at_node(id)];
+    if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {{x, mean}}});
+    const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
+    const ByChannel& by_shift = totals.of_sum;
+    ByChannel& by_scale = totals.of_products[0];
+    const ByChannel inverse = by_channel(forward_.inverse_deviations[at_node(id)]);
+    ByChannel of_gradient = by_channel(network_.parameters(id).weight), of_x, shift;
+    for (std::size_t c = 0; c < mean.size(); ++c) {
+      by_scale[c] *= inverse[c];
+      of_gradient[c] *= inverse[c];
+      of_x.push_back(-of_gradient[c] * inverse[c] * by_scale[c] / elements);
+      shift.push_back(-of_gradient[c] * by_shift[c] / elements - of_x[c] * mean[c]);
+    }
+    const auto type = network_.precision();
+    if (wanted_.parameters)
+      found_.parameters[at_node(id)] = {at::tensor(by_scale, type), at::tensor(by_shift, type)};
+    const Blend by_input{{{gradient, of_gradient}, {x, of_x}}, shift};
+    if (leads_somewhere_[at_node(graph_.inputs(id)[0])])
+      give(graph_.inputs(id)[0], by_input.value());
+  }
+
+  void linear(NodeId id, const torch::Tensor& gradient) {
+    const NodeId input = graph_.inputs(id)[0];
+    const auto& [weight, bias] = network_.parameters(id);
+    if (wanted_.parameters)
+      found_.parameters[at_node(id)] = {gradient.t().mm(output(input).flatten(1)),
+                                        bias.defined() ? gradient.sum(0) : torch::Tensor{}};
+    if (leads_somewhere_[at_node(input)]) give(input, gradient.mm(weight));
+  }
+
+  const Network& network_;
+  const Graph& graph_;
+  const Forward& forward_;
+  const Wanted& wanted_;
+  std::vector<bool> is_wanted_;
+  std::vector<bool> leads_somewhere_;  // to something wanted
+  std::vector<Blend> pending_;
+  std::vector<NormTotals> totals_;
+  Gradients found_;
+};
+
+std::vector<NodeId> nodes_where(const Graph& graph, bool (*holds)(const Node&)) {
+  std::vector<NodeId> found;
+  for (NodeId id = 0; id < graph.size(); ++id)
+    if (holds(graph.node(id))) found.push_back(id);
+  return found;
+}
+
+}  // namespace
+
+Gradients propagate_backward(const Network& network, const Forward& forward, NodeId from,
+                             const torch::Tensor& seed, const Wanted& wanted) {
+  const at::NoGradGuard no_grad;
+  return Backward{network, forward, wanted}.run(from, seed);
+}
+
+torch::Tensor cross_entropy_gradient(const torch::Tensor& logits, const torch::Tensor& labels) {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor one_hot = at::one_hot(labels, logits.size(1));
+  return (at::softmax(logits, 1) - one_hot) / static_cast<double>(logits.size(0));
+}
+
+std::vector<NodeId> weighted_nodes(const Graph& graph) {
+  return nodes_where(graph,
+                     [](const Node& node) { return node.op == Op::conv || node.op == Op::linear; });
+}
+
+std::vector<NodeId> relu_nodes(const Graph& graph) {
+  return nodes_where(graph, [](const Node& node) { return node.activation != Activation::none; });
+}
+
+}  // namespace thimble

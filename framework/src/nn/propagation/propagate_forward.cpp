@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include <thimble/nn/propagation/propagation.hpp>
+
+#include <thimble/nn/propagation/evaluate.hpp>
+#include "blend_run.hpp"
+
+namespace thimble {
+namespace {
+
+std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
+
+struct Statistics {
+  ByChannel mean;
+  ByChannel inverse_deviation;
+};
+
+/// Sums are taken about the first sample's mean: those of squares about zero would cancel where
+/// values differ little.
+Statistics statistics_of(const torch::Tensor& x) {
+  Statistics made{by_channel(x[0].mean({1, 2}, /*keepdim=*/false, at::kDouble)), {}};
+  // As the run will have it.
+  if (x.scalar_type() == at::kFloat)
+    for (double& mean : made.mean) mean = static_cast<float>(mean);
+  Blend about{{{x}}, made.mean};
+  for (double& shift : about.shift) shift = -shift;
+  const auto [sums, products] = run(about, {.partners = {{x, made.mean}}});
+  const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    const double off = sums[c] / elements;
+    const double squares = products[0][c] / elements - off * off;
+    const double variance = squares < 0 ? 0 : squares;  // what is not a number stays so
+    made.mean[c] += off;
+    made.inverse_deviation.push_back(1 / std::sqrt(variance + kBatchNormEpsilon));
+  }
+  return made;
+}
+
+/// One forward run.
+class Running {
+ public:
+  Running(const Network& network, const torch::Tensor& images)
+      : network_{network}, graph_{network.graph()}, images_{images}, readers_(count()) {
+    forward_.blends.resize(count());
+    forward_.means.resize(count());
+    forward_.inverse_deviations.resize(count());
+    outputs_.resize(count());
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      for (const NodeId input : graph_.inputs(id)) readers_[at_node(input)].push_back(id);
+  }
+
+  Forward run() {
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      const NodeId twin = network_.twin(id);
+      if (twin != id) {
+        forward_.blends[at_node(id)] = forward_.blends[at_node(twin)];
+        outputs_[at_node(id)] = outputs_[at_node(twin)];
+      } else if (forward_.blends[at_node(id)].terms.empty()) {
+        visit(id);
+      }
+    }
+    return std::move(forward_);
+  }
+
+ private:
+  std::size_t count() const { return graph_.nodes().size(); }
+
+  void visit(NodeId id) {
+    const Node& node = graph_.node(id);
+    const bool is_put_off = network_.is_channels_last() && node.activation == Activation::none;
+    if (is_put_off && node.op == Op::batch_norm) return put_off(id, normalised(id));
+    if (is_put_off && node.op == Op::add) return put_off(id, joined(id));
+    if (node.op == Op::batch_norm) return keep(id, normalised_at_once(id));
+    if (network_.is_channels_last() && node.op == Op::relu) return rectify(id);
+    for (const NodeId input : graph_.inputs(id)) write_down(input);
+    keep(id, evaluate(network_, id, images_, outputs_));
+  }
+
+  void keep(NodeId id, const torch::Tensor& output) {
+    outputs_[at_node(id)] = output;
+    forward_.blends[at_node(id)] = {{{output}}};
+  }
+
+  const torch::Tensor& write_down(NodeId id) {
+    if (!outputs_[at_node(id)].defined()) keep(id, forward_.output(id));
+    return outputs_[at_node(id)];
+  }
+
+  torch::Tensor normalised_at_once(NodeId id) {
+    const auto& [scale, shift] = network_.parameters(id);
+    auto [output, mean, inverse_deviation] = at::native_batch_norm(
+        as_image(write_down(graph_.inputs(id)[0])), scale, shift, {}, {}, /*training=*/true,
+        /*momentum=*/0.0, kBatchNormEpsilon);
+    forward_.means[at_node(id)] = mean;
+    forward_.inverse_deviations[at_node(id)] = inverse_deviation;
+    return output;
+  }
+
+  /// x * scale / deviation + (shift - mean * scale / deviation)
+  Blend normalised(NodeId id) {
+    const torch::Tensor x = as_image(write_down(graph_.inputs(id)[0]));
+    auto [mean, inverse_deviation] = statistics_of(x);
+    const auto& parameters = network_.parameters(id);
+    const ByChannel scale = by_channel(parameters.weight);
+    Blend blend{{{x, ByChannel(scale.size())}}, by_channel(parameters.bias)};
+    for (std::size_t c = 0; c < scale.size(); ++c) {
+      blend.terms[0].factor[c] = scale[c] * inverse_deviation[c];
+      blend.shift[c] -= mean[c] * blend.terms[0].factor[c];
+    }
+    forward_.means[at_node(id)] = at::tensor(mean, network_.precision());
+    forward_.inverse_deviations[at_node(id)] = at::tensor(inverse_deviation, network_.precision());
+    return blend;
+  }
+
+  Blend joined(NodeId id) const {
+    Blend sum;
+    for (const NodeId input : graph_.inputs(id)) {
+      const Blend& blend = forward_.blends[at_node(input)];
+      for (Blend::Term term : blend.terms) {
+        term.x = as_image(term.x);
+        sum.terms.push_back(std::move(term));
+      }
+      if (sum.shift.empty()) sum.shift.resize(blend.shift.size());
+      std::ranges::transform(blend.shift, sum.shift, sum.shift.begin(), std::plus{});
+    }
+    return sum;
+  }
+
+  /// Written down now, later, or never; and, when a ReLU reads it, that with it in one run.
+  void put_off(NodeId id, Blend blend) {
+    constexpr std::size_t kMostTerms = 8;
+    const auto is_add = [&](NodeId reader) { return graph_.node(reader).op == Op::add; };
+    const auto is_relu = [&](NodeId reader) { return graph_.node(reader).op == Op::relu; };
+    const std::vector<NodeId>& readers = readers_[at_node(id)];
+    const bool is_output = id == graph_.output();
+    const bool is_read_elsewhere = !std::ranges::all_of(
+        readers, [&](NodeId reader) { return is_add(reader) || is_relu(reader); });
+    const bool is_read_often = std::ranges::count_if(readers, is_add) > 1;
+    const bool is_kept = !blend.is_plain() && (is_output || is_read_elsewhere || is_read_often ||
+                                               blend.terms.size() > kMostTerms);
+    torch::Tensor sum, rectified;
+    const auto relu = std::ranges::find_if(readers, is_relu);
+    const bool has_relu = relu != readers.end();
+    if (is_kept || has_relu)
+      thimble::run(blend, {.sum = is_kept ? &sum : nullptr,
+                           .rectified = has_relu ? &rectified : nullptr,
+                           .ceiling = has_relu ? ceiling_of(graph_.node(*relu)) : 0});
+    if (has_relu) keep(*relu, rectified);
+    if (is_kept) return keep(id, sum);
+    if (blend.is_plain()) return keep(id, blend.terms[0].x);
+    forward_.blends[at_node(id)] = std::move(blend);
+  }
+
+  void rectify(NodeId id) {
+    torch::Tensor output;
+    thimble::run(forward_.blends[at_node(graph_.inputs(id)[0])],
+                 {.rectified = &output, .ceiling = ceiling_of(graph_.node(id))});
+    keep(id, output);
+  }
+
+  const Network& network_;
+  const Graph& graph_;
+  const torch::Tensor& images_;
+  std::vector<std::vector<NodeId>> readers_;
+  std::vector<torch::Tensor> outputs_;  // what is written down
+  Forward forward_;
+};
+
+}  // namespace
+
+Forward propagate_forward(const Network& network, const torch::Tensor& images) {
+  const at::NoGradGuard no_grad;
+  return Running{network, images}.run();
+}
+
+torch::Tensor logits_of(const Network& network, const Forward& forward) {
+  return forward.output(network.graph().output()).flatten(1);
+}
+
+}  // namespace thimble
