@@ -8,11 +8,11 @@
 #include <ctime>
 #include <limits>
 
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <thimble/nn/ntk/ntk.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "support/cells.hpp"
 
@@ -35,15 +35,15 @@ double milliseconds(const Work& work) {
   return now() - begin;
 }
 
-torch::Tensor images(int batch, torch::ScalarType precision) {
+at::Tensor images(int batch, at::ScalarType precision) {
   return at::randn({batch, 3, 32, 32}, at::kFloat).to(precision);
 }
 
-void compare(const char* name, const Graph& graph, int batch, torch::ScalarType precision,
+void compare(const char* name, const Graph& graph, int batch, at::ScalarType precision,
              int repeats) {
   Network network{graph, precision};
   network.initialise(Init::kaiming_normal_fan_out, 1, "bench");
-  const torch::Tensor x = images(batch, precision);
+  const at::Tensor x = images(batch, precision);
   double by_rows = std::numeric_limits<double>::infinity();
   double at_once = by_rows;
   double frozen = by_rows;

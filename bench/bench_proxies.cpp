@@ -10,12 +10,12 @@
 #include <limits>
 #include <map>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <thimble/core/random.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/search/scoring.hpp>
 

@@ -67,8 +67,8 @@ Samples calibration_samples(const Study& study, const Shape& input) {
   return draw_batches(*study.dataset, pass, input, 0, study.seed).front();
 }
 
-std::vector<std::int8_t> quantised(const torch::Tensor& image, const Quantisation& q) {
-  const torch::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
+std::vector<std::int8_t> quantised(const at::Tensor& image, const Quantisation& q) {
+  const at::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
   const std::span values{nhwc.data_ptr<float>(), static_cast<std::size_t>(nhwc.numel())};
   std::vector<std::int8_t> made;
   for (const float value : values)

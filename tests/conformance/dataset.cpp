@@ -5,9 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <thimble/nn/dataset.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "subject.hpp"
 

@@ -3,12 +3,12 @@
 #include <atomic>
 #include <cmath>
 
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <thimble/core/random.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/proxy.hpp>
 
 #include "networks.hpp"

@@ -77,7 +77,7 @@ class Bench {
 /// A copy with the weights of one convolution or classifier, by place, times `factor`.
 Network scaled(const Network& network, std::size_t place, double factor) {
   Network copy = network;
-  torch::Tensor& weight = copy.parameters(weighted_nodes(copy.graph())[place]).weight;
+  at::Tensor& weight = copy.parameters(weighted_nodes(copy.graph())[place]).weight;
   weight = weight * factor;
   return copy;
 }
@@ -106,9 +106,9 @@ TEST(GradNorm, SumsNormsOfLayers) {
 TEST(GradNorm, TakesOneNormOfAllParameters) {
   expect_naive("grad_norm", "norm: whole", [](const Scene& scene) {
     Network copy = scene.network();
-    std::vector<torch::Tensor> leaves;
+    std::vector<at::Tensor> leaves;
     for (NodeId id = 0; id < copy.graph().size(); ++id)
-      for (torch::Tensor* const values : {&copy.parameters(id).weight, &copy.parameters(id).bias})
+      for (at::Tensor* const values : {&copy.parameters(id).weight, &copy.parameters(id).bias})
         if (values->defined())
           leaves.push_back(*values = values->detach().clone().requires_grad_());
     const Samples& samples = scene.batches()[0];
@@ -121,15 +121,15 @@ TEST(GradNorm, TakesOneNormOfAllParameters) {
 }
 
 /// Outputs of all nodes on LibTorch's tape, of the few operators that small networks have.
-std::vector<torch::Tensor> taped_outputs(const Network& network, const torch::Tensor& images) {
+std::vector<at::Tensor> taped_outputs(const Network& network, const at::Tensor& images) {
   const Graph& graph = network.graph();
-  std::vector<torch::Tensor> outputs;
+  std::vector<at::Tensor> outputs;
   for (NodeId id = 0; id < graph.size(); ++id) {
     const auto& [weight, bias] = network.parameters(id);
     const auto in = [&](std::size_t i) {
       return outputs[static_cast<std::size_t>(graph.inputs(id)[i])];
     };
-    torch::Tensor out;
+    at::Tensor out;
     switch (graph.node(id).op) {
       case Op::input: out = images.detach().requires_grad_(); break;
       case Op::conv: out = at::conv2d(in(0), weight, bias, {1, 1}, {1, 1}); break;
@@ -184,7 +184,7 @@ double naive_grasp(const Scene& scene, double temperature) {
   const auto gradients =
       torch::autograd::grad({at::log_softmax(logits, 1)}, taped.leaves,
                             {at::one_hot(samples.labels, logits.size(1)) / -8.0}, true, true);
-  torch::Tensor product = at::zeros({}, logits.options());
+  at::Tensor product = at::zeros({}, logits.options());
   for (std::size_t i = 0; i < gradients.size(); ++i)
     product = product + (taped.leaves[i].detach() * gradients[i]).sum();
   const auto curved = torch::autograd::grad({product}, taped.leaves);
@@ -288,7 +288,7 @@ TEST(GradSign, CountsSignsOfSamplesAlone) {
   expect_naive("gradsign", "", [](const Scene& scene) {
     const Taped taped{scene.network()};
     const auto& [images, labels] = scene.batches()[0];
-    std::vector<torch::Tensor> votes;
+    std::vector<at::Tensor> votes;
     for (const auto& weight : taped.leaves) votes.push_back(at::zeros_like(weight));
     for (std::int64_t i = 0; i < images.size(0); ++i) {
       const auto gradients = taped.loss_gradients({images[i].unsqueeze(0), labels[i].reshape(1)});
@@ -322,7 +322,7 @@ TEST(Zico, SumsLogarithmsOfMeansOverDeviations) {
   for (const int batches : {2, 3})
     expect_naive("zico", "batches: " + std::to_string(batches), [](const Scene& scene) {
       const Taped taped{scene.network()};
-      std::vector<std::vector<torch::Tensor>> gradients(taped.leaves.size());
+      std::vector<std::vector<at::Tensor>> gradients(taped.leaves.size());
       for (const Samples& samples : scene.batches()) {
         const auto batch = taped.loss_gradients(samples);
         for (std::size_t i = 0; i < batch.size(); ++i)

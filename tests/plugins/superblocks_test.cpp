@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
@@ -17,6 +15,7 @@
 #include <thimble/graph/pruning.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/propagation/network.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/search_space.hpp>
 
 namespace thimble {

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <support/world.hpp>
 #include <thimble/dataset.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {

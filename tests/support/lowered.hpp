@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/graph/graph.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "support/cells.hpp"
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <conformance/networks.hpp>
@@ -13,6 +12,7 @@
 
 #include <thimble/core/random.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/proxy.hpp>
 
 namespace thimble::testing {
@@ -52,7 +52,7 @@ class Scene {
 /// A copy whose weights are leaves of LibTorch's tape: what gradients by hand are checked against.
 struct Taped {
   Network network;
-  std::vector<torch::Tensor> leaves;  ///< of convolutions and fully connected layers, by node
+  std::vector<at::Tensor> leaves;  ///< of convolutions and fully connected layers, by node
 
   explicit Taped(const Network& original) : network{original} {
     for (NodeId id = 0; id < network.graph().size(); ++id) {
@@ -64,7 +64,7 @@ struct Taped {
   }
 
   /// Gradients of the mean cross-entropy, by leaf.
-  std::vector<torch::Tensor> loss_gradients(const Samples& samples) const {
+  std::vector<at::Tensor> loss_gradients(const Samples& samples) const {
     const auto loss =
         at::cross_entropy_loss(network.forward(samples.images).flatten(1), samples.labels);
     return torch::autograd::grad({loss}, leaves, {}, false, false, /*allow_unused=*/true);

@@ -2,4 +2,5 @@
 
 /// Everything a proxy plugin needs.
 #include <thimble/nn/proxy.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/plugin/registrar.hpp>

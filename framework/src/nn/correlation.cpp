@@ -1,25 +1,24 @@
 #include <thimble/nn/correlation.hpp>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 
-torch::Tensor correlation(const torch::Tensor& rows) {
-  const torch::Tensor mean = rows.mean(1, /*keepdim=*/true);
-  const torch::Tensor centred = rows - mean;
-  const torch::Tensor products = centred.mm(centred.t());
-  const torch::Tensor squares = products.diagonal().unsqueeze(1);
+at::Tensor correlation(const at::Tensor& rows) {
+  const at::Tensor mean = rows.mean(1, /*keepdim=*/true);
+  const at::Tensor centred = rows - mean;
+  const at::Tensor products = centred.mm(centred.t());
+  const at::Tensor squares = products.diagonal().unsqueeze(1);
   constexpr double kRounding = 1e-24;  // a mean is not exact: of equal values something is left
-  const torch::Tensor is_varied =
+  const at::Tensor is_varied =
       squares > kRounding * (squares + static_cast<double>(rows.size(1)) * mean.square());
-  const torch::Tensor scale = at::where(is_varied, squares.rsqrt(), at::zeros_like(squares));
+  const at::Tensor scale = at::where(is_varied, squares.rsqrt(), at::zeros_like(squares));
   return (products * scale * scale.t()).clamp(-1.0, 1.0);
 }
 
-torch::Tensor correlation_of_input_gradients(Observation& seen) {
-  torch::Tensor found = correlation(seen.input_gradient().flatten(1).to(at::kDouble));
+at::Tensor correlation_of_input_gradients(Observation& seen) {
+  at::Tensor found = correlation(seen.input_gradient().flatten(1).to(at::kDouble));
   if (found.diagonal().eq(0).any().item<bool>())
     throw Error{"the logits do not depend on some sample, or on all its pixels alike"};
   return found;

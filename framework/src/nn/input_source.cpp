@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <string>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {

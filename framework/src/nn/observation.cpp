@@ -4,10 +4,10 @@
 #include <stdexcept>
 #include <string>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/threads.hpp>
 
 namespace thimble {
@@ -16,7 +16,7 @@ namespace {
 /// Sums over such gradients are zero, which would rank, for some proxies in the middle.
 void require_gradient(const Gradients& gradients, const std::vector<NodeId>& nodes) {
   const auto is_seen = [&](NodeId id) {
-    const torch::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].weight;
+    const at::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].weight;
     return gradient.defined() && gradient.any().item<bool>();
   };
   if (!std::ranges::any_of(nodes, is_seen)) throw Error{"the loss does not depend on any weight"};
@@ -64,7 +64,7 @@ const Gradients& Observation::loss_gradients(std::size_t batch) {
     const Forward& run = forward(batch);
     Wanted wanted;
     if (reads_.output_gradients) wanted.outputs = weighted_nodes(graph());
-    const torch::Tensor seed = cross_entropy_gradient(logits_of(network_, run), labels(batch));
+    const at::Tensor seed = cross_entropy_gradient(logits_of(network_, run), labels(batch));
     Gradients gradients = propagate_backward(network_, run, graph().output(), seed, wanted);
     require_gradient(gradients, weighted_nodes(graph()));
     // The first batch is the one that proxies look into; the outputs of others are let go.
@@ -79,10 +79,10 @@ const Gradients& Observation::output_gradients(std::size_t batch) {
   return loss_gradients(batch);
 }
 
-const torch::Tensor& Observation::input_gradient(std::size_t batch) {
+const at::Tensor& Observation::input_gradient(std::size_t batch) {
   return once(seen(batch).input_gradient, [&] {
     const Forward& run = forward(batch);
-    const torch::Tensor ones = at::ones_like(logits_of(network_, run));
+    const at::Tensor ones = at::ones_like(logits_of(network_, run));
     const Wanted wanted{.parameters = false, .outputs = {0}};
     return propagate_backward(network_, run, graph().output(), ones, wanted).outputs[0];
   });

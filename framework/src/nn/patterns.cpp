@@ -5,9 +5,8 @@
 #include <map>
 #include <utility>
 
-#include <ATen/ATen.h>
-
 #include <thimble/nn/propagation/evaluate.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {
@@ -42,8 +41,8 @@ class PatternHash {
   std::uint64_t length_ = 0;
 };
 
-void add_bits(std::vector<PatternHash>& patterns, const torch::Tensor& output) {
-  const torch::Tensor is_active = (output > 0).contiguous();
+void add_bits(std::vector<PatternHash>& patterns, const at::Tensor& output) {
+  const at::Tensor is_active = (output > 0).contiguous();
   const bool* bit = is_active.data_ptr<bool>();
   const std::int64_t per_sample = is_active.numel() / is_active.size(0);
   for (PatternHash& pattern : patterns)
@@ -53,8 +52,8 @@ void add_bits(std::vector<PatternHash>& patterns, const torch::Tensor& output) {
 /// One sample's bits, 64 in a word; the last word is filled up with zeros.
 using Words = std::vector<std::uint64_t>;
 
-std::vector<Words> packed(const torch::Tensor& output) {
-  const torch::Tensor is_active = (output > 0).contiguous(output.suggest_memory_format());
+std::vector<Words> packed(const at::Tensor& output) {
+  const at::Tensor is_active = (output > 0).contiguous(output.suggest_memory_format());
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(is_active.data_ptr<bool>());
   const auto per_sample = static_cast<std::size_t>(is_active.numel() / is_active.size(0));
   std::vector<Words> samples(static_cast<std::size_t>(is_active.size(0)));
@@ -84,14 +83,13 @@ __attribute__((target_clones("popcnt", "default"))) std::int64_t distance(const 
 
 }  // namespace
 
-torch::Tensor hamming_distances(const Network& network, const Forward& forward,
-                                std::int64_t& bits) {
+at::Tensor hamming_distances(const Network& network, const Forward& forward, std::int64_t& bits) {
   const auto relus = relu_nodes(network.graph());
   std::map<NodeId, std::int64_t> times;  // equal ReLUs are looked at once and count each
   for (const NodeId id : relus) ++times[network.twin(id)];
   bits = 0;
   const auto samples = forward.output(0).size(0);
-  torch::Tensor distances = at::zeros({samples, samples}, at::kLong);
+  at::Tensor distances = at::zeros({samples, samples}, at::kLong);
   auto entry = distances.accessor<std::int64_t, 2>();
   for (const auto& [id, count] : times) {
     bits += count * network.graph().node(id).shape.elements();
@@ -106,13 +104,12 @@ torch::Tensor hamming_distances(const Network& network, const Forward& forward,
   return distances + distances.t();
 }
 
-std::int64_t count_linear_regions(const Network& network,
-                                  const std::vector<torch::Tensor>& batches) {
+std::int64_t count_linear_regions(const Network& network, const std::vector<at::Tensor>& batches) {
   const at::NoGradGuard no_grad;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> keys;
-  for (const torch::Tensor& batch : batches) {
+  for (const at::Tensor& batch : batches) {
     std::vector<PatternHash> patterns(static_cast<std::size_t>(batch.size(0)));
-    for_each_output(network, batch, [&](NodeId id, const torch::Tensor& output) {
+    for_each_output(network, batch, [&](NodeId id, const at::Tensor& output) {
       const Node& node = network.graph().node(id);
       if (node.activation != Activation::none) add_bits(patterns, output);
     });

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {

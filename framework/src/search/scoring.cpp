@@ -255,7 +255,7 @@ void Scoring::look(const SharedPass& shared, const Task& task, std::span<Asked> 
   const std::string& first = setup_.proxies[asked.front().proxy].name;
   const std::string no_network = reason_against(first, task, [&] {
     network.emplace(graph_for(shared, task),
-                    shared.pass.double_precision ? torch::kDouble : torch::kFloat);
+                    shared.pass.double_precision ? at::kDouble : at::kFloat);
   });
   for (Asked& one : asked) one.value.invalid = no_network;
   if (!network) return;

@@ -15,8 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <thimble/dataset.hpp>
 
 namespace {

@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/dataset.hpp>
 

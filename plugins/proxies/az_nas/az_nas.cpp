@@ -24,8 +24,6 @@
 #include <cmath>
 #include <limits>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/graph/blocks.hpp>
 #include <thimble/graph/counts.hpp>
@@ -48,7 +46,7 @@ const std::vector<std::pair<std::string, Score>>& names_of(Score) {
 }
 
 /// Samples and pixels x channels.
-torch::Tensor rows_of(const torch::Tensor& images) {
+at::Tensor rows_of(const at::Tensor& images) {
   return images.permute({0, 2, 3, 1}).reshape({-1, images.size(1)});
 }
 
@@ -85,13 +83,13 @@ double progressivity(Observation& seen, const std::vector<NodeId>& blocks) {
   return least;
 }
 
-torch::Tensor random_signs(const torch::Tensor& like, thimble::Random& random) {
-  const torch::Tensor values = at::empty(like.sizes(), at::kFloat);
+at::Tensor random_signs(const at::Tensor& like, thimble::Random& random) {
+  const at::Tensor values = at::empty(like.sizes(), at::kFloat);
   random.fill_uniform({values.data_ptr<float>(), static_cast<std::size_t>(values.numel())}, -1, 1);
   return at::where(values < 0, -1.0, 1.0).to(like.scalar_type());
 }
 
-double largest_singular_value(const torch::Tensor& matrix) {
+double largest_singular_value(const at::Tensor& matrix) {
   const auto wide = matrix.size(0) < matrix.size(1) ? matrix : matrix.t();
   return std::sqrt(at::linalg_eigvalsh(wide.mm(wide.t())).max().item<double>());
 }

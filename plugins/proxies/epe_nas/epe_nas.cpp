@@ -18,8 +18,6 @@
 #include <cmath>
 #include <map>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/nn/correlation.hpp>
 #include <thimble/proxy.hpp>
@@ -58,8 +56,7 @@ class EpeNas final : public thimble::ProxyWith<Params> {
     double sum = 0;
   };
 
-  static std::vector<Class> sums_by_class(const torch::Tensor& correlation,
-                                          const torch::Tensor& labels) {
+  static std::vector<Class> sums_by_class(const at::Tensor& correlation, const at::Tensor& labels) {
     const auto terms = (correlation.abs() + 1e-5).log();
     const auto term = terms.accessor<double, 2>();
     const auto label = labels.accessor<std::int64_t, 1>();

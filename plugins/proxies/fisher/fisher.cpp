@@ -12,8 +12,6 @@
 //
 // Trap: the gradient of a mean goes with 1 / N, so S falls with the square of the batch.
 
-#include <ATen/ATen.h>
-
 #include <thimble/proxy.hpp>
 
 namespace {

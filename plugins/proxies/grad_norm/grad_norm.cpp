@@ -11,8 +11,6 @@
 
 #include <cmath>
 
-#include <ATen/ATen.h>
-
 #include <thimble/proxy.hpp>
 
 namespace {
@@ -51,7 +49,7 @@ class GradNorm final : public thimble::ProxyWith<Params> {
           seen, [](const auto&, const auto& gradient) { return gradient.norm(); });
     double squares = 0;
     for (const auto& [weight, bias] : seen.loss_gradients().parameters)
-      for (const torch::Tensor& gradient : {weight, bias})
+      for (const at::Tensor& gradient : {weight, bias})
         if (gradient.defined()) squares += std::pow(gradient.norm().item<double>(), 2);
     return std::sqrt(squares);
   }

@@ -11,8 +11,6 @@
 // batch norm one value a channel, everything before it has no gradient and counts zero; where that
 // is all, there is no score.
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
@@ -27,7 +25,7 @@ class GradSign final : public thimble::ProxyWith<thimble::OneBatchParams> {
   double score(thimble::Observation& seen) const override {
     const thimble::Network& network = seen.network();
     const auto nodes = thimble::weighted_nodes(seen.graph());
-    std::vector<torch::Tensor> votes;
+    std::vector<at::Tensor> votes;
     for (const thimble::NodeId id : nodes)
       votes.push_back(at::zeros_like(network.parameters(id).weight));
     for (std::int64_t sample = 0; sample < seen.images().size(0); ++sample) {
@@ -39,15 +37,14 @@ class GradSign final : public thimble::ProxyWith<thimble::OneBatchParams> {
       }
     }
     double sum = 0;
-    for (const torch::Tensor& vote : votes) sum += vote.abs().sum(at::kDouble).item<double>();
+    for (const at::Tensor& vote : votes) sum += vote.abs().sum(at::kDouble).item<double>();
     if (sum == 0) throw thimble::Error{"no weight has a gradient that samples agree on"};
     return sum;
   }
 
  private:
   static thimble::Gradients loss_gradients(const thimble::Network& network,
-                                           const torch::Tensor& images,
-                                           const torch::Tensor& labels) {
+                                           const at::Tensor& images, const at::Tensor& labels) {
     const auto forward = thimble::propagate_forward(network, images);
     const auto logits = thimble::logits_of(network, forward);
     if (!logits.isfinite().all().item<bool>())

@@ -11,7 +11,6 @@
 // Traps: the tape keeps every operator of the backward pass, several times the memory of one
 // gradient. Batch norm couples the samples, so the batch cannot be split without another score.
 
-#include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <thimble/core/error.hpp>
@@ -40,9 +39,9 @@ class Grasp final : public thimble::ProxyWith<Params> {
   double score(thimble::Observation& seen) const override {
     const at::AutoGradMode with_grad{true};
     thimble::Network copy = seen.network();
-    std::vector<torch::Tensor> weights;
+    std::vector<at::Tensor> weights;
     for (const thimble::NodeId id : thimble::weighted_nodes(copy.graph())) {
-      torch::Tensor& weight = copy.parameters(id).weight;
+      at::Tensor& weight = copy.parameters(id).weight;
       weights.push_back(weight = weight.detach().requires_grad_());
     }
     const auto logits = copy.forward(seen.images()).flatten(1) / params().temperature;
@@ -51,8 +50,8 @@ class Grasp final : public thimble::ProxyWith<Params> {
 
     const auto gradients = torch::autograd::grad({loss}, weights, {}, /*retain_graph=*/true,
                                                  /*create_graph=*/true, /*allow_unused=*/true);
-    torch::Tensor product = at::zeros({}, loss.options());
-    for (const torch::Tensor& gradient : gradients)
+    at::Tensor product = at::zeros({}, loss.options());
+    for (const at::Tensor& gradient : gradients)
       if (gradient.defined()) product = product + (gradient.detach() * gradient).sum();
     if (product.item<double>() == 0) throw thimble::Error{"the loss does not depend on any weight"};
     const auto curved = torch::autograd::grad({product}, weights, {}, /*retain_graph=*/false,

@@ -12,8 +12,6 @@
 // number alone. A sample that the logits do not depend on has no correlation: no score. Batch norm
 // couples the samples: J_b is through the batch's statistics too.
 
-#include <ATen/ATen.h>
-
 #include <thimble/nn/correlation.hpp>
 #include <thimble/proxy.hpp>
 

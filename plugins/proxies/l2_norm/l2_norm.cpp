@@ -7,8 +7,6 @@
 // Trap: it measures the initialisation and the layers' sizes and nothing else. Under torch_default
 // a layer's norm is close to sqrt(output channels / 3), whatever its kernel and input.
 
-#include <ATen/ATen.h>
-
 #include <thimble/proxy.hpp>
 
 namespace {

@@ -42,7 +42,7 @@ class LinearRegions final : public thimble::ProxyWith<Params> {
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
 
   double score(thimble::Observation& seen) const override {
-    std::vector<torch::Tensor> batches;
+    std::vector<at::Tensor> batches;
     for (const thimble::Samples& samples : seen.batches()) batches.push_back(samples.images);
     return static_cast<double>(thimble::count_linear_regions(seen.network(), batches));
   }

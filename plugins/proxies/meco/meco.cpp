@@ -20,8 +20,6 @@
 #include <algorithm>
 #include <string>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/nn/correlation.hpp>
 #include <thimble/proxy.hpp>
@@ -85,7 +83,7 @@ class Meco final : public thimble::ProxyWith<Params> {
 
   /// Of the correlation, ascending. output: C x H x W, or a vector, which has one pixel and so no
   /// correlation: undefined.
-  torch::Tensor eigenvalues_of(const torch::Tensor& output, thimble::Random& random) const {
+  at::Tensor eigenvalues_of(const at::Tensor& output, thimble::Random& random) const {
     const std::int64_t channels = output.size(0);
     if (output.numel() == channels) return {};
     auto pixels = output.flatten(1);

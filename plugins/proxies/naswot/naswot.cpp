@@ -13,8 +13,6 @@
 
 #include <limits>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/nn/patterns.hpp>
 #include <thimble/proxy.hpp>

@@ -10,8 +10,6 @@
 // Trap: batch norm makes the loss indifferent to the scale of the weights in front of it, so their
 // terms add up to zero: on most networks S is the classifier's share alone, and noise.
 
-#include <ATen/ATen.h>
-
 #include <thimble/proxy.hpp>
 
 namespace {

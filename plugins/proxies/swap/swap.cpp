@@ -18,8 +18,6 @@
 #include <cstdint>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/proxy.hpp>
@@ -35,8 +33,8 @@ void keep_different(Patterns& patterns) {
 }
 
 /// The patterns of a ReLU's neurons, N x ...; up to 64 samples as they are, and more hashed.
-Patterns different_patterns(const torch::Tensor& output) {
-  const torch::Tensor is_active = (output > 0).contiguous(output.suggest_memory_format());
+Patterns different_patterns(const at::Tensor& output) {
+  const at::Tensor is_active = (output > 0).contiguous(output.suggest_memory_format());
   const bool* bit = is_active.data_ptr<bool>();
   const std::int64_t samples = is_active.size(0);
   Patterns patterns(static_cast<std::size_t>(is_active.numel() / samples));

@@ -13,8 +13,6 @@
 
 #include <cmath>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
@@ -46,8 +44,7 @@ class Synflow final : public thimble::ProxyWith<Params> {
   double score(thimble::Observation& seen) const override {
     thimble::Network linear = seen.network();
     for (thimble::NodeId id = 0; id < linear.graph().size(); ++id)
-      for (torch::Tensor* const values :
-           {&linear.parameters(id).weight, &linear.parameters(id).bias})
+      for (at::Tensor* const values : {&linear.parameters(id).weight, &linear.parameters(id).bias})
         if (values->defined()) *values = values->abs();
 
     const auto forward = thimble::propagate_forward(linear, seen.images());

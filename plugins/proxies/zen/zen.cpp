@@ -17,8 +17,6 @@
 
 #include <cmath>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 
@@ -77,9 +75,9 @@ class Zen final : public thimble::ProxyWith<Params> {
   }
 
  private:
-  static torch::Tensor moved_images(thimble::Observation& seen) {
+  static at::Tensor moved_images(thimble::Observation& seen) {
     thimble::Random random = seen.random("zen");
-    const torch::Tensor noise = at::empty(seen.images().sizes(), at::kFloat);
+    const at::Tensor noise = at::empty(seen.images().sizes(), at::kFloat);
     random.fill_normal({noise.data_ptr<float>(), static_cast<std::size_t>(noise.numel())}, 1);
     return seen.images() + 0.01 * noise.to(seen.images().scalar_type());
   }

@@ -11,8 +11,6 @@
 
 #include <cmath>
 
-#include <ATen/ATen.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/proxy.hpp>
 

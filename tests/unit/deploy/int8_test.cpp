@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,6 +17,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "support/lowered.hpp"
 
@@ -69,9 +69,9 @@ TEST(Rescale, RoundsTwice) {
   EXPECT_EQ(rescaled(-2147483647 - 1, {2147483647, -31}), -1);
 }
 
-torch::Tensor real(const Values& values, const Int8Tensor& tensor) {
+at::Tensor real(const Values& values, const Int8Tensor& tensor) {
   const Shape& shape = tensor.shape;
-  torch::Tensor made = at::empty({shape.height, shape.width, shape.channels});
+  at::Tensor made = at::empty({shape.height, shape.width, shape.channels});
   for (std::size_t i = 0; i < values.size(); ++i)
     made.data_ptr<float>()[i] =
         tensor.quantisation.scale * static_cast<float>(values[i] - tensor.quantisation.zero_point);
@@ -79,7 +79,7 @@ torch::Tensor real(const Values& values, const Int8Tensor& tensor) {
 }
 
 /// Power of the signal over that of the error, in dB.
-double decibels(const torch::Tensor& value, const torch::Tensor& truth) {
+double decibels(const at::Tensor& value, const at::Tensor& truth) {
   const double error = (value - truth).pow(2).sum().item<double>();
   return 10 * std::log10(truth.pow(2).sum().item<double>() / std::max(error, 1e-30));
 }
@@ -89,7 +89,7 @@ TEST(Lower, KeepsWhatTheFloatNetworkComputes) {
     SCOPED_TRACE(c.name);
     Network network{c.graph};
     network.initialise(Init::kaiming_normal_fan_in, 3, "int8");
-    const torch::Tensor images = images_for(c.graph, 32, 5);
+    const at::Tensor images = images_for(c.graph, 32, 5);
     const Int8Network lowered = lower(calibrated(network, images));
     const Forward forward = propagate_forward(network, images);
     const auto deployed = deployment(c.graph);
@@ -98,7 +98,7 @@ TEST(Lower, KeepsWhatTheFloatNetworkComputes) {
           run_reference(lowered, quantised(images[sample], lowered.tensor(0).quantisation));
       for (std::size_t i = 0; i < values.size(); ++i) {
         const NodeId original = deployed.made_of[i].back();
-        const torch::Tensor truth =
+        const at::Tensor truth =
             forward.output(original, sample)
                 .reshape({lowered.tensors[i].shape.channels, lowered.tensors[i].shape.height,
                           lowered.tensors[i].shape.width});

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <onnx/checker.h>
@@ -24,6 +23,7 @@
 #include <thimble/deploy/onnx.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "support/lowered.hpp"
 #include "support/onnx_runtime.hpp"
@@ -67,7 +67,7 @@ struct Subject {
     return made;
   }
 
-  torch::Tensor images;
+  at::Tensor images;
   Network network;
   FloatNetwork real = calibrated(network, images);
   Int8Network lowered = lower(real);
@@ -109,8 +109,8 @@ std::map<std::string, const onnx::TensorProto*> constants_by_name(const onnx::Gr
   return constants;
 }
 
-std::string bytes_of(const torch::Tensor& tensor) {
-  const torch::Tensor plain = tensor.contiguous();
+std::string bytes_of(const at::Tensor& tensor) {
+  const at::Tensor plain = tensor.contiguous();
   return {static_cast<const char*>(plain.data_ptr()), plain.nbytes()};
 }
 
@@ -205,7 +205,7 @@ TEST(Onnx, FloatModelComputesWhatTheNetworkDoes) {
     const onnx::ModelProto model = parsed(onnx_of(subject.real));
     const Forward forward = propagate_forward(subject.network, subject.images);
     std::vector<std::string> names;
-    std::vector<torch::Tensor> truths;
+    std::vector<at::Tensor> truths;
     for (NodeId id = 0; id < c.graph.size(); ++id) {
       const std::string name = id == c.graph.output() ? "output" : c.graph.name(id);
       if (!nodes_by_name(model.graph()).contains(name)) continue;
@@ -216,9 +216,9 @@ TEST(Onnx, FloatModelComputesWhatTheNetworkDoes) {
     std::string found = run_onnx(with_outputs(model, names), kSamples, bytes_of(subject.images));
     char* place = found.data();
     for (std::size_t i = 0; i < names.size(); ++i) {
-      const torch::Tensor truth = truths[i].contiguous();
+      const at::Tensor truth = truths[i].contiguous();
       ASSERT_LE(place + truth.nbytes(), found.data() + found.size());
-      const torch::Tensor value = at::from_blob(place, truth.sizes(), at::kFloat);
+      const at::Tensor value = at::from_blob(place, truth.sizes(), at::kFloat);
       EXPECT_LT(((value - truth).norm() / truth.norm()).item<double>(), 1e-5) << names[i];
       place += truth.nbytes();
     }
@@ -380,8 +380,8 @@ TEST(Onnx, ClampsWhereInt8DoesNot) {
 }
 
 /// Int8 values of a tensor as floats, samples x elements.
-torch::Tensor floats(const std::string& values, const Quantisation& q) {
-  torch::Tensor made = at::empty({kSamples, static_cast<std::int64_t>(values.size()) / kSamples});
+at::Tensor floats(const std::string& values, const Quantisation& q) {
+  at::Tensor made = at::empty({kSamples, static_cast<std::int64_t>(values.size()) / kSamples});
   for (std::size_t i = 0; i < values.size(); ++i)
     made.data_ptr<float>()[i] =
         q.scale * static_cast<float>(static_cast<std::int8_t>(values[i]) - q.zero_point);
@@ -397,13 +397,13 @@ TEST(Onnx, Int8ModelsClassifyAsTheReferenceDoes) {
     const Subject subject{c.graph};
     const Int8Network& network = subject.lowered;
     const std::string found = run_onnx(onnx_of(network), kSamples, bytes_of(subject.images));
-    torch::Tensor exported = at::empty({kSamples, network.tensor(network.output).shape.channels});
+    at::Tensor exported = at::empty({kSamples, network.tensor(network.output).shape.channels});
     ASSERT_EQ(found.size(), exported.nbytes());
     std::memcpy(exported.data_ptr(), found.data(), found.size());
-    const torch::Tensor reference =
+    const at::Tensor reference =
         floats(reference_tensors(subject)[static_cast<std::size_t>(network.output)],
                network.tensor(network.output).quantisation);
-    const torch::Tensor truth = subject.network.forward(subject.images);
+    const at::Tensor truth = subject.network.forward(subject.images);
     EXPECT_TRUE(exported.argmax(1).equal(reference.argmax(1)));
     EXPECT_LT((exported - truth).norm().item<double>(),
               1.2 * (reference - truth).norm().item<double>());

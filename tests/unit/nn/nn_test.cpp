@@ -7,7 +7,6 @@
 
 #include <malloc.h>
 
-#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -18,21 +17,22 @@
 #include <thimble/nn/patterns.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "support/cells.hpp"
 
 namespace thimble {
 namespace {
 
-torch::Tensor images(const Graph& graph, int batch, torch::ScalarType precision = at::kDouble,
-                     std::uint64_t seed = 7) {
+at::Tensor images(const Graph& graph, int batch, at::ScalarType precision = at::kDouble,
+                  std::uint64_t seed = 7) {
   const Shape& shape = graph.node(0).shape;
   auto generator = at::detail::createCPUGenerator(seed);
   return at::randn({batch, shape.channels, shape.height, shape.width}, generator, at::kFloat)
       .to(precision);
 }
 
-Network network(const Graph& graph, torch::ScalarType precision = at::kDouble,
+Network network(const Graph& graph, at::ScalarType precision = at::kDouble,
                 std::uint64_t seed = 1) {
   Network made{graph, precision};
   made.initialise(Init::torch_default, seed, "test");
@@ -50,7 +50,7 @@ void draw_scales_and_shifts(Network& net) {
   }
 }
 
-double relative_error(const torch::Tensor& value, const torch::Tensor& truth) {
+double relative_error(const at::Tensor& value, const at::Tensor& truth) {
   const double scale = truth.abs().max().item<double>();
   return (value - truth).abs().max().item<double>() / (scale > 0.0 ? scale : 1.0);
 }
@@ -186,10 +186,10 @@ std::vector<Case> cases() {
 }
 
 /// Batch norm with the batch's statistics taken as constants, which is what `frozen` means.
-torch::Tensor frozen_gram(const Network& given, const torch::Tensor& x) {
+at::Tensor frozen_gram(const Network& given, const at::Tensor& x) {
   const at::AutoGradMode with_grad{true};
   Network copy = given;
-  std::vector<torch::Tensor> leaves;
+  std::vector<at::Tensor> leaves;
   const Graph& g = copy.graph();
   for (NodeId id = 0; id < g.size(); ++id) {
     auto& weight = copy.parameters(id).weight;
@@ -198,7 +198,7 @@ torch::Tensor frozen_gram(const Network& given, const torch::Tensor& x) {
     leaves.push_back(weight);
   }
   // A graph of one operator at a time, run with autograd, but for batch norm.
-  std::vector<torch::Tensor> out;
+  std::vector<at::Tensor> out;
   for (NodeId id = 0; id < g.size(); ++id) {
     const Node& node = g.node(id);
     const auto& [weight, bias] = copy.parameters(id);
@@ -237,9 +237,9 @@ torch::Tensor frozen_gram(const Network& given, const torch::Tensor& x) {
       default: ADD_FAILURE() << name_of(node.op);
     }
   }
-  std::vector<torch::Tensor> rows;
+  std::vector<at::Tensor> rows;
   for (std::int64_t b = 0; b < x.size(0); ++b) {
-    std::vector<torch::Tensor> row;
+    std::vector<at::Tensor> row;
     for (const auto& part :
          torch::autograd::grad({out.back()[b].sum()}, leaves, {}, true, false, true))
       if (part.defined()) row.push_back(part.flatten());
@@ -252,9 +252,9 @@ torch::Tensor frozen_gram(const Network& given, const torch::Tensor& x) {
 TEST(Ntk, EqualsTheGramMatrixByRows) {
   for (const Case& c : cases()) {
     const Network net = network(c.graph);
-    const torch::Tensor x = images(c.graph, c.batch);
-    const torch::Tensor truth = ntk_gram_by_rows(net, x);
-    const torch::Tensor gram = ntk_gram(net, x, Coupling::coupled);
+    const at::Tensor x = images(c.graph, c.batch);
+    const at::Tensor truth = ntk_gram_by_rows(net, x);
+    const at::Tensor gram = ntk_gram(net, x, Coupling::coupled);
     if (c.name != "none") {
       EXPECT_GT(truth.abs().max().item<double>(), 0.0) << c.name;
     }
@@ -266,7 +266,7 @@ TEST(Ntk, UsesWhateverScalesAndShiftsBatchNormHas) {
   const Graph graph = shared_nodes();
   Network net = network(graph);
   draw_scales_and_shifts(net);
-  const torch::Tensor x = images(graph, 5);
+  const at::Tensor x = images(graph, 5);
   EXPECT_LT(relative_error(ntk_gram(net, x, Coupling::coupled), ntk_gram_by_rows(net, x)), 1e-10);
 }
 
@@ -275,8 +275,8 @@ TEST(Ntk, FrozenEqualsAutogradWithConstantStatistics) {
       test::every_edge({"skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"}), 3, 8);
   for (const Graph& graph : {supernet, grouped_convolutions(), strange_windows()}) {
     const Network net = network(graph);
-    const torch::Tensor x = images(graph, 5);
-    const torch::Tensor truth = frozen_gram(net, x);
+    const at::Tensor x = images(graph, 5);
+    const at::Tensor truth = frozen_gram(net, x);
     EXPECT_LT(relative_error(ntk_gram(net, x, Coupling::frozen), truth), 1e-10);
     EXPECT_GT(relative_error(ntk_gram(net, x, Coupling::coupled), truth), 1e-6);
   }
@@ -285,8 +285,8 @@ TEST(Ntk, FrozenEqualsAutogradWithConstantStatistics) {
 TEST(Ntk, OfALinearNetworkIsTheGramMatrixOfTheInputs) {
   // f_k(x) = w_k x + b_k, so g_b has x_b once for each of the 5 classes.
   const Graph graph = linear_only();
-  const torch::Tensor x = images(graph, 6);
-  const torch::Tensor rows = x.flatten(1);
+  const at::Tensor x = images(graph, 6);
+  const at::Tensor rows = x.flatten(1);
   for (const Coupling coupling : {Coupling::coupled, Coupling::frozen})
     EXPECT_LT(relative_error(ntk_gram(network(graph), x, coupling), 5.0 * rows.mm(rows.t())),
               1e-14);
@@ -299,9 +299,9 @@ TEST(Ntk, WorkedByHand) {
   Network net{graph, at::kDouble};
   net.parameters(1).weight.fill_(2.0);
   net.parameters(3).weight.fill_(3.0);
-  const torch::Tensor x = at::tensor({1.0, -1.0, 4.0}, at::kDouble).view({3, 1, 1, 1});
-  const torch::Tensor gram = ntk_gram(net, x, Coupling::coupled);
-  const torch::Tensor truth =
+  const at::Tensor x = at::tensor({1.0, -1.0, 4.0}, at::kDouble).view({3, 1, 1, 1});
+  const at::Tensor gram = ntk_gram(net, x, Coupling::coupled);
+  const at::Tensor truth =
       at::tensor({13.0, 0.0, 52.0, 0.0, 0.0, 0.0, 52.0, 0.0, 208.0}, at::kDouble).view({3, 3});
   EXPECT_TRUE(at::equal(gram, truth)) << gram;
 }
@@ -311,9 +311,9 @@ TEST(Ntk, FloatIsCloseToDouble) {
       test::every_edge({"skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"}), 3, 16);
   const Network precise = network(graph, at::kDouble);
   const Network fast = network(graph, at::kFloat);
-  const torch::Tensor x = images(graph, 16);
-  const torch::Tensor truth = ntk_gram(precise, x, Coupling::coupled);
-  const torch::Tensor gram = ntk_gram(fast, x.to(at::kFloat), Coupling::coupled);
+  const at::Tensor x = images(graph, 16);
+  const at::Tensor truth = ntk_gram(precise, x, Coupling::coupled);
+  const at::Tensor gram = ntk_gram(fast, x.to(at::kFloat), Coupling::coupled);
   EXPECT_LT(relative_error(gram, truth), 1e-4);
   EXPECT_NEAR(condition_number(gram) / condition_number(truth), 1.0, 1e-2);
 }
@@ -325,7 +325,7 @@ TEST(Ntk, ConstantChannelsAndSingleSamplesStayFinite) {
                   .isfinite()
                   .all()
                   .item<bool>());
-  const torch::Tensor one = images(graph, 1);
+  const at::Tensor one = images(graph, 1);
   EXPECT_LT(relative_error(ntk_gram(net, one, Coupling::coupled), ntk_gram_by_rows(net, one)),
             1e-10);
 }
@@ -335,7 +335,7 @@ TEST(Ntk, IsZeroForADisconnectedNetworkWithoutConstants) {
   bare.input({1, 2, 2});
   bare.linear(bare.zero({1, 2, 2}), 2);
   const Network net = network(bare);
-  const torch::Tensor gram = ntk_gram(net, images(bare, 3), Coupling::coupled);
+  const at::Tensor gram = ntk_gram(net, images(bare, 3), Coupling::coupled);
   EXPECT_EQ(gram.abs().max().item<double>(), 0.0);
   EXPECT_EQ(condition_number(gram), 1e12);
 }
@@ -372,10 +372,10 @@ TEST(Ntk, HoldsNoMoreThanItSays) {
 TEST(Ntk, IsTheSameOnEveryThreadAndLeavesTheNetworkAlone) {
   const Graph graph = test::nas_bench_201(test::every_edge({"nor_conv_3x3", "skip_connect"}), 3, 8);
   const Network net = network(graph, at::kFloat);
-  const torch::Tensor x = images(graph, 6, at::kFloat);
+  const at::Tensor x = images(graph, 6, at::kFloat);
   const auto before = net.parameters(1).weight.clone();
-  const torch::Tensor truth = ntk_gram(net, x, Coupling::coupled);
-  std::vector<torch::Tensor> grams(4);
+  const at::Tensor truth = ntk_gram(net, x, Coupling::coupled);
+  std::vector<at::Tensor> grams(4);
   std::vector<std::thread> threads;
   for (auto& gram : grams)
     threads.emplace_back([&] { gram = ntk_gram(net, x, Coupling::coupled); });
@@ -408,7 +408,7 @@ TEST(Ntk, NamesTheOperatorThatItDoesNotKnow) {
 TEST(Network, KnowsTheOperatorsOfJoinedNetworks) {
   const Graph graph = joined();
   const Network net = network(graph);
-  const torch::Tensor x = images(graph, 3) * 20;
+  const at::Tensor x = images(graph, 3) * 20;
   const Forward forward = propagate_forward(net, x);
   const auto outputs = [&](NodeId id) { return forward.output(id); };
   EXPECT_LE(outputs(3).max().item<double>(), 6.0);
@@ -422,8 +422,8 @@ TEST(Network, KnowsTheOperatorsOfJoinedNetworks) {
 TEST(Network, GivesLogitsAndEveryActivation) {
   for (const Case& c : cases()) {
     const Network net = network(c.graph);
-    const torch::Tensor x = images(c.graph, c.batch);
-    const torch::Tensor logits = net.forward(x);
+    const at::Tensor x = images(c.graph, c.batch);
+    const at::Tensor logits = net.forward(x);
     const Forward all = propagate_forward(net, x);
     for (NodeId id = 0; id < c.graph.size(); ++id) {
       const Shape& shape = c.graph.node(id).shape;
@@ -461,7 +461,7 @@ TEST(Propagation, PutsOffWithoutChangingValues) {
   const Graph graph = wide_and_odd();
   Network net = network(graph);
   draw_scales_and_shifts(net);
-  const torch::Tensor x = images(graph, 5);
+  const at::Tensor x = images(graph, 5);
   const Forward forward = propagate_forward(net, x);
   EXPECT_TRUE(std::ranges::any_of(forward.blends, [](const auto& b) { return !b.is_plain(); }));
   for (NodeId id = 0; id < graph.size(); ++id) {
@@ -469,25 +469,25 @@ TEST(Propagation, PutsOffWithoutChangingValues) {
     cut.set_output(id);
     Network part{cut, at::kDouble};
     for (NodeId i = 0; i < graph.size(); ++i) part.parameters(i) = net.parameters(i);
-    const torch::Tensor truth = part.forward(x);
-    const torch::Tensor found = forward.output(id);
+    const at::Tensor truth = part.forward(x);
+    const at::Tensor found = forward.output(id);
     EXPECT_LE(relative_error(found.flatten(), truth.flatten()), 1e-10) << graph.name(id);
     EXPECT_TRUE(at::allclose(forward.output(id, 3), found[3], 1e-12, 1e-12));
   }
 }
 
 /// Gradients of <seed, logits> by LibTorch's tape: parameters in the order of nodes, then images.
-std::vector<torch::Tensor> taped_gradients(const Network& net, const torch::Tensor& x,
-                                           const torch::Tensor& seed) {
+std::vector<at::Tensor> taped_gradients(const Network& net, const at::Tensor& x,
+                                        const at::Tensor& seed) {
   Network copy = net;
-  std::vector<torch::Tensor> leaves;
+  std::vector<at::Tensor> leaves;
   for (NodeId id = 0; id < copy.graph().size(); ++id) {
     auto& [weight, bias] = copy.parameters(id);
-    for (torch::Tensor* const tensor : {&weight, &bias})
+    for (at::Tensor* const tensor : {&weight, &bias})
       if (tensor->defined()) leaves.push_back(*tensor = tensor->detach().clone().requires_grad_());
   }
   leaves.push_back(x.clone().requires_grad_());
-  const torch::Tensor product = (copy.forward(leaves.back()).flatten(1) * seed).sum();
+  const at::Tensor product = (copy.forward(leaves.back()).flatten(1) * seed).sum();
   return torch::autograd::grad({product}, leaves, {}, false, false, /*allow_unused=*/true);
 }
 
@@ -504,7 +504,7 @@ TEST(Propagation, GivesTheGradientsOfTheTape) {
       SCOPED_TRACE(c.name);
       Network net = network(c.graph, precision);
       draw_scales_and_shifts(net);
-      const torch::Tensor x = images(c.graph, c.batch, precision);
+      const at::Tensor x = images(c.graph, c.batch, precision);
       const Forward forward = propagate_forward(net, x);
       const auto seed = at::randn_like(logits_of(net, forward));
       Wanted wanted;
@@ -514,10 +514,10 @@ TEST(Propagation, GivesTheGradientsOfTheTape) {
       std::size_t place = 0;
       for (NodeId id = 0; id < c.graph.size(); ++id) {
         const auto& [weight, bias] = found.parameters[static_cast<std::size_t>(id)];
-        for (const torch::Tensor* const tensor : {&weight, &bias}) {
+        for (const at::Tensor* const tensor : {&weight, &bias}) {
           const auto& own = net.parameters(id);
           if (!(tensor == &weight ? own.weight : own.bias).defined()) continue;
-          const torch::Tensor& truth = expected[place++];
+          const at::Tensor& truth = expected[place++];
           ASSERT_EQ(tensor->defined(), truth.defined()) << c.graph.name(id);
           if (truth.defined()) {
             EXPECT_TRUE(at::allclose(*tensor, truth, precision == at::kDouble ? 1e-8 : 1e-3,
@@ -540,8 +540,8 @@ TEST(Propagation, StandsChannelsThatVaryLittle) {
   Graph graph;
   const NodeId y = graph.relu(graph.batch_norm(graph.input({64, 6, 6})));
   graph.linear(graph.global_avg_pool(graph.conv(y, {.out = 64})), 4);
-  const torch::Tensor x = 5 + 0.01 * images(graph, 8, at::kFloat);
-  const torch::Tensor seed = at::randn({8, 4});
+  const at::Tensor x = 5 + 0.01 * images(graph, 8, at::kFloat);
+  const at::Tensor seed = at::randn({8, 4});
   const auto gradient_of = [&](at::ScalarType precision) {
     const Network net = network(graph, precision);
     EXPECT_TRUE(net.is_channels_last());
@@ -576,9 +576,9 @@ TEST(Propagation, StandsWindowsThatAreLargerThanTheirInput) {
 TEST(Propagation, StartsAndStopsAnywhere) {
   const Graph graph = two_linear_layers();  // input, linear, relu, linear
   const Network net = network(graph);
-  const torch::Tensor x = images(graph, 3);
+  const at::Tensor x = images(graph, 3);
   const Forward forward = propagate_forward(net, x);
-  const torch::Tensor seed = at::ones_like(forward.output(2));
+  const at::Tensor seed = at::ones_like(forward.output(2));
   const Wanted wanted{.parameters = false, .outputs = {1}};
   const auto found = propagate_backward(net, forward, 2, seed, wanted);
   EXPECT_TRUE(at::equal(found.outputs[1], (forward.output(1) > 0).to(at::kDouble)));
@@ -655,7 +655,7 @@ TEST(LinearRegions, AreTheDifferentStringsOfSigns) {
     NodeId x = graph.input({1, size, size});
     graph.relu(graph.batch_norm(test::cell(graph, x, options)));
     const Network net = network(graph, at::kFloat);
-    std::vector<torch::Tensor> batches;
+    std::vector<at::Tensor> batches;
     std::set<std::string> naive;
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
       batches.push_back(images(graph, 200, at::kFloat, seed));

@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/record_file.hpp>
 
 namespace thimble {

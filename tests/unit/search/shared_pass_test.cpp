@@ -42,7 +42,7 @@ class Noise final : public Dataset {
  public:
   DatasetInfo describe() const override { return {"noise", {3, 8, 8}, 2, 1000, 0, ""}; }
   Samples batch(Split, std::span<const std::int64_t> indices) const override {
-    std::vector<torch::Tensor> images;
+    std::vector<at::Tensor> images;
     for (const std::int64_t index : indices) {
       at::Tensor& image = images.emplace_back(at::empty({3, 8, 8}));
       Random random = Random::stream(static_cast<std::uint64_t>(index), {"image"});
@@ -55,14 +55,14 @@ class Noise final : public Dataset {
 /// What was shown: the logits of every call, kept alive so that other ones lie elsewhere.
 struct Seen {
   std::mutex mutex;
-  std::vector<torch::Tensor> logits;
+  std::vector<at::Tensor> logits;
   std::map<std::string, int> calls;
   std::map<std::string, std::vector<double>> images;  ///< their sums
   std::vector<std::int64_t> macs;
 
   std::size_t different_logits() const {
     std::set<const void*> places;
-    for (const torch::Tensor& tensor : logits) places.insert(tensor.data_ptr());
+    for (const at::Tensor& tensor : logits) places.insert(tensor.data_ptr());
     return places.size();
   }
 };

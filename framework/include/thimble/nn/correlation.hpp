@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/observation.hpp>
@@ -9,10 +9,10 @@ namespace thimble {
 
 /// Pearson's correlation between the rows of a matrix, N x M in double: N x N with ones on the
 /// diagonal; rows and columns of what is constant, but for rounding, are 0. Thread safe.
-THIMBLE_EXPORT torch::Tensor correlation(const torch::Tensor& rows);
+THIMBLE_EXPORT at::Tensor correlation(const at::Tensor& rows);
 
 /// The same between the samples' gradients of all logits, d(sum_k f_k) / d x_b, of the first batch.
 /// Throws Error when one of them is constant: it has no correlation.
-THIMBLE_EXPORT torch::Tensor correlation_of_input_gradients(Observation& seen);
+THIMBLE_EXPORT at::Tensor correlation_of_input_gradients(Observation& seen);
 
 }  // namespace thimble

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/kind.hpp>
@@ -29,8 +29,8 @@ struct DatasetInfo {
 };
 
 struct Samples {
-  torch::Tensor images;  ///< N x C x H x W, float, normalised
-  torch::Tensor labels;  ///< N, int64
+  at::Tensor images;  ///< N x C x H x W, float, normalised
+  at::Tensor labels;  ///< N, int64
 };
 
 /// Samples with labels. const is thread safe. A constructor that finds its files missing,

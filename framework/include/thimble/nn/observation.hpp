@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <ATen/ATen.h>
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/random.hpp>
@@ -34,8 +33,8 @@ class THIMBLE_EXPORT Observation {
   const Graph& graph() const noexcept { return network_.graph(); }
   /// Pass::batches of them or more, in the network's precision and input shape.
   std::span<const Samples> batches() const noexcept { return batches_; }
-  const torch::Tensor& images(std::size_t batch = 0) const { return samples(batch).images; }
-  const torch::Tensor& labels(std::size_t batch = 0) const { return samples(batch).labels; }
+  const at::Tensor& images(std::size_t batch = 0) const { return samples(batch).images; }
+  const at::Tensor& labels(std::size_t batch = 0) const { return samples(batch).labels; }
 
   /// Every node's output for one batch, and batch norm's statistics. Throws Error when the logits
   /// are not finite, and so does what follows from it. Of a batch after the first, what it refers
@@ -47,7 +46,7 @@ class THIMBLE_EXPORT Observation {
   const Gradients& loss_gradients(std::size_t batch = 0);
   const Gradients& output_gradients(std::size_t batch = 0);
   /// Of the sum of all logits by the images of one batch, N x C x H x W.
-  const torch::Tensor& input_gradient(std::size_t batch = 0);
+  const at::Tensor& input_gradient(std::size_t batch = 0);
 
   /// Random numbers of a proxy's own: the same for every candidate.
   Random random(std::string_view purpose) const;
@@ -62,7 +61,7 @@ class THIMBLE_EXPORT Observation {
   struct Seen {
     std::optional<Forward> forward;
     std::optional<Gradients> loss_gradients;
-    std::optional<torch::Tensor> input_gradient;
+    std::optional<at::Tensor> input_gradient;
   };
 
   const Samples& samples(std::size_t batch) const;
@@ -84,10 +83,10 @@ double sum_over_weights(Observation& seen, const Term& term, std::size_t batch =
   const Gradients& gradients = seen.loss_gradients(batch);
   double sum = 0;
   for (const NodeId id : weighted_nodes(seen.graph())) {
-    const torch::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].weight;
+    const at::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].weight;
     if (gradient.defined())
       sum += term(seen.network().parameters(id).weight, gradient)
-                 .sum(torch::kDouble)
+                 .sum(at::kDouble)
                  .template item<double>();
   }
   return sum;

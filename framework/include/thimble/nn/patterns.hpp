@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/propagation/network.hpp>
@@ -17,11 +17,11 @@ namespace thimble {
 /// has its own batch-norm statistics. Patterns are hashed to 128 bits and the keys counted.
 /// Thread safe.
 THIMBLE_EXPORT std::int64_t count_linear_regions(const Network& network,
-                                                 const std::vector<torch::Tensor>& batches);
+                                                 const std::vector<at::Tensor>& batches);
 
 /// How many bits the ReLU patterns of two samples differ in: N x N, int64. `bits` becomes the
 /// length of a pattern. Thread safe.
-THIMBLE_EXPORT torch::Tensor hamming_distances(const Network& network, const Forward& forward,
-                                               std::int64_t& bits);
+THIMBLE_EXPORT at::Tensor hamming_distances(const Network& network, const Forward& forward,
+                                            std::int64_t& bits);
 
 }  // namespace thimble

@@ -5,11 +5,11 @@
 #include <memory>
 #include <span>
 
-#include <ATen/ATen.h>
+#include <thimble/nn/propagation/tensor.hpp>
 
+#include "buffers.hpp"
 #include "forward.hpp"
 #include "layer.hpp"
-#include "buffers.hpp"
 
 namespace thimble::ntk {
 namespace {
@@ -55,7 +55,7 @@ struct Way {
 template <class Scalar>
 class Engine {
  public:
-  Engine(const Network& network, const torch::Tensor& images, Coupling coupling)
+  Engine(const Network& network, const at::Tensor& images, Coupling coupling)
       : network_{network},
         graph_{network.graph()},
         terms_{terms_of(graph_)},
@@ -69,7 +69,7 @@ class Engine {
       if (!terms_.into[at(id)].empty()) prepare(id);
   }
 
-  torch::Tensor run() {
+  at::Tensor run() {
     for (const Block& block : blocks_) {
       start(block);
       for (Way<Scalar>& way : ways_) propagate(way, block);
@@ -100,8 +100,8 @@ class Engine {
   void release_sources(NodeId id);
   void keep(const Block& block, std::span<const Vector> gradient,
             std::vector<Scalar>& jacobian) const;
-  torch::Tensor gram();
-  void add_to(torch::Tensor& gram, std::span<const Scalar> jacobian,
+  at::Tensor gram();
+  void add_to(at::Tensor& gram, std::span<const Scalar> jacobian,
               const std::function<double(std::size_t)>& factor) const;
 
   Vector* values(NodeId id, const Block& block, int sample) const {
@@ -291,8 +291,8 @@ void Engine<Scalar>::keep(const Block& block, std::span<const Vector> gradient,
 }
 
 template <class Scalar>
-torch::Tensor Engine<Scalar>::gram() {
-  torch::Tensor gram = at::zeros({samples_, samples_}, at::kDouble);
+at::Tensor Engine<Scalar>::gram() {
+  at::Tensor gram = at::zeros({samples_, samples_}, at::kDouble);
   for (Way<Scalar>& way : ways_)
     for (Layer<Scalar>& layer : way.layers)
       add_to(gram, layer.jacobian(), [&](std::size_t weight) { return layer.factor(weight); });
@@ -305,12 +305,11 @@ torch::Tensor Engine<Scalar>::gram() {
 
 /// Adds J^T J, J being the weights x cotangents part of the Jacobian but for factors.
 template <class Scalar>
-void Engine<Scalar>::add_to(torch::Tensor& gram, std::span<const Scalar> jacobian,
+void Engine<Scalar>::add_to(at::Tensor& gram, std::span<const Scalar> jacobian,
                             const std::function<double(std::size_t)>& factor) const {
   const std::size_t weights = jacobian.size() / at(samples_);
   if (weights == 0) return;
-  const torch::Tensor scaled =
-      at::empty({static_cast<std::int64_t>(weights), samples_}, at::kDouble);
+  const at::Tensor scaled = at::empty({static_cast<std::int64_t>(weights), samples_}, at::kDouble);
   auto* into = scaled.template data_ptr<double>();
   const Scalar* from = jacobian.data();
   for (std::size_t weight = 0; weight < weights; ++weight) {
@@ -323,11 +322,11 @@ void Engine<Scalar>::add_to(torch::Tensor& gram, std::span<const Scalar> jacobia
 }  // namespace
 
 template <class Scalar>
-torch::Tensor gram(const Network& network, const torch::Tensor& images, Coupling coupling) {
+at::Tensor gram(const Network& network, const at::Tensor& images, Coupling coupling) {
   return Engine<Scalar>{network, images, coupling}.run();
 }
 
-template torch::Tensor gram<float>(const Network&, const torch::Tensor&, Coupling);
-template torch::Tensor gram<double>(const Network&, const torch::Tensor&, Coupling);
+template at::Tensor gram<float>(const Network&, const at::Tensor&, Coupling);
+template at::Tensor gram<double>(const Network&, const at::Tensor&, Coupling);
 
 }  // namespace thimble::ntk

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/nn/ntk/ntk.hpp>
 
@@ -8,6 +8,6 @@ namespace thimble::ntk {
 
 /// `ntk_gram` for a network whose precision is Scalar (float or double).
 template <class Scalar>
-torch::Tensor gram(const Network& network, const torch::Tensor& images, Coupling coupling);
+at::Tensor gram(const Network& network, const at::Tensor& images, Coupling coupling);
 
 }  // namespace thimble::ntk

@@ -1,15 +1,14 @@
 #include "forward.hpp"
 
-#include <ATen/ATen.h>
-
 #include <thimble/nn/propagation/evaluate.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble::ntk {
 namespace {
 
 template <class Scalar>
-Norm<Scalar> normalise(const torch::Tensor& input, const torch::Tensor& scale) {
-  const torch::Tensor x = input.contiguous();
+Norm<Scalar> normalise(const at::Tensor& input, const at::Tensor& scale) {
+  const at::Tensor x = input.contiguous();
   Norm<Scalar> norm;
   norm.normalised = at::empty_like(x);
   norm.factor.resize(static_cast<std::size_t>(x.size(1)));
@@ -22,13 +21,13 @@ Norm<Scalar> normalise(const torch::Tensor& input, const torch::Tensor& scale) {
   run.epsilon = kBatchNormEpsilon;
   run.inverse_deviation = norm.factor.data();
   kernels<Scalar>().normalise(run);
-  const torch::Tensor scales = scale.to(at::kDouble).contiguous();
+  const at::Tensor scales = scale.to(at::kDouble).contiguous();
   for (std::size_t c = 0; c < norm.factor.size(); ++c)
     norm.factor[c] *= scales.data_ptr<double>()[c];
   return norm;
 }
 
-torch::Tensor scaled(const torch::Tensor& normalised, const Network::Parameters& parameters) {
+at::Tensor scaled(const at::Tensor& normalised, const Network::Parameters& parameters) {
   // Fresh networks have scale 1 and shift 0, and then there is nothing to do.
   const bool is_fresh =
       (parameters.weight == 1).all().item<bool>() && (parameters.bias == 0).all().item<bool>();
@@ -41,12 +40,11 @@ torch::Tensor scaled(const torch::Tensor& normalised, const Network::Parameters&
 }  // namespace
 
 template <class Scalar>
-Forward<Scalar> run_forward(const Network& network, const Terms& terms,
-                            const torch::Tensor& images) {
+Forward<Scalar> run_forward(const Network& network, const Terms& terms, const at::Tensor& images) {
   const Graph& graph = network.graph();
   const auto count = static_cast<std::size_t>(graph.size());
-  Forward<Scalar> forward{std::vector<torch::Tensor>(count), std::vector<Norm<Scalar>>(count)};
-  std::vector<torch::Tensor> outputs(count);
+  Forward<Scalar> forward{std::vector<at::Tensor>(count), std::vector<Norm<Scalar>>(count)};
+  std::vector<at::Tensor> outputs(count);
   std::vector<int> uses = terms.uses;
   for (NodeId id = 0; id <= graph.output(); ++id) {
     const auto i = static_cast<std::size_t>(id);
@@ -71,7 +69,7 @@ Forward<Scalar> run_forward(const Network& network, const Terms& terms,
   return forward;
 }
 
-template Forward<float> run_forward<float>(const Network&, const Terms&, const torch::Tensor&);
-template Forward<double> run_forward<double>(const Network&, const Terms&, const torch::Tensor&);
+template Forward<float> run_forward<float>(const Network&, const Terms&, const at::Tensor&);
+template Forward<double> run_forward<double>(const Network&, const Terms&, const at::Tensor&);
 
 }  // namespace thimble::ntk

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/nn/propagation/network.hpp>
 
@@ -15,7 +15,7 @@ namespace thimble::ntk {
 ///     dz = scale / deviation * (dy - mean(dy) - normalised * mean(dy * normalised))
 template <class Scalar>
 struct Norm {
-  torch::Tensor normalised;          ///< N x C x H x W
+  at::Tensor normalised;             ///< N x C x H x W
   std::vector<double> factor;        ///< scale / deviation
   std::vector<Lanes<Scalar>> slope;  ///< mean(dy * normalised) of the block at hand, per channel
   std::vector<Scalar> jacobian;      ///< sum(dy * normalised): channel x cotangent
@@ -24,12 +24,11 @@ struct Norm {
 /// What the backward pass reads of the forward one.
 template <class Scalar>
 struct Forward {
-  std::vector<torch::Tensor> activations;  ///< by node; of those that terms go to
-  std::vector<Norm<Scalar>> norms;         ///< by node
+  std::vector<at::Tensor> activations;  ///< by node; of those that terms go to
+  std::vector<Norm<Scalar>> norms;      ///< by node
 };
 
 template <class Scalar>
-Forward<Scalar> run_forward(const Network& network, const Terms& terms,
-                            const torch::Tensor& images);
+Forward<Scalar> run_forward(const Network& network, const Terms& terms, const at::Tensor& images);
 
 }  // namespace thimble::ntk

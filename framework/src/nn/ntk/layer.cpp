@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <ATen/ATen.h>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble::ntk {
 
@@ -83,7 +83,7 @@ Layer<Scalar>::Layer(const Network& network, const Term& term, const Norm<Scalar
   if (window_.is_mean) {
     make_divisor();
   } else {
-    const torch::Tensor weight = network.parameters(term.window).weight.detach();
+    const at::Tensor weight = network.parameters(term.window).weight.detach();
     pack_weights(weight.contiguous());
     gradient_.resize(weights_.size());
   }
@@ -97,7 +97,7 @@ double Layer<Scalar>::output_factor(int output) const {
 
 /// Into the order in which the kernels read them, and multiplied with the factor of their output.
 template <class Scalar>
-void Layer<Scalar>::pack_weights(const torch::Tensor& weight) {
+void Layer<Scalar>::pack_weights(const at::Tensor& weight) {
   const Scalar* from = weight.template data_ptr<Scalar>();
   const int inputs = window_.inputs_of_group();
   const int outputs = window_.outputs_of_group();

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/nn/propagation/network.hpp>
 
@@ -101,7 +101,7 @@ class Layer {
            const Vector* mean, Vector* rows) const;
   void run_windows(const Band& band, int first_target, const Vector* source, Vector* into);
   double output_factor(int output) const;
-  void pack_weights(const torch::Tensor& weight);
+  void pack_weights(const at::Tensor& weight);
   void make_divisor();
 
   Term term_;

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <limits>
 
-#include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/graph/counts.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "engine.hpp"
 #include "terms.hpp"
@@ -17,8 +17,8 @@ namespace thimble {
 namespace {
 
 /// The weights that count, as leaves of a tape; the network given keeps its own.
-std::vector<torch::Tensor> make_leaves(Network& copy) {
-  std::vector<torch::Tensor> leaves;
+std::vector<at::Tensor> make_leaves(Network& copy) {
+  std::vector<at::Tensor> leaves;
   for (NodeId id = 0; id < copy.graph().size(); ++id) {
     auto& [weight, bias] = copy.parameters(id);
     if (!weight.defined()) continue;
@@ -37,7 +37,7 @@ const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling) {
   return names;
 }
 
-torch::Tensor ntk_gram(const Network& network, const torch::Tensor& images, Coupling coupling) {
+at::Tensor ntk_gram(const Network& network, const at::Tensor& images, Coupling coupling) {
   const at::NoGradGuard no_grad;
   if (network.precision() == at::kDouble) return ntk::gram<double>(network, images, coupling);
   if (network.precision() == at::kFloat) return ntk::gram<float>(network, images, coupling);
@@ -71,32 +71,32 @@ std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, int scalar_byte
   return samples * (forward + weights * scalar_bytes + most_open * largest * kLaneBytes);
 }
 
-torch::Tensor ntk_gram_by_rows(const Network& network, const torch::Tensor& images) {
+at::Tensor ntk_gram_by_rows(const Network& network, const at::Tensor& images) {
   const at::AutoGradMode with_grad{true};
   Network copy = network;
-  const std::vector<torch::Tensor> leaves = make_leaves(copy);
+  const std::vector<at::Tensor> leaves = make_leaves(copy);
   const std::int64_t samples = images.size(0);
-  const torch::Tensor logits = copy.forward(images.detach());
+  const at::Tensor logits = copy.forward(images.detach());
   if (leaves.empty() || !logits.requires_grad()) return at::zeros({samples, samples}, at::kDouble);
 
-  std::vector<torch::Tensor> rows;
+  std::vector<at::Tensor> rows;
   for (std::int64_t sample = 0; sample < samples; ++sample) {
     const auto gradients =
         torch::autograd::grad({logits[sample].sum()}, leaves, {}, /*retain_graph=*/true,
                               /*create_graph=*/false, /*allow_unused=*/true);
-    std::vector<torch::Tensor> row;
-    for (const torch::Tensor& gradient : gradients)
+    std::vector<at::Tensor> row;
+    for (const at::Tensor& gradient : gradients)
       if (gradient.defined()) row.push_back(gradient.flatten().to(at::kDouble));
     rows.push_back(at::cat(row));
   }
-  const torch::Tensor jacobian = at::stack(rows);
+  const at::Tensor jacobian = at::stack(rows);
   return jacobian.mm(jacobian.t()).detach();
 }
 
-double condition_number(const torch::Tensor& gram) {
+double condition_number(const at::Tensor& gram) {
   constexpr double kLargest = 1e12;
   if (!at::isfinite(gram).all().item<bool>()) return std::numeric_limits<double>::quiet_NaN();
-  const torch::Tensor values = at::linalg_eigvalsh(gram.to(at::kDouble));  // ascending
+  const at::Tensor values = at::linalg_eigvalsh(gram.to(at::kDouble));  // ascending
   const double largest = values[-1].item<double>();
   if (largest <= 0.0) return kLargest;
   return largest / std::max(values[0].item<double>(), largest / kLargest);

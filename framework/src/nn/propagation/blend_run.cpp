@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include <ATen/ATen.h>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {
@@ -62,18 +62,18 @@ std::vector<ByChannel> walk_with_totals(Strips<Scalar>& strips, std::size_t chan
   return totals;
 }
 
-torch::Tensor channels_last(const torch::Tensor& x) {
+at::Tensor channels_last(const at::Tensor& x) {
   return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x.contiguous();
 }
 
 template <class Scalar>
 BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
-  const torch::Tensor like = channels_last(blend.terms.front().x);
+  const at::Tensor like = channels_last(blend.terms.front().x);
   const std::int64_t channels = like.size(1);
   // What the pointers below point into.
-  std::vector<torch::Tensor> tensors;
+  std::vector<at::Tensor> tensors;
   std::list<std::vector<Scalar>> repeated;
-  const auto data = [&](const torch::Tensor& x) -> Scalar* {
+  const auto data = [&](const at::Tensor& x) -> Scalar* {
     return tensors.emplace_back(channels_last(x)).template data_ptr<Scalar>();
   };
   // Whole rows and whole steps.
@@ -86,7 +86,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
       made.insert(made.end(), values.begin(), values.end());
     return made.data();
   };
-  const auto made = [&](torch::Tensor* into) -> Scalar* {
+  const auto made = [&](at::Tensor* into) -> Scalar* {
     return into == nullptr ? nullptr : data(*into = at::empty_like(like));
   };
 
@@ -111,8 +111,8 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
 
 }  // namespace
 
-ByChannel by_channel(const torch::Tensor& values) {
-  const torch::Tensor doubles = values.to(at::kDouble).contiguous();
+ByChannel by_channel(const at::Tensor& values) {
+  const at::Tensor doubles = values.to(at::kDouble).contiguous();
   const double* first = doubles.data_ptr<double>();
   return {first, first + doubles.numel()};
 }
@@ -126,17 +126,15 @@ bool Blend::is_plain() const {
   return terms.size() == 1 && terms[0].factor.empty() && !terms[0].gate.defined() && shift.empty();
 }
 
-torch::Tensor Blend::value() const {
+at::Tensor Blend::value() const {
   if (is_plain()) return terms[0].x;
-  torch::Tensor sum;
+  at::Tensor sum;
   run(*this, {.sum = &sum});
   return sum;
 }
 
-torch::Tensor Blend::value(std::int64_t sample) const {
-  const auto of_one = [&](const torch::Tensor& x) {
-    return x.defined() ? x.narrow(0, sample, 1) : x;
-  };
+at::Tensor Blend::value(std::int64_t sample) const {
+  const auto of_one = [&](const at::Tensor& x) { return x.defined() ? x.narrow(0, sample, 1) : x; };
   Blend one = *this;
   for (Term& term : one.terms) {
     term.x = of_one(term.x);

@@ -10,18 +10,18 @@
 namespace thimble {
 
 /// A tensor of one number a channel, in either precision.
-ByChannel by_channel(const torch::Tensor& values);
+ByChannel by_channel(const at::Tensor& values);
 
 /// Products are taken with x - mean.
 struct Partner {
-  torch::Tensor x;  ///< of the sum's shape
+  at::Tensor x;  ///< of the sum's shape
   ByChannel mean;
 };
 
 /// What to make of a sum while it is at hand.
 struct BlendRun {
-  torch::Tensor* sum = nullptr;        ///< made when not null
-  torch::Tensor* rectified = nullptr;  ///< likewise: min(max(sum, 0), ceiling)
+  at::Tensor* sum = nullptr;        ///< made when not null
+  at::Tensor* rectified = nullptr;  ///< likewise: min(max(sum, 0), ceiling)
   double ceiling = std::numeric_limits<double>::infinity();
   std::vector<Partner> partners = {};  ///< totals are taken with them
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <ATen/ATen.h>
+#include <thimble/nn/propagation/tensor.hpp>
 
 #include "clones.hpp"
 
@@ -74,15 +74,15 @@ THIMBLE_CLONES void pool_all(const PoolRun<float>& run) { pool_rows(run); }
 THIMBLE_CLONES void pool_all(const PoolRun<double>& run) { pool_rows(run); }
 
 template <class Scalar>
-torch::Tensor pooled_in(const torch::Tensor& x, const Node& pool, bool is_backward) {
-  const torch::Tensor from = x.contiguous(at::MemoryFormat::ChannelsLast);
-  torch::Tensor into = at::empty_like(from);
+at::Tensor pooled_in(const at::Tensor& x, const Node& pool, bool is_backward) {
+  const at::Tensor from = x.contiguous(at::MemoryFormat::ChannelsLast);
+  at::Tensor into = at::empty_like(from);
   pool_all({from.data_ptr<Scalar>(), into.data_ptr<Scalar>(), x.size(0), x.size(2), x.size(3),
             x.size(1), pool.padding.height, pool.padding.width, is_backward});
   return into;
 }
 
-torch::Tensor pooled(const torch::Tensor& x, const Node& pool, bool is_backward) {
+at::Tensor pooled(const at::Tensor& x, const Node& pool, bool is_backward) {
   return x.scalar_type() == at::kDouble ? pooled_in<double>(x, pool, is_backward)
                                         : pooled_in<float>(x, pool, is_backward);
 }
@@ -94,9 +94,9 @@ bool keeps_size(const Node& pool) {
          pool.kernel.width == 2 * pool.padding.width + 1;
 }
 
-torch::Tensor mean_pool(const torch::Tensor& x, const Node& pool) { return pooled(x, pool, false); }
+at::Tensor mean_pool(const at::Tensor& x, const Node& pool) { return pooled(x, pool, false); }
 
-torch::Tensor mean_pool_backward(const torch::Tensor& gradient, const Node& pool) {
+at::Tensor mean_pool_backward(const at::Tensor& gradient, const Node& pool) {
   return pooled(gradient, pool, true);  // windows are symmetric
 }
 

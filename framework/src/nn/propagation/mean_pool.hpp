@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/graph/graph.hpp>
 
@@ -10,8 +10,8 @@ namespace thimble {
 
 bool keeps_size(const Node& pool);
 
-torch::Tensor mean_pool(const torch::Tensor& x, const Node& pool);
+at::Tensor mean_pool(const at::Tensor& x, const Node& pool);
 /// The gradient by x, from that by the output.
-torch::Tensor mean_pool_backward(const torch::Tensor& gradient, const Node& pool);
+at::Tensor mean_pool_backward(const at::Tensor& gradient, const Node& pool);
 
 }  // namespace thimble

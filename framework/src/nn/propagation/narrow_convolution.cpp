@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <ATen/ATen.h>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {
@@ -35,8 +35,7 @@ void copy_rows(const Scalar* from, std::int64_t from_width, Scalar* into, std::i
 }
 
 template <class Scalar>
-void convolve(const torch::Tensor& x, const torch::Tensor& weight, const Extent& padding,
-              torch::Tensor& y) {
+void convolve(const at::Tensor& x, const at::Tensor& weight, const Extent& padding, at::Tensor& y) {
   constexpr std::int64_t kAtOnce = 2 * std::int64_t{64 / sizeof(Scalar)};
   const std::int64_t height = x.size(2) + 2 * padding.height;
   const std::int64_t width = x.size(3) + 2 * padding.width;
@@ -81,11 +80,11 @@ bool is_narrow_convolution(const Graph& graph, const Node& node) {
          node.shape.channels <= kNarrow;
 }
 
-torch::Tensor narrow_convolution(const torch::Tensor& x, const torch::Tensor& weight,
-                                 const torch::Tensor& bias, const Extent& padding) {
+at::Tensor narrow_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                              const Extent& padding) {
   const std::int64_t height = x.size(2) + 2 * padding.height - weight.size(2) + 1;
   const std::int64_t width = x.size(3) + 2 * padding.width - weight.size(3) + 1;
-  torch::Tensor y = at::empty({x.size(0), weight.size(0), height, width}, x.options());
+  at::Tensor y = at::empty({x.size(0), weight.size(0), height, width}, x.options());
   if (x.scalar_type() == at::kDouble) {
     convolve<double>(x.contiguous(), weight.contiguous(), padding, y);
   } else {
@@ -95,13 +94,13 @@ torch::Tensor narrow_convolution(const torch::Tensor& x, const torch::Tensor& we
   return y;
 }
 
-torch::Tensor narrow_mean(const torch::Tensor& x, const Extent& kernel, const Extent& padding) {
+at::Tensor narrow_mean(const at::Tensor& x, const Extent& kernel, const Extent& padding) {
   const auto box = at::ones({1, 1, kernel.height, kernel.width}, x.options());
-  const auto sums_of = [&](const torch::Tensor& planes) {
+  const auto sums_of = [&](const at::Tensor& planes) {
     return narrow_convolution(planes, box, {}, padding);
   };
-  const torch::Tensor cells = sums_of(at::ones({1, 1, x.size(2), x.size(3)}, x.options()));
-  const torch::Tensor sums = sums_of(x.reshape({-1, 1, x.size(2), x.size(3)}));
+  const at::Tensor cells = sums_of(at::ones({1, 1, x.size(2), x.size(3)}, x.options()));
+  const at::Tensor sums = sums_of(x.reshape({-1, 1, x.size(2), x.size(3)}));
   return (sums / cells).view({x.size(0), x.size(1), cells.size(2), cells.size(3)});
 }
 

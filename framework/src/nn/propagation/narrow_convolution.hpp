@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/graph/graph.hpp>
 
@@ -11,10 +11,10 @@ namespace thimble {
 bool is_narrow_convolution(const Graph& graph, const Node& node);
 
 /// The same as at::conv2d with stride 1, without autograd; bias may be undefined.
-torch::Tensor narrow_convolution(const torch::Tensor& x, const torch::Tensor& weight,
-                                 const torch::Tensor& bias, const Extent& padding);
+at::Tensor narrow_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                              const Extent& padding);
 
 /// The same as at::avg_pool2d with stride 1 that does not count padding, without autograd.
-torch::Tensor narrow_mean(const torch::Tensor& x, const Extent& kernel, const Extent& padding);
+at::Tensor narrow_mean(const at::Tensor& x, const Extent& kernel, const Extent& padding);
 
 }  // namespace thimble

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
 
 #include <thimble/nn/propagation/evaluate.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include "mean_pool.hpp"
 #include "narrow_convolution.hpp"
 
@@ -20,7 +20,7 @@ const Shape& input_shape(const Graph& graph, NodeId id) {
   return graph.node(graph.inputs(id)[0]).shape;
 }
 
-Network::Parameters fresh_parameters(const Graph& graph, NodeId id, torch::ScalarType precision) {
+Network::Parameters fresh_parameters(const Graph& graph, NodeId id, at::ScalarType precision) {
   const Node& node = graph.node(id);
   const std::int64_t out = node.shape.channels;
   Network::Parameters made;
@@ -62,7 +62,7 @@ bool is_wide(const Graph& graph) {
   });
 }
 
-void require_images(const Network& network, const Node& input, const torch::Tensor& images) {
+void require_images(const Network& network, const Node& input, const at::Tensor& images) {
   const Shape& shape = input.shape;
   const bool fits = images.dim() == 4 && images.size(0) >= 1 && images.size(1) == shape.channels &&
                     images.size(2) == shape.height && images.size(3) == shape.width;
@@ -82,10 +82,9 @@ std::vector<NodeId> nodes_read(const Network& network, NodeId id) {
   return {inputs.begin(), inputs.end()};
 }
 
-torch::Tensor sum_of_inputs(const Graph& graph, NodeId id,
-                            const std::vector<torch::Tensor>& outputs) {
+at::Tensor sum_of_inputs(const Graph& graph, NodeId id, const std::vector<at::Tensor>& outputs) {
   const auto inputs = graph.inputs(id);
-  torch::Tensor sum = as_image(outputs[static_cast<std::size_t>(inputs[0])]);
+  at::Tensor sum = as_image(outputs[static_cast<std::size_t>(inputs[0])]);
   for (const NodeId input : inputs.subspan(1))
     sum = sum + as_image(outputs[static_cast<std::size_t>(input)]);
   return sum;
@@ -95,14 +94,14 @@ bool runs_narrow(const Network& network) {
   return !network.is_channels_last() && !at::GradMode::is_enabled();
 }
 
-torch::Tensor convolve(const PaddedInput& input, const Network::Parameters& parameters,
-                       const Node& node) {
+at::Tensor convolve(const PaddedInput& input, const Network::Parameters& parameters,
+                    const Node& node) {
   return at::conv2d(input.x, parameters.weight, parameters.bias, pair_of(node.stride),
                     pair_of(input.padding), /*dilation=*/1, node.groups);
 }
 
-torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tensor& images,
-                            const std::vector<torch::Tensor>& outputs) {
+at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& images,
+                         const std::vector<at::Tensor>& outputs) {
   const Graph& graph = network.graph();
   const Node& node = graph.node(id);
   const auto& [weight, bias] = network.parameters(id);
@@ -138,7 +137,7 @@ torch::Tensor evaluate_bare(const Network& network, NodeId id, const torch::Tens
     case Op::linear: return at::linear(x().flatten(1), weight, bias);
     case Op::add: return sum_of_inputs(graph, id, outputs);
     case Op::concat: {
-      std::vector<torch::Tensor> parts;
+      std::vector<at::Tensor> parts;
       for (const NodeId part : graph.inputs(node))
         parts.push_back(as_image(outputs[static_cast<std::size_t>(part)]));
       return at::cat(parts, 1);
@@ -163,9 +162,9 @@ const std::vector<std::pair<std::string, Init>>& names_of(Init) {
   return names;
 }
 
-torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& images,
-                       const std::vector<torch::Tensor>& outputs) {
-  const torch::Tensor bare = evaluate_bare(network, id, images, outputs);
+at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,
+                    const std::vector<at::Tensor>& outputs) {
+  const at::Tensor bare = evaluate_bare(network, id, images, outputs);
   switch (network.graph().node(id).activation) {
     case Activation::none: return bare;
     case Activation::relu: return at::relu(bare);
@@ -174,7 +173,7 @@ torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& i
   throw Error{"unknown activation"};
 }
 
-PaddedInput padded_input(const torch::Tensor& x, const Node& convolution) {
+PaddedInput padded_input(const at::Tensor& x, const Node& convolution) {
   const auto [high, wide] = convolution.padding;
   if (high < x.size(2) && wide < x.size(3)) return {x, convolution.padding};
   return {at::constant_pad_nd(x, {wide, wide, high, high}), {0, 0}};
@@ -184,14 +183,14 @@ at::MemoryFormat memory_format_of(const Network& network) {
   return network.is_channels_last() ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
 
-void for_each_output(const Network& network, const torch::Tensor& images,
-                     const std::function<void(NodeId, const torch::Tensor&)>& visit) {
+void for_each_output(const Network& network, const at::Tensor& images,
+                     const std::function<void(NodeId, const at::Tensor&)>& visit) {
   const Graph& graph = network.graph();
   std::vector<int> readers(static_cast<std::size_t>(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id)
     for (const NodeId read : nodes_read(network, id)) ++readers[static_cast<std::size_t>(read)];
 
-  std::vector<torch::Tensor> outputs(static_cast<std::size_t>(graph.size()));
+  std::vector<at::Tensor> outputs(static_cast<std::size_t>(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id) {
     auto& output = outputs[static_cast<std::size_t>(id)];
     const NodeId twin = network.twin(id);
@@ -205,7 +204,7 @@ void for_each_output(const Network& network, const torch::Tensor& images,
   }
 }
 
-Network::Network(Graph graph, torch::ScalarType precision)
+Network::Network(Graph graph, at::ScalarType precision)
     : graph_{std::move(graph)}, precision_{precision}, is_channels_last_{is_wide(graph_)} {
   for (NodeId id = 0; id < graph_.size(); ++id) {
     parameters_.push_back(fresh_parameters(graph_, id, precision_));
@@ -215,9 +214,9 @@ Network::Network(Graph graph, torch::ScalarType precision)
 
 void Network::initialise(Init init, std::uint64_t seed, std::string_view stream) {
   // Always drawn in float and then copied: the same weights in every precision.
-  const auto draw = [&](NodeId id, std::string_view what, torch::Tensor& into, auto fill) {
+  const auto draw = [&](NodeId id, std::string_view what, at::Tensor& into, auto fill) {
     Random random = Random::stream(seed, {stream, graph_.name(id), what});
-    torch::Tensor drawn = at::empty(into.sizes(), at::kFloat);
+    at::Tensor drawn = at::empty(into.sizes(), at::kFloat);
     fill(random, std::span{drawn.data_ptr<float>(), static_cast<std::size_t>(drawn.numel())});
     into.copy_(drawn);
   };
@@ -252,8 +251,8 @@ void Network::initialise(Init init, std::uint64_t seed, std::string_view stream)
   }
 }
 
-std::vector<torch::Tensor> Network::all_parameters() const {
-  std::vector<torch::Tensor> all;
+std::vector<at::Tensor> Network::all_parameters() const {
+  std::vector<at::Tensor> all;
   for (const auto& [weight, bias] : parameters_) {
     if (weight.defined()) all.push_back(weight);
     if (bias.defined()) all.push_back(bias);
@@ -261,9 +260,9 @@ std::vector<torch::Tensor> Network::all_parameters() const {
   return all;
 }
 
-torch::Tensor Network::forward(const torch::Tensor& images) const {
-  torch::Tensor logits;
-  for_each_output(*this, images, [&](NodeId id, const torch::Tensor& output) {
+at::Tensor Network::forward(const at::Tensor& images) const {
+  at::Tensor logits;
+  for_each_output(*this, images, [&](NodeId id, const at::Tensor& output) {
     if (id == graph_.output()) logits = output;
   });
   return graph_.node(graph_.output()).shape.pixels() == 1 ? logits.flatten(1) : logits;

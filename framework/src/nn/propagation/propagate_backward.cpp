@@ -2,11 +2,10 @@
 #include <iterator>
 #include <tuple>
 
-#include <ATen/ATen.h>
-
 #include <thimble/nn/propagation/propagation.hpp>
 
 #include <thimble/nn/propagation/evaluate.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include "blend_run.hpp"
 #include "mean_pool.hpp"
 
@@ -18,7 +17,7 @@ std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
 /// What batch norm needs of the gradient by its output: sums by channel of it, and of it times
 /// x - mean.
 struct NormTotals {
-  torch::Tensor gradient;  ///< that they are of
+  at::Tensor gradient;  ///< that they are of
   BlendTotals totals;
 };
 
@@ -38,7 +37,7 @@ class Backward {
     found_.outputs.resize(at_node(graph_.size()));
   }
 
-  Gradients run(NodeId from, const torch::Tensor& seed) {
+  Gradients run(NodeId from, const at::Tensor& seed) {
     for (const NodeId id : wanted_.outputs) is_wanted_[at_node(id)] = true;
     for (NodeId id = 0; id <= from; ++id) {
       bool leads = is_wanted_[at_node(id)] || has_wanted_parameters(id);
@@ -62,8 +61,8 @@ class Backward {
     return wanted_.parameters && network_.parameters(id).weight.defined();
   }
 
-  torch::Tensor output(NodeId id) const { return forward_.output(id); }
-  torch::IntArrayRef sizes_of(NodeId id) const {
+  at::Tensor output(NodeId id) const { return forward_.output(id); }
+  at::IntArrayRef sizes_of(NodeId id) const {
     return forward_.blends[at_node(id)].terms[0].x.sizes();
   }
 
@@ -75,17 +74,17 @@ class Backward {
     if (terms.size() > kMostTerms) gathered(to);
   }
 
-  void give(NodeId to, const torch::Tensor& gradient) {
+  void give(NodeId to, const at::Tensor& gradient) {
     if (leads_somewhere_[at_node(to)])
       give_term(to, {gradient.sizes() == sizes_of(to) ? gradient : gradient.reshape(sizes_of(to))});
   }
 
   /// The gradient by the output of a node as one tensor. While it is at hand, batch norm's totals
   /// are taken of it.
-  torch::Tensor gathered(NodeId id) {
+  at::Tensor gathered(NodeId id) {
     Blend& sum = pending_[at_node(id)];
     if (sum.is_plain()) return sum.terms[0].x;
-    torch::Tensor made;
+    at::Tensor made;
     if (network_.is_channels_last()) {
       const auto norms = norms_behind(id);
       BlendRun wanted{.sum = &made};
@@ -113,9 +112,7 @@ class Backward {
     return found;
   }
 
-  torch::Tensor input_of_norm(NodeId norm) const {
-    return as_image(output(graph_.inputs(norm)[0]));
-  }
+  at::Tensor input_of_norm(NodeId norm) const { return as_image(output(graph_.inputs(norm)[0])); }
   Partner partner_of_norm(NodeId norm) const {
     return {input_of_norm(norm), by_channel(forward_.means[at_node(norm)])};
   }
@@ -136,12 +133,12 @@ class Backward {
     }
     const auto inputs = graph_.inputs(id);
     if (is_passed(id)) {
-      const torch::Tensor gate = output(id);
+      const at::Tensor gate = output(id);
       for (const Blend::Term& term : pending_[at_node(id)].terms)
         give_term(inputs[0], {term.x, {}, gate, ceiling_of(node)});
       return;
     }
-    torch::Tensor gradient = gathered(id);
+    at::Tensor gradient = gathered(id);
     if (node.activation != Activation::none) gradient = by_activation(id, gradient);
     switch (node.op) {
       case Op::input:
@@ -158,7 +155,7 @@ class Backward {
                                                gradient.scalar_type()));
       case Op::concat: return concat(inputs, gradient);
       case Op::global_avg_pool: {
-        const torch::Tensor x = output(inputs[0]);
+        const at::Tensor x = output(inputs[0]);
         const auto pixels = static_cast<double>(x.size(2) * x.size(3));
         return give(inputs[0],
                     (gradient / pixels).expand_as(x).contiguous(memory_format_of(network_)));
@@ -170,13 +167,13 @@ class Backward {
     }
   }
 
-  torch::Tensor by_activation(NodeId id, const torch::Tensor& gradient) const {
+  at::Tensor by_activation(NodeId id, const at::Tensor& gradient) const {
     if (graph_.node(id).activation == Activation::relu)
       return at::threshold_backward(gradient, output(id), 0);
     return at::hardtanh_backward(gradient, output(id), 0, 6);
   }
 
-  void concat(std::span<const NodeId> inputs, const torch::Tensor& gradient) {
+  void concat(std::span<const NodeId> inputs, const at::Tensor& gradient) {
     std::int64_t first = 0;
     for (const NodeId input : inputs) {
       const std::int64_t channels = graph_.node(input).shape.channels;
@@ -186,8 +183,8 @@ class Backward {
   }
 
   /// The places of the maxima are found again: keeping them would cost every forward run memory.
-  torch::Tensor by_max_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
-    const torch::Tensor x = as_image(output(input));
+  at::Tensor by_max_pool(const Node& node, NodeId input, const at::Tensor& gradient) const {
+    const at::Tensor x = as_image(output(input));
     const auto places = std::get<1>(at::max_pool2d_with_indices(
         x, pair_of(node.kernel), pair_of(node.stride), pair_of(node.padding)));
     return at::max_pool2d_with_indices_backward(gradient, x, pair_of(node.kernel),
@@ -195,7 +192,7 @@ class Backward {
                                                 /*ceil_mode=*/false, places);
   }
 
-  torch::Tensor by_pool(const Node& node, NodeId input, const torch::Tensor& gradient) const {
+  at::Tensor by_pool(const Node& node, NodeId input, const at::Tensor& gradient) const {
     if (network_.is_channels_last() && keeps_size(node)) return mean_pool_backward(gradient, node);
     return at::avg_pool2d_backward(gradient, as_image(output(input)), pair_of(node.kernel),
                                    pair_of(node.stride), pair_of(node.padding),
@@ -203,8 +200,8 @@ class Backward {
   }
 
   /// `left` is the padding that was left to the convolution.
-  static torch::Tensor without_padding(const torch::Tensor& gradient, const Node& node,
-                                       const Extent& left) {
+  static at::Tensor without_padding(const at::Tensor& gradient, const Node& node,
+                                    const Extent& left) {
     if (left == node.padding) return gradient;
     const auto [high, wide] = node.padding;
     return gradient.slice(2, high, gradient.size(2) - high)
@@ -212,7 +209,7 @@ class Backward {
         .contiguous(gradient.suggest_memory_format());
   }
 
-  void convolution(NodeId id, const torch::Tensor& gradient) {
+  void convolution(NodeId id, const at::Tensor& gradient) {
     const Node& node = graph_.node(id);
     const auto& [weight, bias] = network_.parameters(id);
     const NodeId input = graph_.inputs(id)[0];
@@ -226,9 +223,9 @@ class Backward {
     if (by_input.defined()) give(input, without_padding(by_input, node, padding));
   }
 
-  void batch_norm(NodeId id, const torch::Tensor& gradient) {
+  void batch_norm(NodeId id, const at::Tensor& gradient) {
     if (network_.is_channels_last()) return put_off_batch_norm(id, gradient);
-    const torch::Tensor& scale = network_.parameters(id).weight;
+    const at::Tensor& scale = network_.parameters(id).weight;
     auto [by_input, by_scale, by_shift] = at::native_batch_norm_backward(
         gradient, input_of_norm(id), scale, {}, {}, forward_.means[at_node(id)],
         forward_.inverse_deviations[at_node(id)], /*train=*/true, kBatchNormEpsilon,
@@ -238,7 +235,7 @@ class Backward {
   }
 
   /// With n = (x - mean) / deviation: dx = scale / deviation (dy - mean(dy) - n mean(dy n)).
-  void put_off_batch_norm(NodeId id, const torch::Tensor& gradient) {
+  void put_off_batch_norm(NodeId id, const at::Tensor& gradient) {
     const auto [x, mean] = partner_of_norm(id);
     auto& [of, totals] = totals_[at_node(id)];
     if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {{x, mean}}});
@@ -261,12 +258,12 @@ class Backward {
       give(graph_.inputs(id)[0], by_input.value());
   }
 
-  void linear(NodeId id, const torch::Tensor& gradient) {
+  void linear(NodeId id, const at::Tensor& gradient) {
     const NodeId input = graph_.inputs(id)[0];
     const auto& [weight, bias] = network_.parameters(id);
     if (wanted_.parameters)
       found_.parameters[at_node(id)] = {gradient.t().mm(output(input).flatten(1)),
-                                        bias.defined() ? gradient.sum(0) : torch::Tensor{}};
+                                        bias.defined() ? gradient.sum(0) : at::Tensor{}};
     if (leads_somewhere_[at_node(input)]) give(input, gradient.mm(weight));
   }
 
@@ -291,14 +288,14 @@ std::vector<NodeId> nodes_where(const Graph& graph, bool (*holds)(const Node&)) 
 }  // namespace
 
 Gradients propagate_backward(const Network& network, const Forward& forward, NodeId from,
-                             const torch::Tensor& seed, const Wanted& wanted) {
+                             const at::Tensor& seed, const Wanted& wanted) {
   const at::NoGradGuard no_grad;
   return Backward{network, forward, wanted}.run(from, seed);
 }
 
-torch::Tensor cross_entropy_gradient(const torch::Tensor& logits, const torch::Tensor& labels) {
+at::Tensor cross_entropy_gradient(const at::Tensor& logits, const at::Tensor& labels) {
   const at::NoGradGuard no_grad;
-  const torch::Tensor one_hot = at::one_hot(labels, logits.size(1));
+  const at::Tensor one_hot = at::one_hot(labels, logits.size(1));
   return (at::softmax(logits, 1) - one_hot) / static_cast<double>(logits.size(0));
 }
 

@@ -3,11 +3,10 @@
 #include <functional>
 #include <utility>
 
-#include <ATen/ATen.h>
-
 #include <thimble/nn/propagation/propagation.hpp>
 
 #include <thimble/nn/propagation/evaluate.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include "blend_run.hpp"
 
 namespace thimble {
@@ -22,7 +21,7 @@ struct Statistics {
 
 /// Sums are taken about the first sample's mean: those of squares about zero would cancel where
 /// values differ little.
-Statistics statistics_of(const torch::Tensor& x) {
+Statistics statistics_of(const at::Tensor& x) {
   Statistics made{by_channel(x[0].mean({1, 2}, /*keepdim=*/false, at::kDouble)), {}};
   // As the run will have it.
   if (x.scalar_type() == at::kFloat)
@@ -44,7 +43,7 @@ Statistics statistics_of(const torch::Tensor& x) {
 /// One forward run.
 class Running {
  public:
-  Running(const Network& network, const torch::Tensor& images)
+  Running(const Network& network, const at::Tensor& images)
       : network_{network}, graph_{network.graph()}, images_{images}, readers_(count()) {
     forward_.blends.resize(count());
     forward_.means.resize(count());
@@ -81,17 +80,17 @@ class Running {
     keep(id, evaluate(network_, id, images_, outputs_));
   }
 
-  void keep(NodeId id, const torch::Tensor& output) {
+  void keep(NodeId id, const at::Tensor& output) {
     outputs_[at_node(id)] = output;
     forward_.blends[at_node(id)] = {{{output}}};
   }
 
-  const torch::Tensor& write_down(NodeId id) {
+  const at::Tensor& write_down(NodeId id) {
     if (!outputs_[at_node(id)].defined()) keep(id, forward_.output(id));
     return outputs_[at_node(id)];
   }
 
-  torch::Tensor normalised_at_once(NodeId id) {
+  at::Tensor normalised_at_once(NodeId id) {
     const auto& [scale, shift] = network_.parameters(id);
     auto [output, mean, inverse_deviation] = at::native_batch_norm(
         as_image(write_down(graph_.inputs(id)[0])), scale, shift, {}, {}, /*training=*/true,
@@ -103,7 +102,7 @@ class Running {
 
   /// x * scale / deviation + (shift - mean * scale / deviation)
   Blend normalised(NodeId id) {
-    const torch::Tensor x = as_image(write_down(graph_.inputs(id)[0]));
+    const at::Tensor x = as_image(write_down(graph_.inputs(id)[0]));
     auto [mean, inverse_deviation] = statistics_of(x);
     const auto& parameters = network_.parameters(id);
     const ByChannel scale = by_channel(parameters.weight);
@@ -143,7 +142,7 @@ class Running {
     const bool is_read_often = std::ranges::count_if(readers, is_add) > 1;
     const bool is_kept = !blend.is_plain() && (is_output || is_read_elsewhere || is_read_often ||
                                                blend.terms.size() > kMostTerms);
-    torch::Tensor sum, rectified;
+    at::Tensor sum, rectified;
     const auto relu = std::ranges::find_if(readers, is_relu);
     const bool has_relu = relu != readers.end();
     if (is_kept || has_relu)
@@ -157,7 +156,7 @@ class Running {
   }
 
   void rectify(NodeId id) {
-    torch::Tensor output;
+    at::Tensor output;
     thimble::run(forward_.blends[at_node(graph_.inputs(id)[0])],
                  {.rectified = &output, .ceiling = ceiling_of(graph_.node(id))});
     keep(id, output);
@@ -165,20 +164,20 @@ class Running {
 
   const Network& network_;
   const Graph& graph_;
-  const torch::Tensor& images_;
+  const at::Tensor& images_;
   std::vector<std::vector<NodeId>> readers_;
-  std::vector<torch::Tensor> outputs_;  // what is written down
+  std::vector<at::Tensor> outputs_;  // what is written down
   Forward forward_;
 };
 
 }  // namespace
 
-Forward propagate_forward(const Network& network, const torch::Tensor& images) {
+Forward propagate_forward(const Network& network, const at::Tensor& images) {
   const at::NoGradGuard no_grad;
   return Running{network, images}.run();
 }
 
-torch::Tensor logits_of(const Network& network, const Forward& forward) {
+at::Tensor logits_of(const Network& network, const Forward& forward) {
   return forward.output(network.graph().output()).flatten(1);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/propagation/network.hpp>
@@ -24,8 +24,8 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Cou
 /// lane, and the gradients of one layer after the other are multiplied into the Gram matrix. Made
 /// for narrow networks, where it is 8 to 14 times faster than row by row; at 16 channels it is no
 /// faster. Memory: see ntk_bytes(). Throws Error for graphs with fused ReLUs. Thread safe.
-THIMBLE_EXPORT torch::Tensor ntk_gram(const Network& network, const torch::Tensor& images,
-                                      Coupling coupling);
+THIMBLE_EXPORT at::Tensor ntk_gram(const Network& network, const at::Tensor& images,
+                                   Coupling coupling);
 
 /// Bytes that ntk_gram() holds at its worst for a batch of so many samples, from above, with
 /// coupled statistics and scalars of 4 or 8 bytes.
@@ -33,11 +33,11 @@ THIMBLE_EXPORT std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, 
 
 /// The same matrix as it is defined, one backward pass of autograd per sample: slow, for tests and
 /// benchmarks (coupled statistics only).
-THIMBLE_EXPORT torch::Tensor ntk_gram_by_rows(const Network& network, const torch::Tensor& images);
+THIMBLE_EXPORT at::Tensor ntk_gram_by_rows(const Network& network, const at::Tensor& images);
 
 /// lambda_max / lambda_min of a symmetric positive semi-definite matrix in double; lambda_min is
 /// raised to 1e-12 lambda_max, so the answer is at most 1e12, which is also what a zero matrix has.
 /// NaN when an entry is not finite.
-THIMBLE_EXPORT double condition_number(const torch::Tensor& gram);
+THIMBLE_EXPORT double condition_number(const at::Tensor& gram);
 
 }  // namespace thimble

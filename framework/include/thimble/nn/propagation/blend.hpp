@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 
@@ -17,10 +17,10 @@ using ByChannel = std::vector<double>;
 /// what adds up to a gradient. All terms have one shape, N x C x H x W or N x C.
 struct THIMBLE_EXPORT Blend {
   struct Term {
-    torch::Tensor x;
+    at::Tensor x;
     ByChannel factor = {};  ///< empty: 1
     /// Of x's shape: x counts only where 0 < gate < ceiling. Undefined: everywhere.
-    torch::Tensor gate = {};
+    at::Tensor gate = {};
     double ceiling = std::numeric_limits<double>::infinity();
   };
 
@@ -30,9 +30,9 @@ struct THIMBLE_EXPORT Blend {
   /// Whether it is one tensor as it stands.
   bool is_plain() const;
   /// The sum itself, in memory of its own unless it is plain.
-  torch::Tensor value() const;
+  at::Tensor value() const;
   /// The sum of one sample, without the dimension N.
-  torch::Tensor value(std::int64_t sample) const;
+  at::Tensor value(std::int64_t sample) const;
 };
 
 }  // namespace thimble

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/nn/propagation/network.hpp>
 
@@ -24,30 +24,30 @@ inline double ceiling_of(const Node& relu) {
 }
 
 /// Fully connected layers give N x out; everything else wants N x C x H x W.
-inline torch::Tensor as_image(const torch::Tensor& x) {
+inline at::Tensor as_image(const at::Tensor& x) {
   return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
 }
 
 /// What a convolution is to read, and the padding that is left to it.
 struct PaddedInput {
-  torch::Tensor x;
+  at::Tensor x;
   Extent padding;
 };
 
 /// oneDNN 2.6 writes beyond its buffers in the backward pass of convolutions whose padding is as
 /// large as their input, as a window of 39 on 16 steps has it. There the zeros are put around it
 /// beforehand.
-PaddedInput padded_input(const torch::Tensor& x, const Node& convolution);
+PaddedInput padded_input(const at::Tensor& x, const Node& convolution);
 
 /// How the tensors of a network lie in memory.
 at::MemoryFormat memory_format_of(const Network& network);
 
 /// The output of one node; `outputs` has those of its inputs, by id.
-torch::Tensor evaluate(const Network& network, NodeId id, const torch::Tensor& images,
-                       const std::vector<torch::Tensor>& outputs);
+at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,
+                    const std::vector<at::Tensor>& outputs);
 
 /// Runs the network and shows every node's output once; a tensor is released after its last reader.
-void for_each_output(const Network& network, const torch::Tensor& images,
-                     const std::function<void(NodeId, const torch::Tensor&)>& visit);
+void for_each_output(const Network& network, const at::Tensor& images,
+                     const std::function<void(NodeId, const at::Tensor&)>& visit);
 
 }  // namespace thimble

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
@@ -34,23 +34,23 @@ class THIMBLE_EXPORT Network {
   /// Undefined tensors where a node has none. conv: out x in/groups x kh x kw; linear: out x in;
   /// batch norm: weight is the scale, bias the shift.
   struct Parameters {
-    torch::Tensor weight;
-    torch::Tensor bias;
+    at::Tensor weight;
+    at::Tensor bias;
   };
 
-  explicit Network(Graph graph, torch::ScalarType precision = torch::kFloat);
+  explicit Network(Graph graph, at::ScalarType precision = at::kFloat);
 
   /// Draws every weight anew, in float, so that a network in double has the same ones.
   void initialise(Init init, std::uint64_t seed, std::string_view stream);
 
   const Graph& graph() const noexcept { return graph_; }
-  torch::ScalarType precision() const noexcept { return precision_; }
+  at::ScalarType precision() const noexcept { return precision_; }
   const Parameters& parameters(NodeId id) const {
     return parameters_[static_cast<std::size_t>(id)];
   }
   Parameters& parameters(NodeId id) { return parameters_[static_cast<std::size_t>(id)]; }
   /// All of them, in the order of the nodes.
-  std::vector<torch::Tensor> all_parameters() const;
+  std::vector<at::Tensor> all_parameters() const;
 
   /// The first node that does the same work to the same input without weights, as the options of
   /// a choice often do; mostly the node itself. It is run once.
@@ -59,11 +59,11 @@ class THIMBLE_EXPORT Network {
   bool is_channels_last() const noexcept { return is_channels_last_; }
 
   /// images: N x C x H x W in this network's precision. Returns logits, N x classes.
-  torch::Tensor forward(const torch::Tensor& images) const;
+  at::Tensor forward(const at::Tensor& images) const;
 
  private:
   Graph graph_;
-  torch::ScalarType precision_;
+  at::ScalarType precision_;
   std::vector<Parameters> parameters_;
   std::vector<NodeId> twins_;
   bool is_channels_last_ = false;

@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/propagation/blend.hpp>
@@ -18,23 +18,23 @@ namespace thimble {
 /// where only sums and ReLUs read it, and sums not where only ReLUs do.
 struct THIMBLE_EXPORT Forward {
   std::vector<Blend> blends;
-  std::vector<torch::Tensor> means;               ///< of batch norm's inputs, by channel
-  std::vector<torch::Tensor> inverse_deviations;  ///< 1 / sqrt(variance + 1e-5), likewise
+  std::vector<at::Tensor> means;               ///< of batch norm's inputs, by channel
+  std::vector<at::Tensor> inverse_deviations;  ///< 1 / sqrt(variance + 1e-5), likewise
 
   /// A node's output, N x C x H x W, or N x out behind fully connected layers; computed with every
   /// call where it is not written down.
-  torch::Tensor output(NodeId id) const { return blends[static_cast<std::size_t>(id)].value(); }
+  at::Tensor output(NodeId id) const { return blends[static_cast<std::size_t>(id)].value(); }
   /// The same of one sample, C x H x W or out.
-  torch::Tensor output(NodeId id, std::int64_t sample) const {
+  at::Tensor output(NodeId id, std::int64_t sample) const {
     return blends[static_cast<std::size_t>(id)].value(sample);
   }
 };
 
 /// images: N x C x H x W in the network's precision.
-THIMBLE_EXPORT Forward propagate_forward(const Network& network, const torch::Tensor& images);
+THIMBLE_EXPORT Forward propagate_forward(const Network& network, const at::Tensor& images);
 
 /// The logits of a forward run, N x classes.
-THIMBLE_EXPORT torch::Tensor logits_of(const Network& network, const Forward& forward);
+THIMBLE_EXPORT at::Tensor logits_of(const Network& network, const Forward& forward);
 
 /// What a backward run is to compute.
 struct Wanted {
@@ -46,17 +46,17 @@ struct Wanted {
 /// By node; undefined where not wanted, and where the seed does not depend on it.
 struct Gradients {
   std::vector<Network::Parameters> parameters;
-  std::vector<torch::Tensor> outputs;
+  std::vector<at::Tensor> outputs;
 };
 
 /// The gradients of <seed, output of `from`>. `seed` has the shape of that output.
 THIMBLE_EXPORT Gradients propagate_backward(const Network& network, const Forward& forward,
-                                            NodeId from, const torch::Tensor& seed,
+                                            NodeId from, const at::Tensor& seed,
                                             const Wanted& wanted);
 
 /// The gradient of the mean cross-entropy by the logits: (softmax(logits) - one-hot(labels)) / N.
-THIMBLE_EXPORT torch::Tensor cross_entropy_gradient(const torch::Tensor& logits,
-                                                    const torch::Tensor& labels);
+THIMBLE_EXPORT at::Tensor cross_entropy_gradient(const at::Tensor& logits,
+                                                 const at::Tensor& labels);
 
 /// The nodes with a weight that is trained against the loss alone: convolutions and fully
 /// connected layers.
