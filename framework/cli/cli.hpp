@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <thimble/emulate/toolchain.hpp>
+#include <thimble/experiment/load.hpp>
 #include <thimble/hardware/import_rows.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/run/run.hpp>

@@ -16,7 +16,9 @@
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/search/shared_pass.hpp>
 
 #include "cli.hpp"
 

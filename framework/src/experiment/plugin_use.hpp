@@ -7,6 +7,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/value.hpp>
+#include <thimble/experiment/study.hpp>
 #include <thimble/plugin/loader.hpp>
 
 namespace thimble {
@@ -23,8 +24,8 @@ struct PluginUse {
 /// becomes a problem at its place. Not thread safe.
 class PluginReader {
  public:
-  PluginReader(PluginLoader& loader, Diagnostics& problems)
-      : loader_{loader}, problems_{problems} {}
+  PluginReader(PluginLoader& loader, MadePlugins& made, Diagnostics& problems)
+      : loader_{loader}, made_{made}, problems_{problems} {}
 
   /// The plugin and what is written of its parameters. `what` is how messages call the value.
   PluginUse read(Kind kind, const Value& value, const std::string& what);
@@ -38,11 +39,16 @@ class PluginReader {
 
   /// nullptr when there is no type, or the plugin refuses its parameters.
   template <class Interface>
-  std::unique_ptr<Interface> make(const PluginUse& use, const Value* where) {
+  std::shared_ptr<const Interface> make(const PluginUse& use, const Value* where) {
     if (use.type == nullptr) return nullptr;
-    const Location place = where != nullptr ? where->where() : Location{};
+    std::shared_ptr<const void>& made =
+        made_[std::string{name_of(use.type->kind)} + " " + use.text];
+    if (made != nullptr) return std::static_pointer_cast<const Interface>(made);
     try {
-      return loader_.make<Interface>(*use.type, use.resolved, place);
+      std::shared_ptr<const Interface> fresh = loader_.make<Interface>(
+          *use.type, use.resolved, where != nullptr ? where->where() : Location{});
+      made = fresh;
+      return fresh;
     } catch (const InputError& error) {
       report(error, where);
       return nullptr;
@@ -55,6 +61,7 @@ class PluginReader {
   void report(const InputError& error, const Value* where);
 
   PluginLoader& loader_;
+  MadePlugins& made_;
   Diagnostics& problems_;
 };
 

@@ -4,9 +4,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <thimble/experiment/study.hpp>
+#include <thimble/experiment/report_settings.hpp>
+#include <thimble/search/aggregate.hpp>
+#include <thimble/search/selection.hpp>
 
 /// The keys of an experiment file as they are read; make_study() makes sense of them.
 namespace thimble {
@@ -23,6 +26,18 @@ struct BudgetSettings {
 struct LimitSettings {
   bool board = true;
   std::optional<double> macs, params, latency_ms, energy_mj, ram_bytes, rom_bytes;
+
+  /// The limit on a cost metric.
+  const std::optional<double>& on(std::string_view metric) const {
+    static const std::map<std::string_view, std::optional<double> LimitSettings::*> members{
+        {"macs", &LimitSettings::macs},
+        {"params", &LimitSettings::params},
+        {"latency_ms", &LimitSettings::latency_ms},
+        {"energy_mj", &LimitSettings::energy_mj},
+        {"ram_bytes", &LimitSettings::ram_bytes},
+        {"rom_bytes", &LimitSettings::rom_bytes}};
+    return this->*members.at(metric);
+  }
 
   template <class Describe>
   static void describe(Describe& param) {

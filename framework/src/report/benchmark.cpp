@@ -10,6 +10,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/experiment/study.hpp>
 #include <thimble/graph/counts.hpp>
 
 namespace thimble {
@@ -58,8 +59,7 @@ std::string architecture_column(const std::vector<std::string>& header, const Lo
                               "name it in the experiment: benchmark.architecture"}};
 }
 
-}  // namespace
-
+/// As named, or in the data folder.
 std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& settings,
                                                     const std::filesystem::path& data_folder) {
   for (const std::filesystem::path& path :
@@ -67,6 +67,8 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
     if (std::filesystem::exists(path)) return path;
   return std::nullopt;
 }
+
+}  // namespace
 
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
                      const SearchSpace& space)
@@ -141,6 +143,21 @@ std::optional<Benchmark::Standing> Benchmark::standing(const std::string& archit
   standing.rank = 1 + static_cast<int>(
                           std::ranges::count_if(peers, [&](double value) { return value > *own; }));
   return standing;
+}
+
+std::unique_ptr<Benchmark> load_benchmark(const Study& study,
+                                          const std::filesystem::path& data_folder,
+                                          const std::function<void(const std::string&)>& say) {
+  if (!study.benchmark) return nullptr;
+  const auto file = find_benchmark(*study.benchmark, data_folder);
+  if (file) return std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);
+  const std::string missing = fmt::format("no benchmark '{}', neither here nor in '{}'",
+                                          study.benchmark->file, data_folder.string());
+  if (study.benchmark->required)
+    throw InputError{
+        Diagnostic{study.benchmark_where, missing, "name the folder that has it with --data DIR"}};
+  say(missing + "; accuracies are left out");
+  return nullptr;
 }
 
 }  // namespace thimble

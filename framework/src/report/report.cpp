@@ -9,14 +9,13 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/experiment/columns.hpp>
 #include <thimble/report/analysis.hpp>
 #include <thimble/report/statistics.hpp>
+#include <thimble/search/cost_metrics.hpp>
 
 namespace thimble {
 namespace {
-
-constexpr double kMillion = 1e6;
-constexpr double kKilobyte = 1024;
 
 Value number(double value) {
   return std::isfinite(value) ? Value::scalar(number_text(value)) : Value{};
@@ -24,41 +23,12 @@ Value number(double value) {
 
 Value text(const std::string& words) { return Value::scalar(words, true); }
 
-/// Of the report, beside metrics and what is named after them.
-const std::vector<std::string>& quantity_columns() {
-  static const std::vector<std::string> names{
-      "macs_m",  "params_m",    "latency_ms", "energy_mj",  "ram_kb",         "rom_kb",
-      "speedup", "accuracy",    "rank",       "class_size", "class_best",     "regret",
-      "front",   "hypervolume", "igd",        "scored",     "search_seconds", "wall_seconds"};
-  return names;
-}
-
-/// What the tables of points and of candidates begin with.
-const std::vector<std::string>& result_columns() {
-  static const std::vector<std::string> names{"row", "seed", "arch", "feasible"};
-  return names;
-}
-const std::vector<std::string>& candidate_columns() {
-  static const std::vector<std::string> names{"point", "arch",     "canonical",
-                                              "valid", "feasible", "reason"};
-  return names;
-}
-const std::vector<std::string>& selection_columns() {
-  static const std::vector<std::string> names{"row", "seed", "arch", "selected", "stands_out"};
-  return names;
-}
-
 void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   auto& quantities = outcome.quantities;
   const Evaluation& best = *outcome.result.best;
-  quantities["macs_m"] = static_cast<double>(best.macs) / kMillion;
-  quantities["params_m"] = static_cast<double>(best.params) / kMillion;
-  if (best.has_cost) {
-    quantities["latency_ms"] = best.cost.latency_ms.value;
-    quantities["energy_mj"] = best.cost.energy_mj.value;
-    quantities["ram_kb"] = best.cost.ram_bytes.value / kKilobyte;
-    quantities["rom_kb"] = best.cost.rom_bytes.value / kKilobyte;
-  }
+  for (const CostMetric& metric : cost_metrics())
+    if (best.has_cost || !metric.needs_hardware())
+      quantities[std::string{metric.column}] = metric.of(best) / metric.unit;
   for (std::size_t i = 0; i < best.proxies.size(); ++i)
     quantities[outcome.metrics.proxies[i]] = best.proxies[i].value;
   for (std::size_t i = 0; i < best.aggregates.size(); ++i)
@@ -193,27 +163,6 @@ std::string selected_texts(const PointOutcome& outcome) {
   return join(texts, "; ");
 }
 
-/// The places of the objectives that count.
-std::vector<std::size_t> places_of(const std::vector<std::string>& named,
-                                   const std::vector<Objective>& objectives) {
-  std::vector<std::size_t> places;
-  for (std::size_t k = 0; k < objectives.size(); ++k)
-    if (named.empty() || std::ranges::find(named, objectives[k].metric) != named.end())
-      places.push_back(k);
-  return places;
-}
-
-/// The points in these coordinates alone.
-std::vector<Point> projected(const std::vector<Point>& points,
-                             const std::vector<std::size_t>& coordinates) {
-  std::vector<Point> all;
-  for (const Point& point : points) {
-    Point& own = all.emplace_back();
-    for (const std::size_t k : coordinates) own.push_back(point[k]);
-  }
-  return all;
-}
-
 /// A bar by itself would end the cell.
 std::string in_a_cell(const std::string& text) {
   std::string cell;
@@ -222,27 +171,6 @@ std::string in_a_cell(const std::string& text) {
 }
 
 }  // namespace
-
-void select(PointOutcome& outcome, const SelectSettings& settings) {
-  if (outcome.result.front.empty() || !outcome.result.front[0].is_feasible()) return;
-  Selection selection{.objectives = places_of(settings.objectives, outcome.objectives)};
-  const auto points =
-      projected(points_of(outcome.result.front, outcome.objectives), selection.objectives);
-  const auto count = static_cast<std::size_t>(settings.k);
-  auto& remarks = outcome.result.remarks;
-  if (non_dominated(points).empty()) {
-    remarks.emplace_back("nothing was selected: no network has a value of every objective");
-    return;
-  }
-  try {
-    selection.chosen = select_subset(points, count, settings.method, outcome.seed);
-  } catch (const Error& error) {  // what was searched for must not be lost
-    remarks.push_back(error.diagnostics().front().message + "; it was evolutionary instead");
-    selection.chosen = select_subset(points, count, SelectionMethod::evolutionary, outcome.seed);
-  }
-  selection.landmarks = landmarks_of(points);
-  outcome.selection = std::move(selection);
-}
 
 std::string mean_text(const std::vector<double>& values) {
   if (values.empty()) return "-";
@@ -271,11 +199,6 @@ void measure(PointOutcome& outcome, const Benchmark* benchmark) {
   outcome.quantities["wall_seconds"] = outcome.wall_seconds;
 }
 
-bool is_duration(const std::string& quantity) {
-  return quantity == "search_seconds" || quantity == "wall_seconds" ||
-         quantity.starts_with("seconds.");
-}
-
 void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline) {
   std::vector<double> latencies;
   for (const PointOutcome& outcome : outcomes)
@@ -286,36 +209,6 @@ void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseli
   for (PointOutcome& outcome : outcomes)
     if (outcome.quantities.contains("latency_ms"))
       outcome.quantities["speedup"] = reference / outcome.quantities.at("latency_ms");
-}
-
-bool is_fixed_column(const std::string& name) {
-  const auto has = [&](const std::vector<std::string>& columns) {
-    return std::ranges::find(columns, name) != columns.end();
-  };
-  return has(quantity_columns()) || has(result_columns()) || has(candidate_columns()) ||
-         has(selection_columns());
-}
-
-std::vector<std::string> default_columns(const Study& study) {
-  std::vector<std::string> columns{"macs_m", "params_m"};
-  if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
-  if (!study.report.baseline.empty()) columns.emplace_back("speedup");
-  for (const auto& proxy : study.proxies) columns.push_back(proxy.name);
-  for (const Aggregate& aggregate : study.aggregates) columns.push_back(aggregate.name);
-  if (study.benchmark) columns.insert(columns.end(), {"accuracy", "rank", "regret"});
-  columns.emplace_back("search_seconds");
-  return columns;
-}
-
-std::vector<std::string> known_columns(const Study& study) {
-  std::vector<std::string> columns = quantity_columns();
-  const MetricNames metrics = study.metric_names();
-  for (const auto& names : {metrics.proxies, metrics.aggregates})
-    columns.insert(columns.end(), names.begin(), names.end());
-  for (const auto& [metric, direction] : study.predictors())
-    for (const char* const what : {"tau.", "rho.", "count."}) columns.push_back(what + metric);
-  for (const std::string& proxy : metrics.proxies) columns.push_back("seconds." + proxy);
-  return columns;
 }
 
 Table report_table(const std::vector<PointOutcome>& outcomes,
@@ -436,7 +329,8 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   Table table;
   if (outcomes.empty()) return table;
   table.header = candidate_columns();
-  std::vector<std::string> metrics = cost_metrics();
+  std::vector<std::string> metrics;
+  for (const CostMetric& metric : cost_metrics()) metrics.emplace_back(metric.name);
   for (const PointOutcome& outcome : outcomes)  // points of a sweep may have different ones
     for (const auto& names : {outcome.metrics.proxies, outcome.metrics.aggregates})
       for (const std::string& name : names)
@@ -492,8 +386,8 @@ Value evaluation_document(const Evaluation& evaluation, const MetricNames& metri
   map.set("valid", Value::scalar(evaluation.is_valid() ? "true" : "false"));
   map.set("feasible", Value::scalar(evaluation.is_feasible() ? "true" : "false"));
   map.set("reason", text(reasons_of(evaluation, metrics)));
-  map.set("macs", number(static_cast<double>(evaluation.macs)));
-  map.set("params", number(static_cast<double>(evaluation.params)));
+  for (const CostMetric& metric : cost_metrics())
+    if (!metric.needs_hardware()) map.set(std::string{metric.name}, number(metric.of(evaluation)));
   Value values = Value::map();
   for (std::size_t i = 0; i < evaluation.proxies.size(); ++i)
     values.set(metrics.proxies[i], number(evaluation.proxies[i].value));
@@ -503,12 +397,9 @@ Value evaluation_document(const Evaluation& evaluation, const MetricNames& metri
     aggregates.set(metrics.aggregates[i], number(evaluation.aggregates[i]));
   map.set("aggregates", std::move(aggregates));
   Value cost = Value::map();
-  if (evaluation.has_cost) {
-    cost.set("latency_ms", figure(evaluation.cost.latency_ms));
-    cost.set("energy_mj", figure(evaluation.cost.energy_mj));
-    cost.set("ram_bytes", figure(evaluation.cost.ram_bytes));
-    cost.set("rom_bytes", figure(evaluation.cost.rom_bytes));
-  }
+  for (const CostMetric& metric : cost_metrics())
+    if (evaluation.has_cost && metric.needs_hardware())
+      cost.set(std::string{metric.name}, figure(evaluation.cost.*metric.figure));
   map.set("cost", std::move(cost));
   return map;
 }

@@ -14,6 +14,8 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
+#include <thimble/experiment/columns.hpp>
+#include <thimble/experiment/load.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/analysis.hpp>
 #include <thimble/report/figures.hpp>
@@ -81,7 +83,6 @@ void list_unscored(PointOutcome& outcome, const SearchSpace& space) {
   for (Evaluation& network : outcome.result.front) list(network);
 }
 
-/// One point of the sweep, from its study to its outcome.
 /// What has no value should not be found in a table only.
 std::vector<std::string> missing_values(const PointOutcome& outcome) {
   std::vector<std::string> remarks;
@@ -103,6 +104,7 @@ std::vector<std::string> missing_values(const PointOutcome& outcome) {
   return remarks;
 }
 
+/// One point of the sweep, from its study to its outcome.
 PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
                        const Benchmark* benchmark) {
   const auto start = std::chrono::steady_clock::now();
@@ -127,7 +129,9 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.evaluated = scoring.evaluated();
   list_unscored(outcome, *study.space);
   judge_together(outcome, scoring);
-  if (study.select) select(outcome, *study.select);
+  if (study.select)
+    outcome.selection = select(outcome.result.front, outcome.objectives, *study.select, study.seed,
+                               outcome.result.remarks);
   if (outcome.selection && study.select_by) {
     outcome.selection->by = study.select_by;
     outcome.selection->options = problem.decisions[*study.select_by].options;
@@ -279,75 +283,7 @@ class Runner {
   std::set<std::string> said_;
 };
 
-void check_report(const Study& study, const std::vector<SweepPoint>& points,
-                  Diagnostics& problems) {
-  const Value* const report = points[0].root.find("report");
-  if (report == nullptr) return;
-  const auto known = known_columns(study);
-  if (const Value* const columns = report->find("columns"))
-    for (const Value& column : columns->items())
-      if (std::ranges::find(known, column.text()) == known.end())
-        problems.error(column.where(),
-                       fmt::format("no column {}{}", in_quotes(column.text()),
-                                   did_you_mean(column.text(), known)),
-                       "columns are " + join(known));
-  for (const auto& row : study.report.published)
-    for (const auto& [column, value] : row)
-      if (column != "row" && std::ranges::find(known, column) == known.end())
-        problems.error(value.where(),
-                       fmt::format("a published row has no column {}{}", in_quotes(column),
-                                   did_you_mean(column, known)),
-                       "columns are row, " + join(known));
-  const bool has_baseline =
-      study.report.baseline.empty() || std::ranges::any_of(points, [&](const SweepPoint& point) {
-        return point.row == study.report.baseline;
-      });
-  if (!has_baseline) {
-    std::vector<std::string> rows;
-    for (const SweepPoint& point : points)
-      if (std::ranges::find(rows, point.row) == rows.end()) rows.push_back(point.row);
-    problems.error(report->find("baseline")->where(),
-                   fmt::format("no row {}{}", in_quotes(study.report.baseline),
-                               did_you_mean(study.report.baseline, rows)),
-                   "rows are " + join(rows, "; "));
-  }
-}
-
 }  // namespace
-
-LoadedExperiment load_experiment(const std::filesystem::path& file,
-                                 const std::vector<Assignment>& overrides, PluginLoader& loader) {
-  LoadedExperiment experiment;
-  experiment.text = read_file(file, std::size_t{4} << 20);
-  experiment.points = expand_sweep(parse_yaml(experiment.text, file.string()), overrides);
-  std::string identity;
-  for (const SweepPoint& point : experiment.points) {
-    Diagnostics problems;
-    Study study = make_study(point, loader, problems);
-    if (experiment.studies.empty() && problems.empty())
-      check_report(study, experiment.points, problems);
-    problems.throw_if_any();
-    identity += to_yaml(study.resolved) + join(study.plugins) + "\n" + point.row + "\n";
-    experiment.studies.push_back(std::move(study));
-  }
-  experiment.identity = hex(fingerprint(identity));
-  return experiment;
-}
-
-std::unique_ptr<Benchmark> load_benchmark(const Study& study,
-                                          const std::filesystem::path& data_folder,
-                                          const std::function<void(const std::string&)>& say) {
-  if (!study.benchmark) return nullptr;
-  const auto file = find_benchmark(*study.benchmark, data_folder);
-  if (file) return std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);
-  const std::string missing = fmt::format("no benchmark '{}', neither here nor in '{}'",
-                                          study.benchmark->file, data_folder.string());
-  if (study.benchmark->required)
-    throw InputError{
-        Diagnostic{study.benchmark_where, missing, "name the folder that has it with --data DIR"}};
-  say(missing + "; accuracies are left out");
-  return nullptr;
-}
 
 RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
   use_single_threaded_math();

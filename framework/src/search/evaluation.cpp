@@ -6,28 +6,9 @@
 #include <set>
 #include <tuple>
 
+#include <thimble/search/cost_metrics.hpp>
+
 namespace thimble {
-
-const std::vector<std::string>& cost_metrics() {
-  static const std::vector<std::string> names{"macs",      "params",    "latency_ms",
-                                              "energy_mj", "ram_bytes", "rom_bytes"};
-  return names;
-}
-
-bool is_cost_metric(const std::string& metric) {
-  return std::ranges::find(cost_metrics(), metric) != cost_metrics().end();
-}
-
-double cost_metric(const Evaluation& evaluation, const std::string& metric) {
-  if (metric == "macs") return static_cast<double>(evaluation.macs);
-  if (metric == "params") return static_cast<double>(evaluation.params);
-  if (!evaluation.has_cost) return kNotANumber;
-  if (metric == "latency_ms") return evaluation.cost.latency_ms.value;
-  if (metric == "energy_mj") return evaluation.cost.energy_mj.value;
-  if (metric == "ram_bytes") return evaluation.cost.ram_bytes.value;
-  if (metric == "rom_bytes") return evaluation.cost.rom_bytes.value;
-  return kNotANumber;
-}
 
 double metric_of(const Evaluation& evaluation, const std::string& metric,
                  const MetricNames& names) {

@@ -13,7 +13,9 @@
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/input_source.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/search/shared_pass.hpp>
 
 namespace thimble {
 namespace {

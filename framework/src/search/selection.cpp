@@ -209,6 +209,27 @@ Places choose(const std::vector<Point>& points, std::size_t count, SelectionMeth
   return choice.evolved(Random::stream(seed, {"select"}));
 }
 
+/// The places of the objectives that count.
+std::vector<std::size_t> places_of(const std::vector<std::string>& named,
+                                   const std::vector<Objective>& objectives) {
+  std::vector<std::size_t> places;
+  for (std::size_t k = 0; k < objectives.size(); ++k)
+    if (named.empty() || std::ranges::find(named, objectives[k].metric) != named.end())
+      places.push_back(k);
+  return places;
+}
+
+/// The points in these coordinates alone.
+std::vector<Point> projected(const std::vector<Point>& points,
+                             const std::vector<std::size_t>& coordinates) {
+  std::vector<Point> all;
+  for (const Point& point : points) {
+    Point& own = all.emplace_back();
+    for (const std::size_t k : coordinates) own.push_back(point[k]);
+  }
+  return all;
+}
+
 }  // namespace
 
 const std::vector<std::pair<std::string, SelectionMethod>>& names_of(SelectionMethod) {
@@ -244,6 +265,28 @@ Landmarks landmarks_of(const std::vector<Point>& points) {
     }));
   landmarks.knee = *std::ranges::min_element(front, {}, sum);
   return landmarks;
+}
+
+std::optional<Selection> select(const std::vector<Evaluation>& front,
+                                const std::vector<Objective>& objectives,
+                                const SelectSettings& settings, std::uint64_t seed,
+                                std::vector<std::string>& remarks) {
+  if (front.empty() || !front[0].is_feasible()) return std::nullopt;
+  Selection selection{.objectives = places_of(settings.objectives, objectives)};
+  const auto points = projected(points_of(front, objectives), selection.objectives);
+  const auto count = static_cast<std::size_t>(settings.k);
+  if (non_dominated(points).empty()) {
+    remarks.emplace_back("nothing was selected: no network has a value of every objective");
+    return std::nullopt;
+  }
+  try {
+    selection.chosen = select_subset(points, count, settings.method, seed);
+  } catch (const Error& error) {  // what was searched for must not be lost
+    remarks.push_back(error.diagnostics().front().message + "; it was evolutionary instead");
+    selection.chosen = select_subset(points, count, SelectionMethod::evolutionary, seed);
+  }
+  selection.landmarks = landmarks_of(points);
+  return selection;
 }
 
 }  // namespace thimble

@@ -211,6 +211,7 @@ TEST(ExperimentFuzz, EndsInAnExperimentOrAnInputError) {
   const auto start = Clock::now();
   const auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   PluginLoader loader = testing::plugins();
+  MadePlugins plugins;
   Mutator mutator{20261120};
   int parsed = 0, made = 0, good = 0, tried = 0;
   for (double limit = seconds_to_run(); passed() < limit; ++tried) {
@@ -226,14 +227,15 @@ TEST(ExperimentFuzz, EndsInAnExperimentOrAnInputError) {
       if (mutator.below(4) == 0) {
         const SweepPoint& point = points[mutator.below(points.size())];
         Diagnostics problems;
-        const Study study = make_study(point, loader, problems);
+        const Study study = make_study(point, loader, plugins, problems);
         ++made;
         problems.throw_if_any();
         ++good;
         // What is in force is an experiment again, with nothing left to say.
         Diagnostics again;
-        const Study second = make_study(
-            expand_sweep(parse_yaml(to_yaml(study.resolved), "resolved"), {}).at(0), loader, again);
+        const Study second =
+            make_study(expand_sweep(parse_yaml(to_yaml(study.resolved), "resolved"), {}).at(0),
+                       loader, plugins, again);
         again.throw_if_any();
         ASSERT_EQ(to_yaml(second.resolved), to_yaml(study.resolved)) << text;
       }

@@ -37,6 +37,11 @@ PointOutcome outcome(const std::vector<std::pair<int, double>>& networks) {
   return outcome;
 }
 
+void select(PointOutcome& point, const SelectSettings& settings) {
+  point.selection =
+      select(point.result.front, point.objectives, settings, point.seed, point.result.remarks);
+}
+
 const std::vector<std::pair<int, double>> kBend{{0, 0}, {1, 6}, {2, 9}, {6, 9.5}, {10, 10}};
 
 TEST(Select, ChoosesByTheHypervolumeOfAllObjectives) {

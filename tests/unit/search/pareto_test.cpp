@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <thimble/core/random.hpp>
-#include <thimble/search/evaluation.hpp>
+#include <thimble/search/cost_metrics.hpp>
 
 namespace thimble {
 namespace {
@@ -160,7 +160,7 @@ TEST(CostMetrics, AreReadFromTheEvaluation) {
   EXPECT_EQ(cost_metric(evaluation, "rom_bytes"), 4);
   EXPECT_TRUE(std::isnan(cost_metric(evaluation, "ntk")));
   EXPECT_FALSE(is_cost_metric("ntk"));
-  for (const std::string& metric : cost_metrics()) EXPECT_TRUE(is_cost_metric(metric));
+  for (const CostMetric& metric : cost_metrics()) EXPECT_TRUE(is_cost_metric(metric.name));
 }
 
 }  // namespace

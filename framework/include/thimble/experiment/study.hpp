@@ -9,8 +9,8 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
+#include <thimble/experiment/report_settings.hpp>
 #include <thimble/experiment/sweep.hpp>
-#include <thimble/nn/proxy.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/search/scoring.hpp>
 #include <thimble/search/searcher.hpp>
@@ -18,107 +18,25 @@
 
 namespace thimble {
 
-/// A table of published accuracies; only the report sees it.
-struct BenchmarkSettings {
-  std::string file;
-  std::string accuracy;
-  std::vector<std::string> also;
-  std::string architecture;
-  bool required = false;
+class Proxy;
 
-  template <class Describe>
-  static void describe(Describe& param) {
-    param(&BenchmarkSettings::file, "file", "CSV with a header, in the data folder or by full path")
-        .required();
-    param(&BenchmarkSettings::accuracy, "accuracy", "column with the accuracy in per cent")
-        .required();
-    param(&BenchmarkSettings::also, "also",
-          "columns with more accuracies, for the analysis: of other data, or other trainings");
-    param(&BenchmarkSettings::architecture, "architecture",
-          "column with the architecture; found by its usual names when left out");
-    param(&BenchmarkSettings::required, "required",
-          "stop when the file is missing, instead of leaving accuracies out");
-  }
-};
-
-/// The few networks of a front that a person looks at.
-struct SelectSettings {
-  std::int64_t k = 5;
-  SelectionMethod method = SelectionMethod::automatic;
-  std::vector<std::string> objectives{};
-  std::string by{};
-
-  template <class Describe>
-  static void describe(Describe& param) {
-    param(&SelectSettings::k, "k", "networks to select from the front").range(1, 1000);
-    param(&SelectSettings::method, "method",
-          "how the subset of greatest hypervolume is looked for");
-    param(&SelectSettings::objectives, "objectives",
-          "objectives whose hypervolume counts; all by default");
-    param(&SelectSettings::by, "by",
-          "a decision between options that pictures of the front tell apart by colour");
-  }
-};
-
-/// What is computed of metrics and published accuracies.
-struct AnalysisSettings {
-  std::int64_t class_size = 10;
-  std::vector<std::int64_t> top{1, 10};
-  int resamples = 1000;
-  double confidence = 0.95;
-  bool figures = true;
-
-  template <class Describe>
-  static void describe(Describe& param) {
-    param(&AnalysisSettings::class_size, "class_size",
-          "least cells of equal MACs that are correlated among themselves")
-        .at_least(2);
-    param(&AnalysisSettings::top, "top", "how many of the highest ranked cells regret looks at")
-        .range(1, 1'000'000);
-    param(&AnalysisSettings::resamples, "resamples",
-          "bootstrap resamples for confidence intervals; 0: none")
-        .range(0, 100'000);
-    param(&AnalysisSettings::confidence, "confidence", "of the intervals").range(0.5, 0.9999);
-    param(&AnalysisSettings::figures, "figures", "draw pictures with gnuplot");
-  }
-};
-
-/// The table at the end of a run: one row for each row of the sweep.
-struct ReportSettings {
-  std::vector<std::string> columns;
-  std::string baseline;
-  std::vector<Value> compare;
-  std::vector<std::map<std::string, Value>> published;
-
-  template <class Describe>
-  static void describe(Describe& param) {
-    param(&ReportSettings::columns, "columns", "quantities to show; a sensible choice by default");
-    param(&ReportSettings::baseline, "baseline", "the row that speed-ups are against");
-    param(&ReportSettings::compare, "compare",
-          "metrics in which fronts are compared, as in 'of' of aggregates; each point's objectives "
-          "by default");
-    param(&ReportSettings::published, "published",
-          "rows to set beside ours: {row: ..., column: value, ...}");
-  }
-};
-
-/// One experiment with everything it names checked, loaded and made: a point of a sweep.
+/// One experiment with everything it names checked, loaded and made: a point of a sweep. Points
+/// share the plugins that are equal in them.
 struct Study {
   struct NamedProxy {
     std::string name;
-    std::unique_ptr<Proxy> proxy;
-    const SearchSpace* space = nullptr;  ///< the network it looks at
+    std::shared_ptr<const Proxy> proxy;
+    std::shared_ptr<const SearchSpace> space;  ///< the network it looks at
     std::string key;
   };
 
   std::string name;
   std::string row;
   std::uint64_t seed = 0;
-  std::unique_ptr<SearchSpace> space;
-  std::map<std::string, std::unique_ptr<SearchSpace>> nets;  ///< by resolved parameters
-  std::unique_ptr<Hardware> hardware;
-  std::unique_ptr<Dataset> dataset;
-  std::unique_ptr<Searcher> searcher;
+  std::shared_ptr<const SearchSpace> space;
+  std::shared_ptr<const Hardware> hardware;
+  std::shared_ptr<const Dataset> dataset;
+  std::shared_ptr<const Searcher> searcher;
   std::vector<NamedProxy> proxies;
   std::vector<Aggregate> aggregates;
   std::vector<Objective> objectives;
@@ -144,9 +62,12 @@ struct Study {
   THIMBLE_EXPORT std::vector<DirectedMetric> predictors() const;
 };
 
+/// Plugins by kind, name, version and parameters: each is made once for all points of a sweep.
+using MadePlugins = std::map<std::string, std::shared_ptr<const void>>;
+
 /// Checks an experiment and makes its plugins. Everything wrong with it goes to `problems` with
 /// its place; then the result is not to be used.
-THIMBLE_EXPORT Study make_study(const SweepPoint& point, PluginLoader& loader,
+THIMBLE_EXPORT Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& made,
                                 Diagnostics& problems);
 
 /// The experiment's keys, for documentation.

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/experiment/study.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/report.hpp>
 #include <thimble/report/statistics.hpp>

@@ -1,13 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/experiment/study.hpp>
+#include <thimble/experiment/report_settings.hpp>
 #include <thimble/space/search_space.hpp>
 
 namespace thimble {
@@ -45,8 +47,12 @@ class THIMBLE_EXPORT Benchmark {
   mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
 };
 
-/// Where a benchmark's file lies: as named, or in the data folder.
-THIMBLE_EXPORT std::optional<std::filesystem::path> find_benchmark(
-    const BenchmarkSettings& settings, const std::filesystem::path& data_folder);
+struct Study;
+
+/// The benchmark of a study, if it names one: a file as named, or in the data folder. A missing one
+/// that is not required gives nothing and a remark.
+THIMBLE_EXPORT std::unique_ptr<Benchmark> load_benchmark(
+    const Study& study, const std::filesystem::path& data_folder,
+    const std::function<void(const std::string&)>& say);
 
 }  // namespace thimble

@@ -1,63 +1,19 @@
 #pragma once
 
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/experiment/study.hpp>
+#include <thimble/experiment/outcome.hpp>
 #include <thimble/report/benchmark.hpp>
-#include <thimble/search/searcher.hpp>
-#include <thimble/search/selection.hpp>
 
 namespace thimble {
 
-/// What `select` found on a front; all are places in it.
-struct Selection {
-  std::vector<std::size_t> objectives;  ///< that counted, by place in the point's
-  std::vector<std::size_t> chosen{};
-  Landmarks landmarks{};  ///< in these objectives
-  /// A decision that tells networks apart, by its place in genotypes.
-  std::optional<std::size_t> by{};
-  std::vector<std::string> options{};  ///< of that decision
-};
-
-/// What came of one point of a sweep.
-struct PointOutcome {
-  std::string row;
-  std::vector<Assignment> assignments;
-  std::uint64_t seed = 0;
-  MetricNames metrics;
-  std::vector<DirectedMetric> predictors;
-  std::vector<Objective> objectives;
-  std::vector<DirectedMetric> compared;  ///< in which fronts of several points are
-  SearchResult result;
-  std::optional<Selection> selection;
-  std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
-  std::int64_t scored = 0;            ///< candidates whose proxies were asked for
-  double wall_seconds = 0;
-  double proxy_seconds = 0;
-  /// Everything a report can show, by column name (see docs/experiment-format.md).
-  std::map<std::string, double> quantities;
-};
-
-/// Fills outcome.quantities from the rest. Durations are kept apart, by is_duration().
+/// Fills outcome.quantities from the rest.
 THIMBLE_EXPORT void measure(PointOutcome& outcome, const Benchmark* benchmark);
-THIMBLE_EXPORT bool is_duration(const std::string& quantity);
-
-/// Fills outcome.selection from the front. What does not go as the settings say is a remark.
-THIMBLE_EXPORT void select(PointOutcome& outcome, const SelectSettings& settings);
 
 /// Speed-ups against the baseline row's mean latency, for all points at once.
 THIMBLE_EXPORT void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline);
-
-/// Whether tables have a column of this name whatever metrics there are; then none can have it.
-THIMBLE_EXPORT bool is_fixed_column(const std::string& name);
-
-/// The columns that exist for this study, for defaults and for checking.
-THIMBLE_EXPORT std::vector<std::string> known_columns(const Study& study);
-THIMBLE_EXPORT std::vector<std::string> default_columns(const Study& study);
 
 /// Rows of text with a header.
 struct Table {

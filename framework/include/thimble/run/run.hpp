@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/experiment/study.hpp>
+#include <thimble/experiment/outcome.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/report/report.hpp>
 
@@ -35,25 +35,6 @@ struct RunOutcome {
   std::vector<PointOutcome> points;
   Table report;
 };
-
-/// Everything an experiment file names, checked and made: one study for each point of its sweep.
-struct LoadedExperiment {
-  std::string text;  ///< as the file has it
-  std::vector<Study> studies;
-  std::vector<SweepPoint> points;
-  std::string identity;  ///< fingerprint of everything that the result depends on
-};
-
-/// Reads and checks an experiment. Throws InputError with all its problems.
-THIMBLE_EXPORT LoadedExperiment load_experiment(const std::filesystem::path& file,
-                                                const std::vector<Assignment>& overrides,
-                                                PluginLoader& loader);
-
-/// The benchmark of a study, if it names one; a missing file that is not required gives nothing
-/// and a remark.
-THIMBLE_EXPORT std::unique_ptr<Benchmark> load_benchmark(
-    const Study& study, const std::filesystem::path& data_folder,
-    const std::function<void(const std::string&)>& say);
 
 /// Runs an experiment into a new folder output/name/time-identity, or with `resume` goes on in the
 /// newest one of the same identity; scored candidates are taken from its store, so the result is

@@ -80,12 +80,6 @@ struct Problem {
   std::vector<Aggregate> aggregates{};
 };
 
-/// The metrics that come from counts and hardware: cheap, and known before any proxy runs.
-THIMBLE_EXPORT const std::vector<std::string>& cost_metrics();
-THIMBLE_EXPORT bool is_cost_metric(const std::string& metric);
-/// The value of such a metric; NaN when it is unknown.
-THIMBLE_EXPORT double cost_metric(const Evaluation& evaluation, const std::string& metric);
-
 /// What the values of an evaluation are called, in its order.
 struct MetricNames {
   std::vector<std::string> proxies;

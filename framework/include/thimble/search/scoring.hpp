@@ -11,12 +11,15 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/nn/dataset.hpp>
-#include <thimble/nn/input_source.hpp>
+#include <thimble/search/scored_proxy.hpp>
 #include <thimble/search/searcher.hpp>
-#include <thimble/search/shared_pass.hpp>
 
 namespace thimble {
+
+class Dataset;
+class Observation;
+struct Samples;
+struct SharedPass;
 
 /// Where proxy values are kept beyond the life of a process. Thread safe.
 class THIMBLE_EXPORT ProxyStore {

@@ -9,6 +9,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/kind.hpp>
+#include <thimble/search/cost_metrics.hpp>
 #include <thimble/search/evaluation.hpp>
 
 namespace thimble {

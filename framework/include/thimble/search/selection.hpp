@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/core/params.hpp>
+#include <thimble/search/evaluation.hpp>
 #include <thimble/search/hypervolume.hpp>
 
 namespace thimble {
@@ -45,5 +48,41 @@ struct Landmarks {
 
 /// Places in `points`, of which at least one has no unknown coordinate.
 THIMBLE_EXPORT Landmarks landmarks_of(const std::vector<Point>& points);
+
+/// The few networks of a front that a person looks at, and that are trained.
+struct SelectSettings {
+  std::int64_t k = 5;
+  SelectionMethod method = SelectionMethod::automatic;
+  std::vector<std::string> objectives{};
+  std::string by{};
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&SelectSettings::k, "k", "networks to select from the front").range(1, 1000);
+    param(&SelectSettings::method, "method",
+          "how the subset of greatest hypervolume is looked for");
+    param(&SelectSettings::objectives, "objectives",
+          "objectives whose hypervolume counts; all by default");
+    param(&SelectSettings::by, "by",
+          "a decision between options that pictures of the front tell apart by colour");
+  }
+};
+
+/// What was selected of a front; all are places in it.
+struct Selection {
+  std::vector<std::size_t> objectives;  ///< that counted, by place in the point's
+  std::vector<std::size_t> chosen{};
+  Landmarks landmarks{};  ///< in these objectives
+  /// A decision that tells networks apart, by its place in genotypes.
+  std::optional<std::size_t> by{};
+  std::vector<std::string> options{};  ///< of that decision
+};
+
+/// Selects of a front; nothing where it is empty, keeps no limit, or no network of it has a value
+/// of every objective. What does not go as the settings say becomes a remark.
+THIMBLE_EXPORT std::optional<Selection> select(const std::vector<Evaluation>& front,
+                                               const std::vector<Objective>& objectives,
+                                               const SelectSettings& settings, std::uint64_t seed,
+                                               std::vector<std::string>& remarks);
 
 }  // namespace thimble

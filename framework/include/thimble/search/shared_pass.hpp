@@ -5,17 +5,10 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/proxy.hpp>
+#include <thimble/search/scored_proxy.hpp>
 #include <thimble/space/search_space.hpp>
 
 namespace thimble {
-
-/// A proxy of an experiment, with the network it looks at.
-struct ScoredProxy {
-  std::string name;  ///< the metric's
-  std::string key;   ///< everything its values depend on; values are kept under it
-  const Proxy* proxy = nullptr;
-  const SearchSpace* space = nullptr;  ///< the search space as the proxy's pass wants it
-};
 
 /// Proxies that look at the same network under the same conditions: it is built, initialised and
 /// run once for all of them.

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/experiment/sweep.hpp>
+#include <thimble/search/searcher.hpp>
+#include <thimble/search/selection.hpp>
+
+namespace thimble {
+
+/// What came of one point of a sweep.
+struct PointOutcome {
+  std::string row;
+  std::vector<Assignment> assignments;
+  std::uint64_t seed = 0;
+  MetricNames metrics;
+  std::vector<DirectedMetric> predictors;
+  std::vector<Objective> objectives;
+  std::vector<DirectedMetric> compared;  ///< in which fronts of several points are
+  SearchResult result;
+  std::optional<Selection> selection;
+  std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
+  std::int64_t scored = 0;            ///< candidates whose proxies were asked for
+  double wall_seconds = 0;
+  double proxy_seconds = 0;
+  /// Everything that a report can show, by column (experiment/columns.hpp); measure() fills it.
+  std::map<std::string, double> quantities;
+};
+
+}  // namespace thimble

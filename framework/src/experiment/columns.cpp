@@ -1,0 +1,78 @@
+#include <thimble/experiment/columns.hpp>
+
+#include <algorithm>
+
+#include <thimble/experiment/study.hpp>
+#include <thimble/search/cost_metrics.hpp>
+
+namespace thimble {
+namespace {
+
+using Columns = std::vector<std::string>;
+
+/// Of the report, beside metrics and what is named after them.
+const Columns& quantity_columns() {
+  static const Columns names = [] {
+    Columns all;
+    for (const CostMetric& metric : cost_metrics()) all.emplace_back(metric.column);
+    all.insert(all.end(),
+               {"speedup", "accuracy", "rank", "class_size", "class_best", "regret", "front",
+                "hypervolume", "igd", "scored", "search_seconds", "wall_seconds"});
+    return all;
+  }();
+  return names;
+}
+
+}  // namespace
+
+const Columns& result_columns() {
+  static const Columns names{"row", "seed", "arch", "feasible"};
+  return names;
+}
+
+const Columns& candidate_columns() {
+  static const Columns names{"point", "arch", "canonical", "valid", "feasible", "reason"};
+  return names;
+}
+
+const Columns& selection_columns() {
+  static const Columns names{"row", "seed", "arch", "selected", "stands_out"};
+  return names;
+}
+
+bool is_fixed_column(const std::string& name) {
+  const auto has = [&](const Columns& columns) {
+    return std::ranges::find(columns, name) != columns.end();
+  };
+  return has(quantity_columns()) || has(result_columns()) || has(candidate_columns()) ||
+         has(selection_columns());
+}
+
+Columns default_columns(const Study& study) {
+  Columns columns{"macs_m", "params_m"};
+  if (study.hardware != nullptr) columns.insert(columns.end(), {"latency_ms", "ram_kb", "rom_kb"});
+  if (!study.report.baseline.empty()) columns.emplace_back("speedup");
+  const MetricNames metrics = study.metric_names();
+  for (const auto& names : {metrics.proxies, metrics.aggregates})
+    columns.insert(columns.end(), names.begin(), names.end());
+  if (study.benchmark) columns.insert(columns.end(), {"accuracy", "rank", "regret"});
+  columns.emplace_back("search_seconds");
+  return columns;
+}
+
+Columns known_columns(const Study& study) {
+  Columns columns = quantity_columns();
+  const MetricNames metrics = study.metric_names();
+  for (const auto& names : {metrics.proxies, metrics.aggregates})
+    columns.insert(columns.end(), names.begin(), names.end());
+  for (const auto& [metric, direction] : study.predictors())
+    for (const char* const what : {"tau.", "rho.", "count."}) columns.push_back(what + metric);
+  for (const std::string& proxy : metrics.proxies) columns.push_back("seconds." + proxy);
+  return columns;
+}
+
+bool is_duration(const std::string& column) {
+  return column == "search_seconds" || column == "wall_seconds" || column.starts_with("seconds.");
+}
+
+}  // namespace thimble

@@ -1,0 +1,128 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+#include <thimble/search/cost_metrics.hpp>
+
+#include "reading.hpp"
+
+namespace thimble {
+namespace {
+
+void read_limits(Reading& reading) {
+  Study& study = reading.study;
+  const LimitSettings& given = reading.settings.limits;
+  for (const CostMetric& metric : cost_metrics()) {
+    const auto& most = given.on(metric.name);
+    if (!most) continue;
+    const Location& where = reading.point.root.find("limits")->find(metric.name)->where();
+    if (metric.needs_hardware() && study.hardware == nullptr) {
+      if (reading.settings.hardware.is_null())  // else its own problem is reported
+        reading.problems.error(where, fmt::format("a limit on '{}' needs 'hardware'", metric.name),
+                               "add hardware: {use: analytic, board: NAME}");
+      continue;
+    }
+    require_known_energy(reading, metric.name, where);
+    study.limits.push_back({std::string{metric.name}, *most});
+  }
+  if (!given.board || study.hardware == nullptr) return;
+  const Target& target = study.hardware->target();
+  study.limits.push_back({"ram_bytes", static_cast<double>(target.ram_bytes)});
+  study.limits.push_back({"rom_bytes", static_cast<double>(target.rom_bytes)});
+}
+
+/// Objectives are called by their metrics, also those that are wrong otherwise.
+std::vector<std::string> names_of_objectives(const Reading& reading) {
+  std::vector<std::string> names;
+  if (reading.settings.objectives.empty())
+    for (const Objective& objective : reading.study.objectives) names.push_back(objective.metric);
+  for (const Value& value : reading.settings.objectives)
+    for (const char* const key : {"minimize", "maximize"})
+      if (const Value* const metric = value.find(key)) names.push_back(metric->text());
+  return names;
+}
+
+void read_selection(Reading& reading) {
+  reading.study.select = reading.settings.select;
+  const Value* const select = reading.point.root.find("select");
+  if (!reading.study.select || !select->is_map()) return;
+  const Value* const names = select->find("objectives");
+  if (names == nullptr) return;
+  auto open = names_of_objectives(reading);
+  const std::string known = join(open);
+  for (const Value& name : names->items())
+    if (std::erase(open, name.text()) == 0)
+      reading.problems.error(
+          name.where(),
+          fmt::format("{} is no objective, or is selected by twice", in_quotes(name.text())),
+          "objectives are " + known);
+}
+
+void read_selection_by(Reading& reading) {
+  Study& study = reading.study;
+  if (!study.select || study.select->by.empty() || study.space == nullptr) return;
+  std::vector<std::string> known;
+  const auto decisions = study.space->decisions();
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    if (decisions[i].type != Decision::Type::categorical) continue;
+    known.push_back(decisions[i].name);
+    if (decisions[i].name == study.select->by) study.select_by = i;
+  }
+  if (!study.select_by)
+    reading.problems.error(
+        reading.point.root.find("select")->find("by")->where(),
+        fmt::format("no decision between options {}{}", in_quotes(study.select->by),
+                    did_you_mean(study.select->by, known)),
+        "decisions between options are " + join(known));
+}
+
+void require_supernet(Reading& reading) {
+  const Study& study = reading.study;
+  if (study.searcher == nullptr || study.space == nullptr) return;
+  if (!study.searcher->needs_supernet() || study.space->supernet() != nullptr) return;
+  const Value& searcher = *reading.settings.searcher.find("use");
+  reading.problems.error(
+      searcher.where(),
+      fmt::format("searcher '{}' needs a search space with a supernet; '{}' has none",
+                  searcher.text(), reading.settings.search_space.find("use")->text()),
+      "use another searcher, such as random");
+}
+
+void require_objectives(Reading& reading) {
+  if (reading.study.searcher == nullptr || reading.study.space == nullptr) return;
+  if (reading.study.objectives.empty() && reading.settings.objectives.empty() &&
+      reading.settings.proxies.empty())
+    reading.problems.error(reading.point.root.where(), "the experiment has no objectives",
+                           "add proxies, or objectives such as - {minimize: macs}");
+}
+
+/// What a searcher finds wrong with its problem is said now, not when it runs. It can only be asked
+/// about a problem that is whole.
+void ask_searcher(Reading& reading) {
+  if (!reading.problems.empty() || reading.study.searcher == nullptr) return;
+  try {
+    reading.study.searcher->expected_evaluations(reading.study.problem());
+  } catch (const Error& error) {
+    const Diagnostic& problem = error.diagnostics().front();
+    const Value& searcher = *reading.settings.searcher.find("use");
+    reading.problems.error(searcher.where(),
+                           fmt::format("searcher '{}': {}", searcher.text(), problem.message),
+                           problem.note);
+  }
+}
+
+}  // namespace
+
+void read_search(Reading& reading) {
+  read_limits(reading);
+  read_selection(reading);
+  read_selection_by(reading);
+  PluginUse searcher;
+  reading.study.searcher = reading.make<Searcher>(reading.settings.searcher, "searcher", searcher);
+  require_supernet(reading);
+  require_objectives(reading);
+  ask_searcher(reading);
+}
+
+}  // namespace thimble
