@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 #include <malloc.h>
 
@@ -188,7 +189,7 @@ std::vector<Case> cases() {
 /// Batch norm with the batch's statistics taken as constants, which is what `frozen` means.
 at::Tensor frozen_gram(const Network& given, const at::Tensor& x) {
   const at::AutoGradMode with_grad{true};
-  Network copy = given;
+  Network copy = given.clone();
   std::vector<at::Tensor> leaves;
   const Graph& g = copy.graph();
   for (NodeId id = 0; id < g.size(); ++id) {
@@ -479,7 +480,7 @@ TEST(Propagation, PutsOffWithoutChangingValues) {
 /// Gradients of <seed, logits> by LibTorch's tape: parameters in the order of nodes, then images.
 std::vector<at::Tensor> taped_gradients(const Network& net, const at::Tensor& x,
                                         const at::Tensor& seed) {
-  Network copy = net;
+  Network copy = net.clone();
   std::vector<at::Tensor> leaves;
   for (NodeId id = 0; id < copy.graph().size(); ++id) {
     auto& [weight, bias] = copy.parameters(id);
@@ -613,6 +614,29 @@ TEST(Network, SharesWeightsWithWhatIsDerivedFromItsGraph) {
   EXPECT_FALSE(at::equal(other.parameters(1).weight, b.parameters(1).weight));
   const Network precise = network(single, at::kDouble);
   EXPECT_TRUE(at::equal(precise.parameters(1).weight, b.parameters(1).weight.to(at::kDouble)));
+}
+
+static_assert(!std::is_copy_constructible_v<Network> && !std::is_copy_assignable_v<Network>,
+              "a copy would have the same weights: clone() says what is meant");
+
+TEST(Network, HasWeightsOfItsOwnWhenCloned) {
+  const Network net = network(two_linear_layers());
+  const at::Tensor before = net.parameters(1).weight.clone();
+  Network other = net.clone();
+  EXPECT_TRUE(at::equal(other.parameters(1).weight, before));
+  other.initialise(Init::standard_normal, 9, "another");
+  EXPECT_FALSE(at::equal(other.parameters(1).weight, before));
+  EXPECT_TRUE(at::equal(net.parameters(1).weight, before));
+}
+
+TEST(Network, RunsWithConstantChannels) {
+  Graph graph;
+  const NodeId x = graph.input({2, 4, 4});
+  const std::vector<NodeId> parts{graph.zero({3, 4, 4}), x};
+  graph.conv(graph.concat(parts), {.out = 4});
+  const Network whole = network(graph), part = network(live(graph));
+  const at::Tensor batch = images(graph, 3);
+  EXPECT_TRUE(at::allclose(whole.forward(batch), part.forward(batch)));
 }
 
 TEST(Network, DrawsWhatTheInitialisersSay) {
