@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 #include "buffers.hpp"
@@ -80,7 +81,6 @@ class Engine {
  private:
   using Vector = Lanes<Scalar>;
 
-  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
   std::size_t channels(NodeId id) const { return at(graph_.node(id).shape.channels); }
   std::size_t elements(NodeId id) const {
     return static_cast<std::size_t>(graph_.node(id).shape.elements());
