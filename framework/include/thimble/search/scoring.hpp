@@ -47,7 +47,6 @@ struct ScoringSetup {
   std::uint64_t seed = 0;
   int jobs = 1;
   ProxyStore* store = nullptr;  ///< or none
-  const std::atomic<bool>* stop = nullptr;
   std::function<void(const std::string&)> log = [](const std::string&) {};
   /// Called after each candidate scored, with how many are done and how many are expected.
   std::function<void(std::int64_t done, std::int64_t expected)> progress = [](std::int64_t,
@@ -95,7 +94,6 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   using Batches = std::shared_ptr<const std::vector<Samples>>;
   Batches batches_of(const SharedPass& shared, const Task& task, const Shape& input, int repeat);
   std::uint64_t seed_for(const SharedPass& shared, const Task& task) const;
-  void stop_if_asked() const;
   bool is_to_be_scored(const Evaluation& evaluation) const;
   void judge(Evaluation& evaluation) const;
 
@@ -107,7 +105,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;
   std::mutex batches_mutex_;
-  std::map<std::string, Batches> batches_;
+  std::map<std::string, Batches> batches_;  // by what they depend on
   std::int64_t batches_bytes_ = 0;
   std::int64_t expected_ = 0;
   std::atomic<std::int64_t> done_ = 0;
