@@ -101,7 +101,9 @@ struct Scoring::Asked {
 };
 
 Scoring::Scoring(ScoringSetup setup)
-    : setup_{std::move(setup)}, passes_{merge_passes(setup_.proxies)} {
+    : setup_{std::move(setup)},
+      passes_{merge_passes(setup_.proxies)},
+      uncosted_{setup_.space->decisions()} {
   for (std::size_t i = 0; i < setup_.proxies.size(); ++i) {
     names_.proxies.push_back(setup_.proxies[i].name);
     own_passes_.push_back(merge_passes({setup_.proxies[i]}).front());
@@ -122,6 +124,13 @@ double Scoring::proxy_seconds() const {
   return seconds;
 }
 
+std::vector<std::string> Scoring::remarks() const {
+  std::vector<std::string> remarks;
+  if (const std::string line = uncosted_.remark("the hardware", "networks"); !line.empty())
+    remarks.push_back(line);
+  return remarks;
+}
+
 Evaluation Scoring::cost(const Genotype& genotype) const {
   stop_if_requested();
   Evaluation evaluation;
@@ -137,6 +146,7 @@ Evaluation Scoring::cost(const Genotype& genotype) const {
     evaluation.has_cost = true;
     if (!evaluation.cost.unsupported.empty())
       evaluation.invalid = "the hardware cannot run it: " + evaluation.cost.unsupported;
+    uncosted_.note(evaluation);
   }
   judge(evaluation);
   return evaluation;

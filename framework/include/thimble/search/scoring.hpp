@@ -13,6 +13,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/search/scored_proxy.hpp>
 #include <thimble/search/searcher.hpp>
+#include <thimble/search/uncosted.hpp>
 
 namespace thimble {
 
@@ -74,6 +75,8 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   double proxy_seconds() const;
   /// Different candidates whose proxies were asked for.
   std::int64_t scored() const;
+  /// What a person should know of what was asked for so far, one sentence each.
+  std::vector<std::string> remarks() const;
   /// Every network evaluated so far, in the order asked for, each once.
   const std::vector<Evaluation>& evaluated() const noexcept { return evaluated_; }
 
@@ -107,6 +110,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   std::mutex batches_mutex_;
   std::map<std::string, Batches> batches_;  // by what they depend on
   std::int64_t batches_bytes_ = 0;
+  mutable Uncosted uncosted_;
   std::int64_t expected_ = 0;
   std::atomic<std::int64_t> done_ = 0;
 };
