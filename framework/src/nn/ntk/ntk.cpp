@@ -32,13 +32,13 @@ std::vector<at::Tensor> make_leaves(Network& copy) {
 
 }  // namespace
 
-const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling) {
-  static const std::vector<std::pair<std::string, Coupling>> names{{"coupled", Coupling::coupled},
-                                                                   {"frozen", Coupling::frozen}};
+const std::vector<std::pair<std::string, SampleCoupling>>& names_of(SampleCoupling) {
+  static const std::vector<std::pair<std::string, SampleCoupling>> names{
+      {"coupled", SampleCoupling::coupled}, {"frozen", SampleCoupling::frozen}};
   return names;
 }
 
-at::Tensor ntk_gram(const Network& network, const at::Tensor& images, Coupling coupling) {
+at::Tensor ntk_gram(const Network& network, const at::Tensor& images, SampleCoupling coupling) {
   const at::NoGradGuard no_grad;
   if (network.precision() == at::kDouble) return ntk::gram<double>(network, images, coupling);
   if (network.precision() == at::kFloat) return ntk::gram<float>(network, images, coupling);
