@@ -55,10 +55,12 @@ void compare(const char* name, const Graph& graph, int batch, at::ScalarType pre
                        }));
     for (int j = 0; j < 5; ++j) {
       at_once = std::min(at_once, milliseconds([&] {
-                           fast_kappa = condition_number(ntk_gram(network, x, Coupling::coupled));
+                           fast_kappa =
+                               condition_number(ntk_gram(network, x, SampleCoupling::coupled));
                          }));
-      frozen = std::min(
-          frozen, milliseconds([&] { condition_number(ntk_gram(network, x, Coupling::frozen)); }));
+      frozen = std::min(frozen, milliseconds([&] {
+                          condition_number(ntk_gram(network, x, SampleCoupling::frozen));
+                        }));
     }
   }
   fmt::print(

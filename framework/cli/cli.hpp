@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,9 +13,6 @@
 /// The commands of `thimble`. Each returns an exit code: 0, or 1 when something failed; errors
 /// are thrown and become 1, 2 or 130 in main().
 namespace thimble::cli {
-
-/// Set by SIGINT and SIGTERM.
-extern std::atomic<bool> stop_requested;
 
 struct World {
   std::filesystem::path prefix;       ///< of this installation or build

@@ -335,7 +335,6 @@ int run(const RunArguments& arguments, const World& world) {
   options.data_folder = world.data_folder;
   options.jobs = jobs_or_all(arguments.jobs);
   options.resume = arguments.resume;
-  options.stop = &stop_requested;
   options.say = [&](const std::string& line) { progress.say(line); };
   options.progress = [&](auto... where) { progress(where...); };
   if (!is_blas_fast()) progress.say("warning: " + blas_name());
@@ -386,7 +385,6 @@ int score(const ScoreArguments& arguments, const World& world) {
   const MetricNames metrics = study.metric_names();
   ScoringSetup setup = study.scoring();
   setup.jobs = jobs_or_all(arguments.jobs);
-  setup.stop = &stop_requested;
   setup.scores_infeasible = true;  // what is asked for is scored, whether it fits or not
   Scoring scoring{std::move(setup)};
   bool are_all_valid = true;

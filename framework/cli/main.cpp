@@ -8,16 +8,10 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
-#include <thimble/core/process.hpp>
+#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 
 #include "cli.hpp"
-
-namespace thimble::cli {
-
-std::atomic<bool> stop_requested = false;
-
-}  // namespace thimble::cli
 
 namespace {
 
@@ -29,8 +23,8 @@ constexpr int kInterrupted = 130;
 
 /// The first request lets running candidates finish, but for programs they wait for; the second
 /// ends the program at once.
-void request_stop(int) {
-  if (stop_requested.exchange(true)) _exit(kInterrupted);
+void stop_on_signal(int) {
+  if (thimble::request_stop()) _exit(kInterrupted);
 }
 
 /// bin/ or libexec/thimble/ is where the program lies; everything else is found from there.
@@ -322,9 +316,8 @@ class Program {
 }  // namespace
 
 int main(int count, char** arguments) {
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-  thimble::stop_processes_on(stop_requested);
+  std::signal(SIGINT, stop_on_signal);
+  std::signal(SIGTERM, stop_on_signal);
   const bool can_go_on = count > 1 && std::string_view{arguments[1]} == "run";
   try {
     const int code = Program{}.parse_and_call(count, arguments);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/files.hpp>
+#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/emulate/board_profile.hpp>
@@ -30,7 +31,7 @@ class Operators {
   }
 
   void add(const Graph& graph) {
-    if (stop_requested) throw Interrupted{"interrupted"};
+    stop_if_requested();
     if (!is_connected(graph)) return;
     const Int8Network network = skeleton(deployed(graph));
     for (const Int8Layer& layer : network.layers) add(op_shape(network, layer));

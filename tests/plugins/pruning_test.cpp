@@ -74,6 +74,9 @@ class ToyEvaluator final : public Evaluator {
     for (const Limit& limit : problem_.limits)
       evaluation.violation = std::max(0.0, cost_metric(evaluation, limit.metric) / limit.most - 1);
     evaluation.objectives.assign(problem_.objectives.size(), 0);
+    evaluation.has_cost = std::ranges::count(genotype, 0) < first_options_that_disconnect;
+    if (!evaluation.has_cost) evaluation.invalid = "disconnected";
+    evaluation.cost.latency_ms.value = static_cast<double>(evaluation.macs);
     return evaluation;
   }
 
@@ -95,6 +98,9 @@ class ToyEvaluator final : public Evaluator {
   }
 
   int states() const { return states_; }
+
+  /// With so many first options a network has no cost, as with `none` in a cell.
+  int first_options_that_disconnect = kDecisions + 1;
 
  private:
   const Problem& problem_;
@@ -211,6 +217,36 @@ TEST_F(Pruning, GoesForTheCheapestWhenOnlyCostCounts) {
       problem({{"a", Direction::minimize, 0}, {"macs", Direction::minimize, 1}}, {});
   ToyEvaluator evaluator{task, {"a"}};
   EXPECT_EQ(searcher("{drop: []}")->search(task, evaluator).best->genotype, (Genotype{0, 0, 0, 0}));
+}
+
+TEST_F(Pruning, SeesCostsThoughTheFirstOptionsAreNoNetwork) {
+  for (const std::string params : {"{drop: []}", "{drop: [], score: true}"}) {
+    const auto found = [&](Direction direction) {
+      const Problem task =
+          problem({{"a", Direction::minimize, 0}, {"latency_ms", direction, 1}}, {});
+      ToyEvaluator evaluator{task, {"a"}};
+      evaluator.first_options_that_disconnect = kDecisions;
+      return searcher(params)->search(task, evaluator).best->genotype;
+    };
+    EXPECT_EQ(found(Direction::maximize), (Genotype{3, 3, 3, 3})) << params;
+    const Genotype cheap = found(Direction::minimize);
+    EXPECT_EQ(std::ranges::count(cheap, 0), kDecisions - 1) << params;
+    EXPECT_EQ(std::ranges::count(cheap, 1), 1) << params << ": one must lead through";
+  }
+}
+
+TEST_F(Pruning, RefusesToAdaptWeightsThatAreNothing) {
+  for (const char* const metric : {"macs", "a"}) {
+    const double weight = metric == std::string{"macs"} ? 0 : 1;
+    const Problem task = problem(
+        {{"b", Direction::minimize, 1}, {metric, Direction::minimize, weight}}, {{"macs", 90}});
+    try {
+      searcher("{adapt_weights: true}")->expected_evaluations(task);
+      FAIL() << "it would try the same again and again";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("'adapt_weights' has nothing to adapt"));
+    }
+  }
 }
 
 TEST_F(Pruning, RanksARoundsRemovalsByAnAggregateOfTheirGains) {

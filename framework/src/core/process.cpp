@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -21,6 +20,7 @@
 #include <boost/process/search_path.hpp>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -30,12 +30,6 @@ using Clock = std::chrono::steady_clock;
 
 /// Signals may reach another thread than the one that waits, so it looks up now and then.
 constexpr long kGlanceMs = 100;
-std::atomic<const std::atomic<bool>*> stop_flag = nullptr;
-
-void stop_if_asked() {
-  const std::atomic<bool>* const stop = stop_flag;
-  if (stop != nullptr && *stop) throw Interrupted{"interrupted"};
-}
 
 /// A file descriptor that is closed with its owner.
 class Descriptor {
@@ -140,7 +134,7 @@ Child::Child(const std::filesystem::path& program, const std::vector<std::string
   id_ = ::fork();
   if (id_ < 0) cannot_start(program, errno);
   if (id_ == 0) become(start);
-  said.to.close(), complained.to.close(), trouble.to.close();
+  for (Pipe* const pipe : {&said, &complained, &trouble}) pipe->to.close();
   alive = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, id_, 0))};
   int error = alive.number() < 0 ? errno : 0;
   const auto length = ::read(trouble.from.number(), &error, sizeof error);
@@ -148,7 +142,8 @@ Child::Child(const std::filesystem::path& program, const std::vector<std::string
     end();
     cannot_start(program, error);
   }
-  output = std::move(said.from), errors = std::move(complained.from);
+  output = std::move(said.from);
+  errors = std::move(complained.from);
 }
 
 int Child::end() {
@@ -180,7 +175,7 @@ ProcessResult::End listen(Child& child, ProcessResult& result, const ProcessLimi
   using End = ProcessResult::End;
   const auto deadline = Clock::now() + limits.time;
   for (bool has_ended = false;;) {
-    stop_if_asked();
+    stop_if_requested();
     std::array<pollfd, 3> events{pollfd{has_ended ? -1 : child.alive.number(), POLLIN, 0},
                                  pollfd{child.output.number(), POLLIN, 0},
                                  pollfd{child.errors.number(), POLLIN, 0}};
@@ -205,8 +200,6 @@ std::optional<std::filesystem::path> find_program(const std::string& name) {
   if (found.empty()) return std::nullopt;
   return found.string();
 }
-
-void stop_processes_on(const std::atomic<bool>& stop) { stop_flag = &stop; }
 
 ProcessResult run_process(const std::filesystem::path& program,
                           const std::vector<std::string>& arguments,

@@ -3,13 +3,9 @@
 namespace thimble {
 namespace {
 
-const Shape& input_shape(const Graph& graph, const Node& node) {
-  return graph.node(graph.inputs(node)[0]).shape;
-}
-
 std::int64_t weights_of_one_output(const Graph& graph, const Node& node) {
-  if (node.op == Op::linear) return input_shape(graph, node).elements();
-  const std::int64_t fan_in = input_shape(graph, node).channels / node.groups;
+  if (node.op == Op::linear) return graph.input_shape(node).elements();
+  const std::int64_t fan_in = graph.input_shape(node).channels / node.groups;
   return fan_in * node.kernel.height * node.kernel.width;
 }
 

@@ -235,6 +235,7 @@ NodeId Graph::choice(const std::string& decision, const std::vector<Option>& opt
   Node made;
   made.op = Op::choice;
   made.decision = index;
+  made.alive = ~std::uint64_t{0} >> (64 - ends.size());
   made.shape = node(ends.front()).shape;
   return append(made, ends);
 }

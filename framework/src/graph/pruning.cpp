@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 
 #include "rewriter.hpp"
 
@@ -16,8 +17,6 @@ namespace thimble {
 namespace {
 
 constexpr int kFewestChannels = 4;
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 bool is_depthwise(const Graph& graph, const Node& node) {
   return node.op == Op::conv && node.groups > 1 &&

@@ -70,6 +70,17 @@ AliveOptions all_alive(const Graph& supernet) {
   return alive;
 }
 
+std::vector<int> options_in(std::uint64_t alive) {
+  std::vector<int> options;
+  for (; alive != 0; alive &= alive - 1) options.push_back(std::countr_zero(alive));
+  return options;
+}
+
+AliveOptions without(AliveOptions alive, std::size_t decision, int option) {
+  alive[decision] &= ~(std::uint64_t{1} << option);
+  return alive;
+}
+
 Graph restricted(const Graph& supernet, const AliveOptions& alive) {
   const auto& decisions = supernet.decisions();
   if (alive.size() != decisions.size())
@@ -81,23 +92,38 @@ Graph restricted(const Graph& supernet, const AliveOptions& alive) {
           fmt::format("decision '{}' cannot have the options {:#b}", decisions[i].name, alive[i])};
   const auto is_alive = Rewriter::alive_nodes(supernet, alive);
   Rewriter out{supernet};
+  const auto left_of = [&](NodeId original) {
+    if (out[original] >= 0) return out[original];
+    throw Error{fmt::format("nothing is left of '{}': its decision was taken otherwise",
+                            supernet.name(original))};
+  };
   std::vector<NodeId> inputs;
   for (NodeId id = 0; id < supernet.size(); ++id) {
     const Node& node = supernet.node(id);
     if (node.option >= 0 && !is_alive[static_cast<std::size_t>(node.option)]) continue;
-    const auto originals = supernet.inputs(node);
     inputs.clear();
-    for (std::size_t i = 0; i < originals.size(); ++i) {
-      const bool is_open = node.op != Op::choice ||
-                           ((alive[static_cast<std::size_t>(node.decision)] >> i) & 1U) != 0;
-      if (is_open) inputs.push_back(out[originals[i]]);
+    if (node.op != Op::choice) {
+      for (const NodeId original : supernet.inputs(node)) inputs.push_back(left_of(original));
+      out.keep(id, inputs);
+      continue;
     }
-    if (node.op == Op::choice && inputs.size() == 1) {
+    const std::uint64_t left = node.alive & alive[static_cast<std::size_t>(node.decision)];
+    std::uint64_t options = node.alive;
+    for (const NodeId original : supernet.inputs(node)) {
+      if (((left >> std::countr_zero(options)) & 1U) != 0) inputs.push_back(left_of(original));
+      options &= options - 1;
+    }
+    if (inputs.empty())
+      throw Error{fmt::format("nothing is left of '{}': its decision was taken otherwise",
+                              supernet.name(id))};
+    if (inputs.size() == 1) {
       out.replace(id, inputs[0]);
     } else {
       out.keep(id, inputs);
+      out.made(out[id]).alive = left;
     }
   }
+  left_of(supernet.output());
   return out.finish();
 }
 
@@ -116,7 +142,7 @@ Graph live(const Graph& graph) {
   if (!found.is_live(graph.output())) throw Error{"no path from the input to the output"};
   Rewriter out{graph};
   std::vector<NodeId> inputs;
-  // A mean over options counts its constant options, as zeros.
+  // A mean over options counts its constant options, and a concatenation their channels, as zeros.
   const auto zero_in_place_of = [&](NodeId constant) {
     if (out[constant] < 0) {
       out.keep(constant, {});
@@ -131,7 +157,7 @@ Graph live(const Graph& graph) {
     for (const NodeId input : graph.inputs(node)) {
       if (found.is_live(input)) {
         inputs.push_back(out[input]);
-      } else if (node.op == Op::choice) {
+      } else if (node.op == Op::choice || node.op == Op::concat) {
         inputs.push_back(zero_in_place_of(input));
       }
     }

@@ -50,6 +50,16 @@ const Samples& Observation::samples(std::size_t batch) const {
       batch, batches_.size())};
 }
 
+Observation::Seen& Observation::seen(std::size_t batch) {
+  samples(batch);  // throws where there is none
+  return seen_[batch];
+}
+
+/// The first batch is the one that proxies look into; the outputs of others are let go.
+void Observation::release(std::size_t batch) {
+  if (batch > 0) seen_[batch].forward.reset();
+}
+
 const Forward& Observation::forward(std::size_t batch) {
   return once(seen(batch).forward, [&] {
     Forward made = propagate_forward(network_, images(batch));
@@ -67,8 +77,7 @@ const Gradients& Observation::loss_gradients(std::size_t batch) {
     const at::Tensor seed = cross_entropy_gradient(logits_of(network_, run), labels(batch));
     Gradients gradients = propagate_backward(network_, run, graph().output(), seed, wanted);
     require_gradient(gradients, weighted_nodes(graph()));
-    // The first batch is the one that proxies look into; the outputs of others are let go.
-    if (batch > 0) seen_[batch].forward.reset();
+    release(batch);
     return gradients;
   });
 }
@@ -84,7 +93,10 @@ const at::Tensor& Observation::input_gradient(std::size_t batch) {
     const Forward& run = forward(batch);
     const at::Tensor ones = at::ones_like(logits_of(network_, run));
     const Wanted wanted{.parameters = false, .outputs = {0}};
-    return propagate_backward(network_, run, graph().output(), ones, wanted).outputs[0];
+    at::Tensor gradient =
+        propagate_backward(network_, run, graph().output(), ones, wanted).outputs[0];
+    release(batch);
+    return gradient;
   });
 }
 

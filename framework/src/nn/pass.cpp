@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <thimble/graph/counts.hpp>
 #include <thimble/nn/ntk/ntk.hpp>
 
 namespace thimble {
@@ -44,19 +45,24 @@ std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads
     if (node.op != Op::zero) kept += elements;
     if (node.op == Op::conv || node.op == Op::linear) weighted += elements;
   }
-  std::int64_t elements = reads.outputs || reads.any_gradients() ? kept : 0;
-  if (reads.output_gradients) elements += weighted;
+  const std::int64_t input = graph.node(0).shape.elements();
+  // Who reads outputs may read those of every batch; else those of the first stay while another
+  // batch is looked at.
+  const int held = reads.outputs ? pass.batches : std::min(pass.batches, 2);
+  std::int64_t elements = reads.outputs || reads.any_gradients() ? held * kept : 0;
+  elements += (pass.batches - held) * input;  // images of the rest
+  if (reads.output_gradients) elements += pass.batches * weighted;
+  if (reads.input_gradients) elements += pass.batches * input;
   // Of a backward run: what waits for its node's turn on each path that is open at once, and the
   // operator's own.
   constexpr int kOpenGradients = 12;
   elements += (reads.any_gradients() ? kOpenGradients : 3) * largest;
-  // The outputs of the first batch stay while another one is looked at.
-  elements *= std::min(pass.batches, 2);
-  elements += std::max(pass.batches - 2, 0) * graph.node(0).shape.elements();  // images of the rest
   if (reads.tape) elements += 2 * kept;  // forwards and backwards
+  elements *= pass.batch;
+  if (reads.loss_gradients || reads.output_gradients) elements += pass.batches * params(graph);
   const int bytes = pass.double_precision ? 8 : 4;
   const std::int64_t kernel = reads.kernel ? ntk_bytes(graph, pass.batch, bytes) : 0;
-  return elements * pass.batch * bytes + kernel;
+  return elements * bytes + kernel;
 }
 
 }  // namespace thimble

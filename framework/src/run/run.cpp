@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include <thimble/core/files.hpp>
+#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/columns.hpp>
@@ -181,7 +182,6 @@ class Runner {
     ScoringSetup setup = experiment_.studies[point].scoring();
     setup.jobs = options_.jobs;
     setup.store = &store_;
-    setup.stop = options_.stop;
     setup.log = [this](const std::string& line) { log_->info(line); };
     setup.progress = [this, point](std::int64_t done, std::int64_t expected) {
       options_.progress(done, expected, point, experiment_.studies.size());
@@ -255,7 +255,7 @@ class Runner {
     std::vector<Sample> samples;
     std::vector<Analysis> analyses;
     for (std::size_t i = 0; i < points.size(); ++i) {
-      if (options_.stop != nullptr && *options_.stop) throw Interrupted{"interrupted"};
+      stop_if_requested();
       const Study& study = experiment_.studies[i];
       samples.push_back(sample_of(points[i], benchmark_));
       analyses.push_back(analyse(samples.back(), study.analysis, study.seed));

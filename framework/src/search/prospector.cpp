@@ -45,7 +45,8 @@ std::vector<Evaluation> Prospector::find(std::size_t wanted, const Draw& draw) {
       in_a_row = 0;
       continue;
     }
-    ++misses, ++in_a_row;
+    ++misses;
+    ++in_a_row;
     if (why_invalid_.empty()) why_invalid_ = network.invalid;
     if (!is_new || !network.is_valid()) continue;
     note_beyond(network);

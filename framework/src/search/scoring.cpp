@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
-#include <tbb/global_control.h>
-#include <tbb/parallel_pipeline.h>
-#include <tbb/task_arena.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/parallel.hpp>
+#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
@@ -21,30 +21,6 @@ namespace thimble {
 namespace {
 
 constexpr const char* kDisconnected = "no path from the input to the output";
-
-/// Runs work(0), ..., work(count - 1) on `jobs` threads, and begins them in this order.
-template <class Work>
-void in_parallel(int jobs, std::size_t count, const Work& work) {
-  if (jobs == 1 || count < 2) {
-    for (std::size_t i = 0; i < count; ++i) work(i);
-    return;
-  }
-  // More jobs than cores are honoured too: results must not depend on the machine.
-  const tbb::global_control threads{tbb::global_control::max_allowed_parallelism,
-                                    static_cast<std::size_t>(jobs)};
-  tbb::task_arena arena{jobs};
-  std::size_t next = 0;
-  const auto number = [&](tbb::flow_control& flow) {
-    if (next == count) flow.stop();
-    return next++;
-  };
-  arena.execute([&] {
-    tbb::parallel_pipeline(
-        static_cast<std::size_t>(jobs),
-        tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, number) &
-            tbb::make_filter<std::size_t, void>(tbb::filter_mode::parallel, work));
-  });
-}
 
 /// "rom_bytes 666000 of 524288"
 std::string excess_text(const Limit& limit, double value) {
@@ -63,8 +39,35 @@ bool does_same_work(const SearchSpace& space, const Genotype& a, const Genotype&
   return params(live(first)) == params(live(second)) && macs(live(first)) == macs(live(second));
 }
 
+/// LibTorch has no type of its own for this.
+bool is_out_of_memory(const std::exception& failure) {
+  return dynamic_cast<const std::bad_alloc*>(&failure) != nullptr ||
+         std::string_view{failure.what()}.find("DefaultCPUAllocator") != std::string_view::npos;
+}
+
+/// Batches are the same for all passes that differ only in what is not in it. Who looks at fewer
+/// batches sees the first of them.
+std::string name_of_batches(const Pass& pass, const Shape& input, int repeat) {
+  return fmt::format("{} {} {} {} {} {} {}", static_cast<int>(pass.input), pass.batch,
+                     static_cast<int>(pass.fit), pass.augment, pass.double_precision,
+                     to_string(input), repeat);
+}
+
+std::int64_t bytes_of(const std::vector<Samples>& batches) {
+  std::int64_t bytes = 0;
+  for (const Samples& samples : batches)
+    bytes += static_cast<std::int64_t>(samples.images.nbytes());
+  return bytes;
+}
+
 void require_finite(const ScoredProxy& scored, double value) {
   if (!std::isfinite(value)) throw Error{fmt::format("proxy '{}' gave {}", scored.name, value)};
+}
+
+/// To be called in a catch block.
+[[noreturn]] void throw_fault(const std::string& proxy, const std::string& candidate) {
+  throw Error{fmt::format("proxy '{}' failed on {}: {}", proxy, candidate, what_was_thrown()),
+              "this is a fault of the plugin, not of the experiment"};
 }
 
 }  // namespace
@@ -98,7 +101,9 @@ struct Scoring::Asked {
 };
 
 Scoring::Scoring(ScoringSetup setup)
-    : setup_{std::move(setup)}, passes_{merge_passes(setup_.proxies)} {
+    : setup_{std::move(setup)},
+      passes_{merge_passes(setup_.proxies)},
+      uncosted_{setup_.space->decisions()} {
   for (std::size_t i = 0; i < setup_.proxies.size(); ++i) {
     names_.proxies.push_back(setup_.proxies[i].name);
     own_passes_.push_back(merge_passes({setup_.proxies[i]}).front());
@@ -119,12 +124,15 @@ double Scoring::proxy_seconds() const {
   return seconds;
 }
 
-void Scoring::stop_if_asked() const {
-  if (setup_.stop != nullptr && *setup_.stop) throw Interrupted{"interrupted"};
+std::vector<std::string> Scoring::remarks() const {
+  std::vector<std::string> remarks;
+  if (const std::string line = uncosted_.remark("the hardware", "networks"); !line.empty())
+    remarks.push_back(line);
+  return remarks;
 }
 
 Evaluation Scoring::cost(const Genotype& genotype) const {
-  stop_if_asked();
+  stop_if_requested();
   Evaluation evaluation;
   evaluation.genotype = genotype;
   evaluation.text = setup_.space->encode(genotype);
@@ -138,6 +146,7 @@ Evaluation Scoring::cost(const Genotype& genotype) const {
     evaluation.has_cost = true;
     if (!evaluation.cost.unsupported.empty())
       evaluation.invalid = "the hardware cannot run it: " + evaluation.cost.unsupported;
+    uncosted_.note(evaluation);
   }
   judge(evaluation);
   return evaluation;
@@ -175,7 +184,7 @@ void Scoring::judge_together(std::span<Evaluation> population) const {
 }
 
 /// The same for all candidates, unless each has its own; kept for the next one as long as a quarter
-/// of the memory of a job holds them.
+/// of the memory of a job holds them. Nobody waits while another draws.
 Scoring::Batches Scoring::batches_of(const SharedPass& shared, const Task& task, const Shape& input,
                                      int repeat) {
   const auto draw = [&](std::uint64_t seed) {
@@ -183,39 +192,57 @@ Scoring::Batches Scoring::batches_of(const SharedPass& shared, const Task& task,
         draw_batches(*setup_.dataset, shared.pass, input, repeat, seed));
   };
   if (!shared.pass.paired) return draw(seed_for(shared, task));
-  const std::string key = fmt::format("{} {} {}", fmt::ptr(&shared), to_string(input), repeat);
-  const std::scoped_lock lock{batches_mutex_};
-  if (const auto known = batches_.find(key); known != batches_.end()) return known->second;
-  Batches batches = draw(setup_.seed);
-  std::int64_t bytes = 0;
-  for (const Samples& samples : *batches)
-    bytes += static_cast<std::int64_t>(samples.images.nbytes());
-  if (batches_bytes_ + bytes <= setup_.most_bytes / 4) {
-    batches_bytes_ += bytes;
-    batches_.emplace(key, batches);
+  const std::string name = name_of_batches(shared.pass, input, repeat);
+  const auto known = [&]() -> Batches {
+    const auto found = batches_.find(name);
+    const bool is_enough =
+        found != batches_.end() && std::ssize(*found->second) >= shared.pass.batches;
+    return is_enough ? found->second : nullptr;
+  };
+  {
+    const std::scoped_lock lock{batches_mutex_};
+    if (Batches batches = known()) return batches;
   }
-  return batches;
+  Batches drawn = draw(setup_.seed);
+  const std::scoped_lock lock{batches_mutex_};
+  if (Batches batches = known()) return batches;
+  const auto fewer = batches_.find(name);
+  const std::int64_t more =
+      bytes_of(*drawn) - (fewer == batches_.end() ? 0 : bytes_of(*fewer->second));
+  if (batches_bytes_ + more <= setup_.most_bytes / 4) {
+    batches_bytes_ += more;
+    batches_.insert_or_assign(name, drawn);
+  }
+  return drawn;
 }
 
 std::uint64_t Scoring::seed_for(const SharedPass& shared, const Task& task) const {
   return shared.pass.paired ? setup_.seed : Random::stream(setup_.seed, {"candidate", task.key})();
 }
 
-/// The reason why a value is invalid, or nothing. Damaged data and faults of plugins end the run.
+/// The reason why a value is invalid, or nothing. What says nothing of the candidate ends the run:
+/// a wish to stop, damaged data, want of memory, and faults of plugins.
 template <class Work>
 std::string Scoring::reason_against(const std::string& proxy, const Task& task, const Work& work) {
   try {
     work();
     return "";
+  } catch (const Interrupted&) {
+    throw;
   } catch (const InputError&) {
     throw;  // the data is damaged, not the candidate
   } catch (const Error& error) {
     return error.diagnostics().front().message;
   } catch (const c10::LinAlgError&) {
     return "a decomposition did not converge: its matrix is not finite";
+  } catch (const std::exception& failure) {
+    if (is_out_of_memory(failure))
+      throw Error{fmt::format("out of memory at proxy '{}' on {}", proxy, task.key),
+                  "use fewer --jobs, a smaller batch, or a lower memory_mib, which leaves out what "
+                  "would hold more"};
+    throw_fault(proxy, task.key);
   } catch (...) {
-    throw Error{fmt::format("proxy '{}' failed on {}: {}", proxy, task.key, what_was_thrown()),
-                "this is a fault of the plugin, not of the experiment"};
+    throw_fault(proxy, task.key);
   }
 }
 
@@ -353,7 +380,7 @@ void Scoring::run(std::vector<Task>& tasks) {
                             &Task::macs);
   std::vector<std::vector<ProxyValue>> values(tasks.size());
   in_parallel(setup_.jobs, tasks.size(), [&](std::size_t i) {
-    stop_if_asked();
+    stop_if_requested();
     begin_worker();
     values[i] = score(tasks[i]);
     setup_.progress(++done_, expected_);
@@ -401,6 +428,10 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
 }
 
 std::vector<Evaluation> Scoring::evaluate_supernets(std::span<const AliveOptions> states) {
+  if (setup_.space->supernet() == nullptr)
+    throw std::logic_error{
+        "a searcher asks for supernets of a search space without: its needs_supernet() must say "
+        "so"};
   const Graph& supernet = *setup_.space->supernet();
   std::vector<Task> tasks;
   std::vector<Evaluation> evaluations(states.size());

@@ -38,7 +38,7 @@ class Grasp final : public thimble::ProxyWith<Params> {
 
   double score(thimble::Observation& seen) const override {
     const at::AutoGradMode with_grad{true};
-    thimble::Network copy = seen.network();
+    thimble::Network copy = seen.network().clone();
     std::vector<at::Tensor> weights;
     for (const thimble::NodeId id : thimble::weighted_nodes(copy.graph())) {
       at::Tensor& weight = copy.parameters(id).weight;

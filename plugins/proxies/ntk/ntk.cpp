@@ -30,7 +30,7 @@ const std::vector<std::pair<std::string, Mean>>& names_of(Mean) {
 
 struct Params {
   thimble::Pass pass;
-  thimble::Coupling coupling = thimble::Coupling::coupled;
+  thimble::SampleCoupling coupling = thimble::SampleCoupling::coupled;
   Mean mean = Mean::geometric;
 
   Params() {

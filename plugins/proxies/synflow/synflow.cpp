@@ -42,7 +42,7 @@ class Synflow final : public thimble::ProxyWith<Params> {
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
 
   double score(thimble::Observation& seen) const override {
-    thimble::Network linear = seen.network();
+    thimble::Network linear = seen.network().clone();
     for (thimble::NodeId id = 0; id < linear.graph().size(); ++id)
       for (at::Tensor* const values : {&linear.parameters(id).weight, &linear.parameters(id).bias})
         if (values->defined()) *values = values->abs();

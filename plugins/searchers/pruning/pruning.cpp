@@ -8,7 +8,7 @@
 //     proxy:  gain = (score without o - score with o) / |score with o|, the sign turned so that an
 //             improvement is positive, from equal batches and weights, mean of the repeats
 //     cost:   gain = (E(state) - E(state without o)) / E(start), E the expected cost of a uniform
-//             draw: the sum over decisions of the mean over their options' costs
+//             draw: a witness's, and for each decision the mean over its options of what they add
 //     aggregate:  how the gains in its members combine when they are ranked over the round
 //
 // Gains are ranked over all candidates of a round, best first; S = sum of weight x rank, and on
@@ -20,6 +20,7 @@
 // that keeps all limits, and removes a witness's option only if another witness exists.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -27,6 +28,9 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/ranks.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/search/expected_cost.hpp>
+#include <thimble/search/witnesses.hpp>
 #include <thimble/searcher.hpp>
 
 namespace {
@@ -37,25 +41,15 @@ using thimble::DirectedMetric;
 using thimble::Direction;
 using thimble::Evaluation;
 using thimble::Evaluator;
+using thimble::ExpectedCost;
 using thimble::Genotype;
 using thimble::Objective;
+using thimble::options_in;
 using thimble::Problem;
+using thimble::without;
+using thimble::Witnesses;
 
 constexpr double kWorst = -std::numeric_limits<double>::infinity();
-
-int count_alive(std::uint64_t mask) { return __builtin_popcountll(mask); }
-
-std::vector<int> options_in(std::uint64_t mask) {
-  std::vector<int> options;
-  for (int i = 0; i < 64; ++i)
-    if (((mask >> i) & 1U) != 0) options.push_back(i);
-  return options;
-}
-
-AliveOptions without(AliveOptions alive, std::size_t decision, int option) {
-  alive[decision] &= ~(std::uint64_t{1} << option);
-  return alive;
-}
 
 /// To so many significant digits, as TE-NAS sorts.
 double rounded(double value, int digits) {
@@ -96,119 +90,6 @@ std::vector<double> cost_ranks_of(const std::vector<double>& gains) {
   return thimble::mid_ranks(losses);
 }
 
-/// Looks for networks within a state that keep the limits.
-class Witnesses {
- public:
-  Witnesses(const Evaluator& evaluator, std::int64_t most) : evaluator_{evaluator}, most_{most} {}
-
-  /// A network of the state that keeps all limits, or the least violating one seen.
-  /// Exact when the state has at most `most` networks; else the end of a coordinate descent.
-  const Evaluation& best_in(const AliveOptions& alive) {
-    Genotype genotype;
-    for (const std::uint64_t mask : alive) genotype.push_back(options_in(mask).front());
-    const Evaluation* best = descend(alive, &cost(genotype));
-    double size = 1;
-    for (const std::uint64_t mask : alive) size *= count_alive(mask);
-    if (!best->is_feasible() && size <= static_cast<double>(most_)) best = enumerate(alive, best);
-    return *best;
-  }
-
-  const Evaluation& cost(const Genotype& genotype) {
-    auto [place, is_new] = known_.try_emplace(genotype);
-    if (is_new) place->second = evaluator_.cost(genotype);
-    return place->second;
-  }
-
- private:
-  static bool is_better(const Evaluation& a, const Evaluation& b) {
-    if (a.is_valid() != b.is_valid()) return a.is_valid();
-    return a.violation < b.violation;
-  }
-
-  const Evaluation* descend(const AliveOptions& alive, const Evaluation* best) {
-    for (bool is_moving = true; is_moving && !best->is_feasible();) {
-      is_moving = false;
-      for (std::size_t i = 0; i < alive.size(); ++i) {
-        for (const int option : options_in(alive[i])) {
-          Genotype neighbour = best->genotype;
-          neighbour[i] = option;
-          const Evaluation& other = cost(neighbour);
-          if (!is_better(other, *best)) continue;
-          best = &other;
-          is_moving = true;
-        }
-      }
-    }
-    return best;
-  }
-
-  const Evaluation* enumerate(const AliveOptions& alive, const Evaluation* best) {
-    Genotype genotype = best->genotype;
-    const auto visit = [&](const auto& self, std::size_t decision) -> void {
-      if (best->is_feasible()) return;
-      if (decision == alive.size()) {
-        if (const Evaluation& other = cost(genotype); is_better(other, *best)) best = &other;
-        return;
-      }
-      for (const int option : options_in(alive[decision])) {
-        genotype[decision] = option;
-        self(self, decision + 1);
-      }
-    };
-    visit(visit, 0);
-    return best;
-  }
-
-  const Evaluator& evaluator_;
-  std::int64_t most_;
-  std::map<Genotype, Evaluation> known_;  // addresses stay
-};
-
-/// Expected cost of a uniform draw from a state, in one metric.
-class ExpectedCost {
- public:
-  ExpectedCost(const std::string& metric, const AliveOptions& start, Witnesses& networks) {
-    Genotype reference;
-    for (const std::uint64_t mask : start) reference.push_back(options_in(mask).front());
-    base_ = thimble::cost_metric(networks.cost(reference), metric);
-    for (std::size_t i = 0; i < start.size(); ++i) {
-      auto& costs = own_.emplace_back(64, 0.0);
-      for (const int option : options_in(start[i])) {
-        Genotype changed = reference;
-        changed[i] = option;
-        costs[static_cast<std::size_t>(option)] =
-            thimble::cost_metric(networks.cost(changed), metric) - base_;
-      }
-    }
-    start_ = of(start);
-  }
-
-  /// (E(state) - E(state without the option)) / E(start).
-  double gain(const AliveOptions& state, const Removal& removal) const {
-    const auto& [decision, option] = removal;
-    const double saved = mean(decision, state[decision]) -
-                         mean(decision, without(state, decision, option)[decision]);
-    return start_ != 0 ? saved / start_ : saved;
-  }
-
- private:
-  double mean(std::size_t decision, std::uint64_t mask) const {
-    double sum = 0;
-    for (const int option : options_in(mask))
-      sum += own_[decision][static_cast<std::size_t>(option)];
-    return sum / count_alive(mask);
-  }
-  double of(const AliveOptions& state) const {
-    double sum = base_;
-    for (std::size_t i = 0; i < state.size(); ++i) sum += mean(i, state[i]);
-    return sum;
-  }
-
-  double base_ = 0;
-  double start_ = 0;
-  std::vector<std::vector<double>> own_;  // by decision and option, against the reference
-};
-
 class Pruning final : public thimble::Searcher {
  public:
   struct Params {
@@ -237,8 +118,9 @@ class Pruning final : public thimble::Searcher {
 
   std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
     const std::int64_t count = affordable_evaluations(problem);
-    if (params_.adapt_weights) return std::nullopt;  // as many runs as it takes
-    return count;
+    if (!params_.adapt_weights) return count;
+    require_weights_of_costs(problem);
+    return std::nullopt;  // as many runs as it takes
   }
 
   thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
@@ -247,12 +129,11 @@ class Pruning final : public thimble::Searcher {
     const AliveOptions state = start(problem);
     const Evaluation& witness = networks.best_in(state);
     if (!witness.is_feasible()) return infeasible(witness, problem, state);
-    Run run{problem, evaluator, networks, params_.score};
+    Run run{problem, evaluator, networks, params_.score, state, witness.genotype};
     evaluator.expect(count);
-    if (!params_.adapt_weights)
-      return finish(run.prune(state, witness.genotype, 1, true), problem, evaluator);
+    if (!params_.adapt_weights) return finish(run.prune(1, true), problem, evaluator);
     for (const double factor : {0.0, 0.25, 0.5, 1.0, 2.0, 4.0}) {
-      const Genotype found = run.prune(state, witness.genotype, factor, false);
+      const Genotype found = run.prune(factor, false);
       evaluator.log("weights of costs x " + thimble::number_text(factor) + ": " +
                     networks.cost(found).text);
       if (networks.cost(found).is_feasible()) {
@@ -262,19 +143,27 @@ class Pruning final : public thimble::Searcher {
         return result;
       }
     }
-    auto result = finish(run.prune(state, witness.genotype, 4, true), problem, evaluator);
+    auto result = finish(run.prune(4, true), problem, evaluator);
     result.remarks.push_back("no weights met the limits by themselves; the guard did");
     return result;
   }
 
  private:
-  /// One search from the start to a single network.
+  /// Searches from the start to a single network.
   class Run {
    public:
-    Run(const Problem& problem, Evaluator& evaluator, Witnesses& networks, bool by_score)
-        : problem_{problem}, evaluator_{evaluator}, networks_{networks}, by_score_{by_score} {}
+    Run(const Problem& problem, Evaluator& evaluator, Witnesses& networks, bool by_score,
+        AliveOptions start, Genotype witness)
+        : problem_{problem},
+          evaluator_{evaluator},
+          networks_{networks},
+          by_score_{by_score},
+          start_{std::move(start)},
+          witness_{std::move(witness)} {}
 
-    Genotype prune(AliveOptions state, Genotype witness, double cost_factor, bool is_guarded) {
+    Genotype prune(double cost_factor, bool is_guarded) {
+      AliveOptions state = start_;
+      Genotype witness = witness_;
       for (int round = 1;; ++round) {
         const auto removals = open_removals(state);
         if (removals.empty()) break;
@@ -292,7 +181,7 @@ class Pruning final : public thimble::Searcher {
     static std::vector<Removal> open_removals(const AliveOptions& state) {
       std::vector<Removal> removals;
       for (std::size_t i = 0; i < state.size(); ++i) {
-        if (count_alive(state[i]) < 2) continue;
+        if (std::popcount(state[i]) < 2) continue;
         for (const int option : options_in(state[i])) removals.push_back({i, option});
       }
       return removals;
@@ -353,25 +242,16 @@ class Pruning final : public thimble::Searcher {
     std::vector<double> cost_gains(const std::string& metric, Direction direction,
                                    const AliveOptions& state,
                                    const std::vector<Removal>& removals) {
+      // Costs are taken once, in the state in which the run began.
       auto place = costs_.find(metric);
       if (place == costs_.end())
-        place = costs_.emplace(metric, ExpectedCost{metric, start_or(state), networks_}).first;
+        place = costs_.emplace(metric, ExpectedCost{metric, start_, witness_, networks_}).first;
       std::vector<double> gains;
-      for (const Removal& removal : removals) {
-        const double saved = place->second.gain(state, removal);
-        if (std::isnan(saved)) {  // an unknown cost speaks for nothing
-          gains.push_back(kWorst);
-          continue;
-        }
+      for (const auto& [decision, option] : removals) {
+        const double saved = place->second.gain(state, decision, option);
         gains.push_back(direction == Direction::minimize ? saved : -saved);
       }
       return gains;
-    }
-
-    /// Costs are taken once, in the state in which the run began.
-    const AliveOptions& start_or(const AliveOptions& state) {
-      if (start_.empty()) start_ = state;
-      return start_;
     }
 
     /// From the first evaluation, of the present state, to each of the others.
@@ -435,6 +315,7 @@ class Pruning final : public thimble::Searcher {
     Witnesses& networks_;
     bool by_score_;
     AliveOptions start_;
+    Genotype witness_;  // of the start
     std::map<std::string, ExpectedCost> costs_;
   };
 
@@ -445,8 +326,8 @@ class Pruning final : public thimble::Searcher {
     for (bool is_open = true; is_open;) {
       is_open = false;
       for (std::uint64_t& mask : state) {
-        if (count_alive(mask) < 2) continue;
-        count += count_alive(mask);
+        if (std::popcount(mask) < 2) continue;
+        count += std::popcount(mask);
         mask &= mask - 1;
         is_open = true;
       }
@@ -458,6 +339,19 @@ class Pruning final : public thimble::Searcher {
                                std::to_string(problem.budget.evaluations),
                            "raise budget.evaluations, or use another searcher"};
     return count;
+  }
+
+  /// The weights that are adapted are those of costs.
+  static void require_weights_of_costs(const Problem& problem) {
+    const auto has_weight = [](const Objective& objective) {
+      return thimble::is_cost_metric(objective.metric) && objective.weight > 0;
+    };
+    if (!std::ranges::any_of(problem.objectives, has_weight))
+      throw thimble::Error{
+          "'adapt_weights' has nothing to adapt: no cost is an objective with a weight "
+          "above 0",
+          "add one, such as {minimize: latency_ms, weight: 1}, or leave it to the "
+          "guard: adapt_weights: false"};
   }
 
   /// `none` is dropped wherever there is one; any other name must be somebody's option.
@@ -491,9 +385,7 @@ class Pruning final : public thimble::Searcher {
   thimble::SearchResult infeasible(const Evaluation& nearest, const Problem& problem,
                                    const AliveOptions& state) const {
     auto result = thimble::summarize({nearest}, problem);
-    double size = 1;
-    for (const std::uint64_t mask : state) size *= count_alive(mask);
-    const bool is_proof = size <= static_cast<double>(params_.exact_guard);
+    const bool is_proof = thimble::networks_in(state) <= static_cast<double>(params_.exact_guard);
     std::string remark = is_proof
                              ? "nothing was scored: the limits cannot be met"
                              : "nothing was scored: no network that keeps the limits was found";

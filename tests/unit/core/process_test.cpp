@@ -1,4 +1,3 @@
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include <support/world.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/process.hpp>
+#include <thimble/core/stop.hpp>
 
 namespace thimble {
 namespace {
@@ -78,11 +78,9 @@ TEST(Process, EndsAtItsTimeWithItsChildren) {
 }
 
 TEST(Process, EndsWhenAskedToStop) {
-  static std::atomic<bool> stop = false;  // it is listened to from now on
-  stop_processes_on(stop);
   std::thread asks{[] {
     std::this_thread::sleep_for(200ms);
-    stop = true;
+    request_stop();
   }};
   const testing::TemporaryFolder folder;
   const auto begin = std::chrono::steady_clock::now();
@@ -90,7 +88,7 @@ TEST(Process, EndsWhenAskedToStop) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
   asks.join();
   EXPECT_TRUE(ends(static_cast<pid_t>(std::stoi(read_file(folder.path() / "child")))));
-  stop = false;
+  withdraw_stop();
 }
 
 TEST(Process, DoesNotWaitForGrandchildrenThatHoldItsOutput) {

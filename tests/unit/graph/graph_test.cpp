@@ -197,6 +197,41 @@ TEST(Restricted, DropsWhatBelongsToDeadOptions) {
       << "step by step comes to the same";
 }
 
+/// input; one choice between a skip, a ReLU, a convolution and a pool.
+Graph four_options() {
+  Graph g;
+  const NodeId x = g.input({2, 4, 4});
+  g.choice("op", {{"skip", [&] { return x; }},
+                  {"relu", [&] { return g.relu(x); }},
+                  {"conv", [&] { return g.conv(x, {.out = 2}); }},
+                  {"pool", [&] {
+                     return g.avg_pool(x, {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
+                   }}});
+  return g;
+}
+
+TEST(Restricted, MayBeRestrictedAgain) {
+  const Graph g = four_options();
+  for (std::uint64_t first = 1; first < 16; ++first) {
+    for (std::uint64_t second = 1; second < 16; ++second) {
+      if ((first & second) == 0) continue;
+      SCOPED_TRACE(std::to_string(first) + " then " + std::to_string(second));
+      const Graph at_once = restricted(g, {first & second});
+      EXPECT_EQ(sketch(restricted(restricted(g, {first}), {second})), sketch(at_once));
+      const Node& node = at_once.node(at_once.output());
+      if (node.op == Op::choice) EXPECT_EQ(node.alive, first & second) << "a bit for each input";
+    }
+  }
+}
+
+TEST(Restricted, RefusesADecisionThatWasTakenOtherwise) {
+  const Graph g = four_options();
+  EXPECT_EQ(problem_of([&] { restricted(restricted(g, {0b0110}), {0b1001}); }),
+            "nothing is left of 'op/choice4': its decision was taken otherwise");
+  EXPECT_EQ(problem_of([&] { restricted(restricted(g, {0b0010}), {0b1000}); }),
+            "nothing is left of 'op/relu/relu1': its decision was taken otherwise");
+}
+
 TEST(Restricted, KeepsNames) {
   const Graph g = nested();
   const Graph pool = resolved(g, std::vector<int>{1, 1});
@@ -265,6 +300,16 @@ TEST(Live, KeepsZerosInTheMeanOfAChoice) {
                    }},
                   {"skip", [&] { return x; }}});
   EXPECT_EQ(sketch(live(g)), "input() zero() choice(1,0)!");
+}
+
+TEST(Live, KeepsZerosForTheChannelsOfAConcatenation) {
+  Graph g;
+  const NodeId x = g.input({2, 4, 4});
+  const NodeId constant = g.relu(g.zero({3, 4, 4}));
+  g.conv(g.concat(Ids{constant, x, constant}), {.out = 4});
+  const Graph made = live(g);
+  EXPECT_EQ(sketch(made), "input() zero() concat(1,0,1) conv(2)!");
+  EXPECT_EQ(made.node(1).shape, (Shape{3, 4, 4}));
 }
 
 TEST(Live, RefusesADisconnectedGraph) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 #include <malloc.h>
 
@@ -188,7 +189,7 @@ std::vector<Case> cases() {
 /// Batch norm with the batch's statistics taken as constants, which is what `frozen` means.
 at::Tensor frozen_gram(const Network& given, const at::Tensor& x) {
   const at::AutoGradMode with_grad{true};
-  Network copy = given;
+  Network copy = given.clone();
   std::vector<at::Tensor> leaves;
   const Graph& g = copy.graph();
   for (NodeId id = 0; id < g.size(); ++id) {
@@ -254,7 +255,7 @@ TEST(Ntk, EqualsTheGramMatrixByRows) {
     const Network net = network(c.graph);
     const at::Tensor x = images(c.graph, c.batch);
     const at::Tensor truth = ntk_gram_by_rows(net, x);
-    const at::Tensor gram = ntk_gram(net, x, Coupling::coupled);
+    const at::Tensor gram = ntk_gram(net, x, SampleCoupling::coupled);
     if (c.name != "none") {
       EXPECT_GT(truth.abs().max().item<double>(), 0.0) << c.name;
     }
@@ -267,7 +268,8 @@ TEST(Ntk, UsesWhateverScalesAndShiftsBatchNormHas) {
   Network net = network(graph);
   draw_scales_and_shifts(net);
   const at::Tensor x = images(graph, 5);
-  EXPECT_LT(relative_error(ntk_gram(net, x, Coupling::coupled), ntk_gram_by_rows(net, x)), 1e-10);
+  EXPECT_LT(relative_error(ntk_gram(net, x, SampleCoupling::coupled), ntk_gram_by_rows(net, x)),
+            1e-10);
 }
 
 TEST(Ntk, FrozenEqualsAutogradWithConstantStatistics) {
@@ -277,8 +279,8 @@ TEST(Ntk, FrozenEqualsAutogradWithConstantStatistics) {
     const Network net = network(graph);
     const at::Tensor x = images(graph, 5);
     const at::Tensor truth = frozen_gram(net, x);
-    EXPECT_LT(relative_error(ntk_gram(net, x, Coupling::frozen), truth), 1e-10);
-    EXPECT_GT(relative_error(ntk_gram(net, x, Coupling::coupled), truth), 1e-6);
+    EXPECT_LT(relative_error(ntk_gram(net, x, SampleCoupling::frozen), truth), 1e-10);
+    EXPECT_GT(relative_error(ntk_gram(net, x, SampleCoupling::coupled), truth), 1e-6);
   }
 }
 
@@ -287,7 +289,7 @@ TEST(Ntk, OfALinearNetworkIsTheGramMatrixOfTheInputs) {
   const Graph graph = linear_only();
   const at::Tensor x = images(graph, 6);
   const at::Tensor rows = x.flatten(1);
-  for (const Coupling coupling : {Coupling::coupled, Coupling::frozen})
+  for (const SampleCoupling coupling : {SampleCoupling::coupled, SampleCoupling::frozen})
     EXPECT_LT(relative_error(ntk_gram(network(graph), x, coupling), 5.0 * rows.mm(rows.t())),
               1e-14);
 }
@@ -300,7 +302,7 @@ TEST(Ntk, WorkedByHand) {
   net.parameters(1).weight.fill_(2.0);
   net.parameters(3).weight.fill_(3.0);
   const at::Tensor x = at::tensor({1.0, -1.0, 4.0}, at::kDouble).view({3, 1, 1, 1});
-  const at::Tensor gram = ntk_gram(net, x, Coupling::coupled);
+  const at::Tensor gram = ntk_gram(net, x, SampleCoupling::coupled);
   const at::Tensor truth =
       at::tensor({13.0, 0.0, 52.0, 0.0, 0.0, 0.0, 52.0, 0.0, 208.0}, at::kDouble).view({3, 3});
   EXPECT_TRUE(at::equal(gram, truth)) << gram;
@@ -312,8 +314,8 @@ TEST(Ntk, FloatIsCloseToDouble) {
   const Network precise = network(graph, at::kDouble);
   const Network fast = network(graph, at::kFloat);
   const at::Tensor x = images(graph, 16);
-  const at::Tensor truth = ntk_gram(precise, x, Coupling::coupled);
-  const at::Tensor gram = ntk_gram(fast, x.to(at::kFloat), Coupling::coupled);
+  const at::Tensor truth = ntk_gram(precise, x, SampleCoupling::coupled);
+  const at::Tensor gram = ntk_gram(fast, x.to(at::kFloat), SampleCoupling::coupled);
   EXPECT_LT(relative_error(gram, truth), 1e-4);
   EXPECT_NEAR(condition_number(gram) / condition_number(truth), 1.0, 1e-2);
 }
@@ -321,12 +323,12 @@ TEST(Ntk, FloatIsCloseToDouble) {
 TEST(Ntk, ConstantChannelsAndSingleSamplesStayFinite) {
   const Graph graph = test::nas_bench_201(test::every_edge({"nor_conv_3x3"}), 3, 8);
   const Network net = network(graph);
-  EXPECT_TRUE(ntk_gram(net, at::ones({4, 3, 8, 8}, at::kDouble), Coupling::coupled)
+  EXPECT_TRUE(ntk_gram(net, at::ones({4, 3, 8, 8}, at::kDouble), SampleCoupling::coupled)
                   .isfinite()
                   .all()
                   .item<bool>());
   const at::Tensor one = images(graph, 1);
-  EXPECT_LT(relative_error(ntk_gram(net, one, Coupling::coupled), ntk_gram_by_rows(net, one)),
+  EXPECT_LT(relative_error(ntk_gram(net, one, SampleCoupling::coupled), ntk_gram_by_rows(net, one)),
             1e-10);
 }
 
@@ -335,7 +337,7 @@ TEST(Ntk, IsZeroForADisconnectedNetworkWithoutConstants) {
   bare.input({1, 2, 2});
   bare.linear(bare.zero({1, 2, 2}), 2);
   const Network net = network(bare);
-  const at::Tensor gram = ntk_gram(net, images(bare, 3), Coupling::coupled);
+  const at::Tensor gram = ntk_gram(net, images(bare, 3), SampleCoupling::coupled);
   EXPECT_EQ(gram.abs().max().item<double>(), 0.0);
   EXPECT_EQ(condition_number(gram), 1e12);
 }
@@ -361,7 +363,7 @@ TEST(Ntk, HoldsNoMoreThanItSays) {
     if (!(std::ofstream{"/proc/self/clear_refs"} << 5 << std::flush))
       GTEST_SKIP() << "the system does not let a program reset the peak of its memory";
     const std::int64_t before = status_bytes("VmRSS");
-    ntk_gram(of, x, Coupling::coupled);
+    ntk_gram(of, x, SampleCoupling::coupled);
     const std::int64_t held = status_bytes("VmHWM") - before;
     const std::int64_t said = ntk_bytes(graph, 64, precision == at::kFloat ? 4 : 8);
     EXPECT_LE(held, said);
@@ -374,11 +376,11 @@ TEST(Ntk, IsTheSameOnEveryThreadAndLeavesTheNetworkAlone) {
   const Network net = network(graph, at::kFloat);
   const at::Tensor x = images(graph, 6, at::kFloat);
   const auto before = net.parameters(1).weight.clone();
-  const at::Tensor truth = ntk_gram(net, x, Coupling::coupled);
+  const at::Tensor truth = ntk_gram(net, x, SampleCoupling::coupled);
   std::vector<at::Tensor> grams(4);
   std::vector<std::thread> threads;
   for (auto& gram : grams)
-    threads.emplace_back([&] { gram = ntk_gram(net, x, Coupling::coupled); });
+    threads.emplace_back([&] { gram = ntk_gram(net, x, SampleCoupling::coupled); });
   for (auto& thread : threads) thread.join();
   for (const auto& gram : grams) EXPECT_TRUE(at::equal(gram, truth));
   EXPECT_TRUE(at::equal(before, net.parameters(1).weight));
@@ -398,7 +400,7 @@ TEST(ConditionNumber, IsTheRatioOfTheExtremeEigenvalues) {
 TEST(Ntk, NamesTheOperatorThatItDoesNotKnow) {
   const Graph graph = joined();
   try {
-    ntk_gram(network(graph), images(graph, 2), Coupling::coupled);
+    ntk_gram(network(graph), images(graph, 2), SampleCoupling::coupled);
     FAIL() << "built";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("softmax"));
@@ -479,7 +481,7 @@ TEST(Propagation, PutsOffWithoutChangingValues) {
 /// Gradients of <seed, logits> by LibTorch's tape: parameters in the order of nodes, then images.
 std::vector<at::Tensor> taped_gradients(const Network& net, const at::Tensor& x,
                                         const at::Tensor& seed) {
-  Network copy = net;
+  Network copy = net.clone();
   std::vector<at::Tensor> leaves;
   for (NodeId id = 0; id < copy.graph().size(); ++id) {
     auto& [weight, bias] = copy.parameters(id);
@@ -615,6 +617,29 @@ TEST(Network, SharesWeightsWithWhatIsDerivedFromItsGraph) {
   EXPECT_TRUE(at::equal(precise.parameters(1).weight, b.parameters(1).weight.to(at::kDouble)));
 }
 
+static_assert(!std::is_copy_constructible_v<Network> && !std::is_copy_assignable_v<Network>,
+              "a copy would have the same weights: clone() says what is meant");
+
+TEST(Network, HasWeightsOfItsOwnWhenCloned) {
+  const Network net = network(two_linear_layers());
+  const at::Tensor before = net.parameters(1).weight.clone();
+  Network other = net.clone();
+  EXPECT_TRUE(at::equal(other.parameters(1).weight, before));
+  other.initialise(Init::standard_normal, 9, "another");
+  EXPECT_FALSE(at::equal(other.parameters(1).weight, before));
+  EXPECT_TRUE(at::equal(net.parameters(1).weight, before));
+}
+
+TEST(Network, RunsWithConstantChannels) {
+  Graph graph;
+  const NodeId x = graph.input({2, 4, 4});
+  const std::vector<NodeId> parts{graph.zero({3, 4, 4}), x};
+  graph.conv(graph.concat(parts), {.out = 4});
+  const Network whole = network(graph), part = network(live(graph));
+  const at::Tensor batch = images(graph, 3);
+  EXPECT_TRUE(at::allclose(whole.forward(batch), part.forward(batch)));
+}
+
 TEST(Network, DrawsWhatTheInitialisersSay) {
   Graph graph;
   NodeId x = graph.input({32, 8, 8});
@@ -684,8 +709,8 @@ TEST(LinearRegions, AreOneWithoutReluAndNoneWithoutSamples) {
 TEST(Names, AreThoseOfTheEnumerators) {
   EXPECT_EQ(names_of(Init{}).size(), 4U);
   EXPECT_EQ(names_of(Init{})[1].first, "kaiming_normal_fan_out");
-  EXPECT_EQ(names_of(Coupling{})[0].first, "coupled");
-  EXPECT_EQ(names_of(Coupling{})[1].second, Coupling::frozen);
+  EXPECT_EQ(names_of(SampleCoupling{})[0].first, "coupled");
+  EXPECT_EQ(names_of(SampleCoupling{})[1].second, SampleCoupling::frozen);
 }
 
 }  // namespace

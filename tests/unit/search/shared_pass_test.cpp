@@ -1,6 +1,8 @@
 // Proxies that look at the same thing see one network, and say what they would say alone.
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <set>
@@ -10,6 +12,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/core/stop.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/search/scoring.hpp>
 
@@ -38,7 +41,7 @@ class TwoWidths final : public SearchSpace {
   Graph graph_;
 };
 
-class Noise final : public Dataset {
+class Noise : public Dataset {
  public:
   DatasetInfo describe() const override { return {"noise", {3, 8, 8}, 2, 1000, 0, ""}; }
   Samples batch(Split, std::span<const std::int64_t> indices) const override {
@@ -50,6 +53,29 @@ class Noise final : public Dataset {
     }
     return {at::stack(images), at::tensor(at::IntArrayRef{indices.data(), indices.size()}) % 2};
   }
+};
+
+/// Counts who draws, and who draws at the same time: each waits a while for another.
+class WatchedNoise final : public Noise {
+ public:
+  Samples batch(Split split, std::span<const std::int64_t> indices) const override {
+    std::unique_lock lock{mutex_};
+    ++draws_;
+    most_at_once_ = std::max(most_at_once_, ++at_once_);
+    changed_.notify_all();
+    changed_.wait_for(lock, std::chrono::seconds{patience_s}, [&] { return most_at_once_ > 1; });
+    --at_once_;
+    return Noise::batch(split, indices);
+  }
+  int draws() const { return draws_; }
+  int most_at_once() const { return most_at_once_; }
+
+  int patience_s = 0;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable int draws_ = 0, at_once_ = 0, most_at_once_ = 0;
 };
 
 /// What was shown: the logits of every call, kept alive so that other ones lie elsewhere.
@@ -89,6 +115,10 @@ class Probe final : public Proxy {
           (reads_.loss_gradients ? seen.loss_gradients(j).parameters[1].weight.sum().item<double>()
                                  : 0);
     if (name_ == "thrower") throw Error{"cannot say"};
+    if (name_ == "stopped") throw Interrupted{"interrupted"};
+    if (name_ == "greedy") throw std::bad_alloc{};
+    if (name_ == "insatiable") at::empty({std::int64_t{1} << 56});
+    if (name_ == "broken") throw std::runtime_error{"a bug"};
     return sum;
   }
 
@@ -130,7 +160,7 @@ class SharedPasses : public ::testing::Test {
   std::vector<Evaluation> evaluate(std::vector<ScoredProxy> proxies, int jobs = 1) {
     ScoringSetup setup;
     setup.space = &space_;
-    setup.dataset = &noise_;
+    setup.dataset = dataset_;
     setup.proxies = std::move(proxies);
     setup.seed = 3;
     setup.jobs = jobs;
@@ -143,6 +173,7 @@ class SharedPasses : public ::testing::Test {
 
   TwoWidths space_;
   Noise noise_;
+  const Dataset* dataset_ = &noise_;
   Seen seen_;
   std::vector<std::unique_ptr<Probe>> probes_;
   std::vector<ScoredProxy> proxies_;
@@ -247,6 +278,77 @@ TEST_F(SharedPasses, LetOneFailWithoutTheOthers) {
   EXPECT_EQ(seen[0].invalid, "cannot say");
 }
 
+TEST_F(SharedPasses, KeepNothingOfAProxyThatWasStopped) {
+  add("stopped", {.batch = 8});
+  MemoryStore store;
+  store_ = &store;
+  EXPECT_THROW(evaluate(), Interrupted);
+  for (const char* const candidate : {"width=one", "width=two"})
+    EXPECT_FALSE(store.find(candidate, "key of stopped")) << candidate;
+}
+
+TEST_F(SharedPasses, EndWhenAskedToStop) {
+  add("a", {.batch = 8});
+  request_stop();
+  EXPECT_THROW(evaluate(), Interrupted);
+  withdraw_stop();
+  EXPECT_EQ(evaluate()[0].invalid, "");
+}
+
+TEST_F(SharedPasses, TellWantOfMemoryFromAFaultOfThePlugin) {
+  const auto complaint_of = [&](const std::string& name) {
+    proxies_.clear();
+    add(name, {.batch = 8});
+    try {
+      evaluate();
+    } catch (const Error& error) {
+      return std::string{error.what()};
+    }
+    return std::string{"none"};
+  };
+  for (const char* const name : {"greedy", "insatiable"}) {
+    EXPECT_THAT(complaint_of(name), HasSubstr("out of memory at proxy"));
+    EXPECT_THAT(complaint_of(name), ::testing::Not(HasSubstr("fault of the plugin")));
+  }
+  EXPECT_THAT(complaint_of("broken"), HasSubstr("fault of the plugin"));
+}
+
+TEST_F(SharedPasses, DrawBatchesAtTheSameTimeWhenTheyCannotKeepThem) {
+  WatchedNoise noise;
+  dataset_ = &noise;
+  add("a", {.batch = 64, .batches = 4});
+  most_bytes_ = pass_bytes(space_.build({1}), {.batch = 64, .batches = 4}, {});
+  noise.patience_s = 10;
+  EXPECT_EQ(evaluate(2)[0].invalid, "");
+  EXPECT_EQ(noise.most_at_once(), 2);
+}
+
+TEST_F(SharedPasses, DrawBatchesOnceForAllWhoseBatchesAreEqual) {
+  WatchedNoise noise;
+  dataset_ = &noise;
+  add("more", {.batch = 8, .batches = 2}, {.outputs = true});
+  add("fewer", {.batch = 8}, {.loss_gradients = true, .output_gradients = true});
+  add("other weights", {.init = Init::standard_normal, .batch = 8});
+  most_bytes_ = pass_bytes(space_.build({1}), {.batch = 8, .batches = 2},
+                           {.outputs = true, .loss_gradients = true, .output_gradients = true}) -
+                1;
+  EXPECT_EQ(evaluate()[0].invalid, "");
+  EXPECT_EQ(seen_.different_logits(), 5U) << "the first two one by one, at the larger network";
+  EXPECT_EQ(noise.draws(), 2) << "two batches";
+}
+
+TEST_F(SharedPasses, AskNoSupernetOfASpaceWithout) {
+  class Single final : public SearchSpace {
+    std::vector<Decision> decisions() const override { return {}; }
+    Graph build(const Genotype&) const override { return {}; }
+  } single;
+  ScoringSetup setup;
+  setup.space = &single;
+  Scoring scoring{setup};
+  const std::vector<AliveOptions> states{{1}};
+  EXPECT_THROW(scoring.evaluate_supernets(states), std::logic_error);
+}
+
 TEST_F(SharedPasses, AreNotRunWhenTheyWouldHoldTooMuch) {
   add("small", {.batch = 2}, {.outputs = true});
   add("large", {.batch = 500}, {.outputs = true});
@@ -270,6 +372,54 @@ TEST_F(SharedPasses, RunOneByOneWhatIsTooMuchTogether) {
   EXPECT_TRUE(large.is_left_out);
   store_ = nullptr;
   EXPECT_EQ(large.invalid, evaluate()[1].proxies[1].invalid) << "the same with what is known";
+}
+
+TEST_F(SharedPasses, LetGoOfLaterBatchesWithAnyOfTheirGradients) {
+  Network network{space_.build({1})};
+  network.initialise(Init::torch_default, 1, "weights");
+  const Pass pass{.batch = 8, .batches = 3};
+  const auto batches = draw_batches(noise_, pass, {3, 8, 8}, 0, 1);
+  Observation seen{network, batches};
+  for (const std::size_t batch : {0, 1, 2}) {
+    const at::Tensor output = seen.forward(batch).output(2);
+    seen.input_gradient(batch);
+    EXPECT_EQ(output.use_count() == 1, batch > 0) << batch;
+  }
+  const at::Tensor again = seen.forward(1).output(2);
+  seen.loss_gradients(1);
+  EXPECT_EQ(again.use_count(), 1U);
+}
+
+TEST_F(SharedPasses, HoldNoMoreThanTheyTell) {
+  Network network{space_.build({1})};
+  network.initialise(Init::torch_default, 1, "weights");
+  const Pass pass{.batch = 8, .batches = 6};
+  const auto batches = draw_batches(noise_, pass, {3, 8, 8}, 0, 1);
+  const Reads outputs{.outputs = true};
+  const Reads all{.outputs = true, .output_gradients = true, .input_gradients = true};
+  for (const Reads& reads : {outputs, all}) {
+    Observation seen{network, batches, reads};
+    std::map<const void*, std::size_t> held;
+    const auto hold = [&](const at::Tensor& tensor) {
+      if (tensor.defined()) held[tensor.storage().data()] = tensor.nbytes();
+    };
+    for (std::size_t batch = 0; batch < 6; ++batch) {
+      if (reads.any_gradients()) {
+        hold(seen.input_gradient(batch));
+        const Gradients& gradients = seen.output_gradients(batch);
+        for (const at::Tensor& gradient : gradients.outputs) hold(gradient);
+        for (const auto& [weight, bias] : gradients.parameters) {
+          hold(weight);
+          hold(bias);
+        }
+      }
+      for (const Blend& blend : seen.forward(batch).blends)
+        for (const Blend::Term& term : blend.terms) hold(term.x);
+    }
+    std::size_t bytes = 0;
+    for (const auto& [place, size] : held) bytes += size;
+    EXPECT_LE(bytes, static_cast<std::size_t>(pass_bytes(network.graph(), pass, reads)));
+  }
 }
 
 TEST_F(SharedPasses, RefuseWhatNobodyToldOf) {

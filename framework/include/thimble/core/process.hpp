@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -35,13 +34,10 @@ struct ProcessResult {
   bool succeeded() const { return end == End::exited && code == 0; }
 };
 
-/// From now on programs are killed as soon as `stop` is true, and who waits for one gets
-/// Interrupted.
-THIMBLE_EXPORT void stop_processes_on(const std::atomic<bool>& stop);
-
 /// Runs a program in a folder, without input, and waits for its end. It and its children are killed
 /// when it exceeds a limit, and it is killed when the calling thread ends. Throws Error when it
-/// cannot be started. Thread safe.
+/// cannot be started, and Interrupted, having killed it, as soon as a stop is requested. Thread
+/// safe.
 THIMBLE_EXPORT ProcessResult run_process(const std::filesystem::path& program,
                                          const std::vector<std::string>& arguments,
                                          const std::filesystem::path& folder,

@@ -15,7 +15,8 @@ THIMBLE_EXPORT std::int64_t macs(const Graph& graph, const Node& node);
 /// Trainable numbers of one node: weights, biases, and batch norm's scale and shift.
 THIMBLE_EXPORT std::int64_t params(const Graph& graph, const Node& node);
 
-/// Of all nodes, dead ends included, as the benchmark counts them. The graph has no open choice.
+/// Of all nodes, dead ends included, as the benchmark counts them; of an open choice, of all its
+/// options.
 THIMBLE_EXPORT std::int64_t macs(const Graph& graph);
 THIMBLE_EXPORT std::int64_t params(const Graph& graph);
 

@@ -74,6 +74,9 @@ struct Node {
   Extent padding{0, 0};
   std::int32_t decision = -1;  ///< of a choice: index into decisions()
   std::int32_t option = -1;    ///< the option this node was built for: index into options(), or -1
+  /// Of a choice: the options that are left of its decision, a bit each; its inputs are these, in
+  /// this order. options_in() lists them.
+  std::uint64_t alive = 0;
   std::int32_t name = -1;
   std::uint32_t first_input = 0;
   std::uint32_t input_count = 0;
@@ -153,6 +156,8 @@ class THIMBLE_EXPORT Graph {
     return std::span{edges_}.subspan(node.first_input, node.input_count);
   }
   std::span<const NodeId> inputs(NodeId id) const { return inputs(node(id)); }
+  /// Of what a node with one input reads, or one with several reads first.
+  const Shape& input_shape(const Node& reader) const { return node(inputs(reader)[0]).shape; }
   /// A name that stays the same in every graph derived from this one: weights go by it.
   const std::string& name(NodeId id) const;
   const std::vector<ChoiceDecision>& decisions() const { return words_->decisions; }

@@ -13,8 +13,16 @@ namespace thimble {
 /// Everything alive: the state in which a search begins.
 THIMBLE_EXPORT AliveOptions all_alive(const Graph& supernet);
 
+/// The options whose bits are set, ascending.
+THIMBLE_EXPORT std::vector<int> options_in(std::uint64_t alive);
+
+/// The same state, but that one option is dead.
+THIMBLE_EXPORT AliveOptions without(AliveOptions alive, std::size_t decision, int option);
+
 /// The supernet in which only these options are alive. A choice with one option left becomes that
 /// option; nodes built for other options are gone. `alive` has one non-empty mask a decision.
+/// Restricting step by step comes to the same as at once; throws Error when nothing is left of a
+/// choice, or of a decision that was taken otherwise.
 THIMBLE_EXPORT Graph restricted(const Graph& supernet, const AliveOptions& alive);
 
 /// The single network with this option for each decision.
@@ -23,8 +31,9 @@ THIMBLE_EXPORT Graph resolved(const Graph& supernet, std::span<const int> option
 /// True when the output depends on the input at all.
 THIMBLE_EXPORT bool is_connected(const Graph& graph);
 
-/// Without nodes that do not depend on the input or do not reach the output; sums lose their zero
-/// terms. The graph must be connected.
+/// Without nodes that do not depend on the input or do not reach the output; sums lose their
+/// constant terms, while choices and concatenations keep a zero for them. The graph must be
+/// connected.
 THIMBLE_EXPORT Graph live(const Graph& graph);
 
 /// The same with what batch norm reads in place of what it gives.

@@ -19,7 +19,7 @@ namespace thimble {
 
 /// One network under one pass, once drawn. All proxies of equal passes see the same one; what they
 /// read is computed when first asked for and then kept, but for the forward runs of batches after
-/// the first, which end with their gradients. A batch beyond those of the pass, and output
+/// the first, which end with any of their gradients. A batch beyond those of the pass, and output
 /// gradients that `reads` does not tell of, throw std::logic_error: the plugin's fault. Used by one
 /// thread at a time.
 class THIMBLE_EXPORT Observation {
@@ -28,7 +28,7 @@ class THIMBLE_EXPORT Observation {
   Observation(const Network& network, std::span<const Samples> batches, const Reads& reads = {},
               std::uint64_t seed = 0, int repeat = 0);
 
-  /// Scores must leave it as it is: copy what you change.
+  /// Scores must leave it as it is: clone() it to change it.
   const Network& network() const noexcept { return network_; }
   const Graph& graph() const noexcept { return network_.graph(); }
   /// Pass::batches of them or more, in the network's precision and input shape.
@@ -65,7 +65,8 @@ class THIMBLE_EXPORT Observation {
   };
 
   const Samples& samples(std::size_t batch) const;
-  Seen& seen(std::size_t batch) { return samples(batch), seen_[batch]; }
+  Seen& seen(std::size_t batch);
+  void release(std::size_t batch);
 
   const Network& network_;
   std::span<const Samples> batches_;

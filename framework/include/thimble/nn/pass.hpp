@@ -95,8 +95,8 @@ struct Reads {
   bool anything() const noexcept { return outputs || any_gradients() || tape || kernel; }
 };
 
-/// Bytes of the tensors that a pass holds at its worst for one batch, from above. Random weights
-/// and what a proxy makes of its own are not in it.
+/// Bytes of the tensors that a pass holds at its worst, all its batches looked at, from above.
+/// Random weights and what a proxy makes of its own are not in it.
 THIMBLE_EXPORT std::int64_t pass_bytes(const Graph& graph, const Pass& pass, const Reads& reads);
 
 }  // namespace thimble

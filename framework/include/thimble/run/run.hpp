@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -21,7 +20,6 @@ struct RunOptions {
   std::filesystem::path data_folder = "data";
   int jobs = 1;
   bool resume = false;
-  const std::atomic<bool>* stop = nullptr;
   /// Lines for the person who waits.
   std::function<void(const std::string&)> say = [](const std::string&) {};
   /// Candidates scored of those expected in the point at hand (0: unknown), and the point.

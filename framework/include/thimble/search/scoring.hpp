@@ -13,6 +13,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/search/scored_proxy.hpp>
 #include <thimble/search/searcher.hpp>
+#include <thimble/search/uncosted.hpp>
 
 namespace thimble {
 
@@ -47,7 +48,6 @@ struct ScoringSetup {
   std::uint64_t seed = 0;
   int jobs = 1;
   ProxyStore* store = nullptr;  ///< or none
-  const std::atomic<bool>* stop = nullptr;
   std::function<void(const std::string&)> log = [](const std::string&) {};
   /// Called after each candidate scored, with how many are done and how many are expected.
   std::function<void(std::int64_t done, std::int64_t expected)> progress = [](std::int64_t,
@@ -75,6 +75,8 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   double proxy_seconds() const;
   /// Different candidates whose proxies were asked for.
   std::int64_t scored() const;
+  /// What a person should know of what was asked for so far, one sentence each.
+  std::vector<std::string> remarks() const;
   /// Every network evaluated so far, in the order asked for, each once.
   const std::vector<Evaluation>& evaluated() const noexcept { return evaluated_; }
 
@@ -95,7 +97,6 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   using Batches = std::shared_ptr<const std::vector<Samples>>;
   Batches batches_of(const SharedPass& shared, const Task& task, const Shape& input, int repeat);
   std::uint64_t seed_for(const SharedPass& shared, const Task& task) const;
-  void stop_if_asked() const;
   bool is_to_be_scored(const Evaluation& evaluation) const;
   void judge(Evaluation& evaluation) const;
 
@@ -107,8 +108,9 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;
   std::mutex batches_mutex_;
-  std::map<std::string, Batches> batches_;
+  std::map<std::string, Batches> batches_;  // by what they depend on
   std::int64_t batches_bytes_ = 0;
+  mutable Uncosted uncosted_;
   std::int64_t expected_ = 0;
   std::atomic<std::int64_t> done_ = 0;
 };

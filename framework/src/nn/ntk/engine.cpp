@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 #include "buffers.hpp"
@@ -24,9 +25,9 @@ struct Block {
   int sample_count;
 };
 
-std::vector<Block> blocks_of(int samples, int lanes, Coupling coupling) {
+std::vector<Block> blocks_of(int samples, int lanes, SampleCoupling coupling) {
   std::vector<Block> blocks;
-  if (coupling == Coupling::frozen) {
+  if (coupling == SampleCoupling::frozen) {
     for (int b = 0; b < samples; ++b) blocks.push_back({b, 1, b, 1});
   } else {
     for (int b = 0; b < samples; b += lanes)
@@ -55,12 +56,12 @@ struct Way {
 template <class Scalar>
 class Engine {
  public:
-  Engine(const Network& network, const at::Tensor& images, Coupling coupling)
+  Engine(const Network& network, const at::Tensor& images, SampleCoupling coupling)
       : network_{network},
         graph_{network.graph()},
         terms_{terms_of(graph_)},
         samples_{static_cast<int>(images.size(0))},
-        is_coupled_{coupling == Coupling::coupled},
+        is_coupled_{coupling == SampleCoupling::coupled},
         blocks_{blocks_of(samples_, Vector::kCount, coupling)},
         forward_{run_forward<Scalar>(network, terms_, images)},
         cotangents_(static_cast<std::size_t>(graph_.size())),
@@ -80,7 +81,6 @@ class Engine {
  private:
   using Vector = Lanes<Scalar>;
 
-  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
   std::size_t channels(NodeId id) const { return at(graph_.node(id).shape.channels); }
   std::size_t elements(NodeId id) const {
     return static_cast<std::size_t>(graph_.node(id).shape.elements());
@@ -322,11 +322,11 @@ void Engine<Scalar>::add_to(at::Tensor& gram, std::span<const Scalar> jacobian,
 }  // namespace
 
 template <class Scalar>
-at::Tensor gram(const Network& network, const at::Tensor& images, Coupling coupling) {
+at::Tensor gram(const Network& network, const at::Tensor& images, SampleCoupling coupling) {
   return Engine<Scalar>{network, images, coupling}.run();
 }
 
-template at::Tensor gram<float>(const Network&, const at::Tensor&, Coupling);
-template at::Tensor gram<double>(const Network&, const at::Tensor&, Coupling);
+template at::Tensor gram<float>(const Network&, const at::Tensor&, SampleCoupling);
+template at::Tensor gram<double>(const Network&, const at::Tensor&, SampleCoupling);
 
 }  // namespace thimble::ntk

@@ -8,6 +8,6 @@ namespace thimble::ntk {
 
 /// `ntk_gram` for a network whose precision is Scalar (float or double).
 template <class Scalar>
-at::Tensor gram(const Network& network, const at::Tensor& images, Coupling coupling);
+at::Tensor gram(const Network& network, const at::Tensor& images, SampleCoupling coupling);
 
 }  // namespace thimble::ntk

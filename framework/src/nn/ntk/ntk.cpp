@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
@@ -31,13 +32,13 @@ std::vector<at::Tensor> make_leaves(Network& copy) {
 
 }  // namespace
 
-const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling) {
-  static const std::vector<std::pair<std::string, Coupling>> names{{"coupled", Coupling::coupled},
-                                                                   {"frozen", Coupling::frozen}};
+const std::vector<std::pair<std::string, SampleCoupling>>& names_of(SampleCoupling) {
+  static const std::vector<std::pair<std::string, SampleCoupling>> names{
+      {"coupled", SampleCoupling::coupled}, {"frozen", SampleCoupling::frozen}};
   return names;
 }
 
-at::Tensor ntk_gram(const Network& network, const at::Tensor& images, Coupling coupling) {
+at::Tensor ntk_gram(const Network& network, const at::Tensor& images, SampleCoupling coupling) {
   const at::NoGradGuard no_grad;
   if (network.precision() == at::kDouble) return ntk::gram<double>(network, images, coupling);
   if (network.precision() == at::kFloat) return ntk::gram<float>(network, images, coupling);
@@ -48,7 +49,6 @@ std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, int scalar_byte
   constexpr int kPixelBytes = 8;  // what a ReLU lets through is kept as a list
   constexpr int kLaneBytes = 64;  // a cotangent's element, one lane for each of a block
   ntk::Terms terms = ntk::terms_of(graph);
-  const auto at = [](NodeId id) { return static_cast<std::size_t>(id); };
   std::int64_t forward = 0, weights = 0;
   std::int64_t largest = graph.node(graph.output()).shape.elements();
   std::int64_t open = 1, most_open = 1;  // the output's; then as the backward pass goes
@@ -73,7 +73,7 @@ std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, int scalar_byte
 
 at::Tensor ntk_gram_by_rows(const Network& network, const at::Tensor& images) {
   const at::AutoGradMode with_grad{true};
-  Network copy = network;
+  Network copy = network.clone();
   const std::vector<at::Tensor> leaves = make_leaves(copy);
   const std::int64_t samples = images.size(0);
   const at::Tensor logits = copy.forward(images.detach());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 
 namespace thimble::ntk {
 namespace {
@@ -36,8 +37,6 @@ class Walk {
   }
 
  private:
-  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
   /// Looks at what the output depends on only.
   void count_edges() {
     for (NodeId id = graph_.output(); id >= 0; --id) {

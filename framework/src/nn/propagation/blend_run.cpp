@@ -1,6 +1,7 @@
 #include "blend_run.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <list>
 #include <numeric>
 #include <utility>
@@ -122,9 +123,15 @@ BlendTotals run(const Blend& blend, const BlendRun& wanted) {
                                                             : run_in<float>(blend, wanted);
 }
 
-bool Blend::is_plain() const {
-  return terms.size() == 1 && terms[0].factor.empty() && !terms[0].gate.defined() && shift.empty();
+Blend::Term Blend::Term::gated(const at::Tensor& by, double below) const {
+  assert(!gate.defined());
+  Term made = *this;
+  made.gate = by;
+  made.ceiling = below;
+  return made;
 }
+
+bool Blend::is_plain() const { return terms.size() == 1 && terms[0].is_plain() && shift.empty(); }
 
 at::Tensor Blend::value() const {
   if (is_plain()) return terms[0].x;

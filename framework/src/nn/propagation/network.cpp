@@ -16,22 +16,18 @@
 namespace thimble {
 namespace {
 
-const Shape& input_shape(const Graph& graph, NodeId id) {
-  return graph.node(graph.inputs(id)[0]).shape;
-}
-
 Network::Parameters fresh_parameters(const Graph& graph, NodeId id, at::ScalarType precision) {
   const Node& node = graph.node(id);
   const std::int64_t out = node.shape.channels;
   Network::Parameters made;
   switch (node.op) {
     case Op::conv:
-      made.weight = at::zeros({out, input_shape(graph, id).channels / node.groups,
+      made.weight = at::zeros({out, graph.input_shape(node).channels / node.groups,
                                node.kernel.height, node.kernel.width},
                               precision);
       break;
     case Op::linear:
-      made.weight = at::zeros({out, input_shape(graph, id).elements()}, precision);
+      made.weight = at::zeros({out, graph.input_shape(node).elements()}, precision);
       break;
     case Op::batch_norm: made.weight = at::ones({out}, precision); break;
     default: return made;
@@ -210,6 +206,15 @@ Network::Network(Graph graph, at::ScalarType precision)
     parameters_.push_back(fresh_parameters(graph_, id, precision_));
     twins_.push_back(first_alike(graph_, id));
   }
+}
+
+Network Network::clone() const {
+  Network made{*this};
+  for (auto& [weight, bias] : made.parameters_) {
+    if (weight.defined()) weight = weight.detach().clone();
+    if (bias.defined()) bias = bias.detach().clone();
+  }
+  return made;
 }
 
 void Network::initialise(Init init, std::uint64_t seed, std::string_view stream) {

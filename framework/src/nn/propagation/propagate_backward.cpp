@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cassert>
 #include <iterator>
 #include <tuple>
 
 #include <thimble/nn/propagation/propagation.hpp>
 
+#include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include "blend_run.hpp"
@@ -11,8 +13,6 @@
 
 namespace thimble {
 namespace {
-
-std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
 
 /// What batch norm needs of the gradient by its output: sums by channel of it, and of it times
 /// x - mean.
@@ -29,29 +29,28 @@ class Backward {
         graph_{network.graph()},
         forward_{forward},
         wanted_{wanted},
-        is_wanted_(at_node(graph_.size())),
-        leads_somewhere_(at_node(graph_.size())),
-        pending_(at_node(graph_.size())),
-        totals_(at_node(graph_.size())) {
-    found_.parameters.resize(at_node(graph_.size()));
-    found_.outputs.resize(at_node(graph_.size()));
+        is_wanted_(at(graph_.size())),
+        leads_somewhere_(at(graph_.size())),
+        pending_(at(graph_.size())),
+        totals_(at(graph_.size())) {
+    found_.parameters.resize(at(graph_.size()));
+    found_.outputs.resize(at(graph_.size()));
   }
 
   Gradients run(NodeId from, const at::Tensor& seed) {
-    for (const NodeId id : wanted_.outputs) is_wanted_[at_node(id)] = true;
+    for (const NodeId id : wanted_.outputs) is_wanted_[at(id)] = true;
     for (NodeId id = 0; id <= from; ++id) {
-      bool leads = is_wanted_[at_node(id)] || has_wanted_parameters(id);
-      for (const NodeId input : graph_.inputs(id))
-        leads = leads || leads_somewhere_[at_node(input)];
-      leads_somewhere_[at_node(id)] = leads;
+      bool leads = is_wanted_[at(id)] || has_wanted_parameters(id);
+      for (const NodeId input : graph_.inputs(id)) leads = leads || leads_somewhere_[at(input)];
+      leads_somewhere_[at(id)] = leads;
     }
-    pending_[at_node(from)] = {{{seed.reshape(sizes_of(from))}}};
+    pending_[at(from)] = Blend{seed.reshape(sizes_of(from))};
     for (NodeId id = from; id >= 0; --id) {
-      if (pending_[at_node(id)].terms.empty()) continue;
-      if (is_wanted_[at_node(id)]) found_.outputs[at_node(id)] = gathered(id);
+      if (pending_[at(id)].terms.empty()) continue;
+      if (is_wanted_[at(id)]) found_.outputs[at(id)] = gathered(id);
       propagate(id);
-      pending_[at_node(id)] = {};
-      totals_[at_node(id)] = {};
+      pending_[at(id)] = {};
+      totals_[at(id)] = {};
     }
     return std::move(found_);
   }
@@ -62,27 +61,26 @@ class Backward {
   }
 
   at::Tensor output(NodeId id) const { return forward_.output(id); }
-  at::IntArrayRef sizes_of(NodeId id) const {
-    return forward_.blends[at_node(id)].terms[0].x.sizes();
-  }
+  at::IntArrayRef sizes_of(NodeId id) const { return forward_.blends[at(id)].terms[0].x.sizes(); }
 
   void give_term(NodeId to, Blend::Term term) {
-    if (!leads_somewhere_[at_node(to)]) return;
+    if (!leads_somewhere_[at(to)]) return;
     constexpr std::size_t kMostTerms = 4;  // they hold memory
-    auto& terms = pending_[at_node(to)].terms;
+    auto& terms = pending_[at(to)].terms;
     terms.push_back(std::move(term));
     if (terms.size() > kMostTerms) gathered(to);
   }
 
   void give(NodeId to, const at::Tensor& gradient) {
-    if (leads_somewhere_[at_node(to)])
-      give_term(to, {gradient.sizes() == sizes_of(to) ? gradient : gradient.reshape(sizes_of(to))});
+    if (leads_somewhere_[at(to)])
+      give_term(to, Blend::Term{gradient.sizes() == sizes_of(to) ? gradient
+                                                                 : gradient.reshape(sizes_of(to))});
   }
 
   /// The gradient by the output of a node as one tensor. While it is at hand, batch norm's totals
   /// are taken of it.
   at::Tensor gathered(NodeId id) {
-    Blend& sum = pending_[at_node(id)];
+    Blend& sum = pending_[at(id)];
     if (sum.is_plain()) return sum.terms[0].x;
     at::Tensor made;
     if (network_.is_channels_last()) {
@@ -91,12 +89,13 @@ class Backward {
       for (const NodeId norm : norms) wanted.partners.push_back(partner_of_norm(norm));
       BlendTotals totals = thimble::run(sum, wanted);
       for (std::size_t i = 0; i < norms.size(); ++i)
-        totals_[at_node(norms[i])] = {made, {totals.of_sum, {std::move(totals.of_products[i])}}};
+        totals_[at(norms[i])] = {made, {totals.of_sum, {std::move(totals.of_products[i])}}};
     } else {
+      for ([[maybe_unused]] const Blend::Term& term : sum.terms) assert(term.is_plain());
       made = sum.terms[0].x + sum.terms[1].x;
       for (std::size_t i = 2; i < sum.terms.size(); ++i) made.add_(sum.terms[i].x);
     }
-    sum = {{{made}}};
+    sum = Blend{made};
     return made;
   }
 
@@ -107,35 +106,36 @@ class Backward {
     std::vector<NodeId> found;
     if (node.op != Op::add || node.activation != Activation::none) return found;
     std::ranges::copy_if(graph_.inputs(node), std::back_inserter(found), [&](NodeId input) {
-      return graph_.node(input).op == Op::batch_norm && leads_somewhere_[at_node(input)];
+      return graph_.node(input).op == Op::batch_norm && leads_somewhere_[at(input)];
     });
     return found;
   }
 
   at::Tensor input_of_norm(NodeId norm) const { return as_image(output(graph_.inputs(norm)[0])); }
   Partner partner_of_norm(NodeId norm) const {
-    return {input_of_norm(norm), by_channel(forward_.means[at_node(norm)])};
+    return {input_of_norm(norm), by_channel(forward_.means[at(norm)])};
   }
 
   /// What a ReLU is given passes it unread: its place in the input's sum is behind a gate.
   bool is_passed(NodeId id) const {
-    const auto& terms = pending_[at_node(id)].terms;
+    const auto& terms = pending_[at(id)].terms;
     return graph_.node(id).op == Op::relu && network_.is_channels_last() &&
            std::ranges::none_of(terms, [](const auto& term) { return term.gate.defined(); });
   }
 
   void propagate(NodeId id) {
+    assert(pending_[at(id)].shift.empty());  // it is made of what give_term() was given
     const Node& node = graph_.node(id);
     const NodeId twin = network_.twin(id);
     if (twin != id) {
-      for (Blend::Term& term : pending_[at_node(id)].terms) give_term(twin, std::move(term));
+      for (Blend::Term& term : pending_[at(id)].terms) give_term(twin, std::move(term));
       return;
     }
     const auto inputs = graph_.inputs(id);
     if (is_passed(id)) {
       const at::Tensor gate = output(id);
-      for (const Blend::Term& term : pending_[at_node(id)].terms)
-        give_term(inputs[0], {term.x, {}, gate, ceiling_of(node)});
+      for (const Blend::Term& term : pending_[at(id)].terms)
+        give_term(inputs[0], term.gated(gate, ceiling_of(node)));
       return;
     }
     at::Tensor gradient = gathered(id);
@@ -218,31 +218,31 @@ class Backward {
     auto [by_input, by_weight, by_bias] = at::convolution_backward(
         gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(node.stride),
         pair_of(padding), {1, 1}, /*transposed=*/false, {0, 0}, node.groups,
-        {leads_somewhere_[at_node(input)], wants, wants && bias.defined()});
-    found_.parameters[at_node(id)] = {by_weight, by_bias};
+        {leads_somewhere_[at(input)], wants, wants && bias.defined()});
+    found_.parameters[at(id)] = {by_weight, by_bias};
     if (by_input.defined()) give(input, without_padding(by_input, node, padding));
   }
 
   void batch_norm(NodeId id, const at::Tensor& gradient) {
-    if (network_.is_channels_last()) return put_off_batch_norm(id, gradient);
+    if (network_.is_channels_last()) return batch_norm_in_two_runs(id, gradient);
     const at::Tensor& scale = network_.parameters(id).weight;
     auto [by_input, by_scale, by_shift] = at::native_batch_norm_backward(
-        gradient, input_of_norm(id), scale, {}, {}, forward_.means[at_node(id)],
-        forward_.inverse_deviations[at_node(id)], /*train=*/true, kBatchNormEpsilon,
-        {true, true, true});
-    if (wanted_.parameters) found_.parameters[at_node(id)] = {by_scale, by_shift};
+        gradient, input_of_norm(id), scale, {}, {}, forward_.means[at(id)],
+        forward_.inverse_deviations[at(id)], /*train=*/true, kBatchNormEpsilon, {true, true, true});
+    if (wanted_.parameters) found_.parameters[at(id)] = {by_scale, by_shift};
     give(graph_.inputs(id)[0], by_input);
   }
 
-  /// With n = (x - mean) / deviation: dx = scale / deviation (dy - mean(dy) - n mean(dy n)).
-  void put_off_batch_norm(NodeId id, const at::Tensor& gradient) {
+  /// With n = (x - mean) / deviation: dx = scale / deviation (dy - mean(dy) - n mean(dy n)). The
+  /// first run over memory takes the means, if they were not taken before; the second makes dx.
+  void batch_norm_in_two_runs(NodeId id, const at::Tensor& gradient) {
     const auto [x, mean] = partner_of_norm(id);
-    auto& [of, totals] = totals_[at_node(id)];
-    if (!of.is_same(gradient)) totals = thimble::run({{{gradient}}}, {.partners = {{x, mean}}});
+    auto& [of, totals] = totals_[at(id)];
+    if (!of.is_same(gradient)) totals = thimble::run(Blend{gradient}, {.partners = {{x, mean}}});
     const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
     const ByChannel& by_shift = totals.of_sum;
     ByChannel& by_scale = totals.of_products[0];
-    const ByChannel inverse = by_channel(forward_.inverse_deviations[at_node(id)]);
+    const ByChannel inverse = by_channel(forward_.inverse_deviations[at(id)]);
     ByChannel of_gradient = by_channel(network_.parameters(id).weight), of_x, shift;
     for (std::size_t c = 0; c < mean.size(); ++c) {
       by_scale[c] *= inverse[c];
@@ -252,19 +252,21 @@ class Backward {
     }
     const auto type = network_.precision();
     if (wanted_.parameters)
-      found_.parameters[at_node(id)] = {at::tensor(by_scale, type), at::tensor(by_shift, type)};
-    const Blend by_input{{{gradient, of_gradient}, {x, of_x}}, shift};
-    if (leads_somewhere_[at_node(graph_.inputs(id)[0])])
-      give(graph_.inputs(id)[0], by_input.value());
+      found_.parameters[at(id)] = {at::tensor(by_scale, type), at::tensor(by_shift, type)};
+    Blend by_input;
+    by_input.terms.emplace_back(gradient, std::move(of_gradient));
+    by_input.terms.emplace_back(x, std::move(of_x));
+    by_input.shift = std::move(shift);
+    if (leads_somewhere_[at(graph_.inputs(id)[0])]) give(graph_.inputs(id)[0], by_input.value());
   }
 
   void linear(NodeId id, const at::Tensor& gradient) {
     const NodeId input = graph_.inputs(id)[0];
     const auto& [weight, bias] = network_.parameters(id);
     if (wanted_.parameters)
-      found_.parameters[at_node(id)] = {gradient.t().mm(output(input).flatten(1)),
-                                        bias.defined() ? gradient.sum(0) : at::Tensor{}};
-    if (leads_somewhere_[at_node(input)]) give(input, gradient.mm(weight));
+      found_.parameters[at(id)] = {gradient.t().mm(output(input).flatten(1)),
+                                   bias.defined() ? gradient.sum(0) : at::Tensor{}};
+    if (leads_somewhere_[at(input)]) give(input, gradient.mm(weight));
   }
 
   const Network& network_;

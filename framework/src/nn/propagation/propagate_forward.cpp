@@ -5,14 +5,13 @@
 
 #include <thimble/nn/propagation/propagation.hpp>
 
+#include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include "blend_run.hpp"
 
 namespace thimble {
 namespace {
-
-std::size_t at_node(NodeId id) { return static_cast<std::size_t>(id); }
 
 struct Statistics {
   ByChannel mean;
@@ -26,8 +25,8 @@ Statistics statistics_of(const at::Tensor& x) {
   // As the run will have it.
   if (x.scalar_type() == at::kFloat)
     for (double& mean : made.mean) mean = static_cast<float>(mean);
-  Blend about{{{x}}, made.mean};
-  for (double& shift : about.shift) shift = -shift;
+  Blend about{x};
+  for (const double mean : made.mean) about.shift.push_back(-mean);
   const auto [sums, products] = run(about, {.partners = {{x, made.mean}}});
   const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
   for (std::size_t c = 0; c < sums.size(); ++c) {
@@ -50,16 +49,16 @@ class Running {
     forward_.inverse_deviations.resize(count());
     outputs_.resize(count());
     for (NodeId id = 0; id < graph_.size(); ++id)
-      for (const NodeId input : graph_.inputs(id)) readers_[at_node(input)].push_back(id);
+      for (const NodeId input : graph_.inputs(id)) readers_[at(input)].push_back(id);
   }
 
   Forward run() {
     for (NodeId id = 0; id < graph_.size(); ++id) {
       const NodeId twin = network_.twin(id);
       if (twin != id) {
-        forward_.blends[at_node(id)] = forward_.blends[at_node(twin)];
-        outputs_[at_node(id)] = outputs_[at_node(twin)];
-      } else if (forward_.blends[at_node(id)].terms.empty()) {
+        forward_.blends[at(id)] = forward_.blends[at(twin)];
+        outputs_[at(id)] = outputs_[at(twin)];
+      } else if (forward_.blends[at(id)].terms.empty()) {
         visit(id);
       }
     }
@@ -81,13 +80,13 @@ class Running {
   }
 
   void keep(NodeId id, const at::Tensor& output) {
-    outputs_[at_node(id)] = output;
-    forward_.blends[at_node(id)] = {{{output}}};
+    outputs_[at(id)] = output;
+    forward_.blends[at(id)] = Blend{output};
   }
 
   const at::Tensor& write_down(NodeId id) {
-    if (!outputs_[at_node(id)].defined()) keep(id, forward_.output(id));
-    return outputs_[at_node(id)];
+    if (!outputs_[at(id)].defined()) keep(id, forward_.output(id));
+    return outputs_[at(id)];
   }
 
   at::Tensor normalised_at_once(NodeId id) {
@@ -95,8 +94,8 @@ class Running {
     auto [output, mean, inverse_deviation] = at::native_batch_norm(
         as_image(write_down(graph_.inputs(id)[0])), scale, shift, {}, {}, /*training=*/true,
         /*momentum=*/0.0, kBatchNormEpsilon);
-    forward_.means[at_node(id)] = mean;
-    forward_.inverse_deviations[at_node(id)] = inverse_deviation;
+    forward_.means[at(id)] = mean;
+    forward_.inverse_deviations[at(id)] = inverse_deviation;
     return output;
   }
 
@@ -106,20 +105,23 @@ class Running {
     auto [mean, inverse_deviation] = statistics_of(x);
     const auto& parameters = network_.parameters(id);
     const ByChannel scale = by_channel(parameters.weight);
-    Blend blend{{{x, ByChannel(scale.size())}}, by_channel(parameters.bias)};
+    ByChannel factor, shift = by_channel(parameters.bias);
     for (std::size_t c = 0; c < scale.size(); ++c) {
-      blend.terms[0].factor[c] = scale[c] * inverse_deviation[c];
-      blend.shift[c] -= mean[c] * blend.terms[0].factor[c];
+      factor.push_back(scale[c] * inverse_deviation[c]);
+      shift[c] -= mean[c] * factor[c];
     }
-    forward_.means[at_node(id)] = at::tensor(mean, network_.precision());
-    forward_.inverse_deviations[at_node(id)] = at::tensor(inverse_deviation, network_.precision());
+    forward_.means[at(id)] = at::tensor(mean, network_.precision());
+    forward_.inverse_deviations[at(id)] = at::tensor(inverse_deviation, network_.precision());
+    Blend blend;
+    blend.terms.emplace_back(x, std::move(factor));
+    blend.shift = std::move(shift);
     return blend;
   }
 
   Blend joined(NodeId id) const {
     Blend sum;
     for (const NodeId input : graph_.inputs(id)) {
-      const Blend& blend = forward_.blends[at_node(input)];
+      const Blend& blend = forward_.blends[at(input)];
       for (Blend::Term term : blend.terms) {
         term.x = as_image(term.x);
         sum.terms.push_back(std::move(term));
@@ -135,7 +137,7 @@ class Running {
     constexpr std::size_t kMostTerms = 8;
     const auto is_add = [&](NodeId reader) { return graph_.node(reader).op == Op::add; };
     const auto is_relu = [&](NodeId reader) { return graph_.node(reader).op == Op::relu; };
-    const std::vector<NodeId>& readers = readers_[at_node(id)];
+    const std::vector<NodeId>& readers = readers_[at(id)];
     const bool is_output = id == graph_.output();
     const bool is_read_elsewhere = !std::ranges::all_of(
         readers, [&](NodeId reader) { return is_add(reader) || is_relu(reader); });
@@ -152,12 +154,12 @@ class Running {
     if (has_relu) keep(*relu, rectified);
     if (is_kept) return keep(id, sum);
     if (blend.is_plain()) return keep(id, blend.terms[0].x);
-    forward_.blends[at_node(id)] = std::move(blend);
+    forward_.blends[at(id)] = std::move(blend);
   }
 
   void rectify(NodeId id) {
     at::Tensor output;
-    thimble::run(forward_.blends[at_node(graph_.inputs(id)[0])],
+    thimble::run(forward_.blends[at(graph_.inputs(id)[0])],
                  {.rectified = &output, .ceiling = ceiling_of(graph_.node(id))});
     keep(id, output);
   }

@@ -8,11 +8,11 @@
 namespace thimble {
 
 /// How batch norm takes part when the gradient of one sample's logits is taken.
-enum class Coupling {
+enum class SampleCoupling {
   coupled,  ///< through the batch's statistics into the other samples, as the published code does
   frozen,   ///< the batch's statistics are constants: cheaper, and another measure
 };
-THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Coupling);
+THIMBLE_EXPORT const std::vector<std::pair<std::string, SampleCoupling>>& names_of(SampleCoupling);
 
 /// The Gram matrix of the neural tangent kernel of the summed logits (TE-NAS, arXiv 2102.11535):
 ///
@@ -25,7 +25,7 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Coupling>>& names_of(Cou
 /// for narrow networks, where it is 8 to 14 times faster than row by row; at 16 channels it is no
 /// faster. Memory: see ntk_bytes(). Throws Error for graphs with fused ReLUs. Thread safe.
 THIMBLE_EXPORT at::Tensor ntk_gram(const Network& network, const at::Tensor& images,
-                                   Coupling coupling);
+                                   SampleCoupling coupling);
 
 /// Bytes that ntk_gram() holds at its worst for a batch of so many samples, from above, with
 /// coupled statistics and scalars of 4 or 8 bytes.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -16,13 +17,22 @@ using ByChannel = std::vector<double>;
 /// A sum of tensors that is put off until somebody reads it: what batch norm and sums give, and
 /// what adds up to a gradient. All terms have one shape, N x C x H x W or N x C.
 struct THIMBLE_EXPORT Blend {
-  struct Term {
+  struct THIMBLE_EXPORT Term {
     at::Tensor x;
-    ByChannel factor = {};  ///< empty: 1
+    ByChannel factor;  ///< empty: 1
     /// Of x's shape: x counts only where 0 < gate < ceiling. Undefined: everywhere.
-    at::Tensor gate = {};
+    at::Tensor gate;
     double ceiling = std::numeric_limits<double>::infinity();
+
+    explicit Term(at::Tensor of, ByChannel by = {}) : x{std::move(of)}, factor{std::move(by)} {}
+    /// The same behind a gate; it must not be behind one yet.
+    Term gated(const at::Tensor& by, double below) const;
+    /// Whether it is x as it stands.
+    bool is_plain() const { return factor.empty() && !gate.defined(); }
   };
+
+  Blend() = default;
+  explicit Blend(at::Tensor of) : terms{Term{std::move(of)}} {}
 
   std::vector<Term> terms;
   ByChannel shift = {};  ///< empty: 0

@@ -39,6 +39,12 @@ class THIMBLE_EXPORT Network {
   };
 
   explicit Network(Graph graph, at::ScalarType precision = at::kFloat);
+  Network(Network&&) noexcept = default;
+  Network& operator=(Network&&) noexcept = default;
+  Network& operator=(const Network&) = delete;
+  ~Network() = default;
+  /// With weights of its own. A plain copy would have the same tensors, and change with this one.
+  Network clone() const;
 
   /// Draws every weight anew, in float, so that a network in double has the same ones.
   void initialise(Init init, std::uint64_t seed, std::string_view stream);
@@ -62,6 +68,8 @@ class THIMBLE_EXPORT Network {
   at::Tensor forward(const at::Tensor& images) const;
 
  private:
+  Network(const Network&) = default;
+
   Graph graph_;
   at::ScalarType precision_;
   std::vector<Parameters> parameters_;
