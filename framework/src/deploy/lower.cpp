@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/graph/transforms.hpp>
 
@@ -16,8 +17,6 @@ namespace thimble {
 namespace {
 
 constexpr int kSoftmaxIntegerBits = 5;
-
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 /// Asymmetric, with 0 represented exactly, so that padding and ReLU are exact.
 Quantisation quantisation_of(Range range) {
@@ -219,9 +218,9 @@ class Lowering {
     for (std::size_t c = 0; c < bias.size(); ++c) {
       const double scale =
           static_cast<double>(in.scale) * static_cast<double>(made.weight_scales[c]);
-      constexpr double kLargest = 1 << 30;  // leaves as much for the sum
-      made.bias.push_back(static_cast<std::int32_t>(
-          std::clamp(std::round(static_cast<double>(bias[c]) / scale), -kLargest, kLargest)));
+      constexpr double kLargestBias = 1 << 30;  // leaves as much for the sum
+      made.bias.push_back(static_cast<std::int32_t>(std::clamp(
+          std::round(static_cast<double>(bias[c]) / scale), -kLargestBias, kLargestBias)));
       made.rescale.push_back(rescale_of(ratio(in.scale, made.weight_scales[c], out.scale)));
     }
   }
