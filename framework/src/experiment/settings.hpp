@@ -75,8 +75,9 @@ struct ObjectiveSettings : DirectedSettings {
   template <class Describe>
   static void describe(Describe& param) {
     DirectedSettings::describe(param);
+    // Ranks of a billion candidates times this stay exact.
     param(&ObjectiveSettings::weight, "weight", "how much it counts where a searcher weighs")
-        .at_least(0);
+        .range(0, 1e6);
   }
 };
 

@@ -114,18 +114,38 @@ class ChannelSets {
   std::vector<bool> must_stay_;
 };
 
-/// The producers of each set, by its root.
-std::vector<std::vector<NodeId>> producers_of_sets(const Graph& graph, ChannelSets& sets) {
-  std::vector<std::vector<NodeId>> producers(sets.count());
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    if (!is_producer(graph, graph.node(id))) continue;
-    for (int c = 0; c < graph.node(id).shape.channels; ++c) {
-      auto& of_set = producers[sets.root(sets.channel(id, c))];
-      if (of_set.empty() || of_set.back() != id) of_set.push_back(id);
+/// The producers of the sets. Sets of the same producers share a list, and there are few lists.
+class ProducersOfSets {
+ public:
+  ProducersOfSets(const Graph& graph, ChannelSets& sets) : list_of_(sets.count()) {
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      if (!is_producer(graph, graph.node(id))) continue;
+      for (int c = 0; c < graph.node(id).shape.channels; ++c)
+        add(sets.root(sets.channel(id, c)), id);
     }
   }
-  return producers;
-}
+
+  std::size_t list(std::size_t root) const { return list_of_[root]; }
+  std::size_t lists() const { return lists_.size(); }
+  const std::vector<NodeId>& producers(std::size_t list) const { return lists_[list]; }
+
+ private:
+  void add(std::size_t root, NodeId id) {
+    const std::size_t before = list_of_[root];
+    if (!lists_[before].empty() && lists_[before].back() == id) return;
+    const auto [found, is_new] = longer_.emplace(std::pair{before, id}, lists_.size());
+    if (is_new) {
+      auto longer = lists_[before];
+      longer.push_back(id);
+      lists_.push_back(std::move(longer));
+    }
+    list_of_[root] = found->second;
+  }
+
+  std::vector<std::vector<NodeId>> lists_{{}};
+  std::map<std::pair<std::size_t, NodeId>, std::size_t> longer_;  // a list and the next producer
+  std::vector<std::size_t> list_of_;                              // by root
+};
 
 /// The places of the `count` highest scores, ascending.
 std::vector<int> best(const std::vector<double>& scores, int count) {
@@ -164,22 +184,26 @@ void require_one_a_group(std::size_t count, const char* what, const Coupling& co
 
 Coupling coupled_channels(const Graph& graph) {
   ChannelSets sets{graph};
-  const auto producers = producers_of_sets(graph, sets);
+  const ProducersOfSets producers{graph, sets};
   // Sets of the same producers are alike: any of them may go.
   Coupling made;
-  std::map<std::vector<NodeId>, std::int32_t> groups;
+  std::vector<std::int32_t> group_of(producers.lists(), -1);
   std::vector<Coupling::Place> places(sets.count());
   for (std::size_t root = 0; root < sets.count(); ++root) {
-    if (sets.root(root) != root || sets.must_stay(root) || producers[root].empty()) continue;
-    const auto next = static_cast<std::int32_t>(groups.size());
-    const auto [found, is_new] = groups.emplace(producers[root], next);
-    if (is_new) made.groups.push_back({producers[root], 0});
-    places[root] = {found->second, made.groups[at(found->second)].channels++};
+    const std::size_t list = producers.list(root);
+    if (sets.root(root) != root || sets.must_stay(root) || producers.producers(list).empty())
+      continue;
+    if (group_of[list] < 0) {
+      group_of[list] = static_cast<std::int32_t>(made.groups.size());
+      made.groups.push_back({producers.producers(list), 0});
+    }
+    places[root] = {group_of[list], made.groups[at(group_of[list])].channels++};
   }
   for (NodeId id = 0; id < graph.size(); ++id) {
+    const int channels = graph.node(id).shape.channels;
     auto& own = made.places.emplace_back();
-    for (int c = 0; c < graph.node(id).shape.channels; ++c)
-      own.push_back(places[sets.root(sets.channel(id, c))]);
+    own.reserve(at(channels));
+    for (int c = 0; c < channels; ++c) own.push_back(places[sets.root(sets.channel(id, c))]);
   }
   return made;
 }

@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thimble/core/yaml.hpp>
+#include <thimble/experiment/study.hpp>
+
+#include "support/world.hpp"
+
+namespace thimble {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const char* const kExperiment = R"(name: small
+search_space: { use: nasbench201, channels: 2, cells: 1, image: 8 }
+dataset: { use: synthetic, height: 8, width: 8 }
+proxies: [ { use: naswot, batch: 4, net: full } ]
+objectives: [ { maximize: naswot }, { minimize: macs } ]
+searcher: { use: random, samples: 3 }
+)";
+
+/// All points of an experiment, with what is wrong with them.
+struct Read {
+  std::vector<Study> studies;
+  Diagnostics problems;
+};
+
+Read read(const std::string& text) {
+  PluginLoader loader = testing::plugins();
+  MadePlugins made;
+  Read read;
+  for (const SweepPoint& point : expand_sweep(parse_yaml(text, "experiment"), {}))
+    read.studies.push_back(make_study(point, loader, made, read.problems));
+  return read;
+}
+
+TEST(Study, PointsShareThePluginsThatAreEqualInThem) {
+  const Read same =
+      read(std::string{kExperiment} + "sweep: { seed: [1, 2], searcher.samples: [3, 4] }");
+  ASSERT_TRUE(same.problems.empty());
+  ASSERT_EQ(same.studies.size(), 4U);
+  const Study& first = same.studies[0];
+  for (const Study& other : same.studies) {
+    EXPECT_EQ(first.space, other.space);
+    EXPECT_EQ(first.dataset, other.dataset);
+    EXPECT_EQ(first.proxies[0].proxy, other.proxies[0].proxy);
+    EXPECT_EQ(first.proxies[0].space, first.space) << "the full network is the space's";
+  }
+  EXPECT_NE(first.searcher, same.studies[1].searcher);
+  EXPECT_NE(first.proxies[0].key, same.studies[2].proxies[0].key)
+      << "seeds have values of their own";
+}
+
+TEST(Study, PointsThatDifferInAPluginHaveTheirOwn) {
+  const Read different =
+      read(std::string{kExperiment} + "sweep: { search_space.channels: [2, 4] }");
+  ASSERT_TRUE(different.problems.empty());
+  EXPECT_NE(different.studies[0].space, different.studies[1].space);
+  EXPECT_NE(different.studies[0].proxies[0].space, different.studies[1].proxies[0].space);
+  EXPECT_EQ(different.studies[0].dataset, different.studies[1].dataset);
+}
+
+TEST(Study, RemarksOnOutputsThatNoClassHas) {
+  const std::string many = "have 20 classes, dataset 'synthetic' has 10";
+  std::string text = kExperiment;
+  EXPECT_THAT(read(text).studies.at(0).remarks, Not(Contains(HasSubstr(many))));
+  text.replace(text.find("image: 8"), 8, "image: 8, classes: 20");
+  EXPECT_THAT(read(text).studies.at(0).remarks, Contains(HasSubstr(many)));
+}
+
+TEST(Study, SaysInOneRoundWhatIsWrongWithObjectivesAndWithTheirSelection) {
+  std::string text = kExperiment;
+  text.replace(text.find("maximize: naswot }"), 18, "maximize: nobody }");
+  try {
+    read(text + "select: { objectives: [macs, ntk] }").problems.throw_if_any();
+    FAIL() << "nothing was wrong";
+  } catch (const InputError& error) {
+    ASSERT_EQ(error.diagnostics().size(), 2U);
+    EXPECT_THAT(error.diagnostics()[0].message, HasSubstr("no metric 'nobody'"));
+    EXPECT_THAT(error.diagnostics()[1].message, HasSubstr("'ntk' is no objective"));
+  }
+}
+
+}  // namespace
+}  // namespace thimble
