@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/index.hpp>
 #include <thimble/deploy/kernels.hpp>
 #include "packing.hpp"
 
@@ -17,8 +18,6 @@ namespace thimble {
 namespace {
 
 constexpr std::int64_t kAlignment = 4;
-
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 /// INT32_MIN has no literal in C: the minus is no part of it.
 std::string literal(std::int32_t value) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/graph/transforms.hpp>
 
@@ -16,8 +17,6 @@ namespace thimble {
 namespace {
 
 constexpr int kSoftmaxIntegerBits = 5;
-
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 /// Asymmetric, with 0 represented exactly, so that padding and ReLU are exact.
 Quantisation quantisation_of(Range range) {
@@ -68,7 +67,7 @@ Kernel kernel_of(const Graph& graph, const Node& node) {
   switch (node.op) {
     case Op::conv: {
       const bool is_depthwise = node.groups > 1 && node.groups == node.shape.channels &&
-                                node.groups == graph.node(graph.inputs(node)[0]).shape.channels;
+                                node.groups == graph.input_shape(node).channels;
       return is_depthwise ? Kernel::depthwise : Kernel::conv;
     }
     case Op::batch_norm: return node.shape.channels > 1 ? Kernel::depthwise : Kernel::conv;

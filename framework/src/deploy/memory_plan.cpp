@@ -4,6 +4,8 @@
 #include <array>
 #include <numeric>
 
+#include <thimble/core/index.hpp>
+
 namespace thimble {
 namespace {
 
@@ -16,8 +18,6 @@ struct Block {
 };
 
 bool meet(const Block& a, const Block& b) { return a.first <= b.last && b.first <= a.last; }
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 /// Which tensors and scratch buffers there are, and when they are alive.
 class Blocks {

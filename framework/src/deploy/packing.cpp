@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 
 namespace thimble {
 namespace {
 
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 int rounded_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 std::int32_t wrapped(std::int64_t value) {
