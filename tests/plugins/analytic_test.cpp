@@ -37,7 +37,7 @@ TEST_F(Analytic, IsSaidNotToCostTwoFamiliesOfSuperblocks) {
   const std::string line = uncosted_at_random(*space, *board("nucleo_f446re"), "analytic");
   EXPECT_THAT(line, ::testing::HasSubstr("hardware 'analytic' cannot cost "));
   EXPECT_THAT(line, ::testing::HasSubstr("no coefficients for max_pool"));
-  EXPECT_THAT(line, ::testing::HasSubstr("none with family=resnet18 or family=squeezenet"));
+  EXPECT_THAT(line, ::testing::HasSubstr("none with baseline=resnet18 or baseline=squeezenet"));
 }
 
 TEST_F(Analytic, AgreesWithHandCalculationsOnTheF446RE) {
