@@ -11,7 +11,7 @@
 #include <thimble/run/run.hpp>
 
 /// The commands of `thimble`. Each returns an exit code: 0, or 1 when something failed; errors
-/// are thrown and become 1, 2 or 130 in main().
+/// are thrown and become 1, 2 or 130 in run_program().
 namespace thimble::cli {
 
 struct World {

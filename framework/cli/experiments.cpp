@@ -266,7 +266,7 @@ std::string aggregate_line(const Aggregate& aggregate) {
                      join(members));
 }
 
-std::vector<std::string> lines_of(const Study& study) {
+std::vector<std::string> check_lines(const Study& study) {
   std::vector<std::string> lines;
   if (const auto size = space_size(study.space->decisions()))
     lines.push_back(fmt::format("search space: {} networks{}", *size,
@@ -365,7 +365,7 @@ int check(const CheckArguments& arguments, const World& world) {
   std::set<std::string> said;  // points of a sweep share most of it
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
     fmt::print("{}\n", point_line(i, experiment.studies[i]));
-    for (const std::string& line : lines_of(experiment.studies[i]))
+    for (const std::string& line : check_lines(experiment.studies[i]))
       if (said.insert(line).second) fmt::print("    {}\n", line);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);

@@ -4,9 +4,11 @@
 //     # thimble run FILE --jobs -1
 //
 // gives other arguments than `check FILE`. In what is expected, {plugins} stands for the folder of
-// plugins and {count:KIND} for how many of a kind lie there.
+// plugins and {count:KIND} for how many of a kind lie there. To start the program for each would
+// cost a minute, so this process does what the program does, which is run for a few only.
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -16,7 +18,9 @@
 
 #include <thimble/core/kind.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/plugin/loader.hpp>
 
+#include "program.hpp"
 #include "support/program.hpp"
 
 namespace thimble::testing {
@@ -46,15 +50,13 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
     text.replace(at, what.size(), by);
 }
 
-std::string arguments_of(const std::string& name) {
+std::vector<std::string> arguments_of(const std::string& name) {
   const std::string text = content(folder() / (name + ".yaml"));
   const std::string first = text.substr(0, text.find('\n'));
   const std::string mark = "# thimble ";
-  std::string line;
-  for (const std::string& word :
-       split(first.starts_with(mark) ? first.substr(mark.size()) : "check FILE", ' '))
-    line += (word == "FILE" ? "'" + name + ".yaml'" : "'" + word + "'") + " ";
-  return line;
+  auto words = split(first.starts_with(mark) ? first.substr(mark.size()) : "check FILE", ' ');
+  std::ranges::replace(words, "FILE", name + ".yaml");
+  return words;
 }
 
 std::string expected_of(const std::string& name) {
@@ -69,16 +71,48 @@ std::string expected_of(const std::string& name) {
   return text;
 }
 
-class BadExperiment : public ::testing::TestWithParam<std::string> {};
+/// What the program does, in this process.
+Finished run_here(const std::vector<std::string>& arguments) {
+  std::vector<const char*> words{"thimble"};
+  for (const std::string& argument : arguments) words.push_back(argument.c_str());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Finished finished;
+  finished.code =
+      cli::run_program(static_cast<int>(words.size()), words.data(), THIMBLE_TEST_BINARY);
+  finished.output = ::testing::internal::GetCapturedStdout();
+  finished.errors = ::testing::internal::GetCapturedStderr();
+  return finished;
+}
+
+Finished run_program(const std::vector<std::string>& arguments) {
+  std::string line;
+  for (const std::string& argument : arguments) line += "'" + argument + "' ";
+  return thimble_program(line, folder(), "env -u THIMBLE_DATA -u THIMBLE_PLUGIN_PATH");
+}
+
+class BadExperiment : public ::testing::TestWithParam<std::string> {
+ protected:
+  /// Loads the plugins once; the loaders of the single runs then find them in memory.
+  static void SetUpTestSuite() {
+    static PluginLoader loader{{THIMBLE_TEST_PLUGINS}, Context{}};
+    loader.list(std::nullopt);
+    ::unsetenv("THIMBLE_DATA");
+    ::unsetenv("THIMBLE_PLUGIN_PATH");
+    fs::current_path(folder());
+  }
+
+  static void expect_refused(const Finished& finished) {
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_EQ(finished.output, "");
+    EXPECT_EQ(finished.errors, expected_of(GetParam()));
+  }
+};
 
 TEST_P(BadExperiment, IsRefusedWithClearWordsAndLeavesNothing) {
   ASSERT_TRUE(fs::exists(folder() / (GetParam() + ".expected")));
   const auto before = files_in_folder();
-  const Finished finished = thimble_program(arguments_of(GetParam()), folder(),
-                                            "env -u THIMBLE_DATA -u THIMBLE_PLUGIN_PATH");
-  EXPECT_EQ(finished.code, 2);
-  EXPECT_EQ(finished.output, "");
-  EXPECT_EQ(finished.errors, expected_of(GetParam()));
+  expect_refused(run_here(arguments_of(GetParam())));
   EXPECT_EQ(files_in_folder(), before);
 }
 
@@ -98,6 +132,18 @@ TEST_P(BadExperiment, IsDescribedInTheStyleOfTheOthers) {
     EXPECT_FALSE(first >= 'A' && first <= 'Z') << line;
   }
 }
+
+class BadExperimentOfProgram : public BadExperiment {};
+
+TEST_P(BadExperimentOfProgram, IsRefusedTheSame) {
+  expect_refused(run_program(arguments_of(GetParam())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Few, BadExperimentOfProgram,
+                         ::testing::Values("command_missing", "file_missing", "jobs_text",
+                                           "key_unknown_proxy", "plugin_unknown_far", "several",
+                                           "yaml_nul"),
+                         [](const auto& instance) { return instance.param; });
 
 INSTANTIATE_TEST_SUITE_P(Folder, BadExperiment, ::testing::ValuesIn(names_of_experiments()),
                          [](const auto& instance) { return instance.param; });

@@ -5,13 +5,6 @@
 #include <thimble/core/error.hpp>
 
 namespace thimble {
-namespace {
-
-std::int32_t wrapped(std::int64_t value) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
-}
-
-}  // namespace
 
 Rescale rescale_of(double factor) {
   if (!(factor >= 0) || std::isinf(factor)) throw Error{"a rescaling factor is not a number"};

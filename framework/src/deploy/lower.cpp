@@ -218,9 +218,9 @@ class Lowering {
     for (std::size_t c = 0; c < bias.size(); ++c) {
       const double scale =
           static_cast<double>(in.scale) * static_cast<double>(made.weight_scales[c]);
-      constexpr double kLargest = 1 << 30;  // leaves as much for the sum
-      made.bias.push_back(static_cast<std::int32_t>(
-          std::clamp(std::round(static_cast<double>(bias[c]) / scale), -kLargest, kLargest)));
+      constexpr double kLargestBias = 1 << 30;  // leaves as much for the sum
+      made.bias.push_back(static_cast<std::int32_t>(std::clamp(
+          std::round(static_cast<double>(bias[c]) / scale), -kLargestBias, kLargestBias)));
       made.rescale.push_back(rescale_of(ratio(in.scale, made.weight_scales[c], out.scale)));
     }
   }

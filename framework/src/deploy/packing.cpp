@@ -14,10 +14,6 @@ namespace {
 
 int rounded_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-std::int32_t wrapped(std::int64_t value) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
-}
-
 const Shape& input_shape(const Int8Network& network, const Int8Layer& layer) {
   return network.tensor(layer.inputs[0]).shape;
 }

@@ -9,6 +9,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/median.hpp>
 #include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
@@ -43,12 +44,6 @@ void require_measurable(std::span<const OpShape> ops) {
     if (macs(op) > kMostMacs)
       throw InputError{in_quotes(to_string(op)) + " takes longer than a cycle counter of 32 bits",
                        "leave it out"};
-}
-
-/// Medians are of sorted numbers.
-double median(const std::vector<std::uint64_t>& sorted) {
-  const std::size_t n = sorted.size();
-  return (static_cast<double>(sorted[(n - 1) / 2]) + static_cast<double>(sorted[n / 2])) / 2;
 }
 
 void require_conditions(const OpRecords& records, Core core) {

@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDefault = "default";
-
 std::vector<std::string> boards_in(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code none;
@@ -24,7 +22,7 @@ std::vector<std::string> boards_in(const fs::path& folder) {
 }
 
 std::vector<std::string> names_of_kinds() {
-  std::vector<std::string> names{kDefault};
+  std::vector<std::string> names{kDefaultKind};
   for (const Kernel kernel : kKernels) names.emplace_back(name_of(kernel));
   return names;
 }
@@ -62,7 +60,7 @@ void check_kinds(const Value& yaml, Diagnostics& problems) {
           entry.key_where,
           "no kind of operator is " + in_quotes(entry.key) + did_you_mean(entry.key, known),
           "kinds are " + join(known));
-  if (cpi->find(kDefault) == nullptr)
+  if (cpi->find(kDefaultKind) == nullptr)
     problems.error(cpi->where(), "missing key 'default' for 'cpi'",
                    "it serves the kinds that have none of their own");
 }
@@ -102,7 +100,7 @@ void check_overlap(const Value& yaml, const Board& board, Diagnostics& problems)
 
 const CyclesPerInstruction& CountedCosts::cpi_of(Kernel kernel) const {
   const auto own = cpi.find(name_of(kernel));
-  return own != cpi.end() ? own->second : cpi.at(kDefault);
+  return own != cpi.end() ? own->second : cpi.at(kDefaultKind);
 }
 
 Target Board::target() const {

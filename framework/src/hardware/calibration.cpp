@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/median.hpp>
 #include <thimble/core/params.hpp>
 #include <thimble/core/text.hpp>
 
@@ -16,18 +17,12 @@ namespace {
 
 /// Additions and softmax on three chips were as far from the convolutions of the same chip.
 constexpr double kErrorOfOtherKinds = 0.15;
-constexpr const char* kDefault = "default";
 
 /// Median of sorted values without one of them.
 double median_without(const std::vector<double>& sorted, std::size_t left_out) {
   const std::size_t n = sorted.size() - 1;
   const auto at = [&](std::size_t i) { return sorted[i < left_out ? i : i + 1]; };
   return n % 2 == 1 ? at(n / 2) : (at(n / 2 - 1) + at(n / 2)) / 2;
-}
-
-double median(const std::vector<double>& sorted) {
-  const std::size_t n = sorted.size();
-  return n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
 /// Relative error of each sample's cycles by the fit to all others, sorted.
@@ -56,7 +51,7 @@ Value cpi_section(std::span<const CpiFit> fits, const std::string& source) {
     cpi.n = static_cast<std::int64_t>(fit.n);
     cpi.origin = Origin::measured;
     cpi.source = source;
-    if (fit.kind == kDefault) {  // for kinds of which nothing was measured
+    if (fit.kind == kDefaultKind) {  // for kinds of which nothing was measured
       cpi.relative_error = std::max(cpi.relative_error, kErrorOfOtherKinds);
       cpi.origin = Origin::fitted;
     }
@@ -151,7 +146,7 @@ std::vector<CpiFit> calibrate(std::span<const CalibrationSample> samples) {
     });
     if (!own.empty()) fits.push_back(fit_cpi(name_of(kernel), own));
   }
-  fits.push_back(fit_cpi(kDefault, samples));
+  fits.push_back(fit_cpi(kDefaultKind, samples));
   return fits;
 }
 

@@ -11,6 +11,7 @@
 
 #include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/median.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -48,11 +49,6 @@ OpShape shape_of(const Convolution& conv) {
 
 /// Figures of operators, as often as each was measured.
 using Repeats = std::map<std::string, std::vector<double>>;
-
-double median(const std::vector<double>& sorted) {
-  const std::size_t half = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
 
 /// A row for each operator: the median, least and most of what was measured on a board (cycles) or
 /// counted on a core (instructions).

@@ -21,6 +21,11 @@ struct Quantisation {
   bool operator==(const Quantisation&) const = default;
 };
 
+/// The low 32 bits, as two's complement has them.
+constexpr std::int32_t wrapped(std::int64_t value) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
+}
+
 /// A positive real factor as integers: multiplier / 2^31 x 2^shift.
 struct Rescale {
   std::int32_t multiplier = 0;

@@ -53,9 +53,12 @@ struct CyclesPerInstruction {
   }
 };
 
+/// Serves the kinds of operators that have no cycles an instruction of their own.
+inline constexpr const char* kDefaultKind = "default";
+
 /// What turns executed instructions into cycles, and the generated code's fixed needs.
 struct CountedCosts {
-  /// By kind of operator; "default" serves the kinds that have none of their own.
+  /// By kind of operator, kDefaultKind among them.
   std::map<std::string, CyclesPerInstruction> cpi;
   double inference_cycles = 0;
   std::int64_t fixed_ram_bytes = 0;

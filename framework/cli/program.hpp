@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+namespace thimble::cli {
+
+constexpr int kFailed = 1;
+constexpr int kInputWrong = 2;
+constexpr int kInterrupted = 130;
+
+/// All that `thimble ARGUMENTS` does, printed errors included; the first argument is the program's
+/// name. Plugins, boards and templates lie below `prefix`. Returns the exit code.
+int run_program(int count, const char* const* arguments, const std::filesystem::path& prefix);
+
+}  // namespace thimble::cli
