@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <support/world.hpp>
+#include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/run/store.hpp>
 #include <thimble/search/scoring.hpp>

@@ -16,6 +16,7 @@
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/search/scoring.hpp>
 

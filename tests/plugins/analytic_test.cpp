@@ -6,6 +6,8 @@
 #include <support/world.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
+#include <thimble/search/uncosted.hpp>
+#include <thimble/search_space.hpp>
 
 namespace thimble {
 namespace {
@@ -26,6 +28,17 @@ class Analytic : public ::testing::Test {
     return hardware.op_cost(ready, ready.node(ready.output()));
   }
 };
+
+/// It has no coefficients for the max pools and concatenations of two families.
+TEST_F(Analytic, IsSaidNotToCostTwoFamiliesOfSuperblocks) {
+  PluginLoader loader = testing::plugins();
+  const auto space = testing::make<SearchSpace>(
+      loader, "superblocks", "{channels: 3, height: 32, width: 32, classes: 10}");
+  const std::string line = uncosted_at_random(*space, *board("nucleo_f446re"), "analytic");
+  EXPECT_THAT(line, ::testing::HasSubstr("hardware 'analytic' cannot cost "));
+  EXPECT_THAT(line, ::testing::HasSubstr("no coefficients for max_pool"));
+  EXPECT_THAT(line, ::testing::HasSubstr("none with baseline=resnet18 or baseline=squeezenet"));
+}
 
 TEST_F(Analytic, AgreesWithHandCalculationsOnTheF446RE) {
   const auto f446 = board("nucleo_f446re");

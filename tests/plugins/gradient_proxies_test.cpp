@@ -76,7 +76,7 @@ class Bench {
 
 /// A copy with the weights of one convolution or classifier, by place, times `factor`.
 Network scaled(const Network& network, std::size_t place, double factor) {
-  Network copy = network;
+  Network copy = network.clone();
   at::Tensor& weight = copy.parameters(weighted_nodes(copy.graph())[place]).weight;
   weight = weight * factor;
   return copy;
@@ -105,7 +105,7 @@ TEST(GradNorm, SumsNormsOfLayers) {
 
 TEST(GradNorm, TakesOneNormOfAllParameters) {
   expect_naive("grad_norm", "norm: whole", [](const Scene& scene) {
-    Network copy = scene.network();
+    Network copy = scene.network().clone();
     std::vector<at::Tensor> leaves;
     for (NodeId id = 0; id < copy.graph().size(); ++id)
       for (at::Tensor* const values : {&copy.parameters(id).weight, &copy.parameters(id).bias})

@@ -54,7 +54,7 @@ struct Taped {
   Network network;
   std::vector<at::Tensor> leaves;  ///< of convolutions and fully connected layers, by node
 
-  explicit Taped(const Network& original) : network{original} {
+  explicit Taped(const Network& original) : network{original.clone()} {
     for (NodeId id = 0; id < network.graph().size(); ++id) {
       auto& [weight, bias] = network.parameters(id);
       const Op op = network.graph().node(id).op;

@@ -67,7 +67,7 @@ Kernel kernel_of(const Graph& graph, const Node& node) {
   switch (node.op) {
     case Op::conv: {
       const bool is_depthwise = node.groups > 1 && node.groups == node.shape.channels &&
-                                node.groups == graph.node(graph.inputs(node)[0]).shape.channels;
+                                node.groups == graph.input_shape(node).channels;
       return is_depthwise ? Kernel::depthwise : Kernel::conv;
     }
     case Op::batch_norm: return node.shape.channels > 1 ? Kernel::depthwise : Kernel::conv;

@@ -19,8 +19,7 @@ namespace {
 constexpr int kFewestChannels = 4;
 
 bool is_depthwise(const Graph& graph, const Node& node) {
-  return node.op == Op::conv && node.groups > 1 &&
-         node.groups == graph.node(graph.inputs(node)[0]).shape.channels;
+  return node.op == Op::conv && node.groups > 1 && node.groups == graph.input_shape(node).channels;
 }
 
 bool is_producer(const Graph& graph, const Node& node) {

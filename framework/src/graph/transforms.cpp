@@ -146,7 +146,14 @@ Graph live(const Graph& graph) {
   const auto zero_in_place_of = [&](NodeId constant) {
     if (out[constant] < 0) {
       out.keep(constant, {});
-      out.made(out[constant]).op = Op::zero;
+      Node& made = out.made(out[constant]);
+      Node zero;
+      zero.op = Op::zero;
+      zero.shape = made.shape;
+      zero.option = made.option;
+      zero.name = made.name;
+      zero.first_input = made.first_input;
+      made = zero;
     }
     return out[constant];
   };

@@ -276,22 +276,22 @@ class Analytic final : public thimble::Hardware {
     switch (node.op) {
       case Op::input:
       case Op::zero: return {};
-      case Op::conv: return conv(node, input_shape(deployed, node));
-      case Op::linear: return linear(node, input_shape(deployed, node));
+      case Op::conv: return conv(node, deployed.input_shape(node));
+      case Op::linear: return linear(node, deployed.input_shape(node));
       case Op::avg_pool:
       case Op::max_pool: {
         const std::int64_t taps = node.shape.pixels() * node.kernel.height * node.kernel.width;
         Work work = element_wise(node.shape);
         work.taps = taps;
         work.macs = taps * node.shape.channels;
-        work.inputs = input_shape(deployed, node).elements();
+        work.inputs = deployed.input_shape(node).elements();
         if (node.op == Op::avg_pool) work.scratch_bytes = 4 * node.shape.channels;
         return priced(node.op == Op::avg_pool ? operators.avg_pool : operators.max_pool, work,
                       node);
       }
       case Op::global_avg_pool: {
         Work work = element_wise(node.shape);
-        work.inputs = input_shape(deployed, node).elements();
+        work.inputs = deployed.input_shape(node).elements();
         return priced(operators.global_avg_pool, work, node);
       }
       case Op::relu: return priced(operators.relu, element_wise(node.shape), node);
@@ -310,10 +310,6 @@ class Analytic final : public thimble::Hardware {
   }
 
  private:
-  static const Shape& input_shape(const Graph& graph, const Node& node) {
-    return graph.node(graph.inputs(node)[0]).shape;
-  }
-
   static Work element_wise(const Shape& shape) {
     Work work;
     work.outputs = shape.elements();

@@ -14,7 +14,10 @@
 #include <thimble/core/random.hpp>
 #include <thimble/core/stop.hpp>
 #include <thimble/graph/counts.hpp>
+#include <thimble/nn/input_source.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/search/scoring.hpp>
+#include <thimble/search/shared_pass.hpp>
 
 namespace thimble {
 namespace {

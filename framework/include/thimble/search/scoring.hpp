@@ -54,10 +54,9 @@ struct ScoringSetup {
                                                                               std::int64_t) {};
 };
 
-/// The evaluator: the only place that runs anything in parallel. TBB over candidates, LibTorch at
-/// one thread inside. Cheap things first: counts, cost and limits; what is infeasible or
-/// disconnected runs no proxy. Candidates with one canonical form are scored once. A value is in
-/// the store before the searcher sees it.
+/// The evaluator: runs candidates in parallel, LibTorch at one thread inside. Cheap things first:
+/// counts, cost and limits; what is infeasible or disconnected runs no proxy. Candidates with one
+/// canonical form are scored once. A value is in the store before the searcher sees it.
 class THIMBLE_EXPORT Scoring final : public Evaluator {
  public:
   explicit Scoring(ScoringSetup setup);

@@ -59,7 +59,7 @@ Window copy_window(const Shape& shape) {
 Window window_of(const Graph& graph, const Term& term) {
   if (term.window < 0) return copy_window(graph.node(term.to).shape);
   const Node& node = graph.node(term.window);
-  const Shape& source = graph.node(graph.inputs(node)[0]).shape;
+  const Shape& source = graph.input_shape(node);
   Window window;
   window.source_channels = source.channels;
   window.target_channels = node.shape.channels;

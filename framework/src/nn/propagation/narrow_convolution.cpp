@@ -76,8 +76,7 @@ void convolve(const at::Tensor& x, const at::Tensor& weight, const Extent& paddi
 bool is_narrow_convolution(const Graph& graph, const Node& node) {
   constexpr int kNarrow = 16;
   return node.op == Op::conv && node.groups == 1 && node.stride == Extent{1, 1} &&
-         graph.node(graph.inputs(node)[0]).shape.channels <= kNarrow &&
-         node.shape.channels <= kNarrow;
+         graph.input_shape(node).channels <= kNarrow && node.shape.channels <= kNarrow;
 }
 
 at::Tensor narrow_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
