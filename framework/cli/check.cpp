@@ -11,6 +11,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/report/benchmark.hpp>
 #include <thimble/search/shared_pass.hpp>
 #include <thimble/search/uncosted.hpp>
 

@@ -13,6 +13,8 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/report/benchmark.hpp>
+#include <thimble/report/documents.hpp>
 
 #include "cli.hpp"
 
@@ -167,14 +169,23 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
     fmt::print("  {} {}\n", study.aggregates[i].name, number_text(evaluation.aggregates[i]));
 }
 
-/// A run that found no valid network has failed, and says why even when it is quiet.
+/// Empty when the point found what was searched for.
+std::string failure_of(const PointOutcome& point) {
+  const auto& [best, front, remarks] = point.result;
+  if (best) return best->is_feasible() ? "" : "nothing keeps the limits: " + best->excess;
+  return remarks.empty() ? "nothing was found" : remarks.back();
+}
+
+/// A run that found no valid network has failed (1), one that found none within the limits has no
+/// answer (3); both say so even when they are quiet.
 int exit_code(const RunOutcome& outcome) {
   int code = 0;
   for (const PointOutcome& point : outcome.points) {
-    if (point.result.best) continue;
-    code = 1;
+    const std::string failure = failure_of(point);
+    if (failure.empty()) continue;
+    code = !point.result.best || code == 1 ? 1 : 3;
     fmt::print(stderr, "thimble: error: {}{}\n", point.row.empty() ? "" : point.row + ": ",
-               point.result.remarks.empty() ? "nothing was found" : point.result.remarks.back());
+               failure);
   }
   return code;
 }
@@ -224,7 +235,7 @@ int run(const RunArguments& arguments, const World& world) {
   const RunOutcome outcome = run_experiment(options, world.loader);
   progress.clear();
   if (arguments.as_json) {
-    Value document = result_document(outcome.points);
+    Value document = result_document(outcome.points, outcome.remarks);
     document.set("folder", Value::scalar(outcome.folder.string(), true));
     fmt::print("{}\n", to_json(document));
     return exit_code(outcome);

@@ -49,6 +49,7 @@ class Program {
     app_.get_formatter()->column_width(34);
     app_.footer(
         "Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
+        "3 nothing keeps the limits, "
         "130 interrupted (go on with run --resume).");
     add_run();
     add_check();

@@ -26,7 +26,8 @@ void refuse_strange_bytes(std::string_view line, const Location& start) {
 /// Cuts one line into cells.
 class Line {
  public:
-  Line(std::string_view text, Location start) : text_{text}, start_{std::move(start)} {
+  Line(std::string_view text, Location start, char separator)
+      : text_{text}, start_{std::move(start)}, separator_{separator} {
     refuse_strange_bytes(text, start_);
   }
 
@@ -36,7 +37,7 @@ class Line {
       const Location where = place();
       found.push_back({is_next('"') ? quoted(where) : plain(), where});
       if (at_ == text_.size()) return found;
-      ++at_;  // the comma
+      ++at_;  // the separator
     }
   }
 
@@ -45,7 +46,7 @@ class Line {
   Location place() const { return {start_.file, start_.line, 1 + static_cast<int>(at_)}; }
 
   std::string plain() {
-    const std::size_t end = std::min(text_.find(',', at_), text_.size());
+    const std::size_t end = std::min(text_.find(separator_, at_), text_.size());
     const std::string_view cell = text_.substr(at_, end - at_);
     if (const auto quote = cell.find('"'); quote != std::string_view::npos) {
       at_ += quote;
@@ -63,7 +64,7 @@ class Line {
         continue;
       }
       ++at_;
-      if (at_ == text_.size() || text_[at_] == ',') return cell;
+      if (at_ == text_.size() || text_[at_] == separator_) return cell;
       if (text_[at_] != '"') refuse(place(), "text behind a closing quote");
       cell += '"';
     }
@@ -72,6 +73,7 @@ class Line {
 
   std::string_view text_;
   Location start_;
+  char separator_;
   std::size_t at_ = 0;
 };
 
@@ -100,7 +102,7 @@ std::size_t CsvTable::column(std::string_view name) const {
          "columns are " + join(names));
 }
 
-CsvTable parse_csv(std::string_view text, const std::string& file, int first_line) {
+CsvTable parse_csv(std::string_view text, const std::string& file, int first_line, char separator) {
   CsvTable table;
   Location start{file, first_line, 1};
   if (text.starts_with("\xef\xbb\xbf"))
@@ -111,7 +113,7 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
     if (end == at) refuse(start, "an empty line");
     std::string_view line = text.substr(at, end - at);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    auto cells = Line{line, start}.cells();
+    auto cells = Line{line, start, separator}.cells();
     at = end + 1;
     if (table.header.empty()) {
       check_header(cells);
