@@ -199,6 +199,12 @@ TEST(Loader, SaysOfWhichKindAPluginIs) {
             "plugin 'twin' is a searcher, not a proxy");
 }
 
+TEST(Loader, TakesTheKindOfTheInterfaceWhateverThePluginCallsItself) {
+  PluginLoader loader{{kBad / "late"}, {}};
+  EXPECT_EQ(problem_of_finding(loader, Kind::proxy, "odd_kind").message,
+            "plugin 'odd_kind' is a searcher, not a proxy");
+}
+
 TEST(Loader, ReportsABrokenPluginWhereItWasAskedFor) {
   PluginLoader loader{{kBad}, {}};
   const Diagnostic problem = problem_of_finding(loader, Kind::searcher, "wrong_abi");

@@ -67,7 +67,7 @@ class THIMBLE_EXPORT Registrar {
     using Interface = typename T::Interface;
     using Params = typename T::Params;
     PluginType type;
-    type.kind = T::kKind;
+    type.kind = Interface::kKind;  // not T's, which could name another than the pointer is
     type.summary = std::move(summary);
     Params defaults;
     type.schema = schema_of(defaults);
