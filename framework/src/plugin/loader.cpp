@@ -77,8 +77,11 @@ void check(const ThimblePluginInfo& info, const fs::path& file) {
     const std::string_view build =
         info.size == sizeof(ThimblePluginInfo) && info.build != nullptr ? info.build : "unknown";
     throw broken(file, "built for another thimble; rebuild it",
-                 fmt::format("plugin abi {}, {}; host abi {}, {}", info.abi, build, kAbiVersion,
-                             THIMBLE_BUILD));
+                 fmt::format("plugin abi {}, {}; host abi {}, {}{}", info.abi, build, kAbiVersion,
+                             THIMBLE_BUILD,
+                             info.abi < kAbiVersion
+                                 ? "; docs/plugin-abi.md says what changed in between for sources"
+                                 : ""));
   }
   if (info.name == nullptr || info.version == nullptr || info.enlist == nullptr)
     throw broken(file, "its plugin info is incomplete", "use THIMBLE_PLUGIN(name, version)");

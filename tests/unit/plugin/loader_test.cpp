@@ -125,6 +125,19 @@ TEST(Loader, RefusesAnotherAbiAndNamesBoth) {
   EXPECT_THAT(problem.note, HasSubstr("host abi " + std::to_string(kAbiVersion)));
 }
 
+TEST(Loader, RefusesAPluginOfBeforeAndSaysWhereItsSourcesMayHaveToChange) {
+  const Diagnostic problem = problem_of_bad("old_abi");
+  EXPECT_EQ(problem.message, "built for another thimble; rebuild it");
+  EXPECT_THAT(problem.note, HasSubstr("plugin abi " + std::to_string(kAbiVersion - 1)));
+  EXPECT_THAT(problem.note, HasSubstr("docs/plugin-abi.md says what changed"));
+  EXPECT_THAT(problem_of_bad("wrong_abi").note, Not(HasSubstr("what changed")));
+}
+
+TEST(Loader, TheDocumentSaysWhatChangedWithThisNumber) {
+  EXPECT_THAT(read_file(fs::path{THIMBLE_TEST_SOURCE} / "docs" / "plugin-abi.md"),
+              HasSubstr("### ABI " + std::to_string(kAbiVersion) + "\n"));
+}
+
 TEST(Loader, RefusesAnotherToolchainAndNamesBoth) {
   const Diagnostic problem = problem_of_bad("wrong_build");
   EXPECT_EQ(problem.message, "built for another thimble; rebuild it");
@@ -242,7 +255,7 @@ TEST(Loader, ListsTheGoodOnesBesideTheBrokenOnes) {
   }
   EXPECT_THAT(good, IsSupersetOf({"exhaustive", "random", "twin"}));
   EXPECT_TRUE(std::ranges::is_sorted(good));
-  EXPECT_EQ(broken, 14U);
+  EXPECT_EQ(broken, 15U);
 }
 
 TEST(Loader, WorksOnAfterABrokenPlugin) {

@@ -102,8 +102,9 @@ class THIMBLE_EXPORT Registrar {
 };
 
 /// Raised whenever a class that crosses between kernel and plugins changes its layout or its
-/// virtual functions. libthimble's SOVERSION is the same number.
-inline constexpr std::uint32_t kAbiVersion = 1;
+/// virtual functions, or a header that plugins include moves; docs/plugin-abi.md says what changed
+/// with each number. libthimble's SOVERSION is the same: CMake reads it here.
+inline constexpr std::uint32_t kAbiVersion = 2;
 
 }  // namespace thimble
 
