@@ -118,8 +118,9 @@ class ProxyReader {
     std::string net_key;
     const auto space = net_for(pass.net, is_net_named, name, net_key);
     if (space != nullptr && study_.dataset != nullptr) check_input(*space, *proxy, name, value);
-    const std::string key =
-        use.text + net_key + reading_.dataset.text + std::to_string(study_.seed);
+    const std::string key = use.text + net_key + reading_.dataset.text +
+                            std::to_string(study_.seed) + "\n" + hex(kernel_fingerprint()) +
+                            THIMBLE_BUILD;
     study_.proxies.push_back(
         {name, std::move(proxy), space, use.type->name + "-" + hex(fingerprint(key))});
   }

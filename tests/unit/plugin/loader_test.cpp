@@ -275,6 +275,18 @@ TEST(Loader, LoadsALibraryOnce) {
   EXPECT_EQ(&loader.load(file), &loader.load(kBad / "second" / ".." / "first" / "twin.so"));
 }
 
+TEST(Loader, KnowsALibraryByItsBytes) {
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder.path() / "twin.so";
+  write_file(file, read_file(kBad / "first" / "twin.so"));
+  PluginLoader loader{{}, {}};
+  const PluginType& type = loader.load(kBad / "first" / "twin.so");
+  EXPECT_EQ(type.fingerprint, loader.load(file).fingerprint);
+  EXPECT_EQ(type.fingerprint, fingerprint(read_file(file)));
+  EXPECT_NE(kernel_fingerprint(), 0U);
+  EXPECT_NE(kernel_fingerprint(), type.fingerprint);
+}
+
 // ----------------------------------------------------------------------------- after the loading
 
 TEST(Loader, MakesWhatADescriptionThrowsAProblem) {

@@ -20,6 +20,8 @@ struct PluginType {
   std::string name;
   std::string version;
   std::string summary;
+  /// Of its library's file; the loader sets it.
+  std::uint64_t fingerprint = 0;
   /// Named sets of parameters, as YAML maps: {"narrow", "{channels: 3, cells: 1}"}.
   std::vector<std::pair<std::string, std::string>> profiles;
   /// The parameters, for documentation.
