@@ -14,8 +14,10 @@ extern "C" const ThimblePluginInfo thimble_plugin_info {
 #endif
 #ifdef THIMBLE_WRONG_ABI
       thimble::kAbiVersion + 1000,
+#elif defined THIMBLE_OLD_ABI
+      thimble::kAbiVersion - 1,
 #else
-      thimble::kAbiVersion,
+  thimble::kAbiVersion,
 #endif
 #ifdef THIMBLE_WRONG_BUILD
       "gcc 1; cxx11abi 0; asan 0",
@@ -27,7 +29,7 @@ extern "C" const ThimblePluginInfo thimble_plugin_info {
 #elif defined THIMBLE_NULL_NAME
       nullptr,
 #else
-  "wrong_info",
+      "wrong_info",
 #endif
       "1.0.0",
 #ifdef THIMBLE_NULL_ENLIST

@@ -50,11 +50,7 @@ class SearchSpaceLaws : public testing::Test {
     if (genotype.size() != decisions_.size()) return false;
     for (std::size_t i = 0; i < genotype.size(); ++i) {
       const Decision& decision = decisions_[i];
-      const bool is_categorical = decision.type == Decision::Type::categorical;
-      const double least = is_categorical ? 0 : decision.least;
-      const double most =
-          is_categorical ? static_cast<double>(decision.options.size()) - 1 : decision.most;
-      if (!(genotype[i] >= least && genotype[i] <= most)) return false;
+      if (!(genotype[i] >= decision.first() && genotype[i] <= decision.last())) return false;
       if (decision.type != Decision::Type::continuous && std::floor(genotype[i]) != genotype[i])
         return false;
     }

@@ -77,7 +77,8 @@ const PluginType* PluginReader::find(Kind kind, const Value& name) {
 void PluginReader::resolve(PluginUse& use, const Location& where) {
   const auto before = problems_.size();
   use.resolved = PluginLoader::resolve(*use.type, use.given, where, problems_);
-  use.text = use.type->name + " " + use.type->version + "\n" + to_yaml(use.resolved);
+  use.text = use.type->name + " " + use.type->version + " " + hex(use.type->fingerprint) + "\n" +
+             to_yaml(use.resolved);
   if (problems_.size() != before) use.type = nullptr;
 }
 

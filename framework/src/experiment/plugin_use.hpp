@@ -17,7 +17,7 @@ struct PluginUse {
   const PluginType* type = nullptr;  ///< nullptr: something is wrong with it, and reported
   Value given;                       ///< its parameters as written
   Value resolved;                    ///< with defaults
-  std::string text;                  ///< name, version and parameters: what its results hang on
+  std::string text;  ///< name, version, library and parameters: what its results hang on
 };
 
 /// Reads {use: NAME, profile: NAME, parameter: value, ...} and makes what it names. What is wrong

@@ -19,15 +19,6 @@ bool has_profile(const PluginType& type, const std::string& name) {
   return std::ranges::any_of(type.profiles, [&](const auto& p) { return p.first == name; });
 }
 
-/// Any network of the space: all of them take the same input and have as many outputs.
-Graph some_network(const SearchSpace& space) {
-  if (const Graph* const supernet = space.supernet()) return *supernet;
-  Genotype genotype;
-  for (const Decision& decision : space.decisions())
-    genotype.push_back(decision.type == Decision::Type::categorical ? 0 : decision.least);
-  return space.build(genotype);
-}
-
 class ProxyReader {
  public:
   explicit ProxyReader(Reading& reading) : reading_{reading}, study_{reading.study} {}
@@ -127,8 +118,9 @@ class ProxyReader {
     std::string net_key;
     const auto space = net_for(pass.net, is_net_named, name, net_key);
     if (space != nullptr && study_.dataset != nullptr) check_input(*space, *proxy, name, value);
-    const std::string key =
-        use.text + net_key + reading_.dataset.text + std::to_string(study_.seed);
+    const std::string key = use.text + net_key + reading_.dataset.text +
+                            std::to_string(study_.seed) + "\n" + hex(kernel_fingerprint()) +
+                            THIMBLE_BUILD;
     study_.proxies.push_back(
         {name, std::move(proxy), space, use.type->name + "-" + hex(fingerprint(key))});
   }

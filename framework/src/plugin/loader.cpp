@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <boost/dll/shared_library.hpp>
 
+#include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -77,8 +78,11 @@ void check(const ThimblePluginInfo& info, const fs::path& file) {
     const std::string_view build =
         info.size == sizeof(ThimblePluginInfo) && info.build != nullptr ? info.build : "unknown";
     throw broken(file, "built for another thimble; rebuild it",
-                 fmt::format("plugin abi {}, {}; host abi {}, {}", info.abi, build, kAbiVersion,
-                             THIMBLE_BUILD));
+                 fmt::format("plugin abi {}, {}; host abi {}, {}{}", info.abi, build, kAbiVersion,
+                             THIMBLE_BUILD,
+                             info.abi < kAbiVersion
+                                 ? "; docs/plugin-abi.md says what changed in between for sources"
+                                 : ""));
   }
   if (info.name == nullptr || info.version == nullptr || info.enlist == nullptr)
     throw broken(file, "its plugin info is incomplete", "use THIMBLE_PLUGIN(name, version)");
@@ -126,6 +130,7 @@ const PluginType& PluginLoader::load(const fs::path& file) {
     throw broken(file,
                  fmt::format("the file of plugin '{}' must be called {}.so", info.name, info.name));
   library->types = registrar.types();
+  library->types.front().fingerprint = fingerprint(read_file(absolute));
   return libraries_.emplace(absolute, std::move(library)).first->second->types.front();
 }
 
@@ -236,6 +241,16 @@ void* PluginLoader::make_untyped(const PluginType& type, const Value& resolved,
                                             type.name, type.version, what_was_thrown()),
                                 "this is a fault of the plugin, not of the experiment"}};
   }
+}
+
+std::uint64_t kernel_fingerprint() {
+  static const std::uint64_t known = [] {
+    Dl_info library{};
+    if (dladdr(reinterpret_cast<const void*>(&kernel_fingerprint), &library) == 0)
+      throw Error{"the file of libthimble is not known to the system"};
+    return fingerprint(read_file(library.dli_fname));
+  }();
+  return known;
 }
 
 }  // namespace thimble

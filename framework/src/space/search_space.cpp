@@ -20,8 +20,7 @@ const Graph& supernet_of(const SearchSpace& space) {
 }
 
 std::uint64_t values_of(const Decision& decision) {
-  if (decision.type == Decision::Type::categorical) return decision.options.size();
-  return static_cast<std::uint64_t>(decision.most - decision.least) + 1;
+  return static_cast<std::uint64_t>(decision.last() - decision.first() + 1);
 }
 
 std::string value_text(const Decision& decision, double value) {
@@ -114,8 +113,7 @@ Genotype genotype_at(const std::vector<Decision>& decisions, std::uint64_t index
   Genotype genotype(decisions.size());
   for (std::size_t i = decisions.size(); i-- > 0;) {
     const std::uint64_t values = values_of(decisions[i]);
-    const double base = decisions[i].type == Decision::Type::categorical ? 0 : decisions[i].least;
-    genotype[i] = base + static_cast<double>(index % values);
+    genotype[i] = decisions[i].first() + static_cast<double>(index % values);
     index /= values;
   }
   return genotype;
@@ -127,11 +125,17 @@ Genotype random_genotype(const std::vector<Decision>& decisions, Random& random)
     if (decision.type == Decision::Type::continuous) {
       genotype.push_back(decision.least + (decision.most - decision.least) * random.uniform());
     } else {
-      const double base = decision.type == Decision::Type::categorical ? 0 : decision.least;
-      genotype.push_back(base + static_cast<double>(random.below(values_of(decision))));
+      genotype.push_back(decision.first() + static_cast<double>(random.below(values_of(decision))));
     }
   }
   return genotype;
+}
+
+Graph some_network(const SearchSpace& space) {
+  if (const Graph* const supernet = space.supernet()) return *supernet;
+  Genotype genotype;
+  for (const Decision& decision : space.decisions()) genotype.push_back(decision.first());
+  return space.build(genotype);
 }
 
 std::vector<int> options_of(const Genotype& genotype) {

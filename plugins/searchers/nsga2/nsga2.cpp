@@ -99,15 +99,11 @@ class Chromosomes {
 
  private:
   void add(std::size_t place, const Decision& decision) {
-    const bool is_categorical = decision.type == Decision::Type::categorical;
-    const double least = is_categorical ? 0 : decision.least;
-    const double most =
-        is_categorical ? static_cast<double>(decision.options.size()) - 1 : decision.most;
-    only_[place] = least;
-    if (least >= most) return;
+    only_[place] = decision.first();
+    if (decision.first() >= decision.last()) return;
     places_.push_back(place);
-    bounds_.first.push_back(least);
-    bounds_.second.push_back(most);
+    bounds_.first.push_back(decision.first());
+    bounds_.second.push_back(decision.last());
   }
 
   Genotype only_;  ///< the values of decisions that have no other

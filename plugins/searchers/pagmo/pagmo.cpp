@@ -74,13 +74,10 @@ class Landscape {
   std::pair<Point, Point> bounds() const {
     std::pair<Point, Point> bounds;
     for (const Decision& decision : problem_.decisions) {
-      const bool is_categorical = decision.type == Decision::Type::categorical;
-      const double least = is_categorical ? 0 : decision.least;
-      const double options = static_cast<double>(decision.options.size());
-      double most = is_categorical ? options : decision.most + 1;
-      if (decision.type == Decision::Type::continuous) most = decision.most;
-      bounds.first.push_back(least);
-      bounds.second.push_back(std::max(most, least + 1e-9));  // pagmo wants room
+      const double unit = decision.type == Decision::Type::continuous ? 0 : 1;
+      bounds.first.push_back(decision.first());
+      // pagmo wants room
+      bounds.second.push_back(std::max(decision.last() + unit, decision.first() + 1e-9));
     }
     return bounds;
   }
@@ -114,10 +111,7 @@ class Landscape {
   static double value_of(const Decision& decision, double gene) {
     if (decision.type == Decision::Type::continuous)
       return std::clamp(gene, decision.least, decision.most);
-    const double most = decision.type == Decision::Type::categorical
-                            ? static_cast<double>(decision.options.size()) - 1
-                            : decision.most;
-    return std::min(std::floor(gene), most);
+    return std::min(std::floor(gene), decision.last());
   }
 
   std::string identity_of(const Genotype& network) const {

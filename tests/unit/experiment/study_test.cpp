@@ -1,10 +1,15 @@
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thimble/core/files.hpp>
 #include <thimble/core/yaml.hpp>
+#include <thimble/experiment/load.hpp>
 #include <thimble/experiment/study.hpp>
 
 #include "support/world.hpp"
@@ -12,6 +17,7 @@
 namespace thimble {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -83,6 +89,48 @@ TEST(Study, SaysInOneRoundWhatIsWrongWithObjectivesAndWithTheirSelection) {
     ASSERT_EQ(error.diagnostics().size(), 2U);
     EXPECT_THAT(error.diagnostics()[0].message, HasSubstr("no metric 'nobody'"));
     EXPECT_THAT(error.diagnostics()[1].message, HasSubstr("'ntk' is no objective"));
+  }
+}
+
+/// The built plugins, with another file of one: it does the same, but is no copy.
+class Rebuilt {
+ public:
+  Rebuilt(const std::string& kind, const std::string& name) {
+    const fs::path built{THIMBLE_TEST_PLUGINS};
+    for (const auto& entry : fs::directory_iterator{built})
+      if (entry.path().filename() != kind)
+        fs::create_directory_symlink(entry.path(), folder_.path() / entry.path().filename());
+    fs::create_directory(folder_.path() / kind);
+    for (const auto& entry : fs::directory_iterator{built / kind})
+      if (entry.path().filename() != name + ".so")
+        fs::create_symlink(entry.path(), folder_.path() / kind / entry.path().filename());
+    const fs::path file = fs::path{kind} / (name + ".so");
+    write_file(folder_.path() / file, read_file(built / file) + "rebuilt");
+  }
+
+  LoadedExperiment load(const fs::path& experiment) const {
+    PluginLoader loader{{folder_.path()}, {}};
+    return load_experiment(experiment, {}, loader);
+  }
+
+ private:
+  testing::TemporaryFolder folder_;
+};
+
+TEST(Study, ARebuiltPluginHasStoredValuesOfItsOwnInTheSameRun) {
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder.path() / "small.yaml";
+  write_file(file, kExperiment);
+  PluginLoader loader = testing::plugins();
+  const LoadedExperiment before = load_experiment(file, {}, loader);
+  EXPECT_EQ(before.studies[0].proxies[0].key,
+            load_experiment(file, {}, loader).studies[0].proxies[0].key);
+  for (const auto& [kind, name] : std::vector<std::pair<std::string, std::string>>{
+           {"proxy", "naswot"}, {"searchspace", "nasbench201"}, {"dataset", "synthetic"}}) {
+    const LoadedExperiment after = Rebuilt{kind, name}.load(file);
+    EXPECT_NE(after.studies[0].proxies[0].key, before.studies[0].proxies[0].key) << name;
+    EXPECT_EQ(after.identity, before.identity) << name;
+    EXPECT_EQ(to_yaml(after.studies[0].resolved), to_yaml(before.studies[0].resolved)) << name;
   }
 }
 

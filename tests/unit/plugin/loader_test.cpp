@@ -125,6 +125,19 @@ TEST(Loader, RefusesAnotherAbiAndNamesBoth) {
   EXPECT_THAT(problem.note, HasSubstr("host abi " + std::to_string(kAbiVersion)));
 }
 
+TEST(Loader, RefusesAPluginOfBeforeAndSaysWhereItsSourcesMayHaveToChange) {
+  const Diagnostic problem = problem_of_bad("old_abi");
+  EXPECT_EQ(problem.message, "built for another thimble; rebuild it");
+  EXPECT_THAT(problem.note, HasSubstr("plugin abi " + std::to_string(kAbiVersion - 1)));
+  EXPECT_THAT(problem.note, HasSubstr("docs/plugin-abi.md says what changed"));
+  EXPECT_THAT(problem_of_bad("wrong_abi").note, Not(HasSubstr("what changed")));
+}
+
+TEST(Loader, TheDocumentSaysWhatChangedWithThisNumber) {
+  EXPECT_THAT(read_file(fs::path{THIMBLE_TEST_SOURCE} / "docs" / "plugin-abi.md"),
+              HasSubstr("### ABI " + std::to_string(kAbiVersion) + "\n"));
+}
+
 TEST(Loader, RefusesAnotherToolchainAndNamesBoth) {
   const Diagnostic problem = problem_of_bad("wrong_build");
   EXPECT_EQ(problem.message, "built for another thimble; rebuild it");
@@ -199,6 +212,12 @@ TEST(Loader, SaysOfWhichKindAPluginIs) {
             "plugin 'twin' is a searcher, not a proxy");
 }
 
+TEST(Loader, TakesTheKindOfTheInterfaceWhateverThePluginCallsItself) {
+  PluginLoader loader{{kBad / "late"}, {}};
+  EXPECT_EQ(problem_of_finding(loader, Kind::proxy, "odd_kind").message,
+            "plugin 'odd_kind' is a searcher, not a proxy");
+}
+
 TEST(Loader, ReportsABrokenPluginWhereItWasAskedFor) {
   PluginLoader loader{{kBad}, {}};
   const Diagnostic problem = problem_of_finding(loader, Kind::searcher, "wrong_abi");
@@ -236,7 +255,7 @@ TEST(Loader, ListsTheGoodOnesBesideTheBrokenOnes) {
   }
   EXPECT_THAT(good, IsSupersetOf({"exhaustive", "random", "twin"}));
   EXPECT_TRUE(std::ranges::is_sorted(good));
-  EXPECT_EQ(broken, 14U);
+  EXPECT_EQ(broken, 15U);
 }
 
 TEST(Loader, WorksOnAfterABrokenPlugin) {
@@ -254,6 +273,18 @@ TEST(Loader, LoadsALibraryOnce) {
   PluginLoader loader{{}, {}};
   const fs::path file = kBad / "first" / "twin.so";
   EXPECT_EQ(&loader.load(file), &loader.load(kBad / "second" / ".." / "first" / "twin.so"));
+}
+
+TEST(Loader, KnowsALibraryByItsBytes) {
+  const testing::TemporaryFolder folder;
+  const fs::path file = folder.path() / "twin.so";
+  write_file(file, read_file(kBad / "first" / "twin.so"));
+  PluginLoader loader{{}, {}};
+  const PluginType& type = loader.load(kBad / "first" / "twin.so");
+  EXPECT_EQ(type.fingerprint, loader.load(file).fingerprint);
+  EXPECT_EQ(type.fingerprint, fingerprint(read_file(file)));
+  EXPECT_NE(kernel_fingerprint(), 0U);
+  EXPECT_NE(kernel_fingerprint(), type.fingerprint);
 }
 
 // ----------------------------------------------------------------------------- after the loading

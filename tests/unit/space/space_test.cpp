@@ -66,6 +66,13 @@ std::string message_of(const SearchSpace& space, const std::string& text) {
   return "no problem";
 }
 
+TEST(Decision, KnowsItsFirstAndLastValueOfWhateverType) {
+  EXPECT_EQ(one_of("op", {"a", "b", "c"}).first(), 0);
+  EXPECT_EQ(one_of("op", {"a", "b", "c"}).last(), 2);
+  EXPECT_EQ(number("width", Decision::Type::integer, -1, 2).first(), -1);
+  EXPECT_EQ(number("rate", Decision::Type::continuous, 0, 0.5).last(), 0.5);
+}
+
 TEST(SpaceSize, IsTheProductOfTheValues) {
   EXPECT_EQ(space_size(kFinite), 24U);
   EXPECT_EQ(space_size({}), 1U);

@@ -65,4 +65,7 @@ class THIMBLE_EXPORT PluginLoader {
   std::map<std::filesystem::path, std::unique_ptr<Library>> libraries_;
 };
 
+/// Of the file of libthimble that this process runs, read once. Thread safe.
+THIMBLE_EXPORT std::uint64_t kernel_fingerprint();
+
 }  // namespace thimble

@@ -20,6 +20,8 @@ struct PluginType {
   std::string name;
   std::string version;
   std::string summary;
+  /// Of its library's file; the loader sets it.
+  std::uint64_t fingerprint = 0;
   /// Named sets of parameters, as YAML maps: {"narrow", "{channels: 3, cells: 1}"}.
   std::vector<std::pair<std::string, std::string>> profiles;
   /// The parameters, for documentation.
@@ -67,7 +69,7 @@ class THIMBLE_EXPORT Registrar {
     using Interface = typename T::Interface;
     using Params = typename T::Params;
     PluginType type;
-    type.kind = T::kKind;
+    type.kind = Interface::kKind;  // not T's, which could name another than the pointer is
     type.summary = std::move(summary);
     Params defaults;
     type.schema = schema_of(defaults);
@@ -102,8 +104,9 @@ class THIMBLE_EXPORT Registrar {
 };
 
 /// Raised whenever a class that crosses between kernel and plugins changes its layout or its
-/// virtual functions. libthimble's SOVERSION is the same number.
-inline constexpr std::uint32_t kAbiVersion = 1;
+/// virtual functions, or a header that plugins include moves; docs/plugin-abi.md says what changed
+/// with each number. libthimble's SOVERSION is the same: CMake reads it here.
+inline constexpr std::uint32_t kAbiVersion = 2;
 
 }  // namespace thimble
 

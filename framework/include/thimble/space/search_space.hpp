@@ -21,6 +21,13 @@ struct Decision {
   std::vector<std::string> options;  ///< of a categorical one
   double least = 0;                  ///< of the others, both ends included
   double most = 0;
+
+  /// The least value that a genotype may have here: of options, the index of the first.
+  double first() const noexcept { return type == Type::categorical ? 0 : least; }
+  /// The greatest.
+  double last() const noexcept {
+    return type == Type::categorical ? static_cast<double>(options.size()) - 1 : most;
+  }
 };
 
 /// A value for every decision, in their order: the index of the option, the integer, the number.
@@ -59,6 +66,10 @@ THIMBLE_EXPORT std::optional<std::uint64_t> space_size(const std::vector<Decisio
 THIMBLE_EXPORT Genotype genotype_at(const std::vector<Decision>& decisions, std::uint64_t index);
 
 THIMBLE_EXPORT Genotype random_genotype(const std::vector<Decision>& decisions, Random& random);
+
+/// A network of the space, any: all of them take the same input and have as many outputs. With a
+/// supernet it is that, all choices open.
+THIMBLE_EXPORT Graph some_network(const SearchSpace& space);
 
 /// A genotype of categorical decisions as option indices.
 THIMBLE_EXPORT std::vector<int> options_of(const Genotype& genotype);
