@@ -341,6 +341,9 @@ int main(int count, char** arguments) {
   } catch (const thimble::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return kFailed;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::fprintf(stderr, "%s: error: %s\n", error.path1().c_str(), error.code().message().c_str());
+    return kInputWrong;
   } catch (...) {
     std::fprintf(stderr, "thimble: error: %s\n", thimble::what_was_thrown().c_str());
     return kFailed;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <boost/tokenizer.hpp>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
@@ -21,6 +22,12 @@ std::vector<std::string> cells_of(const std::string& line, char separator) {
   std::vector<std::string> trimmed_cells;
   for (const std::string& cell : cells) trimmed_cells.emplace_back(trimmed(cell));
   return trimmed_cells;
+}
+
+std::vector<CsvCell> cells_at(const std::vector<std::string>& texts, const Location& where) {
+  std::vector<CsvCell> cells;
+  for (const std::string& text : texts) cells.push_back({text, where});
+  return cells;
 }
 
 char separator_of(const std::string& header) {
@@ -71,14 +78,15 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
                      const SearchSpace& space)
     : space_{space} {
-  std::istringstream text{read_file(file)};
+  const std::string bytes = read_file(file);
+  std::istringstream text{std::string{plain_text(bytes, file.string())}};
   std::string line;
   std::getline(text, line);
   if (line.ends_with('\r')) line.pop_back();
-  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // spreadsheets write it
   const Location head{file.string(), 1};
   const char separator = separator_of(line);
   const auto header = cells_of(line, separator);
+  require_columns(cells_at(header, head));
   const std::string arch_name =
       settings.architecture.empty() ? architecture_column(header, head) : settings.architecture;
   const std::size_t arch_column = column_of(header, arch_name, head);
@@ -91,10 +99,7 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
     if (trimmed(line).empty()) continue;
     const Location where{file.string(), number};
     const auto cells = cells_of(line, separator);
-    if (cells.size() <= std::max(arch_column, std::ranges::max(value_columns)))
-      throw InputError{
-          Diagnostic{where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
-                     "is the file whole?"}};
+    require_width(cells.size(), header.size(), where);
     std::vector<double> accuracies;
     for (const std::size_t column : value_columns)
       accuracies.push_back(accuracy_in(cells[column], header[column], where));

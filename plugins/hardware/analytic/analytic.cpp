@@ -233,8 +233,6 @@ std::int64_t round_up_to_4(std::int64_t value) { return (value + 3) / 4 * 4; }
 
 class Analytic final : public thimble::Hardware {
  public:
-  static constexpr thimble::Kind kKind = thimble::Kind::hardware;
-
   struct Params {
     std::string board = "nucleo_f446re";
 

@@ -38,8 +38,6 @@ thimble::OpCostsOptions counted_by(const Profiler& profiler) {
 
 class Qemu final : public thimble::TableHardware {
  public:
-  static constexpr thimble::Kind kKind = thimble::Kind::hardware;
-
   struct Params {
     std::string board = "nucleo_f446re";
 

@@ -106,7 +106,6 @@ const thimble::LatencyTable& usable(const thimble::LatencyTable& table, const th
 
 class Table final : public thimble::TableHardware {
  public:
-  static constexpr thimble::Kind kKind = thimble::Kind::hardware;
   using Params = TableParams;
 
   Table(const Params& params, const thimble::Context& context)

@@ -67,7 +67,7 @@ class THIMBLE_EXPORT Registrar {
     using Interface = typename T::Interface;
     using Params = typename T::Params;
     PluginType type;
-    type.kind = T::kKind;
+    type.kind = Interface::kKind;
     type.summary = std::move(summary);
     Params defaults;
     type.schema = schema_of(defaults);
@@ -103,7 +103,7 @@ class THIMBLE_EXPORT Registrar {
 
 /// Raised whenever a class that crosses between kernel and plugins changes its layout or its
 /// virtual functions. libthimble's SOVERSION is the same number.
-inline constexpr std::uint32_t kAbiVersion = 1;
+inline constexpr std::uint32_t kAbiVersion = 2;
 
 }  // namespace thimble
 
