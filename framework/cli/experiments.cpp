@@ -202,8 +202,9 @@ std::vector<std::string> lines_of(const std::string& file) {
   const std::string text =
       file == "-" ? std::string{std::istreambuf_iterator<char>{std::cin}, {}} : read_file(file);
   std::vector<std::string> lines;
-  for (const std::string& line : split(text, '\n'))
-    if (!trimmed(line).empty()) lines.emplace_back(trimmed(line));
+  for (const std::string& line : split(std::string{plain_text(text, file)}, '\n'))
+    if (const auto words = trimmed(line); !words.empty() && !words.starts_with('#'))
+      lines.emplace_back(words);
   return lines;
 }
 

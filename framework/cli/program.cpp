@@ -316,6 +316,9 @@ int run_program(int count, const char* const* arguments, const std::filesystem::
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return kFailed;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::fprintf(stderr, "%s: error: %s\n", error.path1().c_str(), error.code().message().c_str());
+    return kInputWrong;
   } catch (...) {
     std::fprintf(stderr, "thimble: error: %s\n", what_was_thrown().c_str());
     return kFailed;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -77,13 +78,20 @@ class Line {
   std::size_t at_ = 0;
 };
 
-void check_header(const std::vector<CsvCell>& header) {
+void require_names(const std::vector<CsvCell>& header) {
   for (auto cell = header.begin(); cell != header.end(); ++cell) {
     if (cell->text.empty()) refuse(cell->where, "a column without a name");
     const bool is_repeated = std::any_of(
         header.begin(), cell, [&](const CsvCell& other) { return other.text == cell->text; });
     if (is_repeated) refuse(cell->where, "a second column " + in_quotes(cell->text));
   }
+}
+
+void require_width(std::size_t cells, std::size_t columns, const Location& row) {
+  if (cells == columns) return;
+  refuse(row, fmt::format("{} cells, the header has {}", cells, columns),
+         cells < columns ? "is the file whole?"
+                         : "write numbers with a point, and put a cell with a comma in quotes");
 }
 
 }  // namespace
@@ -105,8 +113,7 @@ std::size_t CsvTable::column(std::string_view name) const {
 CsvTable parse_csv(std::string_view text, const std::string& file, int first_line, char separator) {
   CsvTable table;
   Location start{file, first_line, 1};
-  if (text.starts_with("\xef\xbb\xbf"))
-    refuse(start, "a byte order mark", "save the file as plain UTF-8");
+  text = plain_text(text, file);
   if (text.empty()) refuse(start, "there is no header");
   for (std::size_t at = 0; at < text.size(); ++start.line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -116,13 +123,11 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
     auto cells = Line{line, start, separator}.cells();
     at = end + 1;
     if (table.header.empty()) {
-      check_header(cells);
+      require_names(cells);
       table.header = std::move(cells);
       continue;
     }
-    if (cells.size() != table.header.size())
-      refuse(start, fmt::format("{} cells, the header has {}", cells.size(), table.header.size()),
-             "is the file whole?");
+    require_width(cells.size(), table.header.size(), start);
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -14,12 +14,10 @@
 namespace thimble {
 namespace {
 
-/// A table as spreadsheets write it: with a byte order mark, blanks around cells, and lines of
-/// nothing at its end.
+/// A table as spreadsheets write it: with blanks around cells, and lines of nothing at its end.
 CsvTable read_table(const std::filesystem::path& file) {
   const std::string content = read_file(file);
   std::string_view text = content;
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   const auto end = text.find_last_not_of("\r\n");
   text = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
   const std::string_view header = text.substr(0, text.find('\n'));
