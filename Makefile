@@ -7,7 +7,8 @@ JOBS   ?= $(shell nproc)
 SHELL   := /bin/bash
 thimble := build/release/bin/thimble
 sources := git ls-files -z --cached --others --exclude-standard '*.cpp' '*.hpp' '*.c' '*.h'
-build    = cmake --preset $(1) && cmake --build --preset $(1)
+# build PRESET [TARGETS], all of them when none is named
+build    = cmake --preset $(1) && cmake --build --preset $(1) --parallel $(JOBS) $(if $(2),--target $(2))
 test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --parallel $(JOBS)
 
 # Tests can do without the emulator, so it need not be installable.
@@ -20,7 +21,9 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: setup ## search for a network, start to end (more words for thimble: ARGS='seed=3')
-	@$(call build,release)
+	@[[ -e $(thimble) ]] || echo "building thimble, once: about $$((8 / $(JOBS) + 1)) minutes on $(JOBS) cores;" \
+	  "then fetching CIFAR-10, and the search: half a minute"
+	@$(call build,release,thimble_program)
 	@if scripts/fetch-cifar10; then \
 	  $(thimble) run experiments/quickstart.yaml --data data $(ARGS); \
 	else \
@@ -39,7 +42,7 @@ test-sanitized: setup ## the same under the address and undefined-behaviour sani
 	@$(call test,dev)
 
 bench: setup ## build, then run every benchmark (ARGS='--benchmark_filter=ntk')
-	@$(call build,release)
+	@$(call build,release,benchmarks)
 	@for bench in build/release/bench/bench_*; do \
 	  if [[ -f $$bench && -x $$bench ]]; then echo "== $${bench##*/}"; $$bench $(ARGS) || exit; fi; \
 	done
@@ -50,8 +53,8 @@ format: ## format all C and C++ files in place
 
 tidy: setup ## check the framework and the plugins with clang-tidy
 	@scripts/setup lint
-	@$(call build,release)
-	@run-clang-tidy -quiet -p build/release '^$(CURDIR)/(framework|plugins)/'
+	@cmake --preset dev  # compiles file by file, as clang-tidy reads
+	@run-clang-tidy -quiet -p build/dev '^$(CURDIR)/(framework|plugins)/'
 
 data: ## get CIFAR-10 into data/cifar10 (139 MB, resumable)
 	@scripts/fetch-cifar10
@@ -61,7 +64,7 @@ setup: ## install the Debian packages that are missing
 	@scripts/setup build
 
 install: setup ## install into PREFIX (default /usr/local)
-	@$(call build,release)
+	@$(call build,release,thimble_program thimble_conformance)
 	@cmake --install build/release --prefix $(PREFIX)
 
 clean: ## remove what was built; data/ and runs/ stay

@@ -50,6 +50,7 @@ function(thimble_add_plugin kind name)
   endif()
 
   if(TARGET thimble_warnings)
+    add_dependencies(thimble_program ${target})
     install(TARGETS ${target} LIBRARY DESTINATION lib/thimble/plugins/${kind})
     if(IS_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/data)
       install(DIRECTORY data/ DESTINATION lib/thimble/plugins/${kind}/${name})

@@ -107,7 +107,7 @@ std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
 void require_cell_text(const std::string& option, const std::string& value);
 /// Throws InputError.
 Core parse_core(const std::string& text);
-/// The lines of a file that are not blank; - is standard input.
+/// The lines of a UTF-8 file that are neither blank nor a # comment; - is standard input.
 std::vector<std::string> lines_of(const std::string& file);
 /// 0 means all cores. Throws InputError.
 int jobs_or_all(int jobs);

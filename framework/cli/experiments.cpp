@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -12,13 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include <thimble/core/files.hpp>
-#include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
-#include <thimble/graph/counts.hpp>
-#include <thimble/graph/transforms.hpp>
-#include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
-#include <thimble/search/shared_pass.hpp>
+#include <thimble/report/benchmark.hpp>
+#include <thimble/report/documents.hpp>
 
 #include "cli.hpp"
 
@@ -173,127 +169,25 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
     fmt::print("  {} {}\n", study.aggregates[i].name, number_text(evaluation.aggregates[i]));
 }
 
-/// A run that found no valid network has failed, and says why even when it is quiet.
+/// Empty when the point found what was searched for.
+std::string failure_of(const PointOutcome& point) {
+  const auto& [best, front, remarks] = point.result;
+  if (best) return best->is_feasible() ? "" : "nothing keeps the limits: " + best->excess;
+  return remarks.empty() ? "nothing was found" : remarks.back();
+}
+
+/// A run that found no valid network has failed (1), one that found none within the limits has no
+/// answer (3); both say so even when they are quiet.
 int exit_code(const RunOutcome& outcome) {
   int code = 0;
   for (const PointOutcome& point : outcome.points) {
-    if (point.result.best) continue;
-    code = 1;
+    const std::string failure = failure_of(point);
+    if (failure.empty()) continue;
+    code = !point.result.best || code == 1 ? 1 : 3;
     fmt::print(stderr, "thimble: error: {}{}\n", point.row.empty() ? "" : point.row + ": ",
-               point.result.remarks.empty() ? "nothing was found" : point.result.remarks.back());
+               failure);
   }
   return code;
-}
-
-std::string point_line(std::size_t index, const Study& study) {
-  const auto count = study.searcher == nullptr
-                         ? std::nullopt
-                         : study.searcher->expected_evaluations(study.problem());
-  return fmt::format("  point {}: seed {}{}{}, {}", index + 1, study.seed,
-                     study.row.empty() ? "" : ", ", study.row,
-                     study.searcher == nullptr ? "no searcher"
-                     : count                   ? fmt::format("about {} candidates", *count)
-                                               : "an unknown number of candidates");
-}
-
-std::string counted(int count, const std::string& what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with('h') ? "es" : "s");
-}
-
-/// In the work of one forward run of a batch: a backward one is twice that, once when it stops
-/// short of the weights. What a proxy does of its own is not in it.
-int forward_runs(const SharedPass& shared) {
-  const Reads& reads = shared.reads;
-  int runs = 0;
-  if (reads.outputs || reads.any_gradients()) runs += 1;
-  if (reads.loss_gradients || reads.output_gradients) runs += 2 + 3 * (shared.pass.batches - 1);
-  if (reads.input_gradients) runs += 1;
-  return runs * shared.pass.repeats;
-}
-
-/// MACs of a forward run and bytes of a pass, the most among random networks.
-std::pair<std::int64_t, std::int64_t> largest_of_some(const SharedPass& shared) {
-  constexpr int kNetworks = 100;
-  Random random = Random::stream(0, {"some networks"});
-  const auto decisions = shared.space->decisions();
-  std::pair<std::int64_t, std::int64_t> most{0, 0};
-  for (int i = 0; i < kNetworks; ++i) {
-    const Graph graph = shared.space->build(random_genotype(decisions, random));
-    if (!is_connected(graph)) continue;
-    most.first = std::max(most.first, macs(live(graph)) * shared.pass.batch);
-    try {
-      most.second = std::max(most.second, pass_bytes(live(graph), shared.pass, shared.reads));
-    } catch (const Error&) {  // a network that the proxy has no value of
-      continue;
-    }
-  }
-  return most;
-}
-
-/// Conditions under which proxies look at networks, who shares them, and the work of it.
-std::string pass_line(const SharedPass& shared, const Study& study) {
-  const Pass& pass = shared.pass;
-  std::vector<std::string> names;
-  for (const std::size_t i : shared.proxies) names.push_back(study.proxies[i].name);
-  std::string line =
-      fmt::format("pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}{}", join(names),
-                  counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
-                  detail::one_line(detail::Codec<InputKind>::write(pass.input)),
-                  shared.space == study.space.get() ? "full" : detail::one_line(pass.net),
-                  detail::one_line(detail::Codec<Init>::write(pass.init)),
-                  pass.fresh_weights ? "" : " drawn once", pass.paired ? "" : ", draws of its own",
-                  pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
-                  pass.double_precision ? ", in double" : "");
-  if (!shared.reads.anything()) return line;
-  const auto [macs, bytes] = largest_of_some(shared);
-  if (const int runs = forward_runs(shared); runs > 0)
-    line += fmt::format("; shared work of {} of at most {}MACs", counted(runs, "forward run"),
-                        with_prefix(static_cast<double>(macs)));
-  constexpr std::int64_t kMebi = 1 << 20;
-  line += fmt::format("; about {} MiB for a large network", (bytes + kMebi - 1) / kMebi);
-  return bytes > study.most_bytes
-             ? line + ", more than memory_mib: its proxies run one by one there"
-             : line;
-}
-
-std::string aggregate_line(const Aggregate& aggregate) {
-  std::vector<std::string> members;
-  for (const auto& [metric, direction] : aggregate.of)
-    members.push_back(
-        fmt::format("{} {}", direction == Direction::minimize ? "least" : "most", metric));
-  return fmt::format("aggregate {}: {} of {}", aggregate.name,
-                     detail::one_line(detail::Codec<AggregateKind>::write(aggregate.kind)),
-                     join(members));
-}
-
-std::vector<std::string> check_lines(const Study& study) {
-  std::vector<std::string> lines;
-  if (const auto size = space_size(study.space->decisions()))
-    lines.push_back(fmt::format("search space: {} networks{}", *size,
-                                study.space->supernet() != nullptr ? ", with a supernet" : ""));
-  if (study.dataset != nullptr) {
-    const DatasetInfo info = study.dataset->describe();
-    lines.push_back(fmt::format("dataset {}: {} samples of {}, {} classes{}{}", info.name,
-                                info.train_samples, to_string(info.shape), info.classes,
-                                info.remark.empty() ? "" : "; ", info.remark));
-  }
-  for (const SharedPass& shared : merge_passes(study.scoring().proxies))
-    lines.push_back(pass_line(shared, study));
-  if (study.hardware != nullptr) {
-    const Target& target = study.hardware->target();
-    lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", target.name,
-                                target.ram_bytes / 1024, target.rom_bytes / 1024));
-  }
-  for (const Aggregate& aggregate : study.aggregates) lines.push_back(aggregate_line(aggregate));
-  for (const Objective& objective : study.objectives)
-    lines.push_back(
-        fmt::format("objective: {} {}, weight {}",
-                    objective.direction == Direction::minimize ? "minimize" : "maximize",
-                    objective.metric, number_text(objective.weight)));
-  for (const Limit& limit : study.limits)
-    lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
-  for (const std::string& remark : study.remarks) lines.push_back("remark: " + remark);
-  return lines;
 }
 
 }  // namespace
@@ -308,8 +202,9 @@ std::vector<std::string> lines_of(const std::string& file) {
   const std::string text =
       file == "-" ? std::string{std::istreambuf_iterator<char>{std::cin}, {}} : read_file(file);
   std::vector<std::string> lines;
-  for (const std::string& line : split(text, '\n'))
-    if (!trimmed(line).empty()) lines.emplace_back(trimmed(line));
+  for (const std::string& line : split(std::string{plain_text(text, file)}, '\n'))
+    if (const auto words = trimmed(line); !words.empty() && !words.starts_with('#'))
+      lines.emplace_back(words);
   return lines;
 }
 
@@ -341,7 +236,7 @@ int run(const RunArguments& arguments, const World& world) {
   const RunOutcome outcome = run_experiment(options, world.loader);
   progress.clear();
   if (arguments.as_json) {
-    Value document = result_document(outcome.points);
+    Value document = result_document(outcome.points, outcome.remarks);
     document.set("folder", Value::scalar(outcome.folder.string(), true));
     fmt::print("{}\n", to_json(document));
     return exit_code(outcome);
@@ -350,27 +245,6 @@ int run(const RunArguments& arguments, const World& world) {
     fmt::print("\n{}\n{}\n", best_lines(outcome), to_markdown(outcome.report));
   fmt::print("{}\n", outcome.folder.string());
   return exit_code(outcome);
-}
-
-int check(const CheckArguments& arguments, const World& world) {
-  const auto experiment =
-      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
-  // Before anything is printed: it may be wrong, too.
-  std::set<std::string> benchmark_remarks;
-  load_benchmark(experiment.studies.front(), world.data_folder,
-                 [&](const std::string& line) { benchmark_remarks.insert("remark: " + line); });
-  fmt::print("{}: {} point{}, identity {}\n", experiment.studies.front().name,
-             experiment.studies.size(), experiment.studies.size() == 1 ? "" : "s",
-             experiment.identity);
-  std::set<std::string> said;  // points of a sweep share most of it
-  for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
-    fmt::print("{}\n", point_line(i, experiment.studies[i]));
-    for (const std::string& line : check_lines(experiment.studies[i]))
-      if (said.insert(line).second) fmt::print("    {}\n", line);
-  }
-  for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
-  fmt::print("{}\n", blas_name());
-  return 0;
 }
 
 int score(const ScoreArguments& arguments, const World& world) {

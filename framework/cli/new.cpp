@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -37,6 +39,17 @@ std::string filled(std::string text, const std::string& hole, const std::string&
   return text;
 }
 
+/// A path as a shell reads it back: in quotes where it has to be.
+std::string in_shell(const fs::path& path) {
+  const std::string text = path.string();
+  const auto is_plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view{"/._-+"}.find(c) != std::string_view::npos;
+  };
+  if (std::ranges::all_of(text, is_plain)) return text;
+  return "'" + filled(text, "'", "'\\''") + "'";
+}
+
 }  // namespace
 
 int create(const std::string& kind_text, const std::string& name, const std::string& folder,
@@ -45,11 +58,16 @@ int create(const std::string& kind_text, const std::string& name, const std::str
   if (!is_identifier(name))
     throw InputError{in_quotes(name) + " is no name for a plugin",
                      "names are lower case letters, digits and _, and begin with a letter"};
+  Diagnostics not_there;
+  if (const PluginType* known = world.loader.find(kind, name, {}, not_there))
+    throw InputError{
+        fmt::format("there is a {} {} already: {}", name_of(kind), in_quotes(name), known->summary),
+        "take another name: no two plugins of a kind share one"};
   const fs::path target = folder.empty() ? fs::path{name} : fs::path{folder};
   if (fs::exists(target))
     throw InputError{Diagnostic{
         {target.string()}, "is there already", "remove it, or name another with --folder"}};
-  fs::create_directories(target);
+  make_folder(target);
   const fs::path templates = world.prefix / "share" / "thimble" / "templates";
   const auto write = [&](const std::string& from, const std::string& to) {
     std::string text = read_file(templates / from);
@@ -63,10 +81,11 @@ int create(const std::string& kind_text, const std::string& name, const std::str
   write("README.md.in", "README.md");
   fmt::print(
       "{0}: a {1} that builds as it stands\n"
-      "  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH={2} && cmake --build {0}/build\n"
-      "  ctest --test-dir {0}/build\n"
-      "  THIMBLE_PLUGIN_PATH={0}/build/plugins thimble show {3}\n",
-      target.string(), name_of(kind), world.prefix.string(), name);
+      "  cmake -S {2} -B {3} -DCMAKE_PREFIX_PATH={4} && cmake --build {3}\n"
+      "  ctest --test-dir {3}\n"
+      "  THIMBLE_PLUGIN_PATH={5} thimble show {6}\n",
+      target.string(), name_of(kind), in_shell(target), in_shell(target / "build"),
+      in_shell(world.prefix), in_shell(target / "build" / "plugins"), name);
   return 0;
 }
 

@@ -49,6 +49,7 @@ class Program {
     app_.get_formatter()->column_width(34);
     app_.footer(
         "Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
+        "3 nothing keeps the limits, "
         "130 interrupted (go on with run --resume).");
     add_run();
     add_check();
@@ -315,6 +316,9 @@ int run_program(int count, const char* const* arguments, const std::filesystem::
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return kFailed;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::fprintf(stderr, "%s: error: %s\n", error.path1().c_str(), error.code().message().c_str());
+    return kInputWrong;
   } catch (...) {
     std::fprintf(stderr, "thimble: error: %s\n", what_was_thrown().c_str());
     return kFailed;

@@ -19,6 +19,13 @@ for kind in proxy searchspace searcher hardware dataset; do
   "$prefix/bin/thimble" new "$kind" "my_$kind" >/dev/null
   printf 'add_subdirectory(my_%s)\n' "$kind" >>CMakeLists.txt
 done
+# A name that the templates use themselves; and one that is taken.
+"$prefix/bin/thimble" new proxy params >/dev/null
+printf 'add_subdirectory(params)\n' >>CMakeLists.txt
+if "$prefix/bin/thimble" new proxy snip 2>/dev/null; then
+  echo "a second plugin 'snip' was made"
+  exit 1
+fi
 cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_CXX_FLAGS="${sanitizers:+-fsanitize=$sanitizers}" >/dev/null
 cmake --build build --parallel >build.log 2>&1 || { cat build.log; exit 1; }

@@ -162,8 +162,35 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
   ASSERT_EQ(kept.code, 0) << kept.errors;
   EXPECT_THAT(kept.output, ::testing::HasSubstr("\"feasible\":true"));
   const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
-  ASSERT_EQ(none.code, 0) << none.errors;
+  ASSERT_EQ(none.code, 3) << none.errors;
   EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met"));
+  EXPECT_THAT(none.errors,
+              ::testing::ContainsRegex("nothing keeps the limits: latency_ms [0-9.]+ of 1"));
+  EXPECT_THAT(none.output, ::testing::HasSubstr("| result (beyond the limits) |"));
+}
+
+TEST_F(Run, KeepsRemarksWithTheResults) {
+  const Finished finished = thimble_program(
+      "run small.yaml searcher='{use: random, samples: 2}' "
+      "'benchmark={file: none.csv, accuracy: test}' --output kept",
+      here_.path());
+  ASSERT_EQ(finished.code, 0) << finished.errors;
+  for (const auto& run : std::filesystem::directory_iterator{here_.path() / "kept" / "small"})
+    for (const char* const file : {"report.md", "result.yaml", "log.txt"})
+      EXPECT_THAT(content(run.path() / file), ::testing::HasSubstr("no benchmark 'none.csv'"))
+          << file;
+}
+
+TEST_F(Run, LeavesNoFolderWhenItFailsBeforeAnythingIsScored) {
+  std::filesystem::create_directories(here_.path() / "data" / "cifar10");
+  std::ofstream{here_.path() / "data" / "cifar10" / "data_batch_1.bin"}
+      << std::string(std::size_t{10000} * 3073, '\x7f');  // no label is 127
+  const Finished failed = thimble_program(
+      "run small.yaml 'dataset={use: cifar10, batches: 1}' --data data --output left",
+      here_.path());
+  EXPECT_NE(failed.code, 0);
+  EXPECT_THAT(failed.errors, ::testing::HasSubstr("data_batch"));
+  EXPECT_TRUE(std::filesystem::is_empty(here_.path() / "left" / "small")) << failed.errors;
 }
 
 TEST_F(Run, SaysWhatNoProxyTakesOfTheCommonPass) {
@@ -253,7 +280,7 @@ class RunWithBenchmark : public Run {
     std::getline(rows, row);
     for (int i = 0; std::getline(rows, row); ++i) {
       const auto begin = row.find(',') + 1;
-      table << row.substr(begin, row.find(',', begin) - begin) << "," << 70 + i % 7 << ","
+      table << '"' << row.substr(begin, row.find(',', begin) - begin) << "\"," << 70 + i % 7 << ","
             << 50 + i % 5 << "\n";
     }
   }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -26,7 +27,8 @@ void refuse_strange_bytes(std::string_view line, const Location& start) {
 /// Cuts one line into cells.
 class Line {
  public:
-  Line(std::string_view text, Location start) : text_{text}, start_{std::move(start)} {
+  Line(std::string_view text, Location start, char separator)
+      : text_{text}, start_{std::move(start)}, separator_{separator} {
     refuse_strange_bytes(text, start_);
   }
 
@@ -36,7 +38,7 @@ class Line {
       const Location where = place();
       found.push_back({is_next('"') ? quoted(where) : plain(), where});
       if (at_ == text_.size()) return found;
-      ++at_;  // the comma
+      ++at_;  // the separator
     }
   }
 
@@ -45,7 +47,7 @@ class Line {
   Location place() const { return {start_.file, start_.line, 1 + static_cast<int>(at_)}; }
 
   std::string plain() {
-    const std::size_t end = std::min(text_.find(',', at_), text_.size());
+    const std::size_t end = std::min(text_.find(separator_, at_), text_.size());
     const std::string_view cell = text_.substr(at_, end - at_);
     if (const auto quote = cell.find('"'); quote != std::string_view::npos) {
       at_ += quote;
@@ -63,7 +65,7 @@ class Line {
         continue;
       }
       ++at_;
-      if (at_ == text_.size() || text_[at_] == ',') return cell;
+      if (at_ == text_.size() || text_[at_] == separator_) return cell;
       if (text_[at_] != '"') refuse(place(), "text behind a closing quote");
       cell += '"';
     }
@@ -72,16 +74,24 @@ class Line {
 
   std::string_view text_;
   Location start_;
+  char separator_;
   std::size_t at_ = 0;
 };
 
-void check_header(const std::vector<CsvCell>& header) {
+void require_names(const std::vector<CsvCell>& header) {
   for (auto cell = header.begin(); cell != header.end(); ++cell) {
     if (cell->text.empty()) refuse(cell->where, "a column without a name");
     const bool is_repeated = std::any_of(
         header.begin(), cell, [&](const CsvCell& other) { return other.text == cell->text; });
     if (is_repeated) refuse(cell->where, "a second column " + in_quotes(cell->text));
   }
+}
+
+void require_width(std::size_t cells, std::size_t columns, const Location& row) {
+  if (cells == columns) return;
+  refuse(row, fmt::format("{} cells, the header has {}", cells, columns),
+         cells < columns ? "is the file whole?"
+                         : "write numbers with a point, and put a cell with a comma in quotes");
 }
 
 }  // namespace
@@ -100,27 +110,24 @@ std::size_t CsvTable::column(std::string_view name) const {
          "columns are " + join(names));
 }
 
-CsvTable parse_csv(std::string_view text, const std::string& file, int first_line) {
+CsvTable parse_csv(std::string_view text, const std::string& file, int first_line, char separator) {
   CsvTable table;
   Location start{file, first_line, 1};
-  if (text.starts_with("\xef\xbb\xbf"))
-    refuse(start, "a byte order mark", "save the file as plain UTF-8");
+  text = plain_text(text, file);
   if (text.empty()) refuse(start, "there is no header");
   for (std::size_t at = 0; at < text.size(); ++start.line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     if (end == at) refuse(start, "an empty line");
     std::string_view line = text.substr(at, end - at);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    auto cells = Line{line, start}.cells();
+    auto cells = Line{line, start, separator}.cells();
     at = end + 1;
     if (table.header.empty()) {
-      check_header(cells);
+      require_names(cells);
       table.header = std::move(cells);
       continue;
     }
-    if (cells.size() != table.header.size())
-      refuse(start, fmt::format("{} cells, the header has {}", cells.size(), table.header.size()),
-             "is the file whole?");
+    require_width(cells.size(), table.header.size(), start);
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -1,9 +1,11 @@
 #include <thimble/core/files.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +16,28 @@
 #include <thimble/core/error.hpp>
 
 namespace thimble {
+
+namespace {
+
+/// Where the first byte is that is no UTF-8, or no text at all.
+std::optional<std::size_t> first_broken_byte(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t more = lead < 0x80   ? 0
+                             : lead < 0xc2 ? 9
+                             : lead < 0xe0 ? 1
+                             : lead < 0xf0 ? 2
+                             : lead < 0xf5 ? 3
+                                           : 9;
+    if (lead == 0 || i + more >= text.size()) return i;
+    for (std::size_t j = 1; j <= more; ++j)
+      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
+    i += more + 1;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes) {
   const auto refuse = [&](const std::string& why, const std::string& note = {}) {
@@ -36,6 +60,28 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes
   return text;
 }
 
+std::string_view plain_text(std::string_view text, const std::string& file,
+                            const std::string& note) {
+  if (const auto broken = first_broken_byte(text)) {
+    const auto above = text.substr(0, *broken);
+    const Location where{file, 1 + static_cast<int>(std::ranges::count(above, '\n')),
+                         static_cast<int>(*broken - above.rfind('\n'))};  // npos is -1
+    throw InputError{Diagnostic{
+        where, text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text", note}};
+  }
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  return text;
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code trouble;
+  std::filesystem::create_directories(folder, trouble);
+  if (trouble)
+    throw InputError{Diagnostic{{folder.string()},
+                                "cannot be made a folder: " + trouble.message(),
+                                "name a folder that you may write into"}};
+}
+
 void write_file(const std::filesystem::path& file, std::string_view text) {
   const auto part = std::filesystem::path{file.string() + fmt::format(".part{}", ::getpid())};
   {
@@ -49,7 +95,12 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
       throw Error{fmt::format("cannot write '{}': {}", file.string(), why)};
     }
   }
-  std::filesystem::rename(part, file);
+  std::error_code trouble;
+  std::filesystem::rename(part, file, trouble);
+  if (!trouble) return;
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  throw Error{fmt::format("cannot write '{}': {}", file.string(), trouble.message())};
 }
 
 namespace {
@@ -81,7 +132,12 @@ FileLock::~FileLock() {
 }
 
 TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "thimble-XXXXXX").string();
+  std::error_code trouble;
+  const auto below = std::filesystem::temp_directory_path(trouble);
+  if (trouble)
+    throw Error{"no folder for temporary files: " + trouble.message(),
+                "TMPDIR has to name a folder that you may write into"};
+  std::string pattern = (below / "thimble-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr)
     throw Error{fmt::format("cannot make the folder '{}': {}", pattern, std::strerror(errno)),
                 "is the disk full? TMPDIR can name another folder for temporary files"};

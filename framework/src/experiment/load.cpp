@@ -1,6 +1,7 @@
 #include <thimble/experiment/load.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -54,6 +55,20 @@ void check_report(const Study& study, const std::vector<SweepPoint>& points,
   check_baseline(*report, study.report.baseline, points, problems);
 }
 
+/// Counted twice, a point would make deviations smaller than they are.
+void refuse_repeated(const SweepPoint& point) {
+  const auto& set = point.assignments;
+  const auto seed = std::ranges::find(set, "seed", &Assignment::path);
+  const Location where = seed != set.end() ? seed->value.where()
+                         : set.empty()     ? point.root.where()
+                                           : set.back().value.where();
+  std::vector<std::string> parts;
+  for (const auto& [path, value] : set) parts.push_back(path + "=" + detail::one_line(value));
+  throw InputError{
+      Diagnostic{where, fmt::format("two points of the sweep are equal ({})", join(parts, " ")),
+                 "keep one of them; what is to be told apart needs another value, seed or row"}};
+}
+
 }  // namespace
 
 LoadedExperiment load_experiment(const std::filesystem::path& file,
@@ -63,13 +78,16 @@ LoadedExperiment load_experiment(const std::filesystem::path& file,
   experiment.points = expand_sweep(parse_yaml(experiment.text, file.string()), overrides);
   MadePlugins made;
   std::string identity;
+  std::set<std::string> known;
   for (const SweepPoint& point : experiment.points) {
     Diagnostics problems;
     Study study = make_study(point, loader, made, problems);
     if (experiment.studies.empty() && problems.empty())
       check_report(study, experiment.points, problems);
     problems.throw_if_any();
-    identity += to_yaml(study.resolved) + join(study.plugins) + "\n" + point.row + "\n";
+    const std::string own = to_yaml(study.resolved) + join(study.plugins) + "\n" + point.row + "\n";
+    identity += own;
+    if (!known.insert(hex(fingerprint(own))).second) refuse_repeated(point);
     experiment.studies.push_back(std::move(study));
   }
   experiment.identity = hex(fingerprint(identity));

@@ -46,8 +46,7 @@ class MetricReader {
       const auto before = problems_.size();
       const auto given = read_params<AggregateSettings>(value, "an aggregate", problems_);
       const Value* const name = name_of_metric(value);
-      if (problems_.size() == before && require_metric_name(reading_, *name) &&
-          problems_.size() == before) {
+      if (problems_.size() == before && require_metric_name(reading_, *name)) {
         study_.aggregates.push_back({name->text(), given.use, members_of(value, given.of)});
         shown.items().push_back(shown_aggregate(study_.aggregates.back()));
       }
@@ -226,6 +225,7 @@ bool require_metric_name(Reading& reading, const Value& name) {
                    "names are lower case letters, digits and _, and begin with a letter");
     return false;
   }
+  const auto before = problems.size();
   const std::string& text = name.text();
   const char* const note = "give the metric another name with as: NAME";
   if (is_fixed_column(text) && !is_cost_metric(text))
@@ -235,7 +235,7 @@ bool require_metric_name(Reading& reading, const Value& name) {
   if (is_taken(reading.study, text))
     problems.error(name.where(), fmt::format("two metrics are called '{}'", text),
                    "give one another name with as: NAME");
-  return true;
+  return problems.size() == before;
 }
 
 void require_known_energy(Reading& reading, std::string_view metric, const Location& where) {

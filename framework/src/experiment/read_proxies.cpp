@@ -82,9 +82,9 @@ class ProxyReader {
     const PluginUse use = read_use(value);
     const Value* const named = name_of_metric(value);
     const std::string name = named != nullptr ? named->text() : "";
-    if (use.type != nullptr && !require_metric_name(reading_, *named)) return std::nullopt;
+    const bool is_named = use.type != nullptr && require_metric_name(reading_, *named);
     const auto proxy = reading_.plugins.make<Proxy>(use, value.find("use"));
-    if (proxy == nullptr) {
+    if (proxy == nullptr || !is_named) {
       reading_.broken_metrics.push_back(name);
       return std::nullopt;
     }

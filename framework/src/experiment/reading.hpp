@@ -50,7 +50,7 @@ void read_metrics(Reading& reading);
 /// `limits`, `select` and `searcher`; needs all others.
 void read_search(Reading& reading);
 
-/// A new metric's name is one, and not taken; false when nothing can be called that.
+/// A new metric's name is one, and not taken; false when it cannot be called that.
 bool require_metric_name(Reading& reading, const Value& name);
 
 /// A metric is called by its `as`, or else by what it uses; nullptr when it has neither.

@@ -71,6 +71,7 @@ void place_all(Value& value, const Location& where) {
 /// A grid: its label and its axes in order.
 struct Grid {
   std::string row;
+  Location row_where;
   struct Axis {
     std::string path;
     std::vector<Value> values;
@@ -88,6 +89,7 @@ Grid read_grid(const Value& map) {
         refuse(entry.value.where(), "'row' must be text, found " + entry.value.found(),
                "row: the label in the report; {key.path} in it stands for a value");
       grid.row = entry.value.text();
+      grid.row_where = entry.value.where();
     } else if (const std::string top = split(entry.key, '.').front();
                top == "name" || top == "report" || top == "benchmark" || top == "sweep") {
       refuse(entry.key_where, in_quotes(top) + " cannot be swept: all points share it",
@@ -118,18 +120,34 @@ std::vector<Grid> read_grids(const Value& sweep) {
   return grids;
 }
 
-std::string row_label(const Grid& grid, const std::vector<Assignment>& assignments) {
-  std::vector<std::string> parts;
-  std::string label = grid.row;
-  for (const Assignment& assignment : assignments) {
-    const std::string value = detail::one_line(assignment.value);
-    const std::string hole = "{" + assignment.path + "}";
-    for (auto at = label.find(hole); at != std::string::npos;
-         at = label.find(hole, at + value.size()))
-      label.replace(at, hole.size(), value);
-    if (assignment.path != "seed") parts.push_back(assignment.path + "=" + value);
+/// The label with a value for each {key.path} in it.
+std::string filled(const Grid& grid, const std::vector<Assignment>& assignments) {
+  std::string label;
+  std::size_t at = 0;
+  for (auto end = grid.row.find('}'); end != std::string::npos; end = grid.row.find('}', at)) {
+    const auto begin = grid.row.rfind('{', end);
+    if (begin == std::string::npos || begin < at) {  // a brace by itself
+      label += grid.row.substr(at, end + 1 - at);
+    } else {
+      const std::string path = grid.row.substr(begin + 1, end - begin - 1);
+      const auto set = std::ranges::find(assignments, path, &Assignment::path);
+      if (set == assignments.end())
+        refuse(grid.row_where,
+               fmt::format("the label names '{{{}}}', which these points do not set", path),
+               "{key.path} stands for the value of a key beside 'row'");
+      label += grid.row.substr(at, begin - at) + detail::one_line(set->value);
+    }
+    at = end + 1;
   }
-  return label.empty() ? join(parts, " ") : label;
+  return label + grid.row.substr(at);
+}
+
+std::string row_label(const Grid& grid, const std::vector<Assignment>& assignments) {
+  if (!grid.row.empty()) return filled(grid, assignments);
+  std::vector<std::string> parts;
+  for (const auto& [path, value] : assignments)
+    if (path != "seed") parts.push_back(path + "=" + detail::one_line(value));
+  return join(parts, " ");
 }
 
 void add_points(const Grid& grid, const Value& root, std::vector<SweepPoint>& points) {

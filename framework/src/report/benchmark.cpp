@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <sstream>
 
 #include <fmt/format.h>
-#include <boost/tokenizer.hpp>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/experiment/study.hpp>
@@ -16,46 +14,41 @@
 namespace thimble {
 namespace {
 
-std::vector<std::string> cells_of(const std::string& line, char separator) {
-  using Separator = boost::escaped_list_separator<char>;
-  const boost::tokenizer<Separator> cells{line, Separator{"", std::string{separator}, "\""}};
-  std::vector<std::string> trimmed_cells;
-  for (const std::string& cell : cells) trimmed_cells.emplace_back(trimmed(cell));
-  return trimmed_cells;
-}
-
-char separator_of(const std::string& header) {
-  for (const char separator : {',', ';', '\t'})
-    if (header.find(separator) != std::string::npos) return separator;
-  return ',';
-}
-
-std::size_t column_of(const std::vector<std::string>& header, const std::string& name,
-                      const Location& where) {
-  const auto found = std::ranges::find(header, name);
-  if (found == header.end())
-    throw InputError{Diagnostic{
-        where, fmt::format("no column {}{}", in_quotes(name), did_you_mean(name, header)),
-        "columns are " + join(header)}};
-  return static_cast<std::size_t>(found - header.begin());
+/// A table as spreadsheets write it: with blanks around cells, and lines of nothing at its end.
+CsvTable read_table(const std::filesystem::path& file) {
+  const std::string content = read_file(file);
+  std::string_view text = content;
+  const auto end = text.find_last_not_of("\r\n");
+  text = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  const std::string_view header = text.substr(0, text.find('\n'));
+  const auto separator = header.find_first_of(",;\t");
+  CsvTable table = parse_csv(text, file.string(), 1,
+                             separator == std::string_view::npos ? ',' : header[separator]);
+  const auto trim = [](CsvCell& cell) { cell.text = std::string{trimmed(cell.text)}; };
+  std::ranges::for_each(table.header, trim);
+  for (auto& row : table.rows) std::ranges::for_each(row, trim);
+  return table;
 }
 
 /// NaN for an empty cell.
-double accuracy_in(const std::string& cell, const std::string& column, const Location& where) {
-  if (cell.empty()) return std::numeric_limits<double>::quiet_NaN();
-  const auto accuracy = parse_number(cell);
+double accuracy_in(const CsvCell& cell, const std::string& column) {
+  if (cell.text.empty()) return kNotANumber;
+  const auto accuracy = parse_number(cell.text);
   if (accuracy && *accuracy >= 0 && *accuracy <= 100) return *accuracy;
   throw InputError{Diagnostic{
-      where, fmt::format("{} in column {} is no accuracy", in_quotes(cell), in_quotes(column)),
+      cell.where,
+      fmt::format("{} in column {} is no accuracy", in_quotes(cell.text), in_quotes(column)),
       "write per cent, 0 to 100, as a plain number, or leave the cell empty"}};
 }
 
 bool are_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
-std::string architecture_column(const std::vector<std::string>& header, const Location& where) {
+std::size_t architecture_column(const CsvTable& table, const std::string& name) {
+  if (!name.empty()) return table.column(name);
   for (const char* const usual : {"arch_str", "arch", "architecture", "arch_string", "net", "cell"})
-    if (std::ranges::find(header, usual) != header.end()) return usual;
-  throw InputError{Diagnostic{where, "no column has the architectures' usual name (arch_str)",
+    if (const auto found = table.find(usual)) return *found;
+  throw InputError{Diagnostic{table.header[0].where,
+                              "no column has the architectures' usual name (arch_str)",
                               "name it in the experiment: benchmark.architecture"}};
 }
 
@@ -72,51 +65,48 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
 
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
                      const SearchSpace& space)
-    : space_{space} {
-  std::istringstream text{read_file(file)};
-  std::string line;
-  std::getline(text, line);
-  if (line.ends_with('\r')) line.pop_back();
-  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // spreadsheets write it
-  const Location head{file.string(), 1};
-  const char separator = separator_of(line);
-  const auto header = cells_of(line, separator);
-  const std::string arch_name =
-      settings.architecture.empty() ? architecture_column(header, head) : settings.architecture;
-  const std::size_t arch_column = column_of(header, arch_name, head);
-  columns_ = {settings.accuracy};
+    : space_{space}, columns_{settings.accuracy} {
   for (const std::string& column : settings.also)  // naming one again says nothing new
     if (std::ranges::find(columns_, column) == columns_.end()) columns_.push_back(column);
-  std::vector<std::size_t> value_columns;
-  for (const std::string& name : columns_) value_columns.push_back(column_of(header, name, head));
-  for (int number = 2; std::getline(text, line); ++number) {
-    if (trimmed(line).empty()) continue;
-    const Location where{file.string(), number};
-    const auto cells = cells_of(line, separator);
-    if (cells.size() <= std::max(arch_column, std::ranges::max(value_columns)))
-      throw InputError{
-          Diagnostic{where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
-                     "is the file whole?"}};
+  const CsvTable table = read_table(file);
+  const std::size_t architecture = architecture_column(table, settings.architecture);
+  std::vector<std::size_t> places;
+  for (const std::string& name : columns_) places.push_back(table.column(name));
+  for (const auto& row : table.rows) {
     std::vector<double> accuracies;
-    for (const std::size_t column : value_columns)
-      accuracies.push_back(accuracy_in(cells[column], header[column], where));
-    if (std::ranges::all_of(accuracies, [](double value) { return std::isnan(value); })) continue;
-    try {
-      const std::string arch = space.encode(space.decode(cells[arch_column]));
-      const auto [known, is_new] = accuracies_.try_emplace(arch, accuracies);
-      if (!is_new && !std::ranges::equal(known->second, accuracies, are_same))
-        throw Error{fmt::format("{} a second time, with another accuracy", in_quotes(arch)),
-                    "keep one of the lines"};
-    } catch (const Error& error) {
-      throw InputError{
-          Diagnostic{where, error.diagnostics().front().message, error.diagnostics().front().note}};
-    }
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      accuracies.push_back(accuracy_in(row[places[i]], columns_[i]));
+    if (std::ranges::any_of(accuracies, [](double value) { return !std::isnan(value); }))
+      add(row[architecture], accuracies);
   }
-  for (std::size_t i = 0; i < columns_.size(); ++i)
-    if (std::ranges::all_of(accuracies_,
-                            [&](const auto& row) { return std::isnan(row.second[i]); }))
-      throw InputError{Diagnostic{head, fmt::format("column {} is empty", in_quotes(columns_[i])),
-                                  "columns are " + join(header)}};
+  for (std::size_t i = 0; i < columns_.size(); ++i) check_column(i, table.header[places[i]].where);
+}
+
+void Benchmark::add(const CsvCell& architecture, const std::vector<double>& accuracies) {
+  try {
+    const std::string text = space_.encode(space_.decode(architecture.text));
+    const auto [known, is_new] = accuracies_.try_emplace(text, accuracies);
+    if (!is_new && !std::ranges::equal(known->second, accuracies, are_same))
+      throw Error{fmt::format("{} a second time, with another accuracy", in_quotes(text)),
+                  "keep one of the lines"};
+  } catch (const Error& error) {
+    const Diagnostic& problem = error.diagnostics().front();
+    throw InputError{Diagnostic{architecture.where, problem.message, problem.note}};
+  }
+}
+
+void Benchmark::check_column(std::size_t column, const Location& where) const {
+  const std::string name = in_quotes(columns_[column]);
+  double most = kNotANumber;
+  for (const auto& [architecture, accuracies] : accuracies_)
+    most = std::fmax(most, accuracies[column]);
+  if (std::isnan(most))
+    throw InputError{Diagnostic{where, fmt::format("column {} is empty", name),
+                                "name a column that has accuracies"}};
+  if (most > 0 && most <= 1)
+    throw InputError{Diagnostic{
+        where, fmt::format("column {} has fractions, at most {}", name, number_text(most)),
+        "accuracies are per cent: multiply the column by 100"}};
 }
 
 std::optional<double> Benchmark::accuracy(const std::string& architecture,
@@ -132,9 +122,10 @@ std::optional<Benchmark::Standing> Benchmark::standing(const std::string& archit
   const auto macs_of = [&](const std::string& arch) {
     return macs(space_.build(space_.decode(arch)));
   };
-  if (classes_.empty())
+  std::call_once(classes_made_, [&] {
     for (const auto& [arch, values] : accuracies_)
       if (!std::isnan(values[0])) classes_[macs_of(arch)].push_back(values[0]);
+  });
   const auto& peers = classes_.at(macs_of(architecture));
   Standing standing;
   standing.accuracy = *own;

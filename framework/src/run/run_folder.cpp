@@ -53,6 +53,8 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
     : path_{std::move(other.path_)}, lock_{std::exchange(other.lock_, -1)} {}
 
 RunFolder::~RunFolder() {
+  std::error_code ignored;
+  if (is_discarded_) fs::remove_all(path_, ignored);
   if (lock_ >= 0) ::close(lock_);
 }
 

@@ -21,8 +21,24 @@ constexpr const char* kSchema = R"(
     invalid   TEXT NOT NULL,   -- why there is no value, or empty
     PRIMARY KEY (candidate, proxy)
   ) WITHOUT ROWID;
-  PRAGMA user_version = 1;
 )";
+
+/// Of the schema; kept in the file as SQLite's user_version.
+constexpr int kVersion = 1;
+
+/// The next step, by what went wrong.
+const char* note_of(int code) {
+  switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return "another process holds it: end that, and go on with --resume";
+    case SQLITE_FULL: return "the disk is full: make room, and go on with --resume";
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM: return "can the run's folder be written into?";
+    case SQLITE_IOERR: return "does the disk work? Go on with --resume when it does";
+    default: return "is the file damaged? Run without --resume to begin anew";
+  }
+}
 
 std::string repeats_text(const std::vector<double>& repeats) {
   std::vector<std::string> words;
@@ -37,6 +53,17 @@ std::vector<double> parse_repeats(const std::string& text) {
     values.push_back(parse_number(word).value_or(kNotANumber));
   return values;
 }
+
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Query = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+/// Makes a statement ready to be run again, however its use ends.
+struct Reset {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_reset(statement); }
+};
+using Use = std::unique_ptr<sqlite3_stmt, Reset>;
 
 }  // namespace
 
@@ -55,7 +82,7 @@ struct SqliteStore::Database {
   void require(bool is_good) const {
     if (!is_good)
       throw Error{fmt::format("the store '{}' failed: {}", file, sqlite3_errmsg(handle)),
-                  "is the disk full, or the file damaged? Run without --resume to begin anew"};
+                  note_of(sqlite3_errcode(handle))};
   }
 
   void execute(const char* sql) const {
@@ -68,9 +95,31 @@ struct SqliteStore::Database {
     return statement;
   }
 
-  static void bind(sqlite3_stmt* statement, int place, const std::string& text) {
-    sqlite3_bind_text(statement, place, text.data(), static_cast<int>(text.size()),
-                      SQLITE_TRANSIENT);
+  void bind(sqlite3_stmt* statement, int place, const std::string& text) const {
+    require(sqlite3_bind_text(statement, place, text.data(), static_cast<int>(text.size()),
+                              SQLITE_TRANSIENT) == SQLITE_OK);
+  }
+
+  /// NULL for no number.
+  void bind(sqlite3_stmt* statement, int place, double value) const {
+    require((std::isnan(value) ? sqlite3_bind_null(statement, place)
+                               : sqlite3_bind_double(statement, place, value)) == SQLITE_OK);
+  }
+
+  /// The whole number that a query has as its only row.
+  std::int64_t number(const char* sql) const {
+    const Query query{prepare(sql)};
+    require(sqlite3_step(query.get()) == SQLITE_ROW);
+    return sqlite3_column_int64(query.get(), 0);
+  }
+
+  void check_version() const {
+    const std::int64_t version = number("PRAGMA user_version");
+    if (version > kVersion)
+      throw Error{fmt::format("the store '{}' has version {}, this thimble knows {}", file, version,
+                              kVersion),
+                  "go on with the thimble that wrote it, or run without --resume to begin anew"};
+    if (version == 0) execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
   }
 
   static std::string text(sqlite3_stmt* statement, int column) {
@@ -88,6 +137,7 @@ SqliteStore::SqliteStore(const std::filesystem::path& file)
   sqlite3_busy_timeout(database_->handle, 5000);
   // In WAL mode a killed process loses nothing that was committed.
   database_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+  database_->check_version();
   database_->execute(kSchema);
   database_->select = database_->prepare(
       "SELECT value, repeats, seconds, invalid FROM proxy_values "
@@ -101,9 +151,10 @@ SqliteStore::~SqliteStore() = default;
 std::optional<ProxyValue> SqliteStore::find(const std::string& candidate,
                                             const std::string& proxy) {
   const std::scoped_lock lock{mutex_};
-  sqlite3_stmt* const query = database_->select;
-  Database::bind(query, 1, candidate);
-  Database::bind(query, 2, proxy);
+  const Use use{database_->select};
+  sqlite3_stmt* const query = use.get();
+  database_->bind(query, 1, candidate);
+  database_->bind(query, 2, proxy);
   const int outcome = sqlite3_step(query);
   std::optional<ProxyValue> found;
   if (outcome == SQLITE_ROW) {
@@ -115,36 +166,26 @@ std::optional<ProxyValue> SqliteStore::find(const std::string& candidate,
     found->invalid = Database::text(query, 3);
   }
   database_->require(outcome == SQLITE_ROW || outcome == SQLITE_DONE);
-  sqlite3_reset(query);
   return found;
 }
 
 void SqliteStore::put(const std::string& candidate, const std::string& proxy,
                       const ProxyValue& value) {
   const std::scoped_lock lock{mutex_};
-  sqlite3_stmt* const insert = database_->insert;
-  Database::bind(insert, 1, candidate);
-  Database::bind(insert, 2, proxy);
-  if (std::isnan(value.value)) {
-    sqlite3_bind_null(insert, 3);
-  } else {
-    sqlite3_bind_double(insert, 3, value.value);
-  }
-  Database::bind(insert, 4, repeats_text(value.repeats));
-  sqlite3_bind_double(insert, 5, value.seconds);
-  Database::bind(insert, 6, value.invalid);
-  const int outcome = sqlite3_step(insert);
-  sqlite3_reset(insert);
-  database_->require(outcome == SQLITE_DONE);
+  const Use use{database_->insert};
+  sqlite3_stmt* const insert = use.get();
+  database_->bind(insert, 1, candidate);
+  database_->bind(insert, 2, proxy);
+  database_->bind(insert, 3, value.value);
+  database_->bind(insert, 4, repeats_text(value.repeats));
+  database_->bind(insert, 5, value.seconds);
+  database_->bind(insert, 6, value.invalid);
+  database_->require(sqlite3_step(insert) == SQLITE_DONE);
 }
 
 std::int64_t SqliteStore::size() {
   const std::scoped_lock lock{mutex_};
-  sqlite3_stmt* const query = database_->prepare("SELECT COUNT(*) FROM proxy_values");
-  sqlite3_step(query);
-  const std::int64_t count = sqlite3_column_int64(query, 0);
-  sqlite3_finalize(query);
-  return count;
+  return database_->number("SELECT COUNT(*) FROM proxy_values");
 }
 
 }  // namespace thimble

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kModulesPerResidual = 3;
 
 /// The input as it is: there is none.
-NodeId stem(Layers&, NodeId x) { return x; }
+NodeId no_stem(Layers&, NodeId x) { return x; }
 
 NodeId module(Layers& layers, NodeId x, const Block& block) {
   const int out = layers.filters(block.width);
@@ -40,7 +40,7 @@ NodeId shortcut(Layers& layers, NodeId x, NodeId to) {
   return layers.conv(x, {.out = layers.shape(to).channels, .stride = stride});
 }
 
-NodeId superblock(Layers& layers, NodeId x, const Block& block) {
+NodeId inception_modules(Layers& layers, NodeId x, const Block& block) {
   const NodeId y = module(layers, x, block);
   if (block.inputs.size() % kModulesPerResidual != 0) return y;
   const NodeId before = block.inputs[block.inputs.size() - kModulesPerResidual];
@@ -51,8 +51,8 @@ NodeId superblock(Layers& layers, NodeId x, const Block& block) {
 
 const Baseline kInceptionTime{.name = "inception_time",
                               .data = Data::series,
-                              .stem = stem,
-                              .superblock = superblock,
+                              .stem = no_stem,
+                              .superblock = inception_modules,
                               .head = classifier,
                               .groups = {{{.width = 32, .depth = 2, .kernel = 5, .stride = 1},
                                           {.width = 32, .depth = 2, .kernel = 5, .stride = 1},

@@ -8,7 +8,7 @@
 namespace superblocks {
 namespace {
 
-NodeId stem(Layers& layers, NodeId x) {
+NodeId conv_stem(Layers& layers, NodeId x) {
   x = layers.conv(
       x, {.out = layers.filters(32), .kernel = 3, .stride = 2, .activation = Activation::relu});
   x = depthwise_separable(layers, x, {.width = 64});
@@ -20,7 +20,7 @@ NodeId stem(Layers& layers, NodeId x) {
 
 const Baseline kMobileNetV1{.name = "mobilenet_v1",
                             .data = Data::images,
-                            .stem = stem,
+                            .stem = conv_stem,
                             .superblock = depthwise_separable,
                             .head = classifier,
                             .groups = {{{.width = 256, .depth = 2, .kernel = 3, .stride = 2},

@@ -6,13 +6,13 @@
 namespace superblocks {
 namespace {
 
-NodeId stem(Layers& layers, NodeId x) {
+NodeId resnet_stem(Layers& layers, NodeId x) {
   x = layers.conv(
       x, {.out = layers.filters(64), .kernel = 7, .stride = 2, .activation = Activation::relu});
   return layers.max_pool(x, 3, 2);
 }
 
-NodeId superblock(Layers& layers, NodeId x, const Block& block) {
+NodeId residual_block(Layers& layers, NodeId x, const Block& block) {
   const int out = layers.filters(block.width);
   NodeId y = layers.conv(
       x,
@@ -27,8 +27,8 @@ NodeId superblock(Layers& layers, NodeId x, const Block& block) {
 
 const Baseline kResNet18{.name = "resnet18",
                          .data = Data::images,
-                         .stem = stem,
-                         .superblock = superblock,
+                         .stem = resnet_stem,
+                         .superblock = residual_block,
                          .head = classifier,
                          .groups = {{{.width = 64, .depth = 2, .kernel = 3, .stride = 1},
                                      {.width = 128, .depth = 2, .kernel = 3, .stride = 2},

@@ -30,7 +30,7 @@ NodeId halved(Layers& layers, NodeId x) {
       x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = padding(layers.shape(x))});
 }
 
-NodeId stem(Layers& layers, NodeId x) {
+NodeId pooled_stem(Layers& layers, NodeId x) {
   Graph& graph = layers.graph();
   x = graph.conv(x, {.out = layers.filters(64),
                      .kernel = {3, 3},
@@ -40,7 +40,7 @@ NodeId stem(Layers& layers, NodeId x) {
   return halved(layers, graph.relu(x));
 }
 
-NodeId superblock(Layers& layers, NodeId x, const Block& block) {
+NodeId fire_module(Layers& layers, NodeId x, const Block& block) {
   if (block.stride > 1) x = halved(layers, x);
   const NodeId squeezed = conv_relu(layers, x, block.width / 8, 1);
   const std::array branches{conv_relu(layers, squeezed, block.width / 2, 1),
@@ -57,8 +57,8 @@ NodeId head(Layers& layers, NodeId x) {
 
 const Baseline kSqueezeNet{.name = "squeezenet",
                            .data = Data::images,
-                           .stem = stem,
-                           .superblock = superblock,
+                           .stem = pooled_stem,
+                           .superblock = fire_module,
                            .head = head,
                            .groups = {{{.width = 128, .depth = 2, .kernel = 3, .stride = 1},
                                        {.width = 256, .depth = 2, .kernel = 3, .stride = 2},

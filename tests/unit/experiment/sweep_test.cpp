@@ -57,6 +57,12 @@ TEST(Sweep, FillsTheLabelAndSharesRowsAmongSeeds) {
   EXPECT_EQ(lines_of("{sweep: {seed: [3, 4]}}"), (Lines{": {seed: 3}", ": {seed: 4}"}));
 }
 
+TEST(Sweep, RefusesALabelOfWhatIsNotSet) {
+  EXPECT_EQ(problem_of("{sweep: {row: 'a {a}, seed {seed}', a: [1, 2]}}"),
+            "x:1:15: error: the label names '{seed}', which these points do not set");
+  EXPECT_EQ(lines_of("{sweep: {row: '{ {a} }', a: 1}}"), Lines{"{ 1 }: {a: 1}"});
+}
+
 TEST(Sweep, ReachesIntoListsByPlaceAndByName) {
   const std::string yaml = "{list: [{use: a, n: 1}, {use: b, as: c, n: 1}, {minimize: d, n: 1}]";
   EXPECT_EQ(

@@ -66,9 +66,15 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
     return std::string{"it was read"};
   };
   EXPECT_THAT(refused(""), HasSubstr("f.csv:1:1: error: there is no header"));
-  EXPECT_THAT(refused("\xef\xbb\xbf"
-                      "a\n"),
-              HasSubstr("f.csv:1:1: error: a byte order mark"));
+  EXPECT_EQ(refused("\xef\xbb\xbf"
+                    "a\n"),
+            "it was read");
+  EXPECT_THAT(refused(std::string{"\xff\xfe"
+                                  "a\0\n\0",
+                                  6}),
+              HasSubstr("f.csv:1:1: error: not UTF-8 text"));
+  EXPECT_THAT(refused("a,b\n1,93,80\n"),
+              HasSubstr("f.csv:2:1: error: 3 cells, the header has 2\n  note: write numbers with"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
   EXPECT_THAT(refused("a,\rb\n1,2\n"), HasSubstr("f.csv:1:3: error: control"));
   EXPECT_THAT(refused("a,b\n1\n"), HasSubstr("f.csv:2:1: error: 1 cells, the header has 2"));

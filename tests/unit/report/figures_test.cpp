@@ -6,7 +6,7 @@
 
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
-#include <thimble/report/figures.hpp>
+#include <thimble/report/analysis_pictures.hpp>
 
 namespace thimble {
 namespace {
@@ -39,7 +39,7 @@ std::vector<Picture> pictures(const std::vector<PointOutcome>& outcomes, double 
   std::vector<Sample> samples(outcomes.size(), sample(scale));
   std::vector<Analysis> analyses;
   for (const Sample& one : samples) analyses.push_back(analyse(one, {.resamples = 10}, 1));
-  return pictures_of(outcomes, samples, analyses);
+  return analysis_pictures(outcomes, samples, analyses);
 }
 
 std::vector<std::string> names_of(const std::vector<Picture>& pictures) {
@@ -54,6 +54,7 @@ PointOutcome point(const std::string& row, const std::string& batch, const std::
   PointOutcome outcome;
   outcome.row = row;
   outcome.assignments = {{path, Value::scalar(batch)}, {"seed", Value::scalar(seed)}};
+  outcome.keys = {{"my_metric", "with " + batch}};
   return outcome;
 }
 
@@ -69,7 +70,7 @@ TEST(Pictures, SetWhatHasNoValueAtTheWorseEnd) {
     Sample cells = sample(1.1);
     cells.metrics[0].direction = direction;
     const std::vector<Analysis> analyses{analyse(cells, {.resamples = 10}, 1)};
-    const std::string script = pictures_of({PointOutcome{}}, {cells}, analyses)[0].script;
+    const std::string script = analysis_pictures({PointOutcome{}}, {cells}, analyses)[0].script;
     std::smatch range, place;
     ASSERT_TRUE(std::regex_search(script, range, std::regex{R"(set yrange \[(.*):(.*)\])"}));
     ASSERT_TRUE(std::regex_search(script, place, std::regex{R"(\$invalid using 1:\((.*)\) )"}));
@@ -98,6 +99,21 @@ TEST(Pictures, ShowASweepOverThePassOfAll) {
   EXPECT_EQ(sweep_over("pass.batch"), sweep_over("proxies.my_metric.batch"));
   EXPECT_THAT(sweep_over("pass.batch"), Contains("sweep_my_metric"));
   EXPECT_THAT(sweep_over("limits.macs"), Not(Contains("sweep_my_metric")));
+}
+
+TEST(Pictures, ShowASweepOnlyOfWhatDependsOnIt) {
+  std::vector<PointOutcome> points{point("a", "4", "1", "pass.batch"),
+                                   point("b", "8", "1", "pass.batch")};
+  for (PointOutcome& point : points) point.keys["my_metric"] = "without";
+  EXPECT_THAT(names_of(pictures(points)), Not(Contains("sweep_my_metric")));
+  points[1].seed = 2;
+  points[1].keys["my_metric"] = "another seed";
+  EXPECT_THAT(names_of(pictures(points)), Not(Contains("sweep_my_metric")));
+}
+
+TEST(Pictures, LabelOnlyTicksWithRoomForIt) {
+  const auto made = pictures({point("a", "1", "1"), point("b", "1.01", "1"), point("c", "2", "1")});
+  EXPECT_THAT(made.back().script, HasSubstr("set xtics ('1' 1, '' 1.01, '2' 2)"));
 }
 
 TEST(Pictures, AreDrawnWholeOrLeaveTheirScript) {

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <thimble/core/yaml.hpp>
-#include <thimble/report/figures.hpp>
+#include <thimble/report/documents.hpp>
+#include <thimble/report/front_pictures.hpp>
 #include <thimble/report/fronts.hpp>
-#include <thimble/report/report.hpp>
+#include <thimble/report/result_tables.hpp>
 
 namespace thimble {
 namespace {
@@ -177,6 +178,16 @@ TEST(ProgressPictures, HaveABandForEachRow) {
   EXPECT_THAT(progress_pictures(points, front_progress(points))[0].script,
               HasSubstr("\n1 0.108910891089109 0.108910891089109 0.4009900990099"))
       << "medians are of sorted values";
+}
+
+TEST(ReportTable, MarksRowsThatAreBeyondTheLimits) {
+  std::vector<PointOutcome> points{outcome(kBend), outcome(kBend)};
+  points[1].row = "small";
+  for (PointOutcome& point : points) point.result.best = point.evaluated[0];
+  points[1].result.best->violation = 0.5;
+  EXPECT_EQ(to_markdown(report_table(points, {}, {})),
+            "| row                       |\n|---------------------------|\n"
+            "| result                    |\n| small (beyond the limits) |\n");
 }
 
 TEST(Results, NameTheSelectedNetworks) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
@@ -109,6 +110,57 @@ TEST_F(StoreTest, RefusesAFileThatIsNone) {
   std::ofstream{file()} << std::string(4096, 'x');
   EXPECT_THROW(SqliteStore{file()}, Error);
   EXPECT_THROW(SqliteStore{folder_.path() / "missing" / "store.sqlite"}, Error);
+}
+
+/// What is said when the store is opened; empty when it can be.
+std::string problem_of(const std::filesystem::path& file) {
+  try {
+    const SqliteStore store{file};
+  } catch (const Error& error) {
+    return to_string(error.diagnostics().front());
+  }
+  return "";
+}
+
+/// The file, as another program holds it.
+class OtherProgram {
+ public:
+  explicit OtherProgram(const std::filesystem::path& file) {
+    EXPECT_EQ(sqlite3_open(file.c_str(), &handle_), SQLITE_OK);
+  }
+  ~OtherProgram() { sqlite3_close(handle_); }
+  OtherProgram(const OtherProgram&) = delete;
+  OtherProgram& operator=(const OtherProgram&) = delete;
+
+  void execute(const char* sql) {
+    EXPECT_EQ(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
+TEST_F(StoreTest, SaysWhenAnotherProcessHoldsIt) {
+  SqliteStore store{file()};
+  OtherProgram other{file()};
+  other.execute("BEGIN IMMEDIATE");
+  try {
+    store.put("a", "p", {1, {}, 0, {}});
+    FAIL() << "it was written";
+  } catch (const Error& error) {
+    EXPECT_NE(error.diagnostics().front().note.find("another process holds it"), std::string::npos)
+        << error.diagnostics().front().note;
+  }
+  other.execute("COMMIT");
+  store.put("a", "p", {1, {}, 0, {}});
+  EXPECT_EQ(store.find("a", "p")->value, 1);
+}
+
+TEST_F(StoreTest, RefusesTheStoreOfANewerProgram) {
+  EXPECT_EQ(problem_of(file()), "");
+  OtherProgram{file()}.execute("PRAGMA user_version = 2");
+  EXPECT_NE(problem_of(file()).find("version 2, this thimble knows 1"), std::string::npos)
+      << problem_of(file());
 }
 
 }  // namespace

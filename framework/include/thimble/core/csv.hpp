@@ -28,11 +28,11 @@ struct CsvTable {
 };
 
 /// Reads commas, quotes and lines as RFC 4180 has them (lines may end without a carriage return,
-/// too), but strictly: one line a row, no byte order mark, no control characters, no empty lines,
-/// no column twice. `first_line` is the number of the text's first line. Throws InputError with the
-/// first thing that is wrong.
+/// too), but strictly: one line a row, UTF-8, no control characters, no empty lines,
+/// no column twice. `first_line` is the number of the text's first line; cells may be separated by
+/// another letter. Throws InputError with the first thing that is wrong.
 THIMBLE_EXPORT CsvTable parse_csv(std::string_view text, const std::string& file,
-                                  int first_line = 1);
+                                  int first_line = 1, char separator = ',');
 
 /// True for what a cell can hold: no control characters, so one line.
 THIMBLE_EXPORT bool is_cell_text(std::string_view text);

@@ -12,6 +12,14 @@ namespace thimble {
 THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
                                      std::size_t limit_bytes = std::size_t{1} << 30);
 
+/// The text without its byte order mark, which spreadsheets and editors write. Throws InputError,
+/// with `note`, at the first byte that is no UTF-8 or no text at all; UTF-16 is such.
+THIMBLE_EXPORT std::string_view plain_text(std::string_view text, const std::string& file,
+                                           const std::string& note = "save it as UTF-8");
+
+/// Makes a folder and those above it. Throws InputError when that cannot be.
+THIMBLE_EXPORT void make_folder(const std::filesystem::path& folder);
+
 /// Writes beside the file and renames over it, so that no reader ever sees half of it.
 THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <thimble/core/export.hpp>
 #include <thimble/experiment/sweep.hpp>
 #include <thimble/search/searcher.hpp>
 #include <thimble/search/selection.hpp>
@@ -18,6 +19,7 @@ struct PointOutcome {
   std::vector<Assignment> assignments;
   std::uint64_t seed = 0;
   MetricNames metrics;
+  std::map<std::string, std::string> keys;  ///< of what the value of each metric depends on
   std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
   std::vector<DirectedMetric> compared;  ///< in which fronts of several points are
@@ -30,5 +32,8 @@ struct PointOutcome {
   /// Everything that a report can show, by column (experiment/columns.hpp); measure() fills it.
   std::map<std::string, double> quantities;
 };
+
+/// The place of the first point of each row, in their order.
+THIMBLE_EXPORT std::vector<std::size_t> first_of_rows(const std::vector<PointOutcome>& outcomes);
 
 }  // namespace thimble

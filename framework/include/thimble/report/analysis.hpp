@@ -5,9 +5,11 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/experiment/outcome.hpp>
+#include <thimble/experiment/report_settings.hpp>
 #include <thimble/report/benchmark.hpp>
-#include <thimble/report/report.hpp>
 #include <thimble/report/statistics.hpp>
+#include <thimble/report/tables.hpp>
 
 namespace thimble {
 

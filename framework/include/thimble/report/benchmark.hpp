@@ -4,10 +4,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/report_settings.hpp>
 #include <thimble/space/search_space.hpp>
@@ -15,7 +17,7 @@
 namespace thimble {
 
 /// Published accuracies by architecture, from a CSV with a header (separated by commas,
-/// semicolons or tabs). For reports alone: no searcher ever sees it.
+/// semicolons or tabs). For reports alone: no searcher ever sees it. const is thread safe.
 class THIMBLE_EXPORT Benchmark {
  public:
   /// How an architecture stands among those that cost as much (equal MACs).
@@ -28,7 +30,7 @@ class THIMBLE_EXPORT Benchmark {
   };
 
   /// Reads the file. Architectures are read by the space; those it cannot read, a missing column
-  /// and numbers that are none are InputErrors with their line. Empty cells are skipped.
+  /// and what is no per cent are InputErrors with their place. Empty cells are skipped.
   Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
             const SearchSpace& space);
 
@@ -41,9 +43,14 @@ class THIMBLE_EXPORT Benchmark {
   std::size_t size() const noexcept { return accuracies_.size(); }
 
  private:
+  void add(const CsvCell& architecture, const std::vector<double>& accuracies);
+  /// Refuses one without accuracies, or with fractions.
+  void check_column(std::size_t column, const Location& where) const;
+
   const SearchSpace& space_;
   std::vector<std::string> columns_;
-  std::map<std::string, std::vector<double>> accuracies_;        ///< NaN where a cell is empty
+  std::map<std::string, std::vector<double>> accuracies_;  ///< NaN where a cell is empty
+  mutable std::once_flag classes_made_;
   mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
 };
 

@@ -4,7 +4,8 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/report/report.hpp>
+#include <thimble/experiment/outcome.hpp>
+#include <thimble/report/tables.hpp>
 
 namespace thimble {
 

@@ -8,7 +8,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/outcome.hpp>
 #include <thimble/plugin/loader.hpp>
-#include <thimble/report/report.hpp>
+#include <thimble/report/tables.hpp>
 
 namespace thimble {
 
@@ -32,6 +32,7 @@ struct RunOutcome {
   std::filesystem::path folder;
   std::vector<PointOutcome> points;
   Table report;
+  std::vector<std::string> remarks;  ///< of the run, beside those of its points
 };
 
 /// Runs an experiment into a new folder output/name/time-identity, or with `resume` goes on in the

@@ -23,12 +23,15 @@ class THIMBLE_EXPORT RunFolder {
   ~RunFolder();
 
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// Takes the folder away with the object, and all in it.
+  void discard() noexcept { is_discarded_ = true; }
 
  private:
   explicit RunFolder(std::filesystem::path path);
 
   std::filesystem::path path_;
   int lock_ = -1;
+  bool is_discarded_ = false;
 };
 
 }  // namespace thimble

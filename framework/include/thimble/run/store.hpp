@@ -16,7 +16,7 @@ namespace thimble {
 /// `proxy` carries a fingerprint of all that the value depends on. Thread safe.
 class THIMBLE_EXPORT SqliteStore final : public ProxyStore {
  public:
-  /// Opens or creates it. Throws Error when the file is no such store.
+  /// Opens or creates it. Throws Error when the file is no such store, or a newer one.
   explicit SqliteStore(const std::filesystem::path& file);
   ~SqliteStore() override;
 

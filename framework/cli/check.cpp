@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/graph/counts.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/nn/proxy.hpp>
+#include <thimble/nn/threads.hpp>
+#include <thimble/report/benchmark.hpp>
+#include <thimble/search/shared_pass.hpp>
+#include <thimble/search/uncosted.hpp>
+
+#include "cli.hpp"
+
+namespace thimble::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string point_line(std::size_t index, const Study& study) {
+  const auto count = study.searcher == nullptr
+                         ? std::nullopt
+                         : study.searcher->expected_evaluations(study.problem());
+  return fmt::format("  point {}: seed {}{}{}, {}", index + 1, study.seed,
+                     study.row.empty() ? "" : ", ", study.row,
+                     study.searcher == nullptr ? "no searcher"
+                     : count                   ? fmt::format("about {} candidates", *count)
+                                               : "an unknown number of candidates");
+}
+
+std::string counted(int count, const std::string& what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with('h') ? "es" : "s");
+}
+
+/// In the work of one forward run of a batch: a backward one is twice that, once when it stops
+/// short of the weights. What a proxy does of its own is not in it.
+int forward_runs(const SharedPass& shared) {
+  const Reads& reads = shared.reads;
+  int runs = 0;
+  if (reads.outputs || reads.any_gradients()) runs += 1;
+  if (reads.loss_gradients || reads.output_gradients) runs += 2 + 3 * (shared.pass.batches - 1);
+  if (reads.input_gradients) runs += 1;
+  return runs * shared.pass.repeats;
+}
+
+/// MACs of a forward run and bytes of a pass, the most among random networks.
+struct PassSize {
+  std::int64_t macs = 0;
+  std::int64_t bytes = 0;
+};
+
+PassSize largest_of_some(const SharedPass& shared) {
+  constexpr int kNetworks = 100;
+  Random random = Random::stream(0, {"some networks"});
+  const auto decisions = shared.space->decisions();
+  PassSize most;
+  for (int i = 0; i < kNetworks; ++i) {
+    const Graph graph = shared.space->build(random_genotype(decisions, random));
+    if (!is_connected(graph)) continue;
+    const Graph lived = live(graph);
+    most.macs = std::max(most.macs, macs(lived) * shared.pass.batch);
+    try {
+      most.bytes = std::max(most.bytes, pass_bytes(lived, shared.pass, shared.reads));
+    } catch (const Error&) {  // a network that the proxy has no value of
+      continue;
+    }
+  }
+  return most;
+}
+
+/// What is found out by looking at random networks, once for all points of a sweep that share what
+/// it depends on.
+class RandomNetworks {
+ public:
+  PassSize largest(const SharedPass& shared, const Study& study) {
+    std::vector<const void*> key{shared.space};
+    for (const std::size_t i : shared.proxies) key.push_back(study.proxies[i].proxy.get());
+    const auto [found, is_new] = sizes_.try_emplace(std::move(key));
+    if (is_new) found->second = largest_of_some(shared);
+    return found->second;
+  }
+
+  /// What the hardware has no cost for, or nothing. Takes about a second for all points.
+  std::string uncosted(const Study& study) {
+    const auto [found, is_new] = uncosted_.try_emplace({study.space.get(), study.hardware.get()});
+    if (!is_new || time_left_.count() <= 0) return found->second;
+    const auto start = Clock::now();
+    found->second = uncosted_at_random(*study.space, *study.hardware, study.hardware->target().name,
+                                       100, time_left_);
+    time_left_ -= std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+    return found->second;
+  }
+
+ private:
+  std::map<std::vector<const void*>, PassSize> sizes_;
+  std::map<std::pair<const SearchSpace*, const Hardware*>, std::string> uncosted_;
+  std::chrono::milliseconds time_left_{1000};
+};
+
+/// Conditions under which proxies look at networks, who shares them, and the work of it.
+std::string pass_line(const SharedPass& shared, const Study& study, RandomNetworks& networks) {
+  const Pass& pass = shared.pass;
+  std::vector<std::string> names;
+  for (const std::size_t i : shared.proxies) names.push_back(study.proxies[i].name);
+  std::string line =
+      fmt::format("pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}{}", join(names),
+                  counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
+                  detail::one_line(detail::Codec<InputKind>::write(pass.input)),
+                  shared.space == study.space.get() ? "full" : detail::one_line(pass.net),
+                  detail::one_line(detail::Codec<Init>::write(pass.init)),
+                  pass.fresh_weights ? "" : " drawn once", pass.paired ? "" : ", draws of its own",
+                  pass.batch_norm == BatchNorm::off ? ", no batch norm" : "",
+                  pass.double_precision ? ", in double" : "");
+  if (!shared.reads.anything()) return line;
+  const auto [macs, bytes] = networks.largest(shared, study);
+  if (const int runs = forward_runs(shared); runs > 0)
+    line += fmt::format("; shared work of {} of at most {}MACs", counted(runs, "forward run"),
+                        with_prefix(static_cast<double>(macs)));
+  constexpr std::int64_t kMebi = 1 << 20;
+  line += fmt::format("; about {} MiB for a large network", (bytes + kMebi - 1) / kMebi);
+  return bytes > study.most_bytes
+             ? line + ", more than memory_mib: its proxies run one by one there"
+             : line;
+}
+
+std::string aggregate_line(const Aggregate& aggregate) {
+  std::vector<std::string> members;
+  for (const auto& [metric, direction] : aggregate.of)
+    members.push_back(
+        fmt::format("{} {}", direction == Direction::minimize ? "least" : "most", metric));
+  return fmt::format("aggregate {}: {} of {}", aggregate.name,
+                     detail::one_line(detail::Codec<AggregateKind>::write(aggregate.kind)),
+                     join(members));
+}
+
+std::vector<std::string> check_lines(const Study& study, RandomNetworks& networks) {
+  std::vector<std::string> lines;
+  if (const auto size = space_size(study.space->decisions()))
+    lines.push_back(fmt::format("search space: {} networks{}", *size,
+                                study.space->supernet() != nullptr ? ", with a supernet" : ""));
+  if (study.dataset != nullptr) {
+    const DatasetInfo info = study.dataset->describe();
+    lines.push_back(fmt::format("dataset {}: {} samples of {}, {} classes{}{}", info.name,
+                                info.train_samples, to_string(info.shape), info.classes,
+                                info.remark.empty() ? "" : "; ", info.remark));
+  }
+  for (const SharedPass& shared : merge_passes(study.scoring().proxies))
+    lines.push_back(pass_line(shared, study, networks));
+  if (study.hardware != nullptr) {
+    const Target& target = study.hardware->target();
+    lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", target.name,
+                                target.ram_bytes / 1024, target.rom_bytes / 1024));
+  }
+  for (const Aggregate& aggregate : study.aggregates) lines.push_back(aggregate_line(aggregate));
+  for (const Objective& objective : study.objectives)
+    lines.push_back(
+        fmt::format("objective: {} {}, weight {}",
+                    objective.direction == Direction::minimize ? "minimize" : "maximize",
+                    objective.metric, number_text(objective.weight)));
+  for (const Limit& limit : study.limits)
+    lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
+  auto remarks = study.remarks;
+  if (study.hardware != nullptr)
+    if (const std::string uncosted = networks.uncosted(study); !uncosted.empty())
+      remarks.push_back(uncosted);
+  for (const std::string& remark : remarks) lines.push_back("remark: " + remark);
+  return lines;
+}
+
+}  // namespace
+
+int check(const CheckArguments& arguments, const World& world) {
+  const auto experiment =
+      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
+  // Before anything is printed: it may be wrong, too.
+  std::set<std::string> benchmark_remarks;
+  load_benchmark(experiment.studies.front(), world.data_folder,
+                 [&](const std::string& line) { benchmark_remarks.insert("remark: " + line); });
+  fmt::print("{}: {} point{}, identity {}\n", experiment.studies.front().name,
+             experiment.studies.size(), experiment.studies.size() == 1 ? "" : "s",
+             experiment.identity);
+  RandomNetworks networks;
+  std::set<std::string> said;  // points of a sweep share most of it
+  for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
+    fmt::print("{}\n", point_line(i, experiment.studies[i]));
+    for (const std::string& line : check_lines(experiment.studies[i], networks))
+      if (said.insert(line).second) fmt::print("    {}\n", line);
+  }
+  for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
+  fmt::print("{}\n", blas_name());
+  return 0;
+}
+
+}  // namespace thimble::cli

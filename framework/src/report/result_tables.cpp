@@ -1,0 +1,188 @@
+#include <thimble/report/result_tables.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <thimble/core/text.hpp>
+#include <thimble/experiment/columns.hpp>
+#include <thimble/report/documents.hpp>
+#include <thimble/search/cost_metrics.hpp>
+
+namespace thimble {
+namespace {
+
+std::string number_or_nothing(double value) {
+  return std::isfinite(value) ? number_text(value) : "";
+}
+
+std::vector<std::string> candidate_cells(const Evaluation& evaluation, const MetricNames& own,
+                                         const std::vector<std::string>& columns,
+                                         const Benchmark* benchmark) {
+  std::vector<std::string> cells{
+      evaluation.text, evaluation.canonical, evaluation.is_valid() ? "true" : "false",
+      evaluation.is_feasible() ? "true" : "false", reasons_of(evaluation, own)};
+  for (const std::string& metric : columns)
+    cells.push_back(number_or_nothing(metric_of(evaluation, metric, own)));
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    cells.push_back(
+        number_or_nothing(benchmark->accuracy(evaluation.text, i).value_or(kNotANumber)));
+  return cells;
+}
+
+bool is_chosen(const PointOutcome& outcome, std::size_t place) {
+  return std::ranges::find(outcome.selection->chosen, place) != outcome.selection->chosen.end();
+}
+
+/// "knee, least latency_ms", or nothing.
+std::string marks_of(const PointOutcome& outcome, std::size_t place) {
+  const auto& [objectives, chosen, landmarks, by, options] = *outcome.selection;
+  std::vector<std::string> marks;
+  if (landmarks.knee == place) marks.emplace_back("knee");
+  for (std::size_t k = 0; k < objectives.size(); ++k) {
+    const Objective& objective = outcome.objectives[objectives[k]];
+    const bool is_least = objective.direction == Direction::minimize;
+    if (landmarks.extremes[k] == place)
+      marks.push_back((is_least ? "least " : "most ") + objective.metric);
+  }
+  return join(marks);
+}
+
+std::string selected_texts(const PointOutcome& outcome) {
+  std::vector<std::string> texts;
+  if (outcome.selection)
+    for (const std::size_t place : outcome.selection->chosen)
+      texts.push_back(outcome.result.front[place].text);
+  return join(texts, "; ");
+}
+
+/// A row that breaks a limit must not be read as one that keeps it.
+std::string row_label(const std::string& row, const std::vector<PointOutcome>& outcomes) {
+  const bool is_beyond = std::ranges::any_of(outcomes, [&](const PointOutcome& outcome) {
+    return outcome.row == row && outcome.result.best && !outcome.result.best->is_feasible();
+  });
+  return (row.empty() ? "result" : row) + (is_beyond ? " (beyond the limits)" : "");
+}
+
+}  // namespace
+
+Table report_table(const std::vector<PointOutcome>& outcomes,
+                   const std::vector<std::string>& columns, const ReportSettings& settings) {
+  Table table;
+  table.header.emplace_back("row");
+  table.header.insert(table.header.end(), columns.begin(), columns.end());
+  for (const std::size_t first : first_of_rows(outcomes)) {
+    const std::string& row = outcomes[first].row;
+    std::vector<std::string> cells{row_label(row, outcomes)};
+    for (const std::string& column : columns) {
+      std::vector<double> values;
+      for (const PointOutcome& outcome : outcomes)
+        if (outcome.row == row && outcome.quantities.contains(column))
+          values.push_back(outcome.quantities.at(column));
+      cells.push_back(mean_text(values));
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  for (const auto& published : settings.published) {
+    std::vector<std::string> cells;
+    for (const std::string& column : table.header) {
+      const auto found = published.find(column);
+      cells.push_back(found == published.end() ? "-" : found->second.text());
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table result_table(const std::vector<PointOutcome>& outcomes) {
+  std::set<std::string> quantities;
+  std::vector<std::string> paths;
+  for (const PointOutcome& outcome : outcomes) {
+    for (const auto& [name, value] : outcome.quantities)
+      if (!is_duration(name)) quantities.insert(name);
+    for (const Assignment& assignment : outcome.assignments)
+      if (assignment.path != "seed" && std::ranges::find(paths, assignment.path) == paths.end())
+        paths.push_back(assignment.path);
+  }
+  Table table;
+  table.header = result_columns();
+  table.header.insert(table.header.end(), paths.begin(), paths.end());
+  table.header.insert(table.header.end(), quantities.begin(), quantities.end());
+  const bool selects = std::ranges::any_of(
+      outcomes, [](const PointOutcome& outcome) { return outcome.selection.has_value(); });
+  if (selects) table.header.emplace_back("selected");
+  for (const PointOutcome& outcome : outcomes) {
+    const auto& best = outcome.result.best;
+    std::vector<std::string> cells{outcome.row, std::to_string(outcome.seed),
+                                   best ? best->text : "",
+                                   best && best->is_feasible() ? "true" : "false"};
+    for (const std::string& path : paths) {
+      const auto found = std::ranges::find(outcome.assignments, path, &Assignment::path);
+      cells.push_back(found == outcome.assignments.end() ? "" : detail::one_line(found->value));
+    }
+    for (const std::string& name : quantities) {
+      const auto found = outcome.quantities.find(name);
+      const bool is_known = found != outcome.quantities.end() && std::isfinite(found->second);
+      cells.push_back(is_known ? number_text(found->second) : "");
+    }
+    if (selects) cells.push_back(selected_texts(outcome));
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark) {
+  Table table;
+  if (outcomes.empty()) return table;
+  table.header = candidate_columns();
+  std::vector<std::string> metrics;
+  for (const CostMetric& metric : cost_metrics()) metrics.emplace_back(metric.name);
+  for (const PointOutcome& outcome : outcomes)  // points of a sweep may have different ones
+    for (const auto& names : {outcome.metrics.proxies, outcome.metrics.aggregates})
+      for (const std::string& name : names)
+        if (std::ranges::find(metrics, name) == metrics.end()) metrics.push_back(name);
+  table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    table.header.push_back(i == 0 ? "accuracy" : "accuracy." + benchmark->columns()[i]);
+  for (std::size_t point = 0; point < outcomes.size(); ++point) {
+    for (const Evaluation& evaluation : outcomes[point].evaluated) {
+      auto cells = candidate_cells(evaluation, outcomes[point].metrics, metrics, benchmark);
+      cells.insert(cells.begin(), std::to_string(point + 1));
+      table.rows.push_back(std::move(cells));
+    }
+  }
+  return table;
+}
+
+Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark,
+                      Digits digits) {
+  const auto shown = [&](double value) {
+    return digits == Digits::all ? number_or_nothing(value) : mean_text({value});
+  };
+  Table table;
+  std::vector<std::string> metrics;
+  for (const PointOutcome& outcome : outcomes)
+    for (const Objective& objective : outcome.objectives)
+      if (std::ranges::find(metrics, objective.metric) == metrics.end())
+        metrics.push_back(objective.metric);
+  table.header = selection_columns();
+  table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  if (benchmark != nullptr) table.header.emplace_back("accuracy");
+  for (const PointOutcome& outcome : outcomes) {
+    if (!outcome.selection) continue;
+    for (std::size_t place = 0; place < outcome.result.front.size(); ++place) {
+      const std::string marks = marks_of(outcome, place);
+      if (!is_chosen(outcome, place) && marks.empty()) continue;
+      const Evaluation& network = outcome.result.front[place];
+      table.rows.push_back({outcome.row, std::to_string(outcome.seed), network.text,
+                            is_chosen(outcome, place) ? "true" : "false", marks});
+      for (const std::string& metric : metrics)
+        table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));
+      if (benchmark != nullptr)
+        table.rows.back().push_back(shown(benchmark->accuracy(network.text).value_or(kNotANumber)));
+    }
+  }
+  return table;
+}
+
+}  // namespace thimble

@@ -1,0 +1,126 @@
+#include <thimble/run/result_files.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/stop.hpp>
+#include <thimble/core/yaml.hpp>
+#include <thimble/experiment/columns.hpp>
+#include <thimble/report/analysis.hpp>
+#include <thimble/report/analysis_pictures.hpp>
+#include <thimble/report/documents.hpp>
+#include <thimble/report/front_pictures.hpp>
+#include <thimble/report/fronts.hpp>
+#include <thimble/report/quantities.hpp>
+#include <thimble/report/result_tables.hpp>
+
+namespace thimble {
+namespace {
+
+class Writer {
+ public:
+  Writer(const std::filesystem::path& folder, const LoadedExperiment& experiment,
+         const Benchmark* benchmark, const Say& say)
+      : folder_{folder}, experiment_{experiment}, benchmark_{benchmark}, say_{say} {}
+
+  /// Returns what the report says below its table.
+  std::string write_details(const std::vector<PointOutcome>& points) {
+    return show_selection(points) + analyse_points(points);
+  }
+
+  void compare(std::vector<PointOutcome>& points, const std::vector<std::string>& columns) {
+    add_speedups(points, experiment_.studies[0].report.baseline);
+    compare_fronts(points, columns);
+  }
+
+ private:
+  void draw_figures(const std::vector<Picture>& pictures) {
+    if (!experiment_.studies[0].analysis.figures) return;
+    for (const std::string& remark : draw(pictures, folder_ / "figures")) say_(remark);
+  }
+
+  /// Where the report shows how much of a front each search found.
+  void compare_fronts(std::vector<PointOutcome>& points, const std::vector<std::string>& columns) {
+    const auto is_shown = [&](const char* column) {
+      return std::ranges::find(columns, column) != columns.end();
+    };
+    if (!is_shown("hypervolume") && !is_shown("igd")) return;
+    const auto progress = front_progress(points);
+    add_fronts(points, progress);
+    write_file(folder_ / "fronts.csv", to_csv(progress_table(points, progress)));
+    draw_figures(progress_pictures(points, progress));
+  }
+
+  /// Writes what was selected of the fronts, if anything; returns what the report says of it.
+  std::string show_selection(const std::vector<PointOutcome>& points) {
+    const Table table = selection_table(points, benchmark_, Digits::all);
+    if (table.rows.empty()) return "";
+    write_file(folder_ / "selected.csv", to_csv(table));
+    draw_figures(front_pictures(points));
+    return "\n## Selected networks\n\n" +
+           to_markdown(selection_table(points, benchmark_, Digits::few));
+  }
+
+  /// Writes the files of the analysis, if there is something to analyse: without a benchmark, how
+  /// metrics agree with each other. Returns what the report says of it.
+  std::string analyse_points(const std::vector<PointOutcome>& points) {
+    write_file(folder_ / "timing.csv", to_csv(timing_table(points)));
+    if (benchmark_ == nullptr && experiment_.studies[0].proxies.size() < 2) return "";
+    std::vector<Sample> samples;
+    std::vector<Analysis> analyses;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      stop_if_requested();
+      const Study& study = experiment_.studies[i];
+      samples.push_back(sample_of(points[i], benchmark_));
+      analyses.push_back(analyse(samples.back(), study.analysis, study.seed));
+      if (benchmark_ != nullptr && samples.back().size() < 2)
+        say_(fmt::format("the benchmark knows {} of the {} networks looked at: nothing to rank",
+                         samples.back().size(), points[i].evaluated.size()));
+    }
+    const Table agreement = agreement_table(points, analyses);
+    if (agreement.rows.empty()) return "";
+    write_file(folder_ / "agreement.csv", to_csv(agreement));
+    draw_figures(analysis_pictures(points, samples, analyses));
+    const Table summary = analysis_summary(points, analyses);
+    if (summary.rows.empty()) return "";
+    write_file(folder_ / "analysis.csv", to_csv(analysis_table(points, analyses)));
+    write_file(folder_ / "regret.csv", to_csv(regret_table(points, analyses)));
+    return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
+  }
+
+  const std::filesystem::path& folder_;
+  const LoadedExperiment& experiment_;
+  const Benchmark* benchmark_;
+  const Say& say_;
+};
+
+std::string list_of(const std::vector<std::string>& remarks) {
+  if (remarks.empty()) return "";
+  std::string text = "\n## Remarks\n\n";
+  for (const std::string& remark : remarks) text += "- " + remark + "\n";
+  return text;
+}
+
+}  // namespace
+
+void write_results(RunOutcome& outcome, const LoadedExperiment& experiment,
+                   const Benchmark* benchmark, const std::vector<std::string>& remarks,
+                   const Say& say) {
+  auto& [path, points, report, own_remarks] = outcome;
+  const Study& study = experiment.studies[0];
+  const auto columns = study.report.columns.empty() ? default_columns(study) : study.report.columns;
+  Writer writer{path, experiment, benchmark, say};
+  writer.compare(points, columns);
+  report = report_table(points, columns, study.report);
+  const std::string details = writer.write_details(points);  // which may be remarked on, too
+  write_file(path / "report.md", to_markdown(report) + list_of(remarks) + details);
+  write_file(path / "candidates.csv", to_csv(candidate_table(points, benchmark)));
+  write_file(path / "result.csv", to_csv(result_table(points)));
+  write_file(path / "timing.yaml", to_yaml(timing_document(points)));
+  // Last: its presence says that the run is complete.
+  write_file(path / kResultFile, to_yaml(result_document(points, own_remarks)));
+}
+
+}  // namespace thimble
