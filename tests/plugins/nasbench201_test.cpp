@@ -120,6 +120,25 @@ TEST_F(NasBench201, GroupsCellsAsThePublishedIsomorphismIdsDo) {
   EXPECT_EQ(form_of_id.size(), 6466U);
 }
 
+/// Tuples that NAS-Bench-Suite-Zero publishes validation accuracies for, with the benchmark's text
+/// of the cell of that accuracy.
+TEST_F(NasBench201, ReadsTheTuplesOfNasLib) {
+  const std::vector<std::pair<std::string, std::string>> published{
+      {"(4, 0, 3, 1, 4, 3)",  // 84.99 %
+       "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|nor_conv_1x1~2|"},
+      {"(2, 0, 3, 4, 4, 2)",  // 89.66 %
+       "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_1x1~0|avg_pool_3x3~1|"
+       "nor_conv_3x3~2|"},
+      {"(0, 4, 4, 1, 2, 4)",  // 83.09 %
+       "|skip_connect~0|+|avg_pool_3x3~0|none~1|+|avg_pool_3x3~0|nor_conv_3x3~1|avg_pool_3x3~2|"},
+      {" (2,2,0,2,2,3) ",  // 91.18 %
+       "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|"
+       "nor_conv_1x1~2|"}};
+  const auto nb = space();
+  for (const auto& [tuple, text] : published)
+    EXPECT_EQ(nb->encode(nb->decode(tuple)), text) << tuple;
+}
+
 TEST_F(NasBench201, SaysWhatIsWrongWithAText) {
   const auto nb = space();
   const auto why = [&](const std::string& text) -> std::string {
@@ -138,6 +157,12 @@ TEST_F(NasBench201, SaysWhatIsWrongWithAText) {
   EXPECT_EQ(
       why("|none~0|+|none~0|none~0|+|none~0|none~1|none~2|"),
       "'|none~0|+|none~0|none~0|+|none~0|none~1|none~2|' is no cell: 'none~0' must end in '~1'");
+  EXPECT_EQ(why("(2, 0, 3, 1, 4)"), "'(2, 0, 3, 1, 4)' is no cell: it has 5 numbers, not six");
+  EXPECT_EQ(why("(2, 0, 3, 1, 4, 2"),
+            "'(2, 0, 3, 1, 4, 2' is no cell: its last letter must be ')'");
+  EXPECT_EQ(why("(2, 0, 5, 1, 4, 2)"), "'5' is no operator's number in NASLib");
+  EXPECT_EQ(why("(2, 0, -1, 1, 4, 2)"), "'-1' is no operator's number in NASLib");
+  EXPECT_EQ(why("(2, 0, , 1, 4, 2)"), "'' is no operator's number in NASLib");
 }
 
 TEST_F(NasBench201, ArenasOfGeneratedCAreAsSmallAsTheyCanBe) {

@@ -1,5 +1,6 @@
 #include <thimble/nn/record_file.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -135,6 +136,37 @@ Samples RecordFiles::batch(std::span<const std::int64_t> indices) const {
     image += shape.elements();
   }
   return samples;
+}
+
+RecordSplits::RecordSplits(RecordFormat format, const RecordSet& train, RecordSet test,
+                           std::string note)
+    : format_{std::move(format)},
+      test_set_{std::move(test)},
+      note_{std::move(note)},
+      train_{format_, train.files, train.records_per_file, note_} {
+  std::error_code ignored;
+  if (std::ranges::any_of(test_set_.files, [&](const std::filesystem::path& file) {
+        return std::filesystem::exists(file, ignored);
+      }))
+    test_.emplace(open_test());
+}
+
+RecordFiles RecordSplits::open_test() const {
+  return {format_, test_set_.files, test_set_.records_per_file, note_};
+}
+
+DatasetInfo RecordSplits::describe() const {
+  DatasetInfo info;
+  info.shape = format_.shape;
+  info.classes = format_.classes;
+  info.train_samples = train_.size();
+  info.test_samples = test_ ? test_->size() : 0;
+  return info;
+}
+
+Samples RecordSplits::batch(Split split, std::span<const std::int64_t> indices) const {
+  if (split == Split::train) return train_.batch(indices);
+  return test_ ? test_->batch(indices) : open_test().batch(indices);
 }
 
 }  // namespace thimble

@@ -5,9 +5,7 @@
 // are those NAS-Bench-201 (Dong and Yang, ICLR 2020, arXiv 2001.00326) normalises with.
 
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <thimble/dataset.hpp>
@@ -32,30 +30,26 @@ class Cifar10 final : public thimble::Dataset {
     }
   };
 
-  Cifar10(Params params, const thimble::Context& context)
-      : params_{std::move(params)},
-        folder_{context.data_folder / params_.folder},
-        train_{open(training_files())} {
-    if (std::error_code ignored; std::filesystem::exists(test_file(), ignored))
-      test_.emplace(open({test_file()}));
-  }
+  Cifar10(const Params& params, const thimble::Context& context)
+      : batches_{params.batches},
+        records_{
+            format(),
+            {training_files(params, context), kRecordsPerFile},
+            {{context.data_folder / params.folder / "test_batch.bin"}, kRecordsPerFile},
+            "'make data' fetches CIFAR-10; --data DIR says where '" + params.folder + "' lies"} {}
 
   thimble::DatasetInfo describe() const override {
-    const std::string used = std::to_string(params_.batches);
-    return {.name = "cifar10",
-            .shape = format().shape,
-            .classes = format().classes,
-            .train_samples = train_.size(),
-            .test_samples = test_ ? test_->size() : 0,
-            .remark = params_.batches < kTrainingFiles
-                          ? used + " of 5 training files, " + used + "0000 of 50000 images"
-                          : ""};
+    thimble::DatasetInfo info = records_.describe();
+    info.name = "cifar10";
+    const std::string used = std::to_string(batches_);
+    if (batches_ < kTrainingFiles)
+      info.remark = used + " of 5 training files, " + used + "0000 of 50000 images";
+    return info;
   }
 
   thimble::Samples batch(thimble::Split split,
                          std::span<const std::int64_t> indices) const override {
-    if (split == thimble::Split::train) return train_.batch(indices);
-    return test_ ? test_->batch(indices) : open({test_file()}).batch(indices);
+    return records_.batch(split, indices);
   }
 
  private:
@@ -66,24 +60,17 @@ class Cifar10 final : public thimble::Dataset {
             .spread = {63.0F, 62.1F, 66.7F}};
   }
 
-  std::vector<std::filesystem::path> training_files() const {
+  static std::vector<std::filesystem::path> training_files(const Params& params,
+                                                           const thimble::Context& context) {
     std::vector<std::filesystem::path> files;
-    for (int i = 1; i <= params_.batches; ++i)
-      files.push_back(folder_ / ("data_batch_" + std::to_string(i) + ".bin"));
+    for (int i = 1; i <= params.batches; ++i)
+      files.push_back(context.data_folder / params.folder /
+                      ("data_batch_" + std::to_string(i) + ".bin"));
     return files;
   }
 
-  std::filesystem::path test_file() const { return folder_ / "test_batch.bin"; }
-
-  thimble::RecordFiles open(const std::vector<std::filesystem::path>& files) const {
-    return {format(), files, kRecordsPerFile,
-            "'make data' fetches CIFAR-10; --data DIR says where '" + params_.folder + "' lies"};
-  }
-
-  Params params_;
-  std::filesystem::path folder_;
-  thimble::RecordFiles train_;
-  std::optional<thimble::RecordFiles> test_;  // nothing when there is no such file
+  int batches_;
+  thimble::RecordSplits records_;
 };
 
 }  // namespace

@@ -6,8 +6,6 @@
 // standard deviation are those NAS-Bench-201 (Dong and Yang, ICLR 2020, arXiv 2001.00326)
 // normalises with.
 
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,32 +39,28 @@ class Cifar100 final : public thimble::Dataset {
     }
   };
 
-  Cifar100(Params params, const thimble::Context& context)
-      : params_{std::move(params)},
-        folder_{context.data_folder / params_.folder},
-        train_{open(folder_ / "train.bin", kTrainingRecords)} {
-    if (std::error_code ignored; std::filesystem::exists(test_file(), ignored))
-      test_.emplace(open(test_file(), kTestRecords));
-  }
+  Cifar100(const Params& params, const thimble::Context& context)
+      : is_fine_{params.labels == Labels::fine},
+        records_{format(is_fine_),
+                 {{context.data_folder / params.folder / "train.bin"}, kTrainingRecords},
+                 {{context.data_folder / params.folder / "test.bin"}, kTestRecords},
+                 "put the files of cifar-100-binary.tar.gz into '" + params.folder +
+                     "'; --data DIR says where that lies"} {}
 
   thimble::DatasetInfo describe() const override {
-    return {.name = "cifar100",
-            .shape = format().shape,
-            .classes = format().classes,
-            .train_samples = train_.size(),
-            .test_samples = test_ ? test_->size() : 0,
-            .remark = params_.labels == Labels::coarse ? "the 20 coarse classes" : ""};
+    thimble::DatasetInfo info = records_.describe();
+    info.name = "cifar100";
+    if (!is_fine_) info.remark = "the 20 coarse classes";
+    return info;
   }
 
   thimble::Samples batch(thimble::Split split,
                          std::span<const std::int64_t> indices) const override {
-    if (split == thimble::Split::train) return train_.batch(indices);
-    return test_ ? test_->batch(indices) : open(test_file(), kTestRecords).batch(indices);
+    return records_.batch(split, indices);
   }
 
  private:
-  thimble::RecordFormat format() const {
-    const bool is_fine = params_.labels == Labels::fine;
+  static thimble::RecordFormat format(bool is_fine) {
     return {.shape = {3, 32, 32},
             .classes = is_fine ? 100 : 20,
             .labels = 2,
@@ -75,20 +69,8 @@ class Cifar100 final : public thimble::Dataset {
             .spread = {68.2F, 65.4F, 70.4F}};
   }
 
-  std::filesystem::path test_file() const { return folder_ / "test.bin"; }
-
-  thimble::RecordFiles open(const std::filesystem::path& file, std::int64_t records) const {
-    return {format(),
-            {file},
-            records,
-            "put the files of cifar-100-binary.tar.gz into '" + params_.folder +
-                "'; --data DIR says where that lies"};
-  }
-
-  Params params_;
-  std::filesystem::path folder_;
-  thimble::RecordFiles train_;
-  std::optional<thimble::RecordFiles> test_;  // nothing when there is no such file
+  bool is_fine_;
+  thimble::RecordSplits records_;
 };
 
 }  // namespace

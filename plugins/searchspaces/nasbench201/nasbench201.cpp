@@ -81,6 +81,7 @@ class NasBench201 final : public thimble::SearchSpace {
   }
 
   Genotype decode(std::string_view text) const override {
+    if (thimble::trimmed(text).starts_with('(')) return decode_tuple(text);
     Genotype genotype;
     const auto groups = thimble::split(thimble::trimmed(text), '+');
     if (groups.size() != kNodes - 1) throw unreadable(text, "it needs three groups joined by '+'");
@@ -117,7 +118,32 @@ class NasBench201 final : public thimble::SearchSpace {
 
   static Error unreadable(std::string_view text, const std::string& why) {
     return Error{thimble::in_quotes(text) + " is no cell: " + why,
-                 "cells read |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"};
+                 "cells read |op~0|+|op~0|op~1|+|op~0|op~1|op~2|, or as NASLib's tuples of six"};
+  }
+
+  /// NASLib's form: an operator's number for each edge, edges by source and then by target.
+  static Genotype decode_tuple(std::string_view text) {
+    std::string_view inside = thimble::trimmed(text).substr(1);
+    if (!inside.ends_with(')')) throw unreadable(text, "its last letter must be ')'");
+    inside.remove_suffix(1);
+    const auto words = thimble::split(inside, ',');
+    if (words.size() != kEdges)
+      throw unreadable(text, "it has " + std::to_string(words.size()) + " numbers, not six");
+    Genotype genotype(kEdges);
+    auto word = words.begin();
+    for (int source = 0; source < kNodes; ++source)
+      for (int target = source + 1; target < kNodes; ++target)
+        genotype[static_cast<std::size_t>(edge(source, target))] = parse_number_of_op(*word++);
+    return genotype;
+  }
+
+  static double parse_number_of_op(std::string_view word) {
+    constexpr std::array<double, 5> kPlaces{1, 0, 3, 2, 4};  // in operators()
+    const auto number = thimble::parse_integer(thimble::trimmed(word));
+    if (!number || *number < 0 || *number >= std::ssize(kPlaces))
+      throw Error{thimble::in_quotes(thimble::trimmed(word)) + " is no operator's number in NASLib",
+                  "0 is skip_connect, 1 none, 2 nor_conv_3x3, 3 nor_conv_1x1, 4 avg_pool_3x3"};
+    return kPlaces[static_cast<std::size_t>(*number)];
   }
 
   static double parse_op(std::string_view text, const std::string& word, int source) {

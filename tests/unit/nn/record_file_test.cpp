@@ -99,6 +99,34 @@ TEST_F(RecordFilesTest, ReadsTheLabelByteItIsTold) {
   EXPECT_EQ(records.batch(std::vector<std::int64_t>{2}).labels.item<std::int64_t>(), 200);
 }
 
+TEST_F(RecordFilesTest, SplitsReadTrainingAndTestRecords) {
+  const RecordSplits records{format(),
+                             {{write("a", three_records(0)), write("b", three_records(3))}, 3},
+                             {{write("t", three_records(6))}, 3},
+                             "fetch it"};
+  const DatasetInfo info = records.describe();
+  EXPECT_EQ(info.shape, format().shape);
+  EXPECT_EQ(info.classes, 10);
+  EXPECT_EQ(info.train_samples, 6);
+  EXPECT_EQ(info.test_samples, 3);
+  const std::vector<std::int64_t> last{2};
+  EXPECT_EQ(records.batch(Split::train, last).labels.item<std::int64_t>(), 2);
+  EXPECT_EQ(records.batch(Split::test, last).labels.item<std::int64_t>(), 8);
+}
+
+TEST_F(RecordFilesTest, SplitsNeedTestFilesOnlyWhenTheyAreAskedForThem) {
+  const RecordSplits records{
+      format(), {{write("a", three_records(0))}, 3}, {{folder_ / "t"}, 3}, "fetch it"};
+  EXPECT_EQ(records.describe().test_samples, 0);
+  try {
+    records.batch(Split::test, std::vector<std::int64_t>{0});
+    FAIL() << "there is no such file";
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.diagnostics().front().where.file, (folder_ / "t").string());
+    EXPECT_EQ(error.diagnostics().front().note, "fetch it");
+  }
+}
+
 TEST_F(RecordFilesTest, GivesAnEmptyBatchWhenNothingIsAskedFor) {
   const RecordFiles records{format(), {write("a", three_records(0))}, 3};
   const Samples samples = records.batch({});

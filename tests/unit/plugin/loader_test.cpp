@@ -133,6 +133,11 @@ TEST(Loader, RefusesAPluginOfBeforeAndSaysWhereItsSourcesMayHaveToChange) {
   EXPECT_THAT(problem_of_bad("wrong_abi").note, Not(HasSubstr("what changed")));
 }
 
+TEST(Loader, TheLibraryIsCalledByThisNumber) {
+  EXPECT_TRUE(fs::exists(fs::path{THIMBLE_TEST_BINARY} / "lib" /
+                         ("libthimble.so." + std::to_string(kAbiVersion))));
+}
+
 TEST(Loader, TheDocumentSaysWhatChangedWithThisNumber) {
   EXPECT_THAT(read_file(fs::path{THIMBLE_TEST_SOURCE} / "docs" / "plugin-abi.md"),
               HasSubstr("### ABI " + std::to_string(kAbiVersion) + "\n"));

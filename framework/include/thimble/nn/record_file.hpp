@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -58,6 +59,33 @@ class THIMBLE_EXPORT RecordFiles {
   RecordFormat format_;
   std::int64_t records_per_file_;
   std::vector<File> files_;
+};
+
+/// Files of equally many records.
+struct RecordSet {
+  std::vector<std::filesystem::path> files;
+  std::int64_t records_per_file = 0;
+};
+
+/// A dataset's training and test records. Whoever only trains needs no test files: that they are
+/// missing is an error only when a sample of theirs is asked for. const is thread safe.
+class THIMBLE_EXPORT RecordSplits {
+ public:
+  /// Throws as RecordFiles does; `note` is the same for both.
+  RecordSplits(RecordFormat format, const RecordSet& train, RecordSet test, std::string note);
+
+  /// What the records say of the dataset; its name and remark are left open.
+  DatasetInfo describe() const;
+  Samples batch(Split split, std::span<const std::int64_t> indices) const;
+
+ private:
+  RecordFiles open_test() const;
+
+  RecordFormat format_;
+  RecordSet test_set_;
+  std::string note_;
+  RecordFiles train_;
+  std::optional<RecordFiles> test_;
 };
 
 }  // namespace thimble
