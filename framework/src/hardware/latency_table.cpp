@@ -241,6 +241,8 @@ void refuse_carriage_returns(std::string_view text, const std::string& file) {
 
 }  // namespace
 
+std::string OpRow::build() const { return fmt::format("{} ({} {})", kernels, compiler, flags); }
+
 void LatencyTable::add(OpRow row) {
   const auto [place, is_new] = rows_.try_emplace(key_of(row), row);
   if (!is_new && row.origin < place->second.origin) place->second = std::move(row);
@@ -264,10 +266,9 @@ std::vector<const OpRow*> LatencyTable::rows() const {
 
 void require_one_setup(std::span<const OpRow* const> rows) {
   std::set<std::string> setups;
-  for (const OpRow* const row : rows)
-    if (row->cycles) setups.insert(in_quotes(row->setup));
+  for (const OpRow* const row : rows) setups.insert(in_quotes(row->setup));
   if (setups.size() > 1)
-    throw InputError{"measurements of several setups: " + join({setups.begin(), setups.end()}),
+    throw InputError{"rows of several setups: " + join({setups.begin(), setups.end()}),
                      "take a table that has one of them"};
 }
 
