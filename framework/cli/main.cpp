@@ -92,6 +92,9 @@ class Program {
     thimble::Context context;
     context.data_folder = data_;
     context.cache_folder = cache_folder();
+    context.log = [](const std::string& line) {
+      std::fprintf(stderr, "remark: %s\n", line.c_str());
+    };
     thimble::PluginLoader loader{plugin_folders(prefix), context};
     return command_(World{prefix, data_, loader});
   }

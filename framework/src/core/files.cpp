@@ -49,7 +49,12 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
       throw Error{fmt::format("cannot write '{}': {}", file.string(), why)};
     }
   }
-  std::filesystem::rename(part, file);
+  std::error_code trouble;
+  std::filesystem::rename(part, file, trouble);
+  if (!trouble) return;
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  throw Error{fmt::format("cannot write '{}': {}", file.string(), trouble.message())};
 }
 
 namespace {
@@ -80,8 +85,17 @@ FileLock::~FileLock() {
   ::close(descriptor_);
 }
 
+std::filesystem::path folder_for_temporaries() {
+  const char* const named = std::getenv("TMPDIR");
+  const std::filesystem::path folder = named != nullptr && *named != '\0' ? named : "/tmp";
+  std::error_code trouble;
+  if (std::filesystem::is_directory(folder, trouble)) return folder;
+  throw InputError{fmt::format("no folder for temporary files: '{}' is none", folder.string()),
+                   "let TMPDIR name a folder that you may write into"};
+}
+
 TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "thimble-XXXXXX").string();
+  std::string pattern = (folder_for_temporaries() / "thimble-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr)
     throw Error{fmt::format("cannot make the folder '{}': {}", pattern, std::strerror(errno)),
                 "is the disk full? TMPDIR can name another folder for temporary files"};

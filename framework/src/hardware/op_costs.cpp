@@ -157,9 +157,23 @@ void OpCosts::require_like_table(const OpRow& row) const {
   if (row.kernels != example_->kernels || row.flags != example_->flags)
     throw InputError{"operators would be of several builds: " + builds,
                      "take other tables, or let on_miss be 'fit' or 'refuse'"};
-  if (!has_warned_of_compiler_)
-    options_.warn("operators are of two compilers: " + builds + "; they differ by a few per cent");
-  has_warned_of_compiler_ = true;
+  warn_once("operators are of two compilers: " + builds + "; they differ by a few per cent");
+}
+
+/// Rows that were counted serve this run even when no other will have them.
+void OpCosts::keep(std::span<const OpRow> rows) const {
+  try {
+    options_.cache->add(rows);
+  } catch (const InputError&) {
+    throw;  // it is damaged, and may be deleted
+  } catch (const Error& error) {
+    warn_once("counted operators are not kept for the next run: " +
+              error.diagnostics().front().message);
+  }
+}
+
+void OpCosts::warn_once(const std::string& line) const {
+  if (warnings_.insert(line).second) options_.warn(line);
 }
 
 KnownOp OpCosts::known(const OpRow& row) const {
@@ -239,7 +253,7 @@ OpCosts::Known OpCosts::profiled(const std::vector<OpShape>& missing) const {
   for (const OpShape& op : missing)
     if (!cached_.contains(op)) uncounted.push_back(op);
   if (!uncounted.empty()) counted = options_.count(uncounted);
-  if (options_.cache && !counted.rows.empty()) options_.cache->add(counted.rows);
+  if (options_.cache && !counted.rows.empty()) keep(counted.rows);
   for (const OpShape& op : missing)
     if (const auto cached = cached_.find(op); cached != cached_.end())
       counted.rows.push_back(cached->second);

@@ -7,6 +7,7 @@
 
 #include <conformance/networks.hpp>
 #include <support/world.hpp>
+#include <thimble/core/files.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/figure_sum.hpp>
@@ -229,6 +230,37 @@ TEST(OpCosts, KeepsCountedRowsForTheNextProcess) {
   const auto known = again.of(network);
   EXPECT_EQ(calls, 1);
   for (std::size_t i = 0; i < known.size(); ++i) EXPECT_EQ(known[i]->cycles.value, first[i]);
+}
+
+TEST(OpCosts, GoesOnWithoutACacheThatCannotBeWrittenAndSaysSoOnce) {
+  const testing::TemporaryFolder folder;
+  write_file(folder.path() / "file", "no folder");
+  std::atomic<int> calls = 0;
+  OpCostsOptions options = counting(calls);
+  options.cache = RowCache{folder.path() / "file" / "operators" / "cache.csv"};
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& line) { warnings.push_back(line); };
+  const OpCosts costs{board(), {}, options};
+  const Int8Network network = residual();
+  EXPECT_EQ(costs.of(network)[0]->cycles.value, 2 * instructions_of(ops_of(network)[0]));
+  Graph graph;
+  graph.relu(graph.input({5, 5, 5}));
+  EXPECT_NO_THROW(costs.of(skeleton(graph)));
+  EXPECT_EQ(calls, 2);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], AllOf(HasSubstr("not kept for the next run: cannot make '"),
+                                 HasSubstr("file/operators'")));
+}
+
+TEST(OpCosts, StopsAtADamagedCache) {
+  const testing::TemporaryFolder folder;
+  std::atomic<int> calls = 0;
+  OpCostsOptions options = counting(calls);
+  options.cache = RowCache{folder.path() / "cache.csv"};
+  const OpCosts costs{board(), {}, options};
+  write_file(folder.path() / "cache.csv", "garbage\n");
+  EXPECT_THROW(costs.of(residual()), InputError);
+  EXPECT_THROW((OpCosts{board(), {}, options}), InputError);
 }
 
 /// What a table has is not looked up in the cache: else results would hang on what ran before.

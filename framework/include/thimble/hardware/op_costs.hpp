@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -47,7 +48,7 @@ struct OpCostsOptions {
   CountOps count{};                 ///< none: nothing can be profiled
   std::optional<RowCache> cache{};  ///< of rows counted on demand
   std::string kernels{};            ///< which rows to take; empty: all must be of one version
-  /// Told what a person should know though it stops nothing. Thread safe.
+  /// Told once what a person should know though it stops nothing. Thread safe.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
 };
 
@@ -89,6 +90,8 @@ class THIMBLE_EXPORT OpCosts {
   bool is_of_board(const OpRow& row) const;
   bool is_of_core(const OpRow& row) const;
   void require_like_table(const OpRow& row) const;
+  void keep(std::span<const OpRow> rows) const;
+  void warn_once(const std::string& line) const;
   KnownOp known(const OpRow& row) const;
   std::vector<OpShape> look_up(const Int8Network& network,
                                std::vector<const KnownOp*>& found) const;
@@ -106,9 +109,9 @@ class THIMBLE_EXPORT OpCosts {
   std::optional<OpRow> example_;                    ///< any row of the table that is taken
   std::unordered_map<OpShape, OpRow, Hash> cached_;
   mutable Known known_;
-  mutable std::shared_mutex mutex_;  ///< of known_
-  mutable std::mutex filling_;       ///< held while misses are dealt with
-  mutable bool has_warned_of_compiler_ = false;
+  mutable std::shared_mutex mutex_;         ///< of known_
+  mutable std::mutex filling_;              ///< held while misses are dealt with
+  mutable std::set<std::string> warnings_;  ///< given already, while misses are dealt with
 };
 
 }  // namespace thimble
