@@ -75,6 +75,9 @@ class Program {
     Context context;
     context.data_folder = data_;
     context.cache_folder = cache_folder();
+    context.log = [](const std::string& line) {
+      std::fprintf(stderr, "remark: %s\n", line.c_str());
+    };
     PluginLoader loader{plugin_folders(prefix_), context};
     return command_(World{prefix_, data_, loader});
   }

@@ -131,6 +131,27 @@ TEST_F(Table, RefusesTablesOfOtherKernelsThanItCounts) {
   EXPECT_NO_THROW(make(path("t.csv"), "on_miss: profile, kernels: k"));
 }
 
+TEST_F(Table, TakesOfEqualRowsThoseOfTheTableNamedFirst) {
+  const Graph graph = conformance::plain_network(1);
+  write_table("a.csv", skeleton(deployed(graph)));
+  LatencyTable slower;
+  const LatencyTable rows = read_latency_table(path("a.csv"));
+  for (const OpRow* const row : rows.rows()) {
+    OpRow other = *row;
+    *other.instructions *= 10;
+    slower.add(other);
+  }
+  write_latency_table(path("b.csv"), slower);
+  const auto latency = [&](const std::string& tables) {
+    return make(tables, "on_miss: refuse")->cost(graph).latency_ms.value;
+  };
+  const double fast = latency(path("a.csv"));
+  const double slow = latency(path("b.csv"));
+  EXPECT_GT(slow, fast);
+  EXPECT_EQ(latency(path("a.csv") + ", " + path("b.csv")), fast);
+  EXPECT_EQ(latency(path("b.csv") + ", " + path("a.csv")), slow);
+}
+
 TEST_F(Table, RefusesBrokenTablesByTheirPlace) {
   write_file(path("broken.csv"), "# thimble latency table 1\nop\n");
   try {

@@ -131,13 +131,16 @@ FileLock::~FileLock() {
   ::close(descriptor_);
 }
 
-TemporaryFolder::TemporaryFolder() {
+std::filesystem::path folder_for_temporaries() {
   std::error_code trouble;
-  const auto below = std::filesystem::temp_directory_path(trouble);
-  if (trouble)
-    throw Error{"no folder for temporary files: " + trouble.message(),
-                "TMPDIR has to name a folder that you may write into"};
-  std::string pattern = (below / "thimble-XXXXXX").string();
+  const auto folder = std::filesystem::temp_directory_path(trouble);
+  if (!trouble) return folder;
+  throw InputError{"no folder for temporary files: what TMPDIR names is none",
+                   "let TMPDIR name a folder that you may write into"};
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (folder_for_temporaries() / "thimble-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr)
     throw Error{fmt::format("cannot make the folder '{}': {}", pattern, std::strerror(errno)),
                 "is the disk full? TMPDIR can name another folder for temporary files"};

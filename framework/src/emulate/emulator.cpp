@@ -41,7 +41,7 @@ const Machine& machine_of(Core core) {
 
 std::string version_of(const fs::path& qemu) {
   const ProcessLimits limits{.time = std::chrono::seconds{10}};
-  const ProcessResult result = run_process(qemu, {"--version"}, fs::temp_directory_path(), limits);
+  const ProcessResult result = run_process(qemu, {"--version"}, folder_for_temporaries(), limits);
   static const std::regex kPattern{R"(version ([0-9.]+))"};
   std::smatch match;
   if (!result.succeeded() || !std::regex_search(result.output, match, kPattern))
@@ -91,7 +91,7 @@ bool takes_plugin(const fs::path& qemu, const fs::path& plugin) {
   words.insert(words.end(),
                {"-plugin", option_text(plugin) + ",skip_size=1,slots_size=1,out=/dev/null"});
   const ProcessResult result =
-      run_process(qemu, words, fs::temp_directory_path(), {.time = std::chrono::seconds{10}});
+      run_process(qemu, words, folder_for_temporaries(), {.time = std::chrono::seconds{10}});
   return result.end == ProcessResult::End::exited &&
          result.errors.find("plugin") == std::string::npos;
 }

@@ -45,7 +45,7 @@ const CoreFlags& flags_of(Core core) {
 /// What a short call of the compiler prints.
 std::string ask(const fs::path& gcc, const std::string& question) {
   const ProcessLimits limits{.time = std::chrono::seconds{10}};
-  const ProcessResult result = run_process(gcc, {question}, fs::temp_directory_path(), limits);
+  const ProcessResult result = run_process(gcc, {question}, folder_for_temporaries(), limits);
   if (!result.succeeded()) throw Error{failure_text(kGcc, result, limits), kInstall};
   return std::string{trimmed(result.output)};
 }
@@ -134,7 +134,7 @@ Firmware Toolchain::compile(const std::vector<fs::path>& sources, const fs::path
        fmt::format("-Wl,--defsym=THIMBLE_STACK_BYTES={}", options.stack_bytes), "-o",
        fs::absolute(file).string()});
   const ProcessLimits limits{.time = options.limit};
-  const ProcessResult result = run_process(gcc_, words, fs::temp_directory_path(), limits);
+  const ProcessResult result = run_process(gcc_, words, folder_for_temporaries(), limits);
   if (result.end != ProcessResult::End::exited) throw Error{failure_text(kGcc, result, limits)};
   if (!result.succeeded())
     throw Error{fmt::format("{} cannot build '{}': {}", kGcc, file.filename().string(),

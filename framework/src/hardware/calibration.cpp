@@ -68,19 +68,16 @@ CountedCosts guessed_fixed_parts() {
   return made;
 }
 
-/// What was compiled, and how.
-std::string build_of(const OpRow& row) {
-  return fmt::format("{} ({} {})", row.kernels, row.compiler, row.flags);
-}
-
 /// Instructions of operators, by how they were built.
 using Builds = std::map<std::string, double>;
 
 std::map<std::string, Builds> counted_builds(const LatencyTable& table, const std::string& core) {
+  std::vector<const OpRow*> own = table.rows();
+  std::erase_if(own, [&](const OpRow* row) { return !row->instructions || row->target != core; });
+  require_one_setup(own);
   std::map<std::string, Builds> made;
-  for (const OpRow* const row : table.rows())
-    if (row->instructions && row->target == core)
-      made[to_string(row->op)].emplace(build_of(*row), *row->instructions);
+  for (const OpRow* const row : own)
+    made[to_string(row->op)].emplace(row->build(), *row->instructions);
   return made;
 }
 
@@ -107,7 +104,7 @@ std::vector<CalibrationSample> calibration_samples(const Board& board, const Lat
   for (const OpRow* const row : own) {
     const auto found = counts.find(to_string(row->op));
     if (found == counts.end()) continue;
-    const std::string build = build_of(*row);
+    const std::string build = row->build();
     if (const auto count = found->second.find(build); count != found->second.end()) {
       samples.push_back({row->op, count->second, *row->cycles});
       builds.insert(build);

@@ -13,6 +13,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/median.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/hardware/figure_bounds.hpp>
 
 namespace thimble {
 namespace {
@@ -80,23 +81,21 @@ class Cells {
   Cells(const CsvTable& table, const std::vector<CsvCell>& cells) : table_{table}, cells_{cells} {}
 
   int size(const std::string& column) const {
-    const CsvCell& cell = cells_[table_.column(column)];
-    const auto value = parse_integer(cell.text);
-    if (value && *value >= 1 && *value <= kMostSize) return static_cast<int>(*value);
-    throw InputError{Diagnostic{
-        cell.where, fmt::format("'{}' is {}, not a size", column, in_quotes(cell.text)), {}}};
+    Diagnostics problems;
+    const auto value =
+        bounded_integer(cells_[table_.column(column)], column, {1, kMostSize}, problems);
+    problems.throw_if_any();
+    return static_cast<int>(value.value());
   }
 
   std::optional<double> figure(const std::string& column) const {
     if (column.empty()) return std::nullopt;
     const CsvCell& cell = cells_[table_.column(column)];
     if (cell.text.empty()) return std::nullopt;
-    const auto value = parse_number(cell.text);
-    if (value && *value > 0) return value;
-    throw InputError{
-        Diagnostic{cell.where,
-                   fmt::format("'{}' is {}, not a number above 0", column, in_quotes(cell.text)),
-                   {}}};
+    Diagnostics problems;
+    const auto value = bounded_number(cell, column, kCycles, problems);
+    problems.throw_if_any();
+    return value;
   }
 
   Convolution convolution() const {
@@ -152,8 +151,13 @@ std::optional<OpShape> convolution_of(const json& layer) {
 }
 
 std::optional<double> operator_cycles(const json& record) {
-  for (const json& timing : record.at("timing"))
-    if (timing.at("type") == kOperatorTiming) return timing.at("cpuCycles").get<double>();
+  for (const json& timing : record.at("timing")) {
+    if (timing.at("type") != kOperatorTiming) continue;
+    const json& cycles = timing.at("cpuCycles");
+    if (cycles == 0) return std::nullopt;  // it did not run
+    if (kCycles.contain(cycles.get<double>())) return cycles.get<double>();
+    throw Error{fmt::format("'cpuCycles' is {}, must be in {}", cycles.dump(), kCycles.text())};
+  }
   return std::nullopt;
 }
 
@@ -200,7 +204,7 @@ LatencyTable import_micronas_records(const std::filesystem::path& file,
       if (!record.contains("timing") || !record.contains("modelConfig")) continue;  // it failed
       const auto op = convolution_of(record.at("modelConfig"));
       const auto cycles = operator_cycles(record);
-      if (op && cycles && *cycles > 0) measured[to_string(*op)].push_back(*cycles);
+      if (op && cycles) measured[to_string(*op)].push_back(*cycles);
     }
   } catch (const json::exception& error) {
     refuse(error.what());

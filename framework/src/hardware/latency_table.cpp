@@ -1,7 +1,9 @@
 #include <thimble/hardware/latency_table.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
+#include <initializer_list>
+#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/hardware/figure_bounds.hpp>
 
 namespace thimble {
 namespace {
@@ -22,6 +25,22 @@ constexpr std::size_t kRequiredColumns = 11;
 
 std::vector<std::string> key_of(const OpRow& row) {
   return {to_string(row.op), row.target, row.kernels, row.compiler, row.flags, row.setup};
+}
+
+/// Of a tensor or the weights, in doubles since sizes of 2^20 each overflow 64 bits.
+double largest_bytes(const OpShape& op) {
+  const auto product = [](std::initializer_list<int> sizes) {
+    return std::accumulate(sizes.begin(), sizes.end(), 1.0, std::multiplies<>{});
+  };
+  const auto elements = [&](const Shape& s) { return product({s.channels, s.height, s.width}); };
+  double most = elements(op.output);
+  for (const Shape& input : op.inputs) most = std::max(most, elements(input));
+  const int in = op.inputs.front().channels;
+  const double weights =
+      op.kernel == Kernel::linear
+          ? op.output.channels * elements(op.inputs.front())
+          : product({op.output.channels, op.window.height, op.window.width, in}) / op.groups;
+  return op.kernel == Kernel::conv || op.kernel == Kernel::linear ? std::max(most, weights) : most;
 }
 
 /// Reads rows; problems are collected, so that all of a file's are told at once.
@@ -57,12 +76,12 @@ class RowReader {
     row.flags = cell("flags")->text;
     row.instructions = number("instructions");
     row.cycles = number("cycles");
-    row.n = integer(*cell("n"), 1).value_or(1);
+    row.n = bounded_integer(*cell("n"), "n", kRepeats, problems_).value_or(1);
     row.least = number("min");
     row.most = number("max");
     row.origin = origin();
     if (const CsvCell* const bytes = cell("constant_bytes"); bytes && !bytes->text.empty())
-      row.constant_bytes = integer(*bytes, 0);
+      row.constant_bytes = bounded_integer(*bytes, "constant_bytes", kBytes, problems_);
     row.code_bytes = code_bytes();
     if (const CsvCell* const setup = cell("setup")) row.setup = setup->text;
     row.classes = classes();
@@ -87,6 +106,8 @@ class RowReader {
       if (to_string(op) != text.text)
         refuse(text, in_quotes(text.text) + " is not how this operator is written",
                "write " + in_quotes(to_string(op)));
+      if (!kBytes.contain(largest_bytes(op)))
+        refuse(text, in_quotes(text.text) + " has a tensor or weights of more than 4 GiB");
       return op;
     } catch (const InputError& error) {
       const Diagnostic& problem = error.diagnostics().front();
@@ -101,21 +122,10 @@ class RowReader {
     return text.text;
   }
 
-  std::optional<double> number(std::string_view column) {
+  std::optional<double> number(const std::string& column) {
     const CsvCell& text = *cell(column);
     if (text.text.empty()) return std::nullopt;
-    const auto value = parse_number(text.text);
-    if (value && std::isfinite(*value) && *value > 0) return value;
-    refuse(text, fmt::format("'{}' is {}", column, in_quotes(text.text)),
-           "write a number above 0, or leave the cell empty");
-    return std::nullopt;
-  }
-
-  std::optional<std::int64_t> integer(const CsvCell& text, std::int64_t least) {
-    const auto value = parse_integer(text.text);
-    if (value && *value >= least) return value;
-    refuse(text, fmt::format("{} is no integer of at least {}", in_quotes(text.text), least));
-    return std::nullopt;
+    return bounded_number(text, column, kCycles, problems_);
   }
 
   Origin origin() {
@@ -137,11 +147,14 @@ class RowReader {
     if (text == nullptr || text->text.empty()) return found;
     for (const std::string& part : split(text->text, ' ')) {
       const auto colon = part.find(':');
-      const auto bytes =
-          colon == std::string::npos ? std::nullopt : parse_integer(part.substr(colon + 1));
-      if (!bytes || *bytes < 0 || !found.emplace(part.substr(0, colon), *bytes).second)
+      const std::string kernel = part.substr(0, colon);
+      if (colon == std::string::npos || found.contains(kernel)) {
         refuse(*text, in_quotes(part) + " is not a kernel and its bytes",
                "write them like 'conv:812 requantise:96'");
+        continue;
+      }
+      const CsvCell bytes{part.substr(colon + 1), text->where};
+      found[kernel] = bounded_integer(bytes, kernel, kBytes, problems_).value_or(0);
     }
     return found;
   }
@@ -152,7 +165,8 @@ class RowReader {
       const std::string& column = table_.header[i].text;
       const CsvCell& count = (*cells_)[i];
       if (!column.starts_with(kClass) || count.text.empty()) continue;
-      if (const auto value = integer(count, 0)) found[column.substr(kClass.size())] = *value;
+      if (const auto value = bounded_integer(count, column, {0, kCycles.most}, problems_))
+        found[column.substr(kClass.size())] = *value;
     }
     return found;
   }
@@ -241,6 +255,8 @@ void refuse_carriage_returns(std::string_view text, const std::string& file) {
 
 }  // namespace
 
+std::string OpRow::build() const { return fmt::format("{} ({} {})", kernels, compiler, flags); }
+
 void LatencyTable::add(OpRow row) {
   const auto [place, is_new] = rows_.try_emplace(key_of(row), row);
   if (!is_new && row.origin < place->second.origin) place->second = std::move(row);
@@ -264,10 +280,9 @@ std::vector<const OpRow*> LatencyTable::rows() const {
 
 void require_one_setup(std::span<const OpRow* const> rows) {
   std::set<std::string> setups;
-  for (const OpRow* const row : rows)
-    if (row->cycles) setups.insert(in_quotes(row->setup));
+  for (const OpRow* const row : rows) setups.insert(in_quotes(row->setup));
   if (setups.size() > 1)
-    throw InputError{"measurements of several setups: " + join({setups.begin(), setups.end()}),
+    throw InputError{"rows of several setups: " + join({setups.begin(), setups.end()}),
                      "take a table that has one of them"};
 }
 

@@ -30,13 +30,13 @@ std::int64_t estimated_constant_bytes(const OpShape& op) {
   return bytes > 0 ? bytes + kBytesAChannel * op.output.channels : 0;
 }
 
-void require_one_version(const std::vector<const OpRow*>& rows) {
-  std::set<std::string> versions;
-  for (const OpRow* const row : rows) versions.insert(row->kernels + " " + row->flags);
-  if (versions.size() > 1)
+void require_one_build(const std::vector<const OpRow*>& rows) {
+  std::set<std::string> builds;
+  for (const OpRow* const row : rows) builds.insert(row->build());
+  if (builds.size() > 1)
     throw InputError{
-        "the tables have rows of several kernels: " + join({versions.begin(), versions.end()}),
-        "name the kernels to take, or take other tables"};
+        "the tables have rows of several builds: " + join({builds.begin(), builds.end()}),
+        "name the kernels to take, or take tables of one compiler and its flags"};
 }
 
 }  // namespace
@@ -46,12 +46,14 @@ struct OpCosts::Samples {
   std::vector<std::vector<double>> features;
   std::vector<double> cycles;
   double errors = 0;
+  Origin origin = Origin::fitted;
   std::map<std::string, std::int64_t> code_bytes;
 
   void add(const OpShape& op, const KnownOp& known) {
     features.push_back(features_of(op));
     cycles.push_back(known.cycles.value);
     errors += known.cycles.relative_error;
+    origin = std::max(origin, known.cycles.origin);
     code_bytes = known.code_bytes;
   }
 
@@ -60,6 +62,7 @@ struct OpCosts::Samples {
     try {
       made.fit = fit_relative(features, cycles);
       made.rows_error = errors / static_cast<double>(cycles.size());
+      made.origin = origin;
       made.code_bytes = code_bytes;
     } catch (const InputError& too_few) {
       made.problem = too_few.diagnostics().front().message;
@@ -97,27 +100,38 @@ OpCosts::OpCosts(Board board, const LatencyTable& table, OpCostsOptions options)
     throw InputError{
         board_.name + " has no cycles an instruction: its board file has no 'counted:'",
         "take another board, or calibrate it: thimble calibrate"};
-  LatencyTable all = table;
-  if (options_.cache) all.merge(options_.cache->read());
-  take(all);
+  take(table);
+  if (options_.cache) take_cache();
 }
 
 OpCosts::~OpCosts() = default;
 
-bool OpCosts::is_measured(const OpRow& row) const { return row.cycles && row.target == board_.id; }
+bool OpCosts::is_wanted(const OpRow& row) const {
+  return options_.kernels.empty() || row.kernels == options_.kernels;
+}
 
+bool OpCosts::is_of_board(const OpRow& row) const { return row.cycles && row.target == board_.id; }
+
+bool OpCosts::is_of_core(const OpRow& row) const {
+  return row.instructions && row.target == board_.core && !is_of_board(row);
+}
+
+/// With one build, and one setup of the board and one of the core, an operator has one row of each:
+/// which of several under the same conditions it is, LatencyTable has decided.
 void OpCosts::take(const LatencyTable& table) {
-  std::vector<const OpRow*> usable;
+  std::vector<const OpRow*> of_board, of_core;
   for (const OpRow* const row : table.rows()) {
-    const bool is_wanted = options_.kernels.empty() || row->kernels == options_.kernels;
-    const bool is_counted = row->target == board_.core && row->instructions;
-    if (is_wanted && (is_measured(*row) || is_counted)) usable.push_back(row);
+    if (!is_wanted(*row)) continue;
+    if (is_of_board(*row)) of_board.push_back(row);
+    if (is_of_core(*row)) of_core.push_back(row);
   }
-  require_one_version(usable);
-  require_one_setup(usable);
-  std::ranges::stable_sort(usable, {}, [this](const OpRow* row) {
-    return std::pair{!is_measured(*row), row->origin};
-  });
+  require_one_setup(of_board);
+  require_one_setup(of_core);
+  std::vector<const OpRow*> usable = of_board;
+  usable.insert(usable.end(), of_core.begin(), of_core.end());
+  std::ranges::stable_sort(usable, {}, &OpRow::origin);
+  require_one_build(usable);
+  if (!usable.empty()) example_ = *usable.front();
   std::map<Kernel, Samples> samples;
   for (const OpRow* const row : usable) {
     const auto [place, is_new] = known_.try_emplace(row->op, known(*row));
@@ -128,9 +142,43 @@ void OpCosts::take(const LatencyTable& table) {
   for (const Kernel kernel : kKernels) fits_[kernel] = samples[kernel].fit();
 }
 
+/// Only what the table lacks is looked up there: results must not depend on what was counted
+/// before.
+void OpCosts::take_cache() {
+  const LatencyTable cache = options_.cache->read();
+  for (const OpRow* const row : cache.rows())
+    if (is_wanted(*row) && is_of_core(*row)) cached_.emplace(row->op, *row);
+}
+
+/// Tables are shipped and shared, so that compilers differ between machines, by a few per cent.
+void OpCosts::require_like_table(const OpRow& row) const {
+  if (!example_ || row.build() == example_->build()) return;
+  const std::string builds = example_->build() + " in the tables, " + row.build() + " counted now";
+  if (row.kernels != example_->kernels || row.flags != example_->flags)
+    throw InputError{"operators would be of several builds: " + builds,
+                     "take other tables, or let on_miss be 'fit' or 'refuse'"};
+  warn_once("operators are of two compilers: " + builds + "; they differ by a few per cent");
+}
+
+/// Rows that were counted serve this run even when no other will have them.
+void OpCosts::keep(std::span<const OpRow> rows) const {
+  try {
+    options_.cache->add(rows);
+  } catch (const InputError&) {
+    throw;  // it is damaged, and may be deleted
+  } catch (const Error& error) {
+    warn_once("counted operators are not kept for the next run: " +
+              error.diagnostics().front().message);
+  }
+}
+
+void OpCosts::warn_once(const std::string& line) const {
+  if (warnings_.insert(line).second) options_.warn(line);
+}
+
 KnownOp OpCosts::known(const OpRow& row) const {
   KnownOp made;
-  if (is_measured(row)) {
+  if (is_of_board(row)) {
     made.cycles = {*row.cycles, std::max(spread(row), kRepeatability), row.origin};
   } else {
     const CyclesPerInstruction& cpi = board_.counted->cpi_of(row.op.kernel);
@@ -200,10 +248,19 @@ std::string OpCosts::why_uncounted() const {
 
 OpCosts::Known OpCosts::profiled(const std::vector<OpShape>& missing) const {
   Known made;
-  if (missing.empty()) return made;
-  const CountedRows counted = options_.count(missing);
-  if (options_.cache) options_.cache->add(counted.rows);
-  for (const OpRow& row : counted.rows) made.emplace(row.op, known(row));
+  std::vector<OpShape> uncounted;
+  CountedRows counted;
+  for (const OpShape& op : missing)
+    if (!cached_.contains(op)) uncounted.push_back(op);
+  if (!uncounted.empty()) counted = options_.count(uncounted);
+  if (options_.cache && !counted.rows.empty()) keep(counted.rows);
+  for (const OpShape& op : missing)
+    if (const auto cached = cached_.find(op); cached != cached_.end())
+      counted.rows.push_back(cached->second);
+  for (const OpRow& row : counted.rows) {
+    require_like_table(row);
+    made.emplace(row.op, known(row));
+  }
   for (const OpShape& op : counted.too_large)
     made.emplace(op,
                  refused(op, "and it is too large to be counted on the emulated " + board_.core));
@@ -216,7 +273,7 @@ KnownOp OpCosts::fitted(const OpShape& op) const {
   const double cycles = kind.fit.predict(features_of(op));
   if (!(cycles > 0)) return refused(op, "and a fit to its kind gives no positive cycles");
   KnownOp made;
-  made.cycles = {cycles, std::hypot(kind.rows_error, kind.fit.mean_error), Origin::fitted};
+  made.cycles = {cycles, std::hypot(kind.rows_error, kind.fit.mean_error), kind.origin};
   made.constant_bytes = estimated_constant_bytes(op);
   made.code_bytes = kind.code_bytes;
   if (options_.kernels == own_kernels()) take_from_source(op, made);

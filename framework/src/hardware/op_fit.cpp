@@ -84,15 +84,16 @@ RelativeFit fit_relative(std::span<const std::vector<double>> rows,
 }
 
 std::vector<double> features_of(const OpShape& op) {
-  const std::int64_t length = dot_length(op);
-  const std::int64_t pixels = op.output.pixels();
-  const std::int64_t cells = std::int64_t{op.window.height} * op.window.width;
-  std::vector<double> features{1};
-  for (const std::int64_t work :
-       {op.output.elements() * length, op.output.elements(), pixels * length * op.groups,
-        pixels * cells, sum_of_elements(op.inputs)})
-    features.push_back(static_cast<double>(work));
-  return features;
+  const auto length = static_cast<double>(dot_length(op));
+  const auto pixels = static_cast<double>(op.output.pixels());
+  const auto elements = static_cast<double>(op.output.elements());
+  const auto cells = static_cast<double>(std::int64_t{op.window.height} * op.window.width);
+  return {1,
+          elements * length,
+          elements,
+          pixels * length * op.groups,
+          pixels * cells,
+          static_cast<double>(sum_of_elements(op.inputs))};
 }
 
 }  // namespace thimble

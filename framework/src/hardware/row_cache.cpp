@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 RowCache::RowCache(fs::path file) : file_{std::move(file)} {}
 
 LatencyTable RowCache::read() const {
-  if (!fs::exists(file_)) return {};
+  std::error_code unreachable;
+  if (!fs::exists(file_, unreachable)) return {};
   try {
     return read_latency_table(file_);
   } catch (const InputError& error) {

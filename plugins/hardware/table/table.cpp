@@ -69,6 +69,8 @@ void let_count(thimble::OpCostsOptions& options, thimble::Core core,
       return thimble::counted_rows(profiler, ops);
     };
     if (!context.cache_folder.empty()) options.cache = cache_of(profiler, context.cache_folder);
+  } catch (const thimble::InputError&) {
+    throw;  // a person can mend it
   } catch (const thimble::Error& error) {
     context.log(std::string{"operators that no table has cannot be counted: "} + error.what());
   }
@@ -79,6 +81,7 @@ thimble::OpCostsOptions options_for(const thimble::Board& board, const TablePara
   thimble::OpCostsOptions options;
   options.on_miss = params.on_miss;
   options.kernels = params.kernels;
+  options.warn = context.log;
   const bool is_counting = params.on_miss == OnMiss::profile;
   if (params.kernels.empty() && (is_counting || params.tables.empty()))
     options.kernels = thimble::own_kernels();
@@ -106,6 +109,7 @@ const thimble::LatencyTable& usable(const thimble::LatencyTable& table, const th
 
 class Table final : public thimble::TableHardware {
  public:
+  using Params = TableParams;
 
   Table(const Params& params, const thimble::Context& context)
       : Table{params, context,

@@ -69,6 +69,21 @@ TEST(Board, IsReadStrictly) {
   EXPECT_THAT(refusal("- a\n"), HasSubstr("a board file is a map"));
 }
 
+/// Sums of what is read stay exact.
+TEST(Board, RefusesFiguresBeyondTheirBounds) {
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"ram_bytes: 65536", "ram_bytes: 4294967297"},
+           {"rom_bytes: 262144", "rom_bytes: 9223372036854775807"},
+           {"fixed_ram_bytes: 100", "fixed_ram_bytes: 9223372036854775807"},
+           {"fixed_rom_bytes: 200", "fixed_rom_bytes: 9223372036854775807"},
+           {"source: test\n", "source: test\n  inference_cycles: 1e300\n"},
+           {"n: 3", "n: 9223372036854775807"},
+           {"{ value: 0,", "{ value: 1e300,"}})
+    EXPECT_THAT(refusal(changed(from, to)), ::testing::ContainsRegex("mine.yaml:.* must be in"))
+        << to;
+  EXPECT_EQ(refusal(changed("fixed_ram_bytes: 100", "fixed_ram_bytes: 4294967296")), "it was read");
+}
+
 TEST(Board, ServesKindsWithoutTheirOwnByDefault) {
   const std::string both = changed(
       "    default:",
@@ -260,13 +275,33 @@ TEST_F(Import, RefusesWhatDoesNotFitTogether) {
   EXPECT_THROW(import_micronas_records(json, conditions_), InputError);
 }
 
+TEST_F(Import, RefusesFiguresBeyondTheirBounds) {
+  const auto refusal = [this](const std::string& row) {
+    try {
+      import_convolutions(written("c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,a\n" + row), "a", "",
+                          conditions_);
+    } catch (const InputError& error) {
+      return std::string{error.what()};
+    }
+    return std::string{"it was read"};
+  };
+  EXPECT_EQ(refusal("16,5,8,6,1,1,1,1,16,5,1e12\n"), "it was read");
+  EXPECT_THAT(refusal("16,5,8,6,1,1,1,1,16,5,1e300\n"),
+              HasSubstr("c.csv:2:23: error: 'a' is '1e300', must be a number in"));
+  EXPECT_THAT(refusal("16,5,8,6,1,1,1,1,16,5,0\n"), HasSubstr("'a' is '0'"));
+  EXPECT_THAT(refusal("2000000,5,8,6,1,1,1,1,16,5,1\n"),
+              HasSubstr("c.csv:2:1: error: 'h' is '2000000', must be an integer in [1, 1048576]"));
+}
+
 TEST_F(Import, RefusesSizesThatAreNone) {
-  const auto refusal = [this](const std::string& filters, const std::string& stride) {
+  const auto refusal = [this](const std::string& filters, const std::string& stride,
+                              const std::string& cycles = "9") {
     const auto file = written(
         "r.json", R"([{"modelConfig": {"filters": )" + filters +
                       R"(, "groups": 1, "kernel_size": [3, 1], "padding": "same", "strides": [)" +
                       stride + R"(, 1], "input_shape": [1, 64, 30, 1]},
-                      "timing": [{"cpuCycles": 9, "type": 3}]}])");
+                      "timing": [{"cpuCycles": )" +
+                      cycles + R"(, "type": 3}]}])");
     try {
       import_micronas_records(file, conditions_);
     } catch (const InputError& error) {
@@ -280,6 +315,9 @@ TEST_F(Import, RefusesSizesThatAreNone) {
   EXPECT_THAT(refusal("4294967297", "1"), HasSubstr("'filters' is 4294967297"));
   EXPECT_THAT(refusal("-4", "1"), HasSubstr("'filters' is -4"));
   EXPECT_THAT(refusal("[]", "1"), HasSubstr("record 1"));
+  EXPECT_THAT(refusal("4", "1", "1e300"),
+              HasSubstr("record 1: 'cpuCycles' is 1e+300, must be in [0.001, 1000000000000]"));
+  EXPECT_THAT(refusal("4", "1", "-3"), HasSubstr("record 1: 'cpuCycles' is -3"));
 }
 
 TEST_F(Import, ReadsRecordsOfMicroNas) {

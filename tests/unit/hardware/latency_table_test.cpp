@@ -155,7 +155,8 @@ TEST(LatencyTable, RefusesBadRowsAtTheirPlace) {
   EXPECT_THAT(row("0,,1,,,counted"), HasSubstr("'instructions' is '0'"));
   EXPECT_THAT(row("5x,,1,,,counted"), HasSubstr("'instructions' is '5x'"));
   EXPECT_THAT(row(",,1,,,counted"), HasSubstr("neither instructions nor cycles"));
-  EXPECT_THAT(row("5,,0,,,counted"), HasSubstr("'0' is no integer of at least 1"));
+  EXPECT_THAT(row("5,,0,,,counted"),
+              HasSubstr("'n' is '0', must be an integer in [1, 1000000000]"));
   EXPECT_THAT(row("5,,1,6,,counted"), HasSubstr("'min' is above the figure"));
   EXPECT_THAT(row("5,,1,,4,counted"), HasSubstr("'max' is below the figure"));
   EXPECT_THAT(row("5,,1,,,count"), HasSubstr("no origin is 'count'"));
@@ -164,6 +165,36 @@ TEST(LatencyTable, RefusesBadRowsAtTheirPlace) {
               HasSubstr("t.csv:3:1: error: "));
   EXPECT_THAT(refused_row("relu 08x4x4 -> 8x4x4,m4,k,c,f,5,,1,,,counted"), HasSubstr("t.csv:3:1"));
   EXPECT_THAT(refused_row(op + ",,k,c,f,5,,1,,,counted"), HasSubstr("'target' is empty"));
+}
+
+/// Sums of what is read stay exact.
+TEST(LatencyTable, RefusesFiguresBeyondTheirBounds) {
+  std::string header = kHeader;
+  header.replace(header.find("origin"), 6, "origin,constant_bytes,code_bytes,class.load");
+  const auto refused = [&](const std::string& figures) {
+    return refusal(header + kConv + ",m4,k,c,f," + figures + "\n");
+  };
+  const std::string least = "0.001,,1,,,counted,0,conv:0,0";
+  const std::string most =
+      "1e12,1e12,1000000000,,,counted,4294967296,conv:4294967296,1000000000000";
+  EXPECT_EQ(refused(least), "it was read");
+  EXPECT_EQ(refused(most), "it was read");
+  EXPECT_THAT(refused("1.1e12,,1,,,counted,,,"),
+              HasSubstr("'instructions' is '1.1e12', must be a number in [0.001, 1000000000000]"));
+  EXPECT_THAT(refused("1e-4,,1,,,counted,,,"), HasSubstr("'instructions' is '1e-4'"));
+  EXPECT_THAT(refused(",1e300,1,,,counted,,,"), HasSubstr("'cycles' is '1e300'"));
+  EXPECT_THAT(refused("5,,1,,1e300,counted,,,"), HasSubstr("'max' is '1e300'"));
+  EXPECT_THAT(refused("5,,1000000001,,,counted,,,"), HasSubstr("'n' is '1000000001'"));
+  EXPECT_THAT(refused("5,,1,,,counted,6000000000000000000,,"),
+              HasSubstr("'constant_bytes' is '6000000000000000000', must be an integer in [0, "
+                        "4294967296]"));
+  EXPECT_THAT(refused("5,,1,,,counted,,add:1 conv:4294967297,"),
+              HasSubstr("'conv' is '4294967297'"));
+  EXPECT_THAT(refused("5,,1,,,counted,,,2000000000000"),
+              HasSubstr("'class.load' is '2000000000000'"));
+  EXPECT_THAT(refused_row("linear 1048576x1x1 -> 1048576x1x1,m4,k,c,f,5,,1,,,counted"),
+              HasSubstr("t.csv:3:1: error: 'linear 1048576x1x1 -> 1048576x1x1' has a tensor or "
+                        "weights of more than 4 GiB"));
 }
 
 TEST(LatencyTable, RefusesBadHeadersAndVersions) {
@@ -228,6 +259,15 @@ TEST(RowCache, KeepsTheRowsOfWritersAtTheSameTime) {
     });
   for (std::thread& writer : writers) writer.join();
   EXPECT_EQ(RowCache{file}.read().size(), static_cast<std::size_t>(kWriters * kRows));
+}
+
+/// The last step of writing fails, as on a file system that turns read-only.
+TEST(RowCache, FailsWithAnErrorOfOursWhereItCannotBeReplaced) {
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "cache.csv";
+  std::filesystem::create_directories(file / "below");
+  EXPECT_THROW(write_latency_table(file, {}), Error);
+  EXPECT_FALSE(std::filesystem::exists(file.string() + ".part" + std::to_string(::getpid())));
 }
 
 TEST(RowCache, SaysThatItMayBeDeleted) {

@@ -7,6 +7,7 @@
 
 #include <conformance/networks.hpp>
 #include <support/world.hpp>
+#include <thimble/core/files.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/figure_sum.hpp>
@@ -132,6 +133,61 @@ TEST(OpCosts, LeavesOtherTargetsOutAndRefusesToMixKernels) {
   EXPECT_THROW((OpCosts{bare, table, options}), InputError);
 }
 
+std::string refusal(const LatencyTable& table) {
+  try {
+    const OpCosts costs{board(), table, {}};
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "it was taken";
+}
+
+TEST(OpCosts, RefusesToMixCompilersFlagsAndSetups) {
+  const OpRow row = counted(op_shape_of("relu 4x4x4 -> 4x4x4"), 5);
+  const auto with = [&](std::string OpRow::*what, const std::string& text) {
+    LatencyTable table;
+    table.add(row);
+    OpRow other = row;
+    other.*what = text;
+    table.add(other);
+    return refusal(table);
+  };
+  EXPECT_EQ(with(&OpRow::target, "m7"), "it was taken");
+  EXPECT_THAT(with(&OpRow::compiler, "armclang 6.21"),
+              HasSubstr("rows of several builds: k ( ), k (armclang 6.21 )"));
+  EXPECT_THAT(with(&OpRow::flags, "-Os"), HasSubstr("rows of several builds: k ( ), k ( -Os)"));
+  EXPECT_THAT(with(&OpRow::setup, "slow"), HasSubstr("rows of several setups: '', 'slow'"));
+}
+
+/// The order of origins holds between cycles of the board and counts of its core, too.
+TEST(OpCosts, TakesTheBestOriginWhateverTheTarget) {
+  Graph graph;
+  graph.relu(graph.input({4, 4, 4}));
+  const Int8Network network = skeleton(graph);
+  const OpRow of_core = counted(ops_of(network).at(0), 1000);
+  OpRow of_board = of_core;
+  of_board.target = "mine";
+  of_board.instructions.reset();
+  of_board.cycles = 777;
+  const auto taken = [&](Origin board_origin, Origin core_origin) {
+    LatencyTable table;
+    for (OpRow row : {of_board, of_core}) {
+      row.origin = row.cycles ? board_origin : core_origin;
+      table.add(row);
+    }
+    return OpCosts{board(), table, {}}.of(network).at(0)->cycles;
+  };
+  for (const Origin better : {Origin::measured, Origin::counted, Origin::fitted})
+    for (const Origin worse : {Origin::counted, Origin::fitted, Origin::guessed}) {
+      if (!(better < worse)) continue;
+      EXPECT_EQ(taken(better, worse).value, 777);
+      EXPECT_EQ(taken(worse, better).value, 2000);
+      EXPECT_EQ(taken(worse, better).relative_error, 0.1);
+      EXPECT_EQ(taken(worse, better).origin, better);
+    }
+  EXPECT_EQ(taken(Origin::counted, Origin::counted).value, 777) << "no CPI is between";
+}
+
 TEST(OpCosts, CountsMissesOfANetworkInOneBatchAndOnce) {
   std::atomic<int> calls = 0;
   const OpCosts costs{board(), {}, counting(calls)};
@@ -174,6 +230,74 @@ TEST(OpCosts, KeepsCountedRowsForTheNextProcess) {
   const auto known = again.of(network);
   EXPECT_EQ(calls, 1);
   for (std::size_t i = 0; i < known.size(); ++i) EXPECT_EQ(known[i]->cycles.value, first[i]);
+}
+
+TEST(OpCosts, GoesOnWithoutACacheThatCannotBeWrittenAndSaysSoOnce) {
+  const testing::TemporaryFolder folder;
+  write_file(folder.path() / "file", "no folder");
+  std::atomic<int> calls = 0;
+  OpCostsOptions options = counting(calls);
+  options.cache = RowCache{folder.path() / "file" / "operators" / "cache.csv"};
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& line) { warnings.push_back(line); };
+  const OpCosts costs{board(), {}, options};
+  const Int8Network network = residual();
+  EXPECT_EQ(costs.of(network)[0]->cycles.value, 2 * instructions_of(ops_of(network)[0]));
+  Graph graph;
+  graph.relu(graph.input({5, 5, 5}));
+  EXPECT_NO_THROW(costs.of(skeleton(graph)));
+  EXPECT_EQ(calls, 2);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], AllOf(HasSubstr("not kept for the next run: cannot make '"),
+                                 HasSubstr("file/operators'")));
+}
+
+TEST(OpCosts, StopsAtADamagedCache) {
+  const testing::TemporaryFolder folder;
+  std::atomic<int> calls = 0;
+  OpCostsOptions options = counting(calls);
+  options.cache = RowCache{folder.path() / "cache.csv"};
+  const OpCosts costs{board(), {}, options};
+  write_file(folder.path() / "cache.csv", "garbage\n");
+  EXPECT_THROW(costs.of(residual()), InputError);
+  EXPECT_THROW((OpCosts{board(), {}, options}), InputError);
+}
+
+/// What a table has is not looked up in the cache: else results would hang on what ran before.
+TEST(OpCosts, TakesItsTableBeforeTheCache) {
+  const testing::TemporaryFolder folder;
+  std::atomic<int> calls = 0;
+  OpCostsOptions options = counting(calls);
+  options.cache = RowCache{folder.path() / "cache.csv"};
+  const Int8Network network = residual();
+  OpRow cached = counted(ops_of(network).at(0), 1);
+  cached.compiler = "a compiler that the alphabet prefers";
+  options.cache->add({&cached, 1});
+  LatencyTable table;
+  OpRow known = counted(cached.op, 1000);
+  known.compiler = "gcc 12.2.1";
+  known.origin = Origin::guessed;
+  table.add(known);
+  EXPECT_EQ((OpCosts{board(), table, options}.of(network).at(0)->cycles.value), 2000);
+}
+
+TEST(OpCosts, SaysOnceWhenItCountsWithAnotherCompilerAndRefusesOtherFlags) {
+  std::atomic<int> calls = 0;
+  OpCostsOptions options = counting(calls);
+  std::vector<std::string> warnings;
+  options.warn = [&](const std::string& line) { warnings.push_back(line); };
+  const Int8Network network = residual();
+  OpRow row = counted(ops_of(network).at(0), 1000);
+  row.compiler = "gcc 13";
+  LatencyTable table;
+  table.add(row);
+  EXPECT_NO_THROW((OpCosts{board(), table, options}.of(network)));
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], HasSubstr("of two compilers: k (gcc 13 ) in the tables, k ( ) counted"));
+  row.flags = "-Os";
+  LatencyTable small;
+  small.add(row);
+  EXPECT_THROW((OpCosts{board(), small, options}.of(network)), InputError);
 }
 
 TEST(OpCosts, SaysWhyItKnowsNothing) {
@@ -300,6 +424,10 @@ TEST(OpCosts, EstimatesFromOthersOfItsKindAndSaysSo) {
   EXPECT_NEAR(known[0]->cycles.value, 2 * (500 + 2 * f[1] + 30 * f[2]), 1);
   EXPECT_EQ(known[0]->cycles.origin, Origin::fitted);
   EXPECT_NEAR(known[0]->cycles.relative_error, 0.1, 1e-6) << "the error of the board's CPI is left";
+  Board guess = board();
+  guess.counted->cpi["default"].origin = Origin::guessed;
+  const OpCosts guessed{guess, table, options};
+  EXPECT_EQ(guessed.of(skeleton(deployed(graph)))[0]->cycles.origin, Origin::guessed);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Context {
   std::filesystem::path share_folder = installed_prefix() / "share" / "thimble";
   /// Where what took long may be kept between runs; empty: nowhere.
   std::filesystem::path cache_folder;
-  /// Lines for the run's log. Thread safe.
+  /// Remarks for who started it. Thread safe.
   std::function<void(const std::string&)> log = [](const std::string&) {};
 };
 

@@ -39,6 +39,10 @@ class THIMBLE_EXPORT FileLock {
   int descriptor_ = -1;
 };
 
+/// Where temporary files go: TMPDIR, else /tmp. Throws InputError that names TMPDIR when it is no
+/// folder.
+THIMBLE_EXPORT std::filesystem::path folder_for_temporaries();
+
 /// A fresh folder below the system's one for temporary files, removed with everything in it.
 class THIMBLE_EXPORT TemporaryFolder {
  public:

@@ -10,6 +10,7 @@
 #include <thimble/core/params.hpp>
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/deploy/processor.hpp>
+#include <thimble/hardware/figure_bounds.hpp>
 #include <thimble/hardware/hardware.hpp>
 
 /// Board files: one YAML file a board, that every hardware plugin reads. What a figure is worth
@@ -25,7 +26,9 @@ struct StatedFigure {
 
   template <class Describe>
   static void describe(Describe& param) {
-    param(&StatedFigure::value, "value", "the figure; 0: unknown").at_least(0).required();
+    param(&StatedFigure::value, "value", "the figure; 0: unknown")
+        .range(kPowerMw.least, kPowerMw.most)
+        .required();
     param(&StatedFigure::relative_error, "relative_error", "its error").range(0, 10).required();
     param(&StatedFigure::origin, "origin", "how it was found").required();
     param(&StatedFigure::source, "source", "where it comes from").required();
@@ -47,7 +50,9 @@ struct CyclesPerInstruction {
     param(&Self::relative_error, "relative_error", "expected error of an operator's cycles")
         .range(0, 10)
         .required();
-    param(&Self::n, "n", "how many measurements it was fitted to").at_least(0).required();
+    param(&Self::n, "n", "how many measurements it was fitted to")
+        .range(0, kRepeats.most)
+        .required();
     param(&Self::origin, "origin", "how it was found").required();
     param(&Self::source, "source", "where it comes from").required();
   }
@@ -70,10 +75,13 @@ struct CountedCosts {
     using Self = CountedCosts;
     param(&Self::cpi, "cpi", "cycles an instruction, by kind of operator, and a default")
         .required();
-    param(&Self::inference_cycles, "inference_cycles", "cycles once per inference").at_least(0);
-    param(&Self::fixed_ram_bytes, "fixed_ram_bytes", "stack and firmware").at_least(0).required();
+    param(&Self::inference_cycles, "inference_cycles", "cycles once per inference")
+        .range(0, kCycles.most);
+    param(&Self::fixed_ram_bytes, "fixed_ram_bytes", "stack and firmware")
+        .range(kBytes.least, kBytes.most)
+        .required();
     param(&Self::fixed_rom_bytes, "fixed_rom_bytes", "firmware without network and kernels")
-        .at_least(0)
+        .range(kBytes.least, kBytes.most)
         .required();
     param(&Self::source, "source", "where the fixed parts come from").required();
   }
@@ -123,8 +131,8 @@ struct Board {
     param(&Board::name, "name", "the board's name").required();
     param(&Board::core, "core", "its processor core: m3, m4, m7, m33 or m55").required();
     param(&Board::clock_mhz, "clock_mhz", "the processor's clock").range(0.001, 1e5).required();
-    param(&Board::ram_bytes, "ram_bytes", "RAM of the board").at_least(1).required();
-    param(&Board::rom_bytes, "rom_bytes", "flash of the board").at_least(1).required();
+    param(&Board::ram_bytes, "ram_bytes", "RAM of the board").range(1, kBytes.most).required();
+    param(&Board::rom_bytes, "rom_bytes", "flash of the board").range(1, kBytes.most).required();
     param(&Board::active_power_mw, "active_power_mw", "power while computing").required();
     param(&Board::memory_map, "memory_map", "where programs that measure may lie");
     param(&Board::counted, "counted", "cycles from executed instructions of generated code");

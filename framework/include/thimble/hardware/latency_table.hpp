@@ -38,6 +38,8 @@ struct OpRow {
 
   /// What was measured, or else counted.
   double figure() const { return cycles ? *cycles : *instructions; }
+  /// What was compiled, and how: "thimble af68621c (gcc 12.2.1 -O2)".
+  THIMBLE_EXPORT std::string build() const;
 };
 
 /// Rows by operator and conditions (target, kernels, compiler, flags, setup), sorted by these.
@@ -59,7 +61,7 @@ class THIMBLE_EXPORT LatencyTable {
   std::map<std::vector<std::string>, OpRow> rows_;
 };
 
-/// Throws InputError when measured rows were not all measured under one setup.
+/// Throws InputError when the rows are of several setups.
 THIMBLE_EXPORT void require_one_setup(std::span<const OpRow* const> rows);
 
 /// Reads a table. Throws InputError with everything that is wrong, by line and column.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -47,15 +48,17 @@ struct OpCostsOptions {
   CountOps count{};                 ///< none: nothing can be profiled
   std::optional<RowCache> cache{};  ///< of rows counted on demand
   std::string kernels{};            ///< which rows to take; empty: all must be of one version
+  /// Told once what a person should know though it stops nothing. Thread safe.
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
 };
 
-/// Operators of a table priced for a board: cycles where they were measured on it, else
-/// instructions times the board's cycles an instruction. const is thread safe; operators counted on
-/// demand are kept for all threads.
+/// Operators of a table priced for a board: cycles on it, or else instructions times the board's
+/// cycles an instruction; of several rows the one of the best origin. const is thread safe;
+/// operators counted on demand are kept for all threads.
 class THIMBLE_EXPORT OpCosts {
  public:
-  /// Throws InputError when the board has no section `counted`, or rows of several kernels would be
-  /// mixed.
+  /// Throws InputError when the board has no section `counted`, or rows of several kernels,
+  /// compilers, flags or setups would be mixed.
   OpCosts(Board board, const LatencyTable& table, OpCostsOptions options);
   ~OpCosts();
 
@@ -74,14 +77,21 @@ class THIMBLE_EXPORT OpCosts {
   /// An estimate for one kind of operator, or why there is none.
   struct KindFit {
     RelativeFit fit;
-    double rows_error = 0;  ///< of what was fitted to, on average
+    double rows_error = 0;           ///< of what was fitted to, on average
+    Origin origin = Origin::fitted;  ///< a fit to guesses is a guess
     std::map<std::string, std::int64_t> code_bytes;
     std::string problem;
   };
   struct Samples;
 
   void take(const LatencyTable& table);
-  bool is_measured(const OpRow& row) const;
+  void take_cache();
+  bool is_wanted(const OpRow& row) const;
+  bool is_of_board(const OpRow& row) const;
+  bool is_of_core(const OpRow& row) const;
+  void require_like_table(const OpRow& row) const;
+  void keep(std::span<const OpRow> rows) const;
+  void warn_once(const std::string& line) const;
   KnownOp known(const OpRow& row) const;
   std::vector<OpShape> look_up(const Int8Network& network,
                                std::vector<const KnownOp*>& found) const;
@@ -96,9 +106,12 @@ class THIMBLE_EXPORT OpCosts {
   OpCostsOptions options_;
   std::map<Kernel, KindFit> fits_;                  ///< with OnMiss::fit only
   std::map<std::string, std::int64_t> code_bytes_;  ///< by kernel, of all rows
+  std::optional<OpRow> example_;                    ///< any row of the table that is taken
+  std::unordered_map<OpShape, OpRow, Hash> cached_;
   mutable Known known_;
-  mutable std::shared_mutex mutex_;  ///< of known_
-  mutable std::mutex filling_;       ///< held while misses are dealt with
+  mutable std::shared_mutex mutex_;         ///< of known_
+  mutable std::mutex filling_;              ///< held while misses are dealt with
+  mutable std::set<std::string> warnings_;  ///< given already, while misses are dealt with
 };
 
 }  // namespace thimble

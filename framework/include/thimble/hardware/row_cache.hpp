@@ -14,9 +14,9 @@ class THIMBLE_EXPORT RowCache {
  public:
   /// The folder need not exist yet.
   explicit RowCache(std::filesystem::path file);
-  /// Empty when there is no file. Throws InputError when it cannot be read.
+  /// Empty when there is no file, or none can be reached. Throws InputError when it cannot be read.
   LatencyTable read() const;
-  /// Throws Error when it cannot be written.
+  /// Throws Error when it cannot be written, InputError when it is there and cannot be read.
   void add(std::span<const OpRow> rows) const;
 
  private:
