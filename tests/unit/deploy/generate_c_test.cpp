@@ -108,6 +108,21 @@ void add_edges(Comparison& comparison) {
   });
 }
 
+/// Sums of exponentials up to 512 and beyond, where shares vanish.
+void add_wide_softmaxes(Comparison& comparison) {
+  for (const int count : {511, 512, 3911, 4096, 4097, 8192, 65'536}) {
+    for (const double steps : {0.001, 0.1}) {  // in which logits differ
+      NetworkBuilder b{fmt::format("softmax{}_{}", count, steps < 0.1 ? "equal" : "mixed"),
+                       {count, 1, 1},
+                       static_cast<std::uint64_t>(count)};
+      b.softmax(0);
+      b.layer().rescale = {rescale_of(steps * (1 << 26))};
+      b.layer().diff_min = -255;
+      comparison.add(b);
+    }
+  }
+}
+
 class GeneratedC : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
@@ -119,6 +134,12 @@ TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
 TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
   Comparison comparison;
   add_edges(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceForAnyNumberOfClasses) {
+  Comparison comparison;
+  add_wide_softmaxes(comparison);
   comparison.expect_equal(GetParam());
 }
 
@@ -181,6 +202,7 @@ TEST_P(GeneratedCOn, EqualsTheReference) {
   Comparison comparison;
   add_random_operators(comparison);
   add_edges(comparison);
+  add_wide_softmaxes(comparison);
   comparison.expect_equal(GetParam());
 }
 
