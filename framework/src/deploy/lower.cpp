@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/graph/transforms.hpp>
@@ -83,7 +82,7 @@ Kernel kernel_of(const Graph& graph, const Node& node) {
     case Op::zero:
     case Op::choice: break;
   }
-  throw Error{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
+  throw Unsupported{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
 }
 
 Int8Layer bare_layer(const Graph& graph, NodeId id) {
@@ -291,8 +290,8 @@ class Lowering {
   void add(Int8Layer& made, NodeId id) const {
     constexpr std::size_t kMostTerms = 16;  // of which a sum is sure to fit 32 bits
     if (made.inputs.size() > kMostTerms)
-      throw Error{fmt::format("a sum of {} terms cannot be lowered to int8: at most {}",
-                              made.inputs.size(), kMostTerms)};
+      throw Unsupported{fmt::format("a sum of {} terms cannot be lowered to int8: at most {}",
+                                    made.inputs.size(), kMostTerms)};
     const double twice = 2.0 * static_cast<double>(largest_scale(id));
     for (const NodeId input : graph_.inputs(id))
       made.input_rescale.push_back(rescale_of(static_cast<double>(quantised(input).scale) / twice));
@@ -341,6 +340,8 @@ bool is_positive(const FloatNetwork& network, NodeId id) {
 }
 
 }  // namespace
+
+Unsupported::~Unsupported() = default;
 
 FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed) {
   FloatNetwork made{graph, {}, {}};

@@ -227,6 +227,17 @@ TEST(GenerateC, CountsItsConstants) {
   EXPECT_EQ(generate_c(b.network()).constant_bytes, 3 * 3 * 8 * 16 + 16 * 12 + (11 + 6) * 4);
 }
 
+TEST(GenerateC, CountsConstantsOfGiantOperatorsWithoutMakingThem) {
+  const auto bytes_of = [](const std::string& op) {
+    return op_parts(op_shape_of(op)).constant_bytes;
+  };
+  constexpr std::int64_t kChannels = 1 << 20;
+  EXPECT_EQ(bytes_of("conv 1048576x8x8 -> 1048576x8x8 window 3x3 stride 1x1 padding 1x1 groups 1"),
+            kChannels * (9 * kChannels + 12) + (11 + 6) * 4);
+  EXPECT_EQ(bytes_of("linear 1048576x8x8 -> 1048576x1x1"),
+            kChannels * (64 * kChannels + 12) + 5 * 4);
+}
+
 TEST(GenerateC, KnowsScratchWithoutConstants) {
   NetworkBuilder b{"net", {3, 6, 6}, 1};
   const auto scratch = [&] {
