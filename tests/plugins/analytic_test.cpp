@@ -29,15 +29,35 @@ class Analytic : public ::testing::Test {
   }
 };
 
-/// It has no coefficients for the max pools and concatenations of two families.
-TEST_F(Analytic, IsSaidNotToCostTwoFamiliesOfSuperblocks) {
+constexpr std::array kBoards{"nucleo_f746zg", "nucleo_f446re", "nucleo_l552zeq", "nrf5340_dk",
+                             "imxrt1062_evk"};
+
+TEST_F(Analytic, CostsAllFamiliesOfSuperblocks) {
   PluginLoader loader = testing::plugins();
-  const auto space = testing::make<SearchSpace>(
-      loader, "superblocks", "{channels: 3, height: 32, width: 32, classes: 10}");
-  const std::string line = uncosted_at_random(*space, *board("nucleo_f446re"), "analytic");
-  EXPECT_THAT(line, ::testing::HasSubstr("hardware 'analytic' cannot cost "));
-  EXPECT_THAT(line, ::testing::HasSubstr("no coefficients for max_pool"));
-  EXPECT_THAT(line, ::testing::HasSubstr("none with baseline=resnet18 or baseline=squeezenet"));
+  for (const char* const parameters : {"{channels: 3, height: 32, width: 32, classes: 10}",
+                                       "{channels: 1, height: 128, width: 9, classes: 6, families: "
+                                       "[inception_time, mbednet_1d]}"}) {
+    const auto space = testing::make<SearchSpace>(loader, "superblocks", parameters);
+    for (const char* const name : kBoards)
+      EXPECT_EQ(uncosted_at_random(*space, *board(name), "analytic"), "") << name;
+  }
+}
+
+TEST_F(Analytic, TakesMaxPoolsForAveragesAndConcatenationsForCopies) {
+  const auto f446 = board("nucleo_f446re");
+  const auto pooled = [&](auto pool) {
+    return last_op(*f446, [pool](Graph& g, NodeId x) {
+      (g.*pool)(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
+    });
+  };
+  const OpCost most = pooled(&Graph::max_pool);
+  EXPECT_EQ(most.latency_ms, pooled(&Graph::avg_pool).latency_ms);
+  EXPECT_EQ(most.relative_error, 0.5);
+  const OpCost joined = last_op(*f446, [](Graph& g, NodeId x) {
+    const std::array<NodeId, 2> parts{x, g.conv(x, {.out = 8})};
+    g.concat(parts);
+  });
+  EXPECT_NEAR(joined.latency_ms * 180e3, 500 + 45.4 * 2 * 1024 + 0.71 * 24 * 1024, 1);
 }
 
 TEST_F(Analytic, AgreesWithHandCalculationsOnTheF446RE) {
@@ -73,8 +93,7 @@ TEST_F(Analytic, AddsUpOperatorsAndKeepsTheLargestMomentInRam) {
 }
 
 TEST_F(Analytic, KnowsItsBoards) {
-  for (const char* const name :
-       {"nucleo_f746zg", "nucleo_f446re", "nucleo_l552zeq", "nrf5340_dk", "imxrt1062_evk"})
+  for (const char* const name : kBoards)
     EXPECT_GT(board(name)->target().ram_bytes, 64 * 1024) << name;
   try {
     board("nucleo_f746zgg");

@@ -130,7 +130,7 @@ class Generator {
     const Packed packed = packed_conv(network_, layer);
     Members members;
     members.set("window", window_of(layer))
-        .set("weights", array("weights", packed.weights))
+        .set("weights", weights(packed))
         .set("channels", channels(layer, packed.channels))
         .set("out_channels", out(layer).shape.channels)
         .set("groups", Unfolded{network_, layer}.groups)
@@ -143,7 +143,7 @@ class Generator {
     use("linear", {"requantise"});
     const Packed packed = packed_linear(network_, layer);
     Members members;
-    members.set("weights", array("weights", packed.weights))
+    members.set("weights", weights(packed))
         .set("channels", channels(layer, packed.channels))
         .set("words", words(in(layer).shape.elements()))
         .set("filters", out(layer).shape.channels)
@@ -160,7 +160,7 @@ class Generator {
     Members members;
     members.set("multiply", "multiply_width_" + variant)
         .set("window", window_of(layer))
-        .set("weights", array("weights", packed.weights))
+        .set("weights", weights(packed))
         .set("channels", channels(layer, packed.channels))
         .set("zero_in", in(layer).quantisation.zero_point)
         .set("zero_out", zero_out(layer));
@@ -327,6 +327,12 @@ class Generator {
     parts_.constants += fmt::format("static const struct channel {}[{}] = {{\n{}}};\n", name,
                                     items.size(), filled(items));
     return name;
+  }
+
+  std::string weights(const Packed& packed) {
+    if (parts_.writes_values) return array("weights", packed.weights);
+    parts_.constant_bytes += packed.bytes;
+    return symbol_ + "_weights";
   }
 
   std::string array(const std::string& what, std::span<const std::int8_t> values) {

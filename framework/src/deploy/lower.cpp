@@ -4,13 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include <fmt/format.h>
 
-#include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/deploy/quantisation.hpp>
 #include <thimble/graph/transforms.hpp>
 
 namespace thimble {
@@ -18,49 +17,9 @@ namespace {
 
 constexpr int kSoftmaxIntegerBits = 5;
 
-/// Asymmetric, with 0 represented exactly, so that padding and ReLU are exact.
-Quantisation quantisation_of(Range range) {
-  const float lowest = std::min(range.lowest, 0.0F);
-  const float highest = std::max(range.highest, 0.0F);
-  if (!(highest - lowest > 0) || std::isinf(highest - lowest)) return {1, 0};
-  const float scale = std::max((highest - lowest) / 255.0F, std::numeric_limits<float>::min());
-  const float zero_point = std::round(-128.0F - lowest / scale);
-  return {scale, static_cast<std::int32_t>(std::clamp(zero_point, -128.0F, 127.0F))};
-}
-
 double ratio(float of_input, float of_weight, float of_output) {
   return static_cast<double>(of_input) * static_cast<double>(of_weight) /
          static_cast<double>(of_output);
-}
-
-std::int8_t rounded_weight(float value, float scale) {
-  return static_cast<std::int8_t>(std::clamp(std::round(value / scale), -127.0F, 127.0F));
-}
-
-/// Any positive scale serves a filter of zeros.
-float symmetric_scale(std::span<const float> values) {
-  float largest = 0;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
-  return largest > 0 ? largest / 127.0F : 1.0F;
-}
-
-/// A layer's weights in float: filters one behind the other, batch norm folded in.
-struct Filters {
-  std::vector<float> weights;  ///< channels x length
-  std::vector<float> bias;
-  std::size_t length = 0;
-
-  std::span<float> filter(std::size_t channel) {
-    return std::span{weights}.subspan(channel * length, length);
-  }
-};
-
-void fold(Filters& filters, const FloatParameters& norm) {
-  for (std::size_t c = 0; c < filters.bias.size(); ++c) {
-    const float gain = norm.weight[c] / std::sqrt(norm.variance[c]);
-    for (float& weight : filters.filter(c)) weight *= gain;
-    filters.bias[c] = (filters.bias[c] - norm.mean[c]) * gain + norm.bias[c];
-  }
 }
 
 Kernel kernel_of(const Graph& graph, const Node& node) {
@@ -83,7 +42,7 @@ Kernel kernel_of(const Graph& graph, const Node& node) {
     case Op::zero:
     case Op::choice: break;
   }
-  throw Error{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
+  throw Unsupported{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};
 }
 
 Int8Layer bare_layer(const Graph& graph, NodeId id) {
@@ -108,15 +67,15 @@ class Lowering {
       : network_{network},
         deployment_{deployment(network.graph)},
         graph_{deployment_.deployed},
-        lowered_{skeleton(graph_)},
-        readers_(lowered_.tensors.size()) {
-    for (NodeId id = 0; id < graph_.size(); ++id)
-      for (const NodeId input : graph_.inputs(id)) readers_[at(input)].push_back(id);
-  }
+        lowered_{skeleton(graph_)} {}
 
   Int8Network run() {
+    std::vector<Range> seen;
     for (NodeId id = 0; id < graph_.size(); ++id)
-      lowered_.tensors[at(id)].quantisation = quantisation(id);
+      seen.push_back(network_.ranges[at(deployment_.made_of[at(id)].back())]);
+    const auto quantisations = quantisations_of(graph_, seen);
+    for (NodeId id = 0; id < graph_.size(); ++id)
+      lowered_.tensors[at(id)].quantisation = quantisations[at(id)];
     for (Int8Layer& layer : lowered_.layers) fill(layer);
     return std::move(lowered_);
   }
@@ -126,37 +85,6 @@ class Lowering {
   NodeId source(NodeId id) const { return graph_.inputs(id)[0]; }
   /// The original node that made a deployed node what it is, not what was folded into it.
   NodeId origin(NodeId id) const { return deployment_.made_of[at(id)].front(); }
-
-  Quantisation quantisation(NodeId id) const {
-    const Op op = graph_.node(id).op;
-    if (op == Op::avg_pool || op == Op::max_pool) return quantised(source(id));
-    if (op == Op::softmax) return {1.0F / 256, -128};
-    if (const auto whole = only_concat(id)) return quantisation(*whole);
-    Quantisation own = seen(id);
-    if (op == Op::add) own.scale = std::max(own.scale, smallest_sum_scale(id));
-    return own;
-  }
-
-  /// As its values were seen to range.
-  Quantisation seen(NodeId id) const {
-    return quantisation_of(network_.ranges[at(deployment_.made_of[at(id)].back())]);
-  }
-
-  /// The concatenation that alone reads a tensor. It gives its quantisation to its parts, as
-  /// TFLite's converter does it: then they are copied, and need no tables. A ReLU's zero point must
-  /// stay the lowest value, or it would have to be clamped.
-  std::optional<NodeId> only_concat(NodeId id) const {
-    const auto& readers = readers_[at(id)];
-    if (readers.size() != 1 || graph_.node(readers[0]).op != Op::concat) return std::nullopt;
-    const bool is_free = graph_.node(id).op != Op::input && graph_.node(id).op != Op::add;
-    const bool is_clamped =
-        graph_.node(id).activation != Activation::none || graph_.node(id).op == Op::relu;
-    if (!is_free || (is_clamped && seen(readers[0]).zero_point != -128)) return std::nullopt;
-    return readers[0];
-  }
-
-  /// Below this the rescaling of a sum would have to enlarge it: terms that cancel out.
-  float smallest_sum_scale(NodeId id) const { return std::ldexp(largest_scale(id), -18); }
 
   float largest_scale(NodeId id) const {
     float largest = 0;
@@ -291,8 +219,8 @@ class Lowering {
   void add(Int8Layer& made, NodeId id) const {
     constexpr std::size_t kMostTerms = 16;  // of which a sum is sure to fit 32 bits
     if (made.inputs.size() > kMostTerms)
-      throw Error{fmt::format("a sum of {} terms cannot be lowered to int8: at most {}",
-                              made.inputs.size(), kMostTerms)};
+      throw Unsupported{fmt::format("a sum of {} terms cannot be lowered to int8: at most {}",
+                                    made.inputs.size(), kMostTerms)};
     const double twice = 2.0 * static_cast<double>(largest_scale(id));
     for (const NodeId input : graph_.inputs(id))
       made.input_rescale.push_back(rescale_of(static_cast<double>(quantised(input).scale) / twice));
@@ -321,7 +249,6 @@ class Lowering {
   Deployment deployment_;
   const Graph& graph_;
   Int8Network lowered_;
-  std::vector<std::vector<NodeId>> readers_;  ///< of each node
 };
 
 /// Behind a ReLU, and wherever only such tensors meet. `network` has the ranges before `id`.
@@ -341,6 +268,8 @@ bool is_positive(const FloatNetwork& network, NodeId id) {
 }
 
 }  // namespace
+
+Unsupported::~Unsupported() = default;
 
 FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed) {
   FloatNetwork made{graph, {}, {}};

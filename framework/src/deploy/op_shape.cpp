@@ -183,7 +183,6 @@ Int8Network blank_network_of(const OpShape& op) {
   made.layers.erase(made.layers.begin(), made.layers.end() - 1);
   Int8Layer& layer = made.layers.back();
   const auto channels = static_cast<std::size_t>(weights(op) > 0 ? op.output.channels : 1);
-  layer.weights.resize(static_cast<std::size_t>(weights(op)));
   layer.bias.resize(channels);
   layer.rescale.resize(channels);
   if (op.kernel == Kernel::add) layer.input_rescale.resize(op.inputs.size());

@@ -34,6 +34,10 @@ void append_in_turn(std::span<const int> filters, int rows, int row_values, cons
                                                         : std::int8_t{0});
 }
 
+std::int64_t weight_bytes(const Packed& packed, std::int64_t bytes_a_channel) {
+  return static_cast<std::int64_t>(packed.channels.size()) * bytes_a_channel;
+}
+
 /// Four channels' weights: of two neighbouring cells a and b as a0 a1 b0 b1 a2 a3 b2 b3, those of
 /// a row's last cell, where it has no neighbour, in order.
 template <class Weight>
@@ -110,6 +114,8 @@ Packed packed_conv(const Int8Network& network, const Int8Layer& layer) {
   for (int group = 0; group < window.groups; ++group)
     for (int f = 0; f < rounded_up(filters, kFilters); ++f)
       packed.channels.push_back(f < filters ? group * filters + f : -1);
+  packed.bytes = weight_bytes(packed, window.rows * window.row_words * kLanes);
+  if (layer.weights.empty()) return packed;
   for (std::size_t i = 0; i < packed.channels.size(); i += kFilters)
     append_in_turn(std::span{packed.channels}.subspan(i, kFilters), window.rows, window.row_values,
                    weight, packed.weights);
@@ -125,6 +131,8 @@ Packed packed_linear(const Int8Network& network, const Int8Layer& layer) {
   Packed packed;
   for (int f = 0; f < rounded_up(filters, kLanes); ++f)
     packed.channels.push_back(f < filters ? f : -1);
+  packed.bytes = weight_bytes(packed, words(values) * kLanes);
+  if (layer.weights.empty()) return packed;
   for (std::size_t i = 0; i < packed.channels.size(); i += kLanes)
     append_in_turn(std::span{packed.channels}.subspan(i, kLanes), 1, values, weight,
                    packed.weights);
@@ -137,11 +145,13 @@ Packed packed_depthwise(const Int8Network& network, const Int8Layer& layer) {
   for (int c = 0; c < channels; c += kLanes) {
     const int first = std::min(c, channels - kLanes);  // the last block may overlap
     for (int lane = 0; lane < kLanes; ++lane) packed.channels.push_back(first + lane);
+    if (layer.weights.empty()) continue;
     const auto weight = [&](int y, int x, int lane) {
       return layer.weights[at((y * layer.window.width + x) * channels + first + lane)];
     };
     append_block(layer.window, weight, packed.weights);
   }
+  packed.bytes = weight_bytes(packed, std::int64_t{layer.window.height} * layer.window.width);
   return packed;
 }
 

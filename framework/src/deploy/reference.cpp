@@ -179,11 +179,13 @@ class Layer {
   Values softmax() const {
     const std::int32_t largest = *std::max_element(x_.begin(), x_.end());
     const auto scaled = [&](std::int8_t x) { return rescaled(x - largest, layer_.rescale[0]); };
-    std::int32_t sum = 0;  // Q12.19
+    constexpr std::int64_t kMostSum = 1 << 28;  // 512: shares of at most half a step, which are 0
+    std::int64_t total = 0;                     // Q12.19
     for (const std::int8_t x : x_)
       if (x - largest >= layer_.diff_min)
-        sum += rounding_divide_by_power_of_two(exp_on_negative_values(scaled(x)), 12);
-    const auto [inverse, exponent] = reciprocal(sum);
+        total += rounding_divide_by_power_of_two(exp_on_negative_values(scaled(x)), 12);
+    if (total >= kMostSum) return Values(x_.size(), clamped(-128));
+    const auto [inverse, exponent] = reciprocal(static_cast<std::int32_t>(total));
     Values y;
     for (const std::int8_t x : x_) {
       std::int32_t share = 0;

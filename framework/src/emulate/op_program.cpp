@@ -31,13 +31,6 @@ constexpr std::int64_t kCodeBytes = 32'768;
 constexpr std::int64_t kVariableBytes = 1'024;
 constexpr std::int64_t kMarkBytesAnOp = 96;
 
-/// The last layer without those that make its inputs.
-Int8Network last_layer_of(const Int8Network& network) {
-  Int8Network alone = network;
-  alone.layers = {network.layers.back()};
-  return alone;
-}
-
 /// By its shape alone, so that counts that depend on values do not depend on what else is counted:
 /// the key of Random::stream(1, {"profile", shape}).
 std::uint64_t input_key(const Int8Network& network) {
@@ -94,8 +87,12 @@ std::vector<OpProgram> op_programs(std::span<const OpShape> ops, const ProgramLi
   std::vector<OpProgram> programs;
   std::int64_t constant_bytes = 0;
   for (const OpShape& op : ops) {
+    const OpParts alone = op_parts(op);
+    if (alone.constant_bytes > limits.largest_op_bytes) {  // before its weights are drawn
+      too_large.push_back(op);
+      continue;
+    }
     Int8Network network = network_of(op, kFirst);
-    const CSource alone = generate_c(last_layer_of(network));
     const CSource whole = generate_c(network);
     if (whole.constant_bytes > limits.largest_op_bytes ||
         whole.plan.arena_bytes > limits.arena_bytes) {

@@ -8,6 +8,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
+#include <thimble/deploy/lower.hpp>
 
 #include "op_program.hpp"
 
@@ -35,17 +36,18 @@ EmulatorOptions options_for(const OpProgram& program) {
   return options;
 }
 
-void require_room(const CSource& source, Core core, const std::string& name) {
+void require_fits(std::int64_t constant_bytes, std::int64_t arena_bytes, Core core,
+                  const std::string& name) {
   const ProgramLimits limits = limits_on(core);
   const auto refuse = [&](const char* what, std::int64_t needed, std::int64_t there) {
-    throw Error{fmt::format("{} is too large for the emulated {}: {} bytes of {}, {} are there",
-                            in_quotes(name), name_of(core), needed, what, there),
-                "it can only be built for a target with more"};
+    throw Unsupported{
+        fmt::format("{} is too large for the emulated {}: {} bytes of {}, {} are there",
+                    in_quotes(name), name_of(core), needed, what, there),
+        "it can only be built for a target with more"};
   };
-  if (source.constant_bytes > limits.largest_op_bytes)
-    refuse("constants", source.constant_bytes, limits.largest_op_bytes);
-  if (source.plan.arena_bytes > limits.arena_bytes)
-    refuse("arena", source.plan.arena_bytes, limits.arena_bytes);
+  if (constant_bytes > limits.largest_op_bytes)
+    refuse("constants", constant_bytes, limits.largest_op_bytes);
+  if (arena_bytes > limits.arena_bytes) refuse("arena", arena_bytes, limits.arena_bytes);
 }
 
 std::string bytes_of(std::span<const std::int8_t> values) {
@@ -108,7 +110,7 @@ class Runner {
     const std::string& name = networks.front().name;
     Program made;
     made.source = generate_c(networks);
-    require_room(made.source, core_, name);
+    require_fits(made.source.constant_bytes, made.source.plan.arena_bytes, core_, name);
     write_file(folder_.path() / (name + ".h"), made.source.header);
     write_file(folder_.path() / (name + ".c"), made.source.source);
     write_file(folder_.path() / "main.c", main_of(networks, made.source.plan.arena_bytes));
@@ -241,6 +243,12 @@ std::vector<Execution> Profiler::execute(std::span<const Int8Network> networks,
     }
   }
   return made;
+}
+
+void Profiler::require_room(const Int8Network& skeleton) const {
+  std::int64_t bytes = 0;
+  for (const Int8Layer& layer : skeleton.layers) bytes += weights(op_shape(skeleton, layer));
+  require_fits(bytes, plan_memory(skeleton, scratch_bytes).arena_bytes, core_, skeleton.name);
 }
 
 ProgramSize Profiler::size(const Int8Network& network) const {

@@ -1,5 +1,11 @@
 #include <thimble/nn/calibration.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include <ATen/ATen.h>
+
 #include <thimble/core/error.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
@@ -30,6 +36,41 @@ FloatNetwork calibrated(const Network& network, const at::Tensor& images) {
     made.ranges.push_back({output.min().item<float>(), output.max().item<float>()});
     if (!output.isfinite().all().item<bool>())
       throw Error{"the outputs of " + network.graph().name(id) + " overflow"};
+  }
+  return made;
+}
+
+std::vector<std::int8_t> quantised(const at::Tensor& image, const Quantisation& q) {
+  const at::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
+  const std::span values{nhwc.data_ptr<float>(), static_cast<std::size_t>(nhwc.numel())};
+  std::vector<std::int8_t> made;
+  for (const float value : values)
+    made.push_back(static_cast<std::int8_t>(std::clamp(
+        std::round(value / q.scale) + static_cast<float>(q.zero_point), -128.0F, 127.0F)));
+  return made;
+}
+
+Deviation deviation_of(const Int8Network& lowered, const Network& network,
+                       const at::Tensor& images) {
+  at::Tensor truth = propagate_forward(network, images).output(network.graph().output());
+  truth = truth.detach().to(at::kDouble);
+  if (truth.dim() == 4) truth = truth.permute({0, 2, 3, 1});
+  truth = truth.flatten(1);
+  const auto& [scale, zero_point] = lowered.tensor(lowered.output).quantisation;
+  Deviation made;
+  const auto samples = static_cast<double>(images.size(0));
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
+    const auto values =
+        run_reference(lowered, quantised(images[i], lowered.tensor(0).quantisation));
+    const auto& output = values[static_cast<std::size_t>(lowered.output)];
+    const std::vector<double> levels{output.begin(), output.end()};
+    const at::Tensor found = (at::tensor(levels, at::kDouble) - zero_point) * scale;
+    const double norm = truth[i].norm().item<double>();
+    const double error = norm > 0 ? (found - truth[i]).norm().item<double>() / norm : 0;
+    made.mean_error += error / samples;
+    made.largest_error = std::max(made.largest_error, error);
+    if (found.argmax().item<std::int64_t>() == truth[i].argmax().item<std::int64_t>())
+      made.equal_argmax += 1 / samples;
   }
   return made;
 }

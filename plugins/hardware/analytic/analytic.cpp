@@ -29,6 +29,20 @@ using thimble::OpCost;
 using thimble::Origin;
 using thimble::Shape;
 
+// What one operator does.
+struct Work {
+  std::int64_t calls = 1;
+  std::int64_t macs = 0;
+  std::int64_t dot_products = 0;
+  std::int64_t dot_length = 0;
+  std::int64_t unfolded = 0;
+  std::int64_t taps = 0;
+  std::int64_t outputs = 0;
+  std::int64_t inputs = 0;
+  std::int64_t weights = 0;
+  std::int64_t scratch_bytes = 0;
+};
+
 // Cycles of one class of operators.
 struct Coefficients {
   double per_call = 0;
@@ -44,28 +58,42 @@ struct Coefficients {
   std::string source;
 
   template <class Describe>
-  static void describe(Describe& param) {
-    param(&Coefficients::per_call, "per_call", "cycles once per call").at_least(0);
-    param(&Coefficients::per_mac, "per_mac", "cycles per multiply-accumulate, padding included")
-        .at_least(0);
-    param(&Coefficients::per_leftover, "per_leftover",
-          "further cycles per multiply-accumulate behind the last whole block of a dot product")
-        .at_least(0);
-    param(&Coefficients::block, "block", "length of such a block").at_least(1);
-    param(&Coefficients::per_unfolded, "per_unfolded",
-          "cycles per element of the unfolded input: output pixels x window x input channels")
-        .at_least(0);
-    param(&Coefficients::per_tap, "per_tap", "cycles per output pixel and window position")
-        .at_least(0);
-    param(&Coefficients::per_output, "per_output", "cycles per output element").at_least(0);
-    param(&Coefficients::per_input, "per_input", "cycles per input element").at_least(0);
-    param(&Coefficients::relative_error, "relative_error", "expected error on shapes not seen yet")
-        .range(0, 10)
-        .required();
-    param(&Coefficients::origin, "origin", "how the coefficients were found").required();
-    param(&Coefficients::source, "source", "where they come from").required();
-  }
+  static void describe(Describe& param);
 };
+
+// A coefficient, and what of the work it is multiplied with.
+struct Term {
+  double Coefficients::*cycles;
+  std::int64_t Work::*amount;
+  const char* name;
+  const char* what;
+};
+
+constexpr Term kTerms[] = {
+    {&Coefficients::per_call, &Work::calls, "per_call", "cycles once per call"},
+    {&Coefficients::per_mac, &Work::macs, "per_mac",
+     "cycles per multiply-accumulate, padding included"},
+    {&Coefficients::per_unfolded, &Work::unfolded, "per_unfolded",
+     "cycles per element of the unfolded input: output pixels x window x input channels"},
+    {&Coefficients::per_tap, &Work::taps, "per_tap",
+     "cycles per output pixel and window position, or tensor that is concatenated"},
+    {&Coefficients::per_output, &Work::outputs, "per_output", "cycles per output element"},
+    {&Coefficients::per_input, &Work::inputs, "per_input", "cycles per input element"},
+};
+
+template <class Describe>
+void Coefficients::describe(Describe& param) {
+  for (const Term& term : kTerms) param(term.cycles, term.name, term.what).at_least(0);
+  param(&Coefficients::per_leftover, "per_leftover",
+        "further cycles per multiply-accumulate behind the last whole block of a dot product")
+      .at_least(0);
+  param(&Coefficients::block, "block", "length of such a block").at_least(1);
+  param(&Coefficients::relative_error, "relative_error", "expected error on shapes not seen yet")
+      .range(0, 10)
+      .required();
+  param(&Coefficients::origin, "origin", "how the coefficients were found").required();
+  param(&Coefficients::source, "source", "where they come from").required();
+}
 
 struct Operators {
   std::optional<Coefficients> conv;
@@ -190,29 +218,11 @@ Model model_of(const thimble::Board& board) {
   return model;
 }
 
-// What one operator does, in the units of Coefficients.
-struct Work {
-  std::int64_t calls = 1;
-  std::int64_t macs = 0;
-  std::int64_t dot_products = 0;
-  std::int64_t dot_length = 0;
-  std::int64_t unfolded = 0;
-  std::int64_t taps = 0;
-  std::int64_t outputs = 0;
-  std::int64_t inputs = 0;
-  std::int64_t weights = 0;
-  std::int64_t scratch_bytes = 0;
-};
-
 double cycles(const Coefficients& cost, const Work& work) {
   const std::int64_t leftover = work.dot_products * (work.dot_length % cost.block);
-  return cost.per_call * static_cast<double>(work.calls) +
-         cost.per_mac * static_cast<double>(work.macs) +
-         cost.per_leftover * static_cast<double>(leftover) +
-         cost.per_unfolded * static_cast<double>(work.unfolded) +
-         cost.per_tap * static_cast<double>(work.taps) +
-         cost.per_output * static_cast<double>(work.outputs) +
-         cost.per_input * static_cast<double>(work.inputs);
+  double sum = cost.per_leftover * static_cast<double>(leftover);
+  for (const Term& term : kTerms) sum += cost.*term.cycles * static_cast<double>(work.*term.amount);
+  return sum;
 }
 
 // A kernel adds two tensors; more are added one after the other.
@@ -294,7 +304,11 @@ class Analytic final : public thimble::Hardware {
       }
       case Op::relu: return priced(operators.relu, element_wise(node.shape), node);
       case Op::batch_norm: return priced(operators.batch_norm, element_wise(node.shape), node);
-      case Op::concat: return priced(operators.concat, element_wise(node.shape), node);
+      case Op::concat: {
+        Work work = element_wise(node.shape);
+        work.taps = node.shape.pixels() * node.input_count;  // copies
+        return priced(operators.concat, work, node);
+      }
       case Op::softmax: return priced(operators.softmax, element_wise(node.shape), node);
       case Op::add: {
         Work work = element_wise(node.shape);

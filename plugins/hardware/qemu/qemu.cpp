@@ -11,6 +11,7 @@
 
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/lower.hpp>
+#include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/counted_rows.hpp>
@@ -51,13 +52,13 @@ class Qemu final : public thimble::TableHardware {
       : Qemu{thimble::read_board(thimble::board_file(params.board, context.share_folder))} {}
 
   Cost cost(const Graph& network) const override {
-    const Int8Network lowered = thimble::lower(thimble::drawn_network(network, 1));
-    const std::string key = key_of(lowered);
+    const Int8Network skeleton = thimble::skeleton(thimble::deployed(network));
+    const std::string key = key_of(skeleton);
     {
       const std::scoped_lock lock{mutex_};
       if (const auto known = known_.find(key); known != known_.end()) return known->second;
     }
-    const Cost cost = executed(lowered);
+    const Cost cost = executed(network, skeleton);
     const std::scoped_lock lock{mutex_};
     return known_.try_emplace(key, cost).first->second;
   }
@@ -81,11 +82,14 @@ class Qemu final : public thimble::TableHardware {
     return key;
   }
 
-  Cost executed(const Int8Network& network) const {
-    const std::vector<std::int8_t> input(
-        static_cast<std::size_t>(network.tensor(0).shape.elements()));
+  // A time-out or a full disk says nothing of the network: it ends the run.
+  Cost executed(const Graph& graph, const Int8Network& skeleton) const {
     Cost cost;
     try {
+      profiler_.require_room(skeleton);
+      const Int8Network network = thimble::lower(thimble::drawn_network(graph, 1));
+      const std::vector<std::int8_t> input(
+          static_cast<std::size_t>(network.tensor(0).shape.elements()));
       const thimble::Execution run = profiler_.execute(network, input);
       cost.latency_ms = latency_of(network, run);
       const thimble::ProgramSize size = profiler_.size(network);
@@ -93,9 +97,7 @@ class Qemu final : public thimble::TableHardware {
       // What the linker adds depends on what else is linked.
       constexpr double kRomError = 0.01;
       cost.rom_bytes = {static_cast<double>(size.rom_bytes), kRomError, Origin::counted};
-    } catch (const thimble::Interrupted&) {
-      throw;
-    } catch (const thimble::Error& error) {
+    } catch (const thimble::Unsupported& error) {
       cost.unsupported = error.diagnostics().front().message;
     }
     cost.energy_mj = energy(cost.latency_ms);

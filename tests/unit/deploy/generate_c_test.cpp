@@ -108,6 +108,21 @@ void add_edges(Comparison& comparison) {
   });
 }
 
+/// Sums of exponentials up to 512 and beyond, where shares vanish.
+void add_wide_softmaxes(Comparison& comparison) {
+  for (const int count : {511, 512, 3911, 4096, 4097, 8192, 65'536}) {
+    for (const double steps : {0.001, 0.1}) {  // in which logits differ
+      NetworkBuilder b{fmt::format("softmax{}_{}", count, steps < 0.1 ? "equal" : "mixed"),
+                       {count, 1, 1},
+                       static_cast<std::uint64_t>(count)};
+      b.softmax(0);
+      b.layer().rescale = {rescale_of(steps * (1 << 26))};
+      b.layer().diff_min = -255;
+      comparison.add(b);
+    }
+  }
+}
+
 class GeneratedC : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
@@ -119,6 +134,12 @@ TEST_P(GeneratedC, EqualsTheReferenceForRandomOperators) {
 TEST_P(GeneratedC, EqualsTheReferenceAtTheEdgesOfTheArithmetic) {
   Comparison comparison;
   add_edges(comparison);
+  comparison.expect_equal(GetParam());
+}
+
+TEST_P(GeneratedC, EqualsTheReferenceForAnyNumberOfClasses) {
+  Comparison comparison;
+  add_wide_softmaxes(comparison);
   comparison.expect_equal(GetParam());
 }
 
@@ -181,6 +202,7 @@ TEST_P(GeneratedCOn, EqualsTheReference) {
   Comparison comparison;
   add_random_operators(comparison);
   add_edges(comparison);
+  add_wide_softmaxes(comparison);
   comparison.expect_equal(GetParam());
 }
 
@@ -203,6 +225,17 @@ TEST(GenerateC, CountsItsConstants) {
   b.conv(0, window(3, 1, 1), 16);
   // Weights, 16 channels of 12 bytes, and a window and six more members of 4 bytes.
   EXPECT_EQ(generate_c(b.network()).constant_bytes, 3 * 3 * 8 * 16 + 16 * 12 + (11 + 6) * 4);
+}
+
+TEST(GenerateC, CountsConstantsOfGiantOperatorsWithoutMakingThem) {
+  const auto bytes_of = [](const std::string& op) {
+    return op_parts(op_shape_of(op)).constant_bytes;
+  };
+  constexpr std::int64_t kChannels = 1 << 20;
+  EXPECT_EQ(bytes_of("conv 1048576x8x8 -> 1048576x8x8 window 3x3 stride 1x1 padding 1x1 groups 1"),
+            kChannels * (9 * kChannels + 12) + (11 + 6) * 4);
+  EXPECT_EQ(bytes_of("linear 1048576x8x8 -> 1048576x1x1"),
+            kChannels * (64 * kChannels + 12) + 5 * 4);
 }
 
 TEST(GenerateC, KnowsScratchWithoutConstants) {

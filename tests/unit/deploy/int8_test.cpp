@@ -128,21 +128,38 @@ TEST(Lower, IsExactOnWholeNumbers) {
   EXPECT_EQ(output[0], 0);
 }
 
-TEST(Lower, SoftmaxIsThatOfRealNumbersToOneStep) {
+/// How far the softmax of some values is from that of real numbers, in steps of 1 / 256.
+double softmax_error(const Values& input, float width) {
   Graph g;
-  g.softmax(g.input({10, 1, 1}));
-  for (const float width : {0.5F, 4.0F, 30.0F}) {
-    const Int8Network lowered =
-        lower({g, std::vector<FloatParameters>(2), {{-width, width}, {0, 1}}});
-    Random random = Random::stream(2, {"softmax"});
-    for (int i = 0; i < 200; ++i) {
-      Values input;
-      for (int k = 0; k < 10; ++k) input.push_back(static_cast<std::int8_t>(random()));
-      const auto values = run_reference(lowered, input);
-      const auto truth = at::softmax(real(values[0], lowered.tensors[0]).to(at::kDouble), 0);
-      const auto found = real(values[1], lowered.tensors[1]).to(at::kDouble);
-      EXPECT_LE((found - truth.clamp_max(255.0 / 256)).abs().max().item<double>(), 1.01 / 256);
-    }
+  g.softmax(g.input({static_cast<int>(input.size()), 1, 1}));
+  const Int8Network lowered =
+      lower({g, std::vector<FloatParameters>(2), {{-width, width}, {0, 1}}});
+  const auto values = run_reference(lowered, input);
+  const auto truth = at::softmax(real(values[0], lowered.tensors[0]).to(at::kDouble), 0);
+  const auto found = real(values[1], lowered.tensors[1]).to(at::kDouble);
+  return 256 * (found - truth.clamp_max(255.0 / 256)).abs().max().item<double>();
+}
+
+Values drawn_values(Random& random, std::size_t count) {
+  Values values(count);
+  for (std::int8_t& value : values) value = static_cast<std::int8_t>(random());
+  return values;
+}
+
+TEST(Lower, SoftmaxIsThatOfRealNumbersToOneStep) {
+  Random random = Random::stream(2, {"softmax"});
+  for (const float width : {0.5F, 4.0F, 30.0F})
+    for (int i = 0; i < 200; ++i) EXPECT_LE(softmax_error(drawn_values(random, 10), width), 1.01);
+}
+
+TEST(Lower, SoftmaxOfManyClassesRoundsToTheNearestShare) {
+  Random random = Random::stream(3, {"softmax"});
+  constexpr double kNearest = 0.51;
+  for (const std::size_t count : {510, 511, 512, 513, 3911, 4096, 4097, 8192, 65'536}) {
+    EXPECT_LE(softmax_error(Values(count, 7), 4), kNearest) << count << " equal classes";
+    for (const float width : {0.1F, 0.5F, 4.0F, 30.0F})
+      EXPECT_LE(softmax_error(drawn_values(random, count), width), kNearest)
+          << count << " classes of width " << width;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/emulate/profile.hpp>
+#include <thimble/graph/transforms.hpp>
 
 #include "support/on_core.hpp"
 #include "support/random_networks.hpp"
@@ -74,15 +75,26 @@ TEST_P(ProfileOn, LeavesOutWhatIsTooLargeForItsMachineAndNoMore) {
   for (std::size_t i = 0; i < fitting.size(); ++i) EXPECT_EQ(made.ops[i].op, fitting[i]);
 }
 
+/// Terabytes of weights, which nobody may draw to find that out.
+TEST_P(ProfileOn, LeavesOutGiantOperatorsUnseen) {
+  const OpShape op =
+      op_shape_of("conv 1048576x8x8 -> 1048576x8x8 window 3x3 stride 1x1 padding 1x1 groups 1");
+  EXPECT_EQ(profiler->profile({&op, 1}).too_large, std::vector{op});
+}
+
 TEST_P(ProfileOn, SaysThatANetworkIsTooLarge) {
   Graph graph;
   graph.relu(graph.input({64, 512, 1024}));
-  try {
-    profiler->size(lower(drawn_network(graph, 1)));
-    ADD_FAILURE() << "32 MiB were found";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string{error.what()}.find("too large for the emulated"), std::string::npos);
-  }
+  const auto expect_refused = [](const auto& attempt) {
+    try {
+      attempt();
+      ADD_FAILURE() << "32 MiB were found";
+    } catch (const Unsupported& error) {
+      EXPECT_NE(std::string{error.what()}.find("too large for the emulated"), std::string::npos);
+    }
+  };
+  expect_refused([&] { profiler->size(lower(drawn_network(graph, 1))); });
+  expect_refused([&] { profiler->require_room(skeleton(deployed(graph))); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, ProfileOn, testing::ValuesIn(kCores), test::core_name);

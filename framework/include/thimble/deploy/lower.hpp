@@ -3,11 +3,19 @@
 #include <cstdint>
 #include <vector>
 
+#include <thimble/core/error.hpp>
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/graph/graph.hpp>
 
 namespace thimble {
+
+/// No generated C can run the network: an operator is not known, or a memory is too small.
+class THIMBLE_EXPORT Unsupported : public Error {
+ public:
+  using Error::Error;
+  ~Unsupported() override;
+};
 
 /// What a node has of trained numbers, in plain memory; empty where it has none.
 struct FloatParameters {
@@ -42,8 +50,8 @@ THIMBLE_EXPORT Int8Network skeleton(const Graph& deployed);
 
 /// Lowers a network to int8: batch norm folded, ReLU fused where it can be, weights symmetric in
 /// [-127, 127] per output channel (fully connected: per tensor), activations asymmetric per tensor.
-/// A batch norm that cannot be folded becomes a 1x1 depthwise convolution. Throws Error when a node
-/// is a choice.
+/// A batch norm that cannot be folded becomes a 1x1 depthwise convolution. Throws Unsupported for a
+/// sum of more than sixteen terms, and when a node is a choice.
 THIMBLE_EXPORT Int8Network lower(const FloatNetwork& network);
 
 }  // namespace thimble

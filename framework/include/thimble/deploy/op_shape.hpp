@@ -38,7 +38,7 @@ THIMBLE_EXPORT OpShape op_shape_of(std::string_view text);
 /// network has such an operator.
 THIMBLE_EXPORT Int8Network network_of(const OpShape& op, const std::string& name);
 
-/// The same with nothing but zeros in it: made at once, however large the operator is.
+/// The same without weights, biases and factors 0: made at once, however large the operator is.
 THIMBLE_EXPORT Int8Network blank_network_of(const OpShape& op);
 
 /// int8 weights, biases aside; 0 where the operator has none.

@@ -46,8 +46,9 @@ struct ProgramSize {
   std::int64_t rom_bytes = 0;  ///< of the whole program
 };
 
-/// Runs generated C in the emulator. Thread safe. Every member throws Error when a program does
-/// not compile, crashes, takes too long, or does not compute what the reference does.
+/// Runs generated C in the emulator. Thread safe. Every member throws Unsupported for a network
+/// that is too large for the emulated machine, and Error when a program does not compile, crashes,
+/// takes too long, or does not compute what the reference does.
 class THIMBLE_EXPORT Profiler {
  public:
   /// Throws Error, naming the Debian packages, where compiler or emulator are missing.
@@ -69,6 +70,9 @@ class THIMBLE_EXPORT Profiler {
   /// share the stack's figure.
   std::vector<Execution> execute(std::span<const Int8Network> networks,
                                  std::span<const std::vector<std::int8_t>> inputs) const;
+
+  /// Whether it is too large, as far as its shapes say: before any weights are drawn.
+  void require_room(const Int8Network& skeleton) const;
 
   /// The same program without marks.
   ProgramSize size(const Int8Network& network) const;

@@ -13,4 +13,19 @@ namespace thimble {
 /// hundred: the ranges are exactly those seen. Thread safe.
 THIMBLE_EXPORT FloatNetwork calibrated(const Network& network, const at::Tensor& images);
 
+/// How far the outputs of an int8 network are from those of the network that it was lowered from.
+struct Deviation {
+  double mean_error = 0;     ///< |int8 - float| / |float|, norms of an output, over the samples
+  double largest_error = 0;  ///< the same of the worst sample
+  double equal_argmax = 0;   ///< share of samples whose largest output is the same
+};
+
+/// Runs both on images, N x C x H x W with N > 0; batch norm takes the images' statistics, so they
+/// should be those of calibrated(). Slow: the int8 network runs in the reference.
+THIMBLE_EXPORT Deviation deviation_of(const Int8Network& lowered, const Network& network,
+                                      const at::Tensor& images);
+
+/// An image, C x H x W, as an int8 network reads it.
+THIMBLE_EXPORT std::vector<std::int8_t> quantised(const at::Tensor& image, const Quantisation& q);
+
 }  // namespace thimble

@@ -47,11 +47,16 @@ KERNEL int32_t reciprocal(int32_t x) {
 }
 
 KERNEL void softmax(const struct softmax* l, const int8_t* in, int8_t* out) {
+  const int32_t most_sum = 1 << 28; /* 512 in Q12.19: no share is nearer to 1 / 256 than to 0 */
   int32_t maximum = in[0], sum = 0, zeros = 0;
   for (int32_t i = 1; i < l->count; ++i) maximum = larger(maximum, in[i]);
-  for (int32_t i = 0; i < l->count; ++i)
+  for (int32_t i = 0; i < l->count && sum < most_sum; ++i)
     if (in[i] - maximum >= l->diff_min)
       sum += divided(exp_of_negative(rescaled(in[i] - maximum, l->multiplier, l->shift)), 12);
+  if (sum >= most_sum) {
+    memset(out, -128, (size_t)l->count);
+    return;
+  }
   while (!((uint32_t)sum << zeros >> 31)) ++zeros;
   const int32_t scale = reciprocal((int32_t)(((uint32_t)sum << zeros) - (1u << 31)));
   for (int32_t i = 0; i < l->count; ++i) {
