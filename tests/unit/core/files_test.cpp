@@ -41,8 +41,7 @@ TEST(Temporaries, NeedAFolderAndNameTheVariable) {
     const TemporaryFolder made;
     FAIL() << "it was made in " << made.path();
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("no folder for temporary files: '"));
-    EXPECT_THAT(error.what(), HasSubstr("none' is none"));
+    EXPECT_THAT(error.what(), HasSubstr("no folder for temporary files"));
     EXPECT_THAT(error.what(), HasSubstr("TMPDIR"));
   }
 }
