@@ -183,7 +183,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   const auto output = run_reference(network, input)[static_cast<std::size_t>(network.output)];
 
   const std::filesystem::path folder = arguments.output;
-  std::filesystem::create_directories(folder);
+  make_folders(folder);
   write_file(folder / (network.name + ".h"), source.header);
   write_file(folder / (network.name + ".c"), source.source);
   write_file(folder / (network.name + "_test.c"), self_test(network, input, output));

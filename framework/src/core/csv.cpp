@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 
 namespace thimble {
 namespace {
@@ -103,8 +104,7 @@ std::size_t CsvTable::column(std::string_view name) const {
 CsvTable parse_csv(std::string_view text, const std::string& file, int first_line) {
   CsvTable table;
   Location start{file, first_line, 1};
-  if (text.starts_with("\xef\xbb\xbf"))
-    refuse(start, "a byte order mark", "save the file as plain UTF-8");
+  text = plain_text(text, file);
   if (text.empty()) refuse(start, "there is no header");
   for (std::size_t at = 0; at < text.size(); ++start.line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -120,7 +120,8 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
     }
     if (cells.size() != table.header.size())
       refuse(start, fmt::format("{} cells, the header has {}", cells.size(), table.header.size()),
-             "is the file whole?");
+             cells.size() < table.header.size() ? "is the file whole?"
+                                                : "a cell that holds a comma needs quotes");
     table.rows.push_back(std::move(cells));
   }
   return table;

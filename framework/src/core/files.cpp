@@ -1,9 +1,14 @@
 #include <thimble/core/files.hpp>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,6 +17,7 @@
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/stop.hpp>
 
 namespace thimble {
 
@@ -36,20 +42,43 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes
   return text;
 }
 
-void write_file(const std::filesystem::path& file, std::string_view text) {
-  const auto part = std::filesystem::path{file.string() + fmt::format(".part{}", ::getpid())};
-  {
-    std::ofstream stream{part, std::ios::binary | std::ios::trunc};
-    stream.write(text.data(), static_cast<std::streamsize>(text.size()));
-    stream.flush();
-    if (!stream) {
-      const std::string why = std::strerror(errno);
-      std::error_code ignored;
-      std::filesystem::remove(part, ignored);
-      throw Error{fmt::format("cannot write '{}': {}", file.string(), why)};
-    }
+namespace {
+
+/// Errors of the system are returned as errno has them; 0: none.
+int write_synced(const std::filesystem::path& file, std::string_view text) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) return errno;
+  int trouble = 0;
+  while (!text.empty() && trouble == 0) {
+    const auto written = ::write(descriptor, text.data(), text.size());
+    if (written >= 0) text.remove_prefix(static_cast<std::size_t>(written));
+    if (written < 0 && errno != EINTR) trouble = errno;
   }
-  std::filesystem::rename(part, file);
+  // Else a crash of the machine can leave the new name with nothing in it.
+  if (trouble == 0 && ::fsync(descriptor) != 0 && errno != EINVAL) trouble = errno;
+  if (::close(descriptor) != 0 && trouble == 0) trouble = errno;
+  return trouble;
+}
+
+}  // namespace
+
+void write_file(const std::filesystem::path& file, std::string_view text) {
+  static std::atomic<int> count = 0;  // two threads may write one file
+  const std::filesystem::path part{file.string() + fmt::format(".part{}-{}", ::getpid(), count++)};
+  int trouble = write_synced(part, text);
+  if (trouble == 0 && ::rename(part.c_str(), file.c_str()) != 0) trouble = errno;
+  if (trouble == 0) return;
+  ::unlink(part.c_str());
+  throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
+}
+
+void make_folders(const std::filesystem::path& folder) {
+  std::error_code trouble;
+  std::filesystem::create_directories(folder, trouble);
+  if (trouble)
+    throw InputError{Diagnostic{{folder.string()},
+                                "this folder cannot be made: " + trouble.message(),
+                                "name one in a folder that you may write into"}};
 }
 
 namespace {
@@ -67,11 +96,16 @@ bool is_still_there(int descriptor, const std::filesystem::path& lock) {
 FileLock::FileLock(const std::filesystem::path& file) : lock_{file.string() + ".lock"} {
   for (;;) {
     descriptor_ = ::open(lock_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0)
-      throw Error{fmt::format("cannot write '{}': {}", lock_.string(), std::strerror(errno)),
+    const bool is_held = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    const int trouble = is_held ? 0 : errno;
+    if (is_held && is_still_there(descriptor_, lock_)) return;
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (trouble != 0 && trouble != EWOULDBLOCK && trouble != EINTR)
+      throw Error{fmt::format("cannot write '{}': {}", lock_.string(), std::strerror(trouble)),
                   "is there such a folder, and may you write into it?"};
-    if (is_still_there(descriptor_, lock_)) return;
-    ::close(descriptor_);
+    // Not the system's own waiting: whoever is asked to stop meanwhile shall do so.
+    stop_if_requested();
+    if (trouble != 0) std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 
 namespace thimble {
 namespace {
@@ -18,24 +19,6 @@ constexpr std::size_t kLargestFile = std::size_t{4} << 20;
 constexpr std::size_t kDeepest = 64;
 const char* const kSyntaxNote = "look for tabs, open brackets and open quotes there and above";
 const char* const kPlainNote = "write the value out; thimble reads plain YAML without them";
-
-/// Where the first byte is that is no UTF-8, or no text at all.
-std::optional<std::size_t> first_broken_byte(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t more = lead < 0x80   ? 0
-                             : lead < 0xc2 ? 9
-                             : lead < 0xe0 ? 1
-                             : lead < 0xf0 ? 2
-                             : lead < 0xf5 ? 3
-                                           : 9;
-    if (lead == 0 || i + more >= text.size()) return i;
-    for (std::size_t j = 1; j <= more; ++j)
-      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
-    i += more + 1;
-  }
-  return std::nullopt;
-}
 
 /// The place of a byte.
 Location place_in(std::string_view text, std::size_t offset, const std::string& file) {
@@ -252,12 +235,7 @@ void emit(YAML::Emitter& out, const Value& value) {
 }  // namespace
 
 Value parse_yaml(std::string_view text, const std::string& file) {
-  if (const auto broken = first_broken_byte(text))
-    throw InputError{
-        Diagnostic{place_in(text, *broken, file),
-                   text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text",
-                   "is it a YAML file?"}};
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = plain_text(text, file, "is it a YAML file?");
   Diagnostics problems;
   Builder builder{text, file, problems};
   try {

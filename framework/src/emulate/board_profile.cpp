@@ -243,7 +243,7 @@ void write_board_project(std::span<const OpShape> ops, const std::optional<Memor
     throw InputError{
         fmt::format("{} operators do not fit into one program for the board", ops.size()),
         "write fewer into a file, and name it with --ops"};
-  fs::create_directories(folder);
+  make_folders(folder);
   write_sources(programs.front(), folder);
   for (const char* const name : kGuestFiles)
     write_file(folder / name, read_file(installed_firmware() / name));

@@ -9,6 +9,7 @@
 #include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 
 namespace thimble {
 namespace {
@@ -272,6 +273,7 @@ void require_one_setup(std::span<const OpRow* const> rows) {
 }
 
 LatencyTable parse_latency_table(std::string_view text, const std::string& file) {
+  text = plain_text(text, file);
   refuse_carriage_returns(text, file);
   const std::size_t end = text.find('\n');
   if (text.substr(0, end) != kFirstLine)

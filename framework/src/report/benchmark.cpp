@@ -10,6 +10,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 #include <thimble/experiment/study.hpp>
 #include <thimble/graph/counts.hpp>
 
@@ -37,6 +38,9 @@ std::size_t column_of(const std::vector<std::string>& header, const std::string&
     throw InputError{Diagnostic{
         where, fmt::format("no column {}{}", in_quotes(name), did_you_mean(name, header)),
         "columns are " + join(header)}};
+  if (std::count(found, header.end(), name) > 1)
+    throw InputError{
+        Diagnostic{where, "a second column " + in_quotes(name), "rename or remove one of them"}};
   return static_cast<std::size_t>(found - header.begin());
 }
 
@@ -73,11 +77,11 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
                      const SearchSpace& space)
     : space_{space} {
-  std::istringstream text{read_file(file)};
+  const std::string bytes = read_file(file);
+  std::istringstream text{std::string{plain_text(bytes, file.string())}};
   std::string line;
   std::getline(text, line);
   if (line.ends_with('\r')) line.pop_back();
-  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // spreadsheets write it
   const Location head{file.string(), 1};
   const char separator = separator_of(line);
   const auto header = cells_of(line, separator);
@@ -93,10 +97,12 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
     if (trimmed(line).empty()) continue;
     const Location where{file.string(), number};
     const auto cells = cells_of(line, separator);
-    if (cells.size() <= std::max(arch_column, std::ranges::max(value_columns)))
+    if (cells.size() != header.size())
       throw InputError{
           Diagnostic{where, fmt::format("{} cells, the header has {}", cells.size(), header.size()),
-                     "is the file whole?"}};
+                     cells.size() < header.size()
+                         ? "is the file whole?"
+                         : "a number with a decimal comma needs a point, or the cell quotes"}};
     std::vector<double> accuracies;
     for (const std::size_t column : value_columns)
       accuracies.push_back(accuracy_in(cells[column], header[column], where));

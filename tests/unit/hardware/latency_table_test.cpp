@@ -66,9 +66,13 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
     return std::string{"it was read"};
   };
   EXPECT_THAT(refused(""), HasSubstr("f.csv:1:1: error: there is no header"));
-  EXPECT_THAT(refused("\xef\xbb\xbf"
-                      "a\n"),
-              HasSubstr("f.csv:1:1: error: a byte order mark"));
+  EXPECT_EQ(refused("\xef\xbb\xbf"
+                    "a\n"),
+            "it was read");
+  EXPECT_THAT(refused("\xff\xfe"
+                      "a"),
+              HasSubstr("f.csv:1:1: error: UTF-16, not UTF-8 text"));
+  EXPECT_THAT(refused("a,b\n1,2,3\n"), HasSubstr("a cell that holds a comma needs quotes"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
   EXPECT_THAT(refused("a,\rb\n1,2\n"), HasSubstr("f.csv:1:3: error: control"));
   EXPECT_THAT(refused("a,b\n1\n"), HasSubstr("f.csv:2:1: error: 1 cells, the header has 2"));

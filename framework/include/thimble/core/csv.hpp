@@ -28,7 +28,7 @@ struct CsvTable {
 };
 
 /// Reads commas, quotes and lines as RFC 4180 has them (lines may end without a carriage return,
-/// too), but strictly: one line a row, no byte order mark, no control characters, no empty lines,
+/// too), but strictly: one line a row, no control characters, no empty lines,
 /// no column twice. `first_line` is the number of the text's first line. Throws InputError with the
 /// first thing that is wrong.
 THIMBLE_EXPORT CsvTable parse_csv(std::string_view text, const std::string& file,

@@ -12,15 +12,20 @@ namespace thimble {
 THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
                                      std::size_t limit_bytes = std::size_t{1} << 30);
 
-/// Writes beside the file and renames over it, so that no reader ever sees half of it.
+/// Writes beside the file and renames over it, so that no reader ever sees half of it, not even
+/// after the machine crashed. Threads and processes may write one file; the last one's stays.
 THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_view text);
+
+/// Makes what is missing of the folder that the user named. Throws InputError that says why not.
+THIMBLE_EXPORT void make_folders(const std::filesystem::path& folder);
 
 /// Keeps others that ask for the same out while it lives: who reads a file, changes it and writes
 /// it back holds one. It lies beside the file as FILE.lock. The system lets go of it when the
 /// process dies.
 class THIMBLE_EXPORT FileLock {
  public:
-  /// Waits for its turn. Throws Error when the folder is missing or cannot be written into.
+  /// Waits for its turn. Throws Error when the folder is missing or cannot be written into, and
+  /// Interrupted when a stop is requested meanwhile.
   explicit FileLock(const std::filesystem::path& file);
   ~FileLock();
   FileLock(const FileLock&) = delete;
