@@ -48,7 +48,7 @@ std::string shell_word(const std::string& text) {
   return is_plain ? text : "'" + filled(text, "'", "'\\''") + "'";
 }
 
-void refuse_taken_name(Kind kind, const std::string& name, const PluginLoader& loader) {
+void refuse_taken_name(Kind kind, const std::string& name, PluginLoader& loader) {
   for (const FoundPlugin& plugin : loader.list(kind))
     if (plugin.type != nullptr ? plugin.type->name == name : plugin.file.stem() == name)
       throw InputError{fmt::format("there is a {} {} already", name_of(kind), in_quotes(name)),
