@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/documents.hpp>
@@ -127,9 +129,29 @@ std::vector<std::string> asked_archs(const ScoreArguments& arguments) {
   return archs;
 }
 
-/// Unreadable architectures become invalid evaluations: one bad line does not cost the others.
+/// In blocks, so that who interrupts a long list keeps what is done. What is missing at the end was
+/// interrupted.
+std::vector<Evaluation> evaluate_in_blocks(std::span<const Genotype> genotypes, Scoring& scoring,
+                                           int jobs) {
+  const std::size_t block = std::size_t{16} * static_cast<std::size_t>(jobs);
+  std::vector<Evaluation> known;
+  try {
+    while (known.size() < genotypes.size()) {
+      const auto rest = genotypes.subspan(known.size());
+      for (Evaluation& evaluation : scoring.evaluate(rest.first(std::min(block, rest.size()))))
+        known.push_back(std::move(evaluation));
+    }
+  } catch (const Interrupted&) {
+    if (known.empty()) throw;
+  }
+  scoring.judge_together(known);  // aggregates are relative to all of them
+  return known;
+}
+
+/// Unreadable architectures become invalid evaluations: one bad line does not cost the others. As
+/// many as were scored, from the first on, when somebody interrupts.
 std::vector<Evaluation> evaluate_texts(const std::vector<std::string>& texts, const Study& study,
-                                       Scoring& scoring) {
+                                       Scoring& scoring, int jobs) {
   std::vector<Evaluation> evaluations(texts.size());
   std::vector<Genotype> readable;
   std::vector<std::size_t> places;
@@ -142,8 +164,9 @@ std::vector<Evaluation> evaluate_texts(const std::vector<std::string>& texts, co
       evaluations[i].invalid = error.diagnostics().front().message;
     }
   }
-  auto known = scoring.evaluate(readable);
-  for (std::size_t i = 0; i < places.size(); ++i) evaluations[places[i]] = std::move(known[i]);
+  auto known = evaluate_in_blocks(readable, scoring, jobs);
+  for (std::size_t i = 0; i < known.size(); ++i) evaluations[places[i]] = std::move(known[i]);
+  if (known.size() < places.size()) evaluations.resize(places[known.size()]);
   return evaluations;
 }
 
@@ -258,11 +281,12 @@ int score(const ScoreArguments& arguments, const World& world) {
                experiment.studies.size(), study.row.empty() ? "" : " (" + study.row + ")");
   const MetricNames metrics = study.metric_names();
   ScoringSetup setup = study.scoring();
-  setup.jobs = jobs_or_all(arguments.jobs);
+  const int jobs = setup.jobs = jobs_or_all(arguments.jobs);
   setup.scores_infeasible = true;  // what is asked for is scored, whether it fits or not
   Scoring scoring{std::move(setup)};
   bool are_all_valid = true;
-  for (const Evaluation& evaluation : evaluate_texts(archs, study, scoring)) {
+  const auto evaluations = evaluate_texts(archs, study, scoring, jobs);
+  for (const Evaluation& evaluation : evaluations) {
     are_all_valid = are_all_valid && evaluation.is_valid();
     if (arguments.as_json) {
       fmt::print("{}\n", to_json(plain_costs(evaluation_document(evaluation, metrics))));
@@ -270,6 +294,7 @@ int score(const ScoreArguments& arguments, const World& world) {
       print_evaluation(evaluation, study);
     }
   }
+  if (evaluations.size() < archs.size()) throw Interrupted{"interrupted"};
   return are_all_valid ? 0 : 1;
 }
 

@@ -79,13 +79,18 @@ int create(const std::string& kind_text, const std::string& name, const std::str
   write(std::string{name_of(kind)} + ".cpp.in", name + ".cpp");
   write("CMakeLists.txt.in", "CMakeLists.txt");
   write("README.md.in", "README.md");
+  // What was built but not installed is no package that CMake finds.
+  const bool is_package = fs::exists(world.prefix / "lib" / "cmake" / "thimble");
   fmt::print(
-      "{0}: a {1} that builds as it stands\n"
-      "  cmake -S {2} -B {3} -DCMAKE_PREFIX_PATH={4} && cmake --build {3}\n"
-      "  ctest --test-dir {3}\n"
-      "  THIMBLE_PLUGIN_PATH={5} thimble show {6}\n",
-      target.string(), name_of(kind), in_shell(target), in_shell(target / "build"),
-      in_shell(world.prefix), in_shell(target / "build" / "plugins"), name);
+      "{0}: a {1} that builds as it stands{2}\n"
+      "  cmake -S {3} -B {4} -DCMAKE_PREFIX_PATH={5} && cmake --build {4}\n"
+      "  ctest --test-dir {4}\n"
+      "  THIMBLE_PLUGIN_PATH={6} thimble show {7}\n",
+      target.string(), name_of(kind),
+      is_package ? "" : ", once thimble is installed (make install PREFIX=/usr/local)",
+      in_shell(target), in_shell(target / "build"),
+      is_package ? in_shell(world.prefix) : "/usr/local", in_shell(target / "build" / "plugins"),
+      name);
   return 0;
 }
 

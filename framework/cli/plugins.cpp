@@ -65,6 +65,7 @@ int list_plugins(const std::string& kind, const World& world) {
 }
 
 int show(const std::string& name, bool as_markdown, const World& world) {
+  if (name.empty()) return list_plugins({}, world);
   const auto slash = name.find('/');
   const auto kind = slash == std::string::npos ? std::nullopt : kind_if_any(name.substr(0, slash));
   const std::string plain = slash == std::string::npos ? name : name.substr(slash + 1);

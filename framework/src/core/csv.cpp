@@ -6,6 +6,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 
 namespace thimble {
 namespace {

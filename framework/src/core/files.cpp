@@ -1,11 +1,14 @@
 #include <thimble/core/files.hpp>
 
-#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <optional>
+#include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,30 +17,9 @@
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/stop.hpp>
 
 namespace thimble {
-
-namespace {
-
-/// Where the first byte is that is no UTF-8, or no text at all.
-std::optional<std::size_t> first_broken_byte(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t more = lead < 0x80   ? 0
-                             : lead < 0xc2 ? 9
-                             : lead < 0xe0 ? 1
-                             : lead < 0xf0 ? 2
-                             : lead < 0xf5 ? 3
-                                           : 9;
-    if (lead == 0 || i + more >= text.size()) return i;
-    for (std::size_t j = 1; j <= more; ++j)
-      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
-    i += more + 1;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes) {
   const auto refuse = [&](const std::string& why, const std::string& note = {}) {
@@ -60,17 +42,34 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes
   return text;
 }
 
-std::string_view plain_text(std::string_view text, const std::string& file,
-                            const std::string& note) {
-  if (const auto broken = first_broken_byte(text)) {
-    const auto above = text.substr(0, *broken);
-    const Location where{file, 1 + static_cast<int>(std::ranges::count(above, '\n')),
-                         static_cast<int>(*broken - above.rfind('\n'))};  // npos is -1
-    throw InputError{Diagnostic{
-        where, text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text", note}};
+namespace {
+
+/// Errors of the system are returned as errno has them; 0: none.
+int write_synced(const std::filesystem::path& file, std::string_view text) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) return errno;
+  int trouble = 0;
+  while (!text.empty() && trouble == 0) {
+    const auto written = ::write(descriptor, text.data(), text.size());
+    if (written >= 0) text.remove_prefix(static_cast<std::size_t>(written));
+    if (written < 0 && errno != EINTR) trouble = errno;
   }
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  return text;
+  // Else a crash of the machine can leave the new name with nothing in it.
+  if (trouble == 0 && ::fsync(descriptor) != 0 && errno != EINVAL) trouble = errno;
+  if (::close(descriptor) != 0 && trouble == 0) trouble = errno;
+  return trouble;
+}
+
+}  // namespace
+
+void write_file(const std::filesystem::path& file, std::string_view text) {
+  static std::atomic<int> count = 0;  // two threads may write one file
+  const std::filesystem::path part{file.string() + fmt::format(".part{}-{}", ::getpid(), count++)};
+  int trouble = write_synced(part, text);
+  if (trouble == 0 && ::rename(part.c_str(), file.c_str()) != 0) trouble = errno;
+  if (trouble == 0) return;
+  ::unlink(part.c_str());
+  throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
 }
 
 void make_folder(const std::filesystem::path& folder) {
@@ -80,27 +79,6 @@ void make_folder(const std::filesystem::path& folder) {
     throw InputError{Diagnostic{{folder.string()},
                                 "cannot be made a folder: " + trouble.message(),
                                 "name a folder that you may write into"}};
-}
-
-void write_file(const std::filesystem::path& file, std::string_view text) {
-  const auto part = std::filesystem::path{file.string() + fmt::format(".part{}", ::getpid())};
-  {
-    std::ofstream stream{part, std::ios::binary | std::ios::trunc};
-    stream.write(text.data(), static_cast<std::streamsize>(text.size()));
-    stream.flush();
-    if (!stream) {
-      const std::string why = std::strerror(errno);
-      std::error_code ignored;
-      std::filesystem::remove(part, ignored);
-      throw Error{fmt::format("cannot write '{}': {}", file.string(), why)};
-    }
-  }
-  std::error_code trouble;
-  std::filesystem::rename(part, file, trouble);
-  if (!trouble) return;
-  std::error_code ignored;
-  std::filesystem::remove(part, ignored);
-  throw Error{fmt::format("cannot write '{}': {}", file.string(), trouble.message())};
 }
 
 namespace {
@@ -118,11 +96,16 @@ bool is_still_there(int descriptor, const std::filesystem::path& lock) {
 FileLock::FileLock(const std::filesystem::path& file) : lock_{file.string() + ".lock"} {
   for (;;) {
     descriptor_ = ::open(lock_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0)
-      throw Error{fmt::format("cannot write '{}': {}", lock_.string(), std::strerror(errno)),
+    const bool is_held = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    const int trouble = is_held ? 0 : errno;
+    if (is_held && is_still_there(descriptor_, lock_)) return;
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (trouble != 0 && trouble != EWOULDBLOCK && trouble != EINTR)
+      throw Error{fmt::format("cannot write '{}': {}", lock_.string(), std::strerror(trouble)),
                   "is there such a folder, and may you write into it?"};
-    if (is_still_there(descriptor_, lock_)) return;
-    ::close(descriptor_);
+    // Not the system's own waiting: whoever is asked to stop meanwhile shall do so.
+    stop_if_requested();
+    if (trouble != 0) std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 
 namespace thimble {
 namespace {

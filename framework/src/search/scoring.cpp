@@ -143,7 +143,7 @@ Evaluation Scoring::cost(const Genotype& genotype) const {
     evaluation.invalid = kDisconnected;
   } else if (setup_.hardware != nullptr) {
     evaluation.cost = setup_.hardware->cost(graph);
-    evaluation.has_cost = true;
+    evaluation.has_cost = evaluation.cost.unsupported.empty();
     if (!evaluation.cost.unsupported.empty())
       evaluation.invalid = "the hardware cannot run it: " + evaluation.cost.unsupported;
     uncosted_.note(evaluation);

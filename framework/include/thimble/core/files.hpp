@@ -12,11 +12,6 @@ namespace thimble {
 THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
                                      std::size_t limit_bytes = std::size_t{1} << 30);
 
-/// The text without its byte order mark, which spreadsheets and editors write. Throws InputError,
-/// with `note`, at the first byte that is no UTF-8 or no text at all; UTF-16 is such.
-THIMBLE_EXPORT std::string_view plain_text(std::string_view text, const std::string& file,
-                                           const std::string& note = "save it as UTF-8");
-
 /// Makes a folder and those above it. Throws InputError when that cannot be.
 THIMBLE_EXPORT void make_folder(const std::filesystem::path& folder);
 
@@ -28,7 +23,8 @@ THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_vi
 /// process dies.
 class THIMBLE_EXPORT FileLock {
  public:
-  /// Waits for its turn. Throws Error when the folder is missing or cannot be written into.
+  /// Waits for its turn. Throws Error when the folder is missing or cannot be written into, and
+  /// Interrupted when a stop is requested meanwhile.
   explicit FileLock(const std::filesystem::path& file);
   ~FileLock();
   FileLock(const FileLock&) = delete;

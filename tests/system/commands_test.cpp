@@ -1,0 +1,105 @@
+// What the smaller commands refuse, cope with and print.
+
+#include <thimble/core/files.hpp>
+#include "support/program.hpp"
+#include "support/world.hpp"
+
+namespace thimble {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::string kArch =
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~"
+    "2|";
+
+class Commands : public ::testing::Test {
+ protected:
+  testing::Finished run(const std::string& arguments) const {
+    return testing::thimble_program(arguments, folder_.path());
+  }
+  void write(const std::string& name, const std::string& text) const {
+    write_file(folder_.path() / name, text);
+  }
+
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(Commands, NewRefusesNamesOfPluginsThatExist) {
+  const auto refused = run("new proxy l2_norm");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("there is a proxy 'l2_norm' already"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "l2_norm"));
+  EXPECT_EQ(run("new dataset l2_norm").code, 0);
+}
+
+TEST_F(Commands, NewCallsNoClassAsItsTemplateDoes) {
+  for (const std::string kind : {"proxy", "searchspace", "searcher", "hardware", "dataset"}) {
+    EXPECT_EQ(run("new " + kind + " params --folder " + kind).code, 0);
+    EXPECT_THAT(read_file(folder_.path() / kind / "params.cpp"), Not(HasSubstr("class Params ")));
+  }
+}
+
+TEST_F(Commands, NewQuotesFoldersWithBlanks) {
+  const auto made = run("new proxy mine --folder 'my plug/mine'");
+  EXPECT_EQ(made.code, 0);
+  EXPECT_THAT(made.output, HasSubstr("cmake -S 'my plug/mine' -B 'my plug/mine/build'"));
+}
+
+TEST_F(Commands, NewSaysWhyAFolderCannotBeMade) {
+  write("file", "");
+  const auto refused = run("new proxy mine --folder file/x/y");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, Not(HasSubstr("filesystem error")));
+}
+
+TEST_F(Commands, ShowWithoutANameListsPlugins) {
+  const auto listed = run("show");
+  EXPECT_EQ(listed.code, 0);
+  EXPECT_EQ(listed.output, run("plugins").output);
+}
+
+TEST_F(Commands, ScoreTakesMarksAndCommentsInLists) {
+  write("e.yaml", "name: e\nsearch_space: { use: nasbench201, channels: 1, cells: 1, image: 8 }\n");
+  write("a.txt", "\xef\xbb\xbf" + kArch + "\n# a comment\n");
+  const auto scored = run("score e.yaml --archs a.txt");
+  EXPECT_EQ(scored.code, 0) << scored.output;
+  EXPECT_THAT(scored.output, Not(HasSubstr("comment")));
+}
+
+TEST_F(Commands, ScorePrintsNoCostOfWhatTheHardwareCannotRun) {
+  write("e.yaml",
+        "name: e\n"
+        "search_space: { use: nasbench201, channels: 7, cells: 1, stages: 1, image: 8 }\n"
+        "hardware: { use: table, board: nucleo_f746zg, tables: [], on_miss: refuse }\n"
+        "objectives: [ { minimize: latency_ms } ]\n");
+  const auto scored = run("score e.yaml --json --arch '" + kArch + "'");
+  EXPECT_EQ(scored.code, 1);
+  EXPECT_THAT(scored.output, HasSubstr("\"cost\":{}"));
+}
+
+TEST_F(Commands, BenchmarksAreAsWideAsTheirHeader) {
+  write("e.yaml",
+        "name: e\n"
+        "search_space: { use: nasbench201, channels: 2, cells: 1, image: 8 }\n"
+        "benchmark: { file: b.csv, accuracy: acc }\n"
+        "objectives: [ { maximize: params } ]\n"
+        "searcher: { use: exhaustive }\n");
+  const auto refused = [&](const std::string& text) {
+    write("b.csv", text);
+    const auto finished = run("check e.yaml");
+    EXPECT_EQ(finished.code, 2);
+    return finished.errors;
+  };
+  EXPECT_THAT(refused("arch_str,acc\n" + kArch + ",93,80\n"),
+              HasSubstr("b.csv:2:1: error: 3 cells, the header has 2"));
+  EXPECT_THAT(refused("arch_str,acc,acc\n" + kArch + ",93,80\n"),
+              HasSubstr("a second column 'acc'"));
+  EXPECT_THAT(refused("\xff\xfe"
+                      "a"),
+              HasSubstr("UTF-16"));
+}
+
+}  // namespace
+}  // namespace thimble
