@@ -184,7 +184,8 @@ class Program {
     auto* const shown = add("show", "show a plugin's parameters", [this](const World& world) {
       return show(name_, as_markdown_, world);
     });
-    shown->add_option("name", name_, "the plugin's name, or kind/name")->required();
+    shown->add_option("name", name_,
+                      "the plugin's name, or kind/name; without one, all are listed");
     shown->add_flag("--markdown", as_markdown_, "as the table for its README");
   }
 

@@ -57,15 +57,4 @@ inline at::Tensor images_for(const Graph& graph, int count, std::uint64_t seed) 
   return at::randn({count, shape.channels, shape.height, shape.width}, generator, at::kFloat);
 }
 
-/// One image, C x H x W, as height x width x channels.
-inline std::vector<std::int8_t> quantised(const at::Tensor& image, const Quantisation& q) {
-  const at::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
-  std::vector<std::int8_t> values;
-  for (std::int64_t i = 0; i < nhwc.numel(); ++i)
-    values.push_back(static_cast<std::int8_t>(std::clamp(
-        std::round(nhwc.data_ptr<float>()[i] / q.scale) + static_cast<float>(q.zero_point), -128.0F,
-        127.0F)));
-  return values;
-}
-
 }  // namespace thimble::test

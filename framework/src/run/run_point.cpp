@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
@@ -80,6 +81,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   const Problem problem = study.problem();
   PointOutcome outcome;
   outcome.result = search(study, problem, scoring);
+  std::ranges::move(scoring.remarks(), std::back_inserter(outcome.result.remarks));
   outcome.row = point.row;
   outcome.assignments = point.assignments;
   outcome.seed = study.seed;

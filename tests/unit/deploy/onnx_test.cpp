@@ -231,8 +231,8 @@ std::vector<std::string> reference_tensors(const Subject& subject) {
   const auto& tensors = subject.lowered.tensors;
   std::vector<std::string> all(tensors.size());
   for (std::int64_t sample = 0; sample < subject.images.size(0); ++sample) {
-    const auto values = run_reference(
-        subject.lowered, test::quantised(subject.images[sample], tensors[0].quantisation));
+    const auto values =
+        run_reference(subject.lowered, quantised(subject.images[sample], tensors[0].quantisation));
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       const auto& [channels, height, width] = tensors[i].shape;
       for (int channel = 0; channel < channels; ++channel)
