@@ -28,7 +28,6 @@ using test::images_for;
 using test::lowered_cases;
 using test::LoweredCase;
 using test::one_of_each;
-using test::quantised;
 using Values = std::vector<std::int8_t>;
 
 TEST(Rescale, WritesAFactorAsTwoIntegers) {
