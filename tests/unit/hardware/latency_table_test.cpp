@@ -72,7 +72,7 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
   EXPECT_THAT(refused(std::string{"\xff\xfe"
                                   "a\0\n\0",
                                   6}),
-              HasSubstr("f.csv:1:1: error: not UTF-8 text"));
+              HasSubstr("f.csv:1:1: error: UTF-16, not UTF-8 text"));
   EXPECT_THAT(refused("a,b\n1,93,80\n"),
               HasSubstr("f.csv:2:1: error: 3 cells, the header has 2\n  note: write numbers with"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
@@ -84,7 +84,7 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
   EXPECT_THAT(refused("a,b\n1,\"2\n"), HasSubstr("f.csv:2:3: error: a quote is never closed"));
   EXPECT_THAT(refused("a,b\n\"1\"2,3\n"), HasSubstr("f.csv:2:4: error: text behind a closing"));
   EXPECT_THAT(refused("a,b\n1\"2,3\n"), HasSubstr("f.csv:2:2: error: a quote inside"));
-  EXPECT_THAT(refused(std::string{"a\n1\0\n", 5}), HasSubstr("f.csv:2:2: error: control"));
+  EXPECT_THAT(refused(std::string{"a\n1\0\n", 5}), HasSubstr("f.csv:2:2: error: a NUL byte"));
 }
 
 TEST(Csv, WritesNothingThatItCannotRead) {
