@@ -139,11 +139,14 @@ class FrontPicture {
     for (const Rows& rows : fronts_)
       for (const auto& row : rows) values.push_back(row[coordinate]);
     const Axis axis{values};
+    // Powers of ten written out would touch each other: 20 M, not 2 x 10^7.
+    constexpr double kLarge = 1e5;
     return fmt::format("set {0}label {1} noenhanced\nset {0}range [{2}:{3}]\n", name,
                        gnuplot_text(metric), number_text(axis.low), number_text(axis.high)) +
            (axis.is_logarithmic
                 ? fmt::format("set logscale {0}\nset format {0} '10^{{%T}}'\n", name)
-                : "");
+            : axis.high >= kLarge ? fmt::format("set format {} '%.0s %c'\n", name)
+                                  : "");
   }
 
   const PointOutcome& outcome_;

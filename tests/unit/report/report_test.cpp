@@ -15,6 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 /// A front of networks n0, n1, ... that have MACs and one proxy, and one more of constant value.
@@ -213,6 +214,16 @@ TEST(FrontPictures, ShowEveryObjectiveAgainstTheCost) {
   EXPECT_THAT(pictures[0].script, HasSubstr("$knee << EOD\n2 9 \nEOD"));
   EXPECT_THAT(pictures[0].script, HasSubstr("$ends << EOD\n10 10 \n0 0 \n2 9 \nEOD"));
   EXPECT_EQ(pictures[1].name, "front_same");
+}
+
+TEST(FrontPictures, WriteLargeNumbersShort) {
+  const auto script = [](int macs) {
+    std::vector<PointOutcome> points{outcome({{0, 0}, {macs, 1}})};
+    select(points[0], {.k = 1});
+    return front_pictures(points).at(0).script;
+  };
+  EXPECT_THAT(script(50'000'000), HasSubstr("set format x '%.0s %c'"));
+  EXPECT_THAT(script(50), Not(HasSubstr("set format x")));
 }
 
 }  // namespace
