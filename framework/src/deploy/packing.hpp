@@ -43,8 +43,8 @@ Factor factor_of(const Rescale& rescale);
 Factor factor_of_term(const Rescale& rescale);
 
 /// Weights in their order in flash, and the channels whose biases and factors go with them: -1
-/// stands for a channel of zeros. Of a layer without weights (a skeleton's) only how many bytes they
-/// would take is known.
+/// stands for a channel of zeros. Of a layer without weights (a skeleton's) only how many bytes
+/// they would take is known.
 struct Packed {
   std::int64_t bytes = 0;
   std::vector<std::int8_t> weights;
