@@ -6,6 +6,13 @@
 
 #include <thimble/nn/threads.hpp>
 
+#ifdef __SANITIZE_ADDRESS__
+/// Asking for more memory than there is fails as it does without the sanitizer: tests do that.
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
+  return "allocator_may_return_null=1";
+}
+#endif
+
 int main(int count, char** arguments) {
   testing::InitGoogleMock(&count, arguments);
   thimble::use_single_threaded_math();
