@@ -58,7 +58,7 @@ TEST(PlainText, SkipsTheByteOrderMarkAndRefusesOtherEncodings) {
   EXPECT_THAT(refused(std::string_view{"\xff\xfe"
                                        "a\0",
                                        4}),
-              HasSubstr("f:1:1: error: UTF-16, not UTF-8 text"));
+              HasSubstr("f:1:1: error: text is UTF-16, not UTF-8"));
   EXPECT_THAT(refused("a\nb\xe9 c"), HasSubstr("f:2:2: error: not UTF-8 text"));
 }
 

@@ -72,7 +72,7 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
   EXPECT_THAT(refused(std::string{"\xff\xfe"
                                   "a\0\n\0",
                                   6}),
-              HasSubstr("f.csv:1:1: error: UTF-16, not UTF-8 text"));
+              HasSubstr("f.csv:1:1: error: text is UTF-16, not UTF-8"));
   EXPECT_THAT(refused("a,b\n1,93,80\n"),
               HasSubstr("f.csv:2:1: error: 3 cells, the header has 2\n  note: write numbers with"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
