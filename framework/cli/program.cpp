@@ -1,13 +1,17 @@
 #include "program.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string_view>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 
 #include "cli.hpp"
@@ -301,6 +305,10 @@ class Program {
   bool as_markdown_ = false;
 };
 
+void stop_on_signal(int) {
+  if (request_stop()) _exit(kInterrupted);
+}
+
 }  // namespace
 
 int run_program(int count, const char* const* arguments, const std::filesystem::path& prefix) {
@@ -327,6 +335,11 @@ int run_program(int count, const char* const* arguments, const std::filesystem::
     std::fprintf(stderr, "thimble: error: %s\n", what_was_thrown().c_str());
     return kFailed;
   }
+}
+
+void stop_on_signals() {
+  std::signal(SIGINT, stop_on_signal);
+  std::signal(SIGTERM, stop_on_signal);
 }
 
 }  // namespace thimble::cli

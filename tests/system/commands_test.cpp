@@ -1,7 +1,7 @@
 // What the smaller commands refuse, cope with and print.
 
+#include "support/commands.hpp"
 #include <thimble/core/files.hpp>
-#include "support/program.hpp"
 #include "support/world.hpp"
 
 namespace thimble {
@@ -17,7 +17,7 @@ const std::string kArch =
 class Commands : public ::testing::Test {
  protected:
   testing::Finished run(const std::string& arguments) const {
-    return testing::thimble_program(arguments, folder_.path());
+    return testing::thimble_command(arguments, folder_.path());
   }
   void write(const std::string& name, const std::string& text) const {
     write_file(folder_.path() / name, text);

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include <support/program.hpp>
+#include <support/commands.hpp>
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/process.hpp>
@@ -30,8 +30,8 @@ class DeployCommand : public ::testing::Test {
   }
 
   testing::Finished deploy(const std::string& arguments,
-                           const std::string& environment = "") const {
-    return testing::thimble_program("deploy small.yaml " + arguments, folder_.path(), environment);
+                           const testing::Environment& environment = {}) const {
+    return testing::thimble_command("deploy small.yaml " + arguments, folder_.path(), environment);
   }
 
   bool has(const std::string& file) const { return std::filesystem::exists(folder_.path() / file); }
@@ -66,7 +66,7 @@ TEST_F(DeployCommand, WritesTheSameAgain) {
 }
 
 TEST_F(DeployCommand, WarnsOfWhatTheBoardCannotHoldOrRun) {
-  const auto large = deploy(std::string{"search_space.image=256 --arch "} + kCell);
+  const auto large = deploy(std::string{"search_space.image=160 --arch "} + kCell);
   EXPECT_EQ(large.code, 0) << large.errors;
   EXPECT_THAT(large.errors, HasSubstr("warning: it does not fit on NUCLEO-F446RE: "));
   EXPECT_THAT(large.errors, HasSubstr("bytes of RAM, 131072 are there"));
@@ -76,7 +76,7 @@ TEST_F(DeployCommand, WarnsOfWhatTheBoardCannotHoldOrRun) {
 }
 
 TEST_F(DeployCommand, MissesItsToolsBeforeItWrites) {
-  const auto finished = deploy(std::string{"--verify m4 --arch "} + kCell, "PATH=/none");
+  const auto finished = deploy(std::string{"--verify m4 --arch "} + kCell, {{"PATH", "/none"}});
   EXPECT_EQ(finished.code, 1);
   EXPECT_THAT(finished.errors, HasSubstr("there is no arm-none-eabi-gcc here"));
   EXPECT_FALSE(has("deployed"));

@@ -2,10 +2,12 @@
 // at 25 MHz, and with -icount shift=5 an instruction takes 32 ns: 0.8 ticks each.
 
 #include <chrono>
+#include <csignal>
+#include <list>
 #include <regex>
 #include <thread>
 
-#include <support/program.hpp>
+#include <support/commands.hpp>
 #include <support/world.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/process.hpp>
@@ -25,7 +27,7 @@ using testing::content;
 using testing::Finished;
 using ::testing::HasSubstr;
 using testing::TemporaryFolder;
-using testing::thimble_program;
+using testing::thimble_command;
 
 constexpr double kTicksAnInstruction = 0.8;
 
@@ -71,9 +73,11 @@ class OwnBoard : public ::testing::Test {
     write_file(here_.path() / name, text);
   }
 
-  Finished thimble(const std::string& arguments) const {
-    return thimble_program(arguments, here_.path(), "TMPDIR=\"$PWD/tmp\"");
+  testing::Command start(const std::string& arguments) const {
+    return testing::Command{arguments, here_.path(), {{"TMPDIR", (here_.path() / "tmp").string()}}};
   }
+
+  Finished thimble(const std::string& arguments) const { return start(arguments).wait(); }
 
   Finished measured(const std::string& runner, const std::string& more = "--ops few.txt") const {
     return thimble("profile --board mine.yaml --setup 'no wait states' --output t.csv --runner '" +
@@ -198,11 +202,13 @@ TEST_F(OwnBoard, LooksAtItsOutputBeforeItMeasures) {
 /// All of them read the table while another writes it, unless they wait for each other.
 TEST_F(OwnBoard, SharesItsTableWithOthers) {
   ASSERT_EQ(measured("sh flash {elf} | tee printed.txt").code, 0);
-  const Finished all = testing::shell(
-      "for i in 1 2 3 4 5 6; do '" THIMBLE_TEST_PROGRAM
-      "' profile --board mine.yaml --records printed.txt --setup $i --output t.csv & done; wait",
-      here_.path());
-  EXPECT_EQ(table("t.csv").size(), 14U) << all.errors;
+  std::list<testing::Command> all;
+  for (int i = 0; i < 6; ++i)
+    all.emplace_back("profile --board mine.yaml --records printed.txt --output t.csv --setup " +
+                         std::to_string(i),
+                     here_.path());
+  for (const testing::Command& one : all) EXPECT_EQ(one.wait().errors, "");
+  EXPECT_EQ(table("t.csv").size(), 14U);
   EXPECT_FALSE(exists("t.csv.lock"));
 }
 
@@ -229,10 +235,12 @@ TEST_F(OwnBoard, TakesNoLongerThanTheLimit) {
 }
 
 TEST_F(OwnBoard, EndsOnInterrupt) {
-  const Finished stopped = thimble(
-      "profile --board mine.yaml --ops few.txt --setup x --output t.csv --runner 'echo $$ >pid; "
-      "exec sleep 60' & child=$!; while ! [ -s pid ]; do sleep 0.1; done; kill -INT $child; "
-      "wait $child");
+  const testing::Command measuring = start(
+      "profile --board mine.yaml --ops few.txt --setup x --output t.csv "
+      "--runner 'echo $$ >pid; exec sleep 60'");
+  while (content(here_.path() / "pid").empty()) std::this_thread::sleep_for(50ms);
+  measuring.send(SIGINT);
+  const Finished stopped = measuring.wait();
   EXPECT_EQ(stopped.code, 130);
   EXPECT_EQ(stopped.errors, "thimble: interrupted\n");
   EXPECT_FALSE(exists("t.csv"));
@@ -305,7 +313,7 @@ TEST_F(OwnBoard, MustBeDescribed) {
   };
   EXPECT_THAT(refused("--board mine.yaml --setup x"), HasSubstr("nothing runs on the board"));
   EXPECT_THAT(refused("--board mine.yaml --runner true"), HasSubstr("without --setup"));
-  EXPECT_THAT(refused("--board mine.yaml --runner true --setup \"$(printf 'a\\nb')\""),
+  EXPECT_THAT(refused("--board mine.yaml --runner true --setup 'a\nb'"),
               HasSubstr("'--setup a\\x0ab' has control characters"));
   EXPECT_THAT(refused("--networks -5"), HasSubstr("--networks"));
   EXPECT_THAT(refused("--runner true"), HasSubstr("--board"));

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <support/program.hpp>
+#include <support/commands.hpp>
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
@@ -16,10 +16,12 @@
 namespace thimble {
 namespace {
 
+using namespace std::chrono_literals;
+using testing::Command;
 using testing::content;
 using testing::Finished;
 using testing::TemporaryFolder;
-using testing::thimble_program;
+using testing::thimble_command;
 
 constexpr const char* kExperiment = R"(
 name: small
@@ -51,50 +53,40 @@ class Run : public ::testing::Test {
 
   /// Starts a run and kills it after a while; true when it was still running.
   bool run_and_kill(const std::string& more, std::chrono::milliseconds after) const {
-    const pid_t child = fork();
-    if (child == 0) {
-      if (chdir(here_.path().c_str()) != 0) _exit(127);
-      const std::string command =
-          std::string{"exec '" THIMBLE_TEST_PROGRAM "' run small.yaml --quiet "} + more +
-          " >/dev/null";
-      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      _exit(127);
-    }
+    const Command run{"run small.yaml --quiet " + more, here_.path()};
     std::this_thread::sleep_for(after);
-    kill(child, SIGKILL);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFSIGNALED(status);
+    run.send(SIGKILL);
+    return run.wait().code == 128 + SIGKILL;
   }
 
   TemporaryFolder here_;
 };
 
 TEST_F(Run, GivesTheSameResultAtOneTwoAndFourJobs) {
-  const std::string one = result(thimble_program("run small.yaml --quiet --jobs 1", here_.path()));
+  const std::string one = result(thimble_command("run small.yaml --quiet --jobs 1", here_.path()));
   ASSERT_FALSE(one.empty());
-  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --jobs 2", here_.path())), one);
-  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --jobs 4", here_.path())), one);
+  EXPECT_EQ(result(thimble_command("run small.yaml --quiet --jobs 2", here_.path())), one);
+  EXPECT_EQ(result(thimble_command("run small.yaml --quiet --jobs 4", here_.path())), one);
 }
 
 TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
   const std::string whole =
-      result(thimble_program("run small.yaml --quiet --jobs 2 --output whole", here_.path()));
+      result(thimble_command("run small.yaml --quiet --jobs 2 --output whole", here_.path()));
   Random random{2024};
   int killed = 0;
 #ifdef __SANITIZE_ADDRESS__
   constexpr int kAttempts = 1;  // each takes minutes there
 #else
-  constexpr int kAttempts = 20;
+  constexpr int kAttempts = 8;
 #endif
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::string output = "--jobs 2 --output broken" + std::to_string(attempt);
     for (int kills = 0; kills < 3; ++kills)
       killed += run_and_kill(output + (kills > 0 ? " --resume" : ""),
-                             std::chrono::milliseconds{300 + random.below(900)})
+                             std::chrono::milliseconds{20 + random.below(600)})
                     ? 1
                     : 0;
-    ASSERT_EQ(result(thimble_program("run small.yaml --quiet --resume " + output, here_.path())),
+    ASSERT_EQ(result(thimble_command("run small.yaml --quiet --resume " + output, here_.path())),
               whole)
         << "attempt " << attempt;
   }
@@ -107,13 +99,13 @@ TEST_P(EvolvingRun, GivesTheSameFrontAtOneAndFourJobsAndAfterBeingKilled) {
   const std::string search =
       std::string{"'searcher={use: nsga2, population: 8, evaluations: 24}' "} + GetParam();
   const std::string one =
-      result(thimble_program("run small.yaml --quiet --jobs 1 " + search, here_.path()));
+      result(thimble_command("run small.yaml --quiet --jobs 1 " + search, here_.path()));
   ASSERT_FALSE(one.empty());
-  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --jobs 4 " + search, here_.path())),
+  EXPECT_EQ(result(thimble_command("run small.yaml --quiet --jobs 4 " + search, here_.path())),
             one);
   const std::string broken = search + "--jobs 1 --output broken";
-  run_and_kill(broken, std::chrono::milliseconds{900});
-  EXPECT_EQ(result(thimble_program("run small.yaml --quiet --resume " + broken, here_.path())),
+  run_and_kill(broken, 400ms);
+  EXPECT_EQ(result(thimble_command("run small.yaml --quiet --resume " + broken, here_.path())),
             one);
 }
 
@@ -127,17 +119,17 @@ INSTANTIATE_TEST_SUITE_P(
         "'hardware={use: table, board: imxrt1062_evk, on_miss: fit}' limits.macs=20000000 "));
 
 TEST_F(Run, StopsOnInterruptAndSaysHowToGoOn) {
-  const Finished stopped = thimble_program(
-      "run small.yaml searcher='{use: random, samples: 5000}' & child=$!; sleep 1.5; "
-      "kill -INT $child; wait $child",
-      here_.path());
+  const Command run{"run small.yaml searcher='{use: random, samples: 5000}'", here_.path()};
+  std::this_thread::sleep_for(1500ms);
+  run.send(SIGINT);
+  const Finished stopped = run.wait();
   EXPECT_EQ(stopped.code, 130);
   EXPECT_THAT(stopped.errors, ::testing::HasSubstr("--resume goes on"));
 }
 
 TEST_F(Run, WritesEverythingIntoItsFolder) {
   const Finished finished =
-      thimble_program("run small.yaml searcher='{use: random, samples: 3}' seed=8", here_.path());
+      thimble_command("run small.yaml searcher='{use: random, samples: 3}' seed=8", here_.path());
   ASSERT_EQ(finished.code, 0) << finished.errors;
   for (const auto& run : std::filesystem::directory_iterator{here_.path() / "runs" / "small"})
     for (const char* const file :
@@ -148,20 +140,20 @@ TEST_F(Run, WritesEverythingIntoItsFolder) {
 
 TEST_F(Run, ReadsItsOwnResolvedExperiment) {
   const Finished first =
-      thimble_program("run small.yaml --quiet searcher='{use: random, samples: 3}'", here_.path());
+      thimble_command("run small.yaml --quiet searcher='{use: random, samples: 3}'", here_.path());
   ASSERT_EQ(first.code, 0) << first.errors;
   const std::string folder = first.output.substr(0, first.output.size() - 1);
-  EXPECT_EQ(result(thimble_program("run --quiet --output again " + folder + "/resolved.yaml",
+  EXPECT_EQ(result(thimble_command("run --quiet --output again " + folder + "/resolved.yaml",
                                    here_.path())),
             result(first));
 }
 
 TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
   const Finished kept =
-      thimble_program("run small.yaml limits.latency_ms=500 --json", here_.path());
+      thimble_command("run small.yaml limits.latency_ms=500 --json", here_.path());
   ASSERT_EQ(kept.code, 0) << kept.errors;
   EXPECT_THAT(kept.output, ::testing::HasSubstr("\"feasible\":true"));
-  const Finished none = thimble_program("run small.yaml limits.latency_ms=1", here_.path());
+  const Finished none = thimble_command("run small.yaml limits.latency_ms=1", here_.path());
   ASSERT_EQ(none.code, 3) << none.errors;
   EXPECT_THAT(none.errors, ::testing::HasSubstr("the limits cannot be met"));
   EXPECT_THAT(none.errors,
@@ -170,7 +162,7 @@ TEST_F(Run, KeepsLimitsAndSaysWhenNothingCan) {
 }
 
 TEST_F(Run, KeepsRemarksWithTheResults) {
-  const Finished finished = thimble_program(
+  const Finished finished = thimble_command(
       "run small.yaml searcher='{use: random, samples: 2}' "
       "'benchmark={file: none.csv, accuracy: test}' --output kept",
       here_.path());
@@ -185,7 +177,7 @@ TEST_F(Run, LeavesNoFolderWhenItFailsBeforeAnythingIsScored) {
   std::filesystem::create_directories(here_.path() / "data" / "cifar10");
   std::ofstream{here_.path() / "data" / "cifar10" / "data_batch_1.bin"}
       << std::string(std::size_t{10000} * 3073, '\x7f');  // no label is 127
-  const Finished failed = thimble_program(
+  const Finished failed = thimble_command(
       "run small.yaml 'dataset={use: cifar10, batches: 1}' --data data --output left",
       here_.path());
   EXPECT_NE(failed.code, 0);
@@ -194,7 +186,7 @@ TEST_F(Run, LeavesNoFolderWhenItFailsBeforeAnythingIsScored) {
 }
 
 TEST_F(Run, SaysWhatNoProxyTakesOfTheCommonPass) {
-  const Finished checked = thimble_program(
+  const Finished checked = thimble_command(
       "check small.yaml proxies='[{use: zen}]' objectives='[]' pass='{input: ones, batch: 32}'",
       here_.path());
   EXPECT_EQ(checked.code, 0) << checked.errors;
@@ -206,7 +198,7 @@ TEST_F(Run, SaysWhatNoProxyTakesOfTheCommonPass) {
 TEST_F(Run, SaysWhichLimitTheNearestExceedsAndByHowMuch) {
   for (const std::string search :
        {"{use: pruning}", "{use: random, samples: 5}", "{use: local_search, evaluations: 5}"}) {
-    const Finished none = thimble_program(
+    const Finished none = thimble_command(
         "run small.yaml limits.latency_ms=1 --json --quiet searcher='" + search + "'",
         here_.path());
     const auto best = nlohmann::json::parse(none.output)["points"][0]["best"];
@@ -217,7 +209,7 @@ TEST_F(Run, SaysWhichLimitTheNearestExceedsAndByHowMuch) {
     EXPECT_THAT(content(here_.path() / folder / "candidates.csv"),
                 ::testing::HasSubstr("true,false,latency_ms"));
   }
-  const Finished scored = thimble_program(
+  const Finished scored = thimble_command(
       "score small.yaml limits.latency_ms=0.01 --arch "
       "'|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'",
       here_.path());
@@ -230,14 +222,14 @@ TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
       " objectives= 'aggregates=[{use: rank_sum, of: [ntk, linear_regions, {minimize: macs}], "
       "as: all}]'";
   for (const char* const searcher : {"{use: random, samples: 8}", "{use: pruning}"}) {
-    const Finished finished = thimble_program(
+    const Finished finished = thimble_command(
         "run small.yaml --json searcher='" + std::string{searcher} + "'" + aggregates,
         here_.path());
     ASSERT_EQ(finished.code, 0) << finished.errors;
     EXPECT_THAT(finished.output, ::testing::HasSubstr("\"aggregates\":{\"all\":"));
   }
   // Of eight that hold all ranks, the best by the only objective has the largest sum.
-  const Finished random = thimble_program(
+  const Finished random = thimble_command(
       "run small.yaml --quiet searcher='{use: random, samples: 8}'" + aggregates, here_.path());
   const std::string folder = random.output.substr(0, random.output.size() - 1);
   std::istringstream rows{content(here_.path() / folder / "candidates.csv")};
@@ -256,7 +248,7 @@ TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
 }
 
 TEST_F(Run, ShowsTheSelectedNetworks) {
-  const Finished finished = thimble_program(
+  const Finished finished = thimble_command(
       "run small.yaml --quiet searcher='{use: random, samples: 12}' 'select={k: 2}'", here_.path());
   EXPECT_EQ(finished.code, 0) << finished.errors;
   const auto folder = here_.path() / finished.output.substr(0, finished.output.size() - 1);
@@ -272,7 +264,7 @@ class RunWithBenchmark : public Run {
  protected:
   RunWithBenchmark() {
     const Finished finished =
-        thimble_program("run small.yaml --quiet " + kCells + " --output first", here_.path());
+        thimble_command("run small.yaml --quiet " + kCells + " --output first", here_.path());
     std::istringstream rows{content(here_.path() / line_of(finished) / "candidates.csv")};
     std::ofstream table{here_.path() / "table.csv"};
     table << "arch_str,test,its_other\n";
@@ -297,8 +289,8 @@ class RunWithBenchmark : public Run {
 };
 
 TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
-  const auto one = here_.path() / line_of(thimble_program(kBenchmark + " -j 1", here_.path()));
-  const auto two = here_.path() / line_of(thimble_program(kBenchmark + " -j 2", here_.path()));
+  const auto one = here_.path() / line_of(thimble_command(kBenchmark + " -j 1", here_.path()));
+  const auto two = here_.path() / line_of(thimble_command(kBenchmark + " -j 2", here_.path()));
   for (const char* const file : {"analysis.csv", "agreement.csv", "regret.csv",
                                  "figures/scatter_ntk.gp", "figures/agreement.gp"}) {
     EXPECT_EQ(content(one / file), content(two / file)) << file;
@@ -310,19 +302,20 @@ TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
 }
 
 TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {
-  const Finished finished = thimble_program(
+  const Finished finished = thimble_command(
       "run small.yaml " + kBenchmark.substr(std::string{"run small.yaml --quiet "}.size()),
-      here_.path(), "env PATH=/nowhere");
+      here_.path(), {{"PATH", "/nowhere"}});
   EXPECT_EQ(finished.code, 0) << finished.errors;
   EXPECT_THAT(finished.errors, ::testing::HasSubstr("there is no gnuplot here"));
 }
 
 TEST_F(Run, ScoresArchitecturesFromStandardInput) {
   const std::string good = "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|none~2|";
-  const Finished scored = thimble_program("score small.yaml --json --archs - <<'END'\n" + good +
-                                              "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|"
-                                              "+|none~0|none~1|skip_connect~2|\nEND\n",
-                                          here_.path());
+  const Finished scored =
+      testing::thimble_program("score small.yaml --json --archs - <<'END'\n" + good +
+                                   "\nnonsense\n|nor_conv_3x3~0|+|none~0|skip_connect~1|"
+                                   "+|none~0|none~1|skip_connect~2|\nEND\n",
+                               here_.path());
   std::istringstream lines{scored.output};
   std::string line;
   std::getline(lines, line);

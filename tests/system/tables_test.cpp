@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <support/program.hpp>
+#include <support/commands.hpp>
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/hardware.hpp>
@@ -24,7 +24,7 @@ class TableCommands : public ::testing::Test {
   }
 
   testing::Finished run(const std::string& arguments) const {
-    return testing::thimble_program(arguments, folder_.path());
+    return testing::thimble_command(arguments, folder_.path());
   }
 
   testing::Finished calibrated() const {
@@ -70,7 +70,7 @@ TEST_F(TableCommands, SayWhatIsMissing) {
   EXPECT_THAT(refusal("--cycles cycles"), HasSubstr("cycles without --board"));
   EXPECT_THAT(refusal("--cycles cycle --board b"), HasSubstr("did you mean 'cycles'?"));
   EXPECT_THAT(refusal("--cycles cycles --board b --format micro"), HasSubstr("no format 'micro'"));
-  EXPECT_THAT(refusal("--cycles cycles --board \"$(printf 'b\\nc')\""),
+  EXPECT_THAT(refusal("--cycles cycles --board 'b\nc'"),
               HasSubstr("'--board b\\x0ac' has control characters"));
   EXPECT_THAT(refusal("--instructions insns --core m5"), HasSubstr("no core 'm5'"));
   EXPECT_THAT(run("import layers.csv --output t.csv --kernels '' --cycles cycles --board b").errors,
