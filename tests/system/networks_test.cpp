@@ -15,7 +15,7 @@
 namespace thimble {
 namespace {
 
-constexpr int kCells = 200;
+constexpr int kCells = 100;
 constexpr int kCellsOfProgram = 50;  ///< their layers' outputs must fit the smallest machine
 
 /// Programs of some networks each; made once, since the reference takes its time.

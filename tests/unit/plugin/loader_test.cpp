@@ -1,15 +1,10 @@
 // Broken plugins (tests/bad_plugins) give one clear error each and disturb nobody else.
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
@@ -344,116 +339,6 @@ TEST(Loader, CallsAnythingElseThatAConstructorThrowsAFaultOfThePlugin) {
   EXPECT_EQ(problem_of_making("integer"),
             "x.yaml:3:7: error: plugin 'faulty' 1.2.3 failed while it was made: something that is "
             "no exception\n  note: this is a fault of the plugin, not of the experiment");
-}
-
-// ---------------------------------------------------------------------------------- the program
-
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-/// Runs the program with the broken plugins in its path.
-Outcome run_program(const std::string& arguments, const fs::path& plugins = kBad) {
-  const testing::TemporaryFolder folder;
-  const fs::path errors = folder.path() / "stderr";
-  const std::string command = "cd '" + folder.path().string() + "' && THIMBLE_PLUGIN_PATH='" +
-                              plugins.string() + "' '" THIMBLE_TEST_PROGRAM "' " + arguments +
-                              " 2>'" + errors.string() + "'";
-  Outcome outcome;
-  FILE* const pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> buffer{};
-  while (const auto count = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    outcome.out.append(buffer.data(), count);
-  const int status = pclose(pipe);
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  outcome.err = read_file(errors);
-  return outcome;
-}
-
-TEST(Program, ListsPluginsAndTellsOfBrokenOnesBesides) {
-  const Outcome outcome = run_program("plugins searcher");
-  EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, HasSubstr("searcher     random"));
-  EXPECT_THAT(outcome.out, Not(HasSubstr("error")));
-  for (const char* const name : {"no_entry", "wrong_abi", "throws_int", "missing_symbol"})
-    EXPECT_THAT(outcome.err, HasSubstr((kBad / name).string() + ".so: error: "));
-}
-
-/// Runs an experiment that takes no time. The parts are YAML.
-Outcome run_experiment(const std::string& proxy, const std::string& metric,
-                       const std::string& searcher) {
-  const testing::TemporaryFolder folder;
-  const fs::path file = folder.path() / "x.yaml";
-  write_file(file, fmt::format(R"(name: x
-schema: 1
-seed: 1
-search_space: {{ use: nasbench201, channels: 2, cells: 1 }}
-dataset: {{ use: synthetic }}
-proxies:
-  - {}
-objectives: [{{ maximize: {} }}]
-searcher: {}
-)",
-                               proxy, metric, searcher));
-  return run_program("run '" + file.string() + "' --jobs 2");
-}
-
-Outcome run_faulty(const std::string& place, const std::string& fault) {
-  return run_experiment("{ use: faulty, place: " + place + ", fault: " + fault + " }", "faulty",
-                        "{ use: random, samples: 3 }");
-}
-
-TEST(Program, RunsAPluginFromThePath) {
-  const Outcome outcome = run_faulty("nowhere", "error");
-  EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, Not(HasSubstr("error")));
-}
-
-TEST(Program, RefusesAnExperimentThatNamesABrokenPlugin) {
-  const Outcome outcome = run_experiment("{ use: ntk }", "ntk", "{ use: wrong_abi }");
-  EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("x.yaml:9:18: error: plugin 'wrong_abi' cannot be used: "
-                                     "built for another thimble; rebuild it\n  note: "));
-}
-
-TEST(Program, RefusesAnExperimentWhosePluginCannotBeMade) {
-  for (const char* const fault : {"error", "standard", "integer"}) {
-    const Outcome outcome = run_faulty("constructor", fault);
-    EXPECT_EQ(outcome.code, 2) << fault;
-    EXPECT_THAT(outcome.err, HasSubstr("x.yaml:7:")) << fault;
-    EXPECT_THAT(outcome.err, HasSubstr("'faulty'")) << fault;
-  }
-}
-
-TEST(Program, CountsACandidateInvalidWhenItsScoreIsAnErrorOrNotFinite) {
-  const Outcome error = run_faulty("score", "error");
-  EXPECT_EQ(error.code, 1) << "nothing else was there to find";
-  EXPECT_THAT(error.err, HasSubstr("is valid: "));
-  const Outcome nan = run_faulty("score", "nan");
-  EXPECT_EQ(nan.code, 1);
-  EXPECT_THAT(nan.err, HasSubstr("is valid: proxy 'faulty' gave nan"));
-}
-
-TEST(Program, FailsWithThePluginsNameWhenAScoreThrowsAnythingElse) {
-  for (const char* const place : {"score", "combine"}) {
-    const Outcome outcome = run_faulty(place, "standard");
-    EXPECT_EQ(outcome.code, 1) << place;
-    EXPECT_THAT(outcome.err, HasSubstr("proxy 'faulty' failed on")) << place;
-    EXPECT_THAT(outcome.err, HasSubstr("the sky has fallen")) << place;
-    EXPECT_THAT(outcome.err, HasSubstr("this is a fault of the plugin")) << place;
-  }
-}
-
-TEST(Program, DoesNotCrashWhenAPluginThrowsWhatIsNoException) {
-  for (const char* const place : {"pass", "score", "combine"}) {
-    const Outcome outcome = run_faulty(place, "integer");
-    // Asked what it needs while the experiment is checked, it makes the experiment unusable.
-    EXPECT_EQ(outcome.code, std::string_view{place} == "pass" ? 2 : 1) << place;
-    EXPECT_THAT(outcome.err, HasSubstr("faulty")) << place;
-  }
 }
 
 }  // namespace
