@@ -28,7 +28,7 @@ if "$prefix/bin/thimble" new proxy snip 2>/dev/null; then
 fi
 cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_CXX_FLAGS="${sanitizers:+-fsanitize=$sanitizers}" >/dev/null
-cmake --build build --parallel >build.log 2>&1 || { cat build.log; exit 1; }
+cmake --build build >build.log 2>&1 || { cat build.log; exit 1; }
 ctest --test-dir build --output-on-failure
 
 # They are found, and they run together.

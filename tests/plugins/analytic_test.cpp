@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cmath>
+#include <regex>
 
 #include <support/world.hpp>
+#include <thimble/core/files.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
 #include <thimble/search/uncosted.hpp>
@@ -100,6 +102,20 @@ TEST_F(Analytic, KnowsItsBoards) {
     FAIL();
   } catch (const InputError& error) {
     EXPECT_THAT(std::string{error.what()}, ::testing::HasSubstr("did you mean 'nucleo_f746zg'?"));
+  }
+}
+
+TEST_F(Analytic, RefusesFiguresThatArithmeticCannotHold) {
+  const std::string text =
+      read_file(std::string{THIMBLE_TEST_SOURCE} + "/framework/boards/nucleo_f446re.yaml");
+  for (const char* const key : {"dispatch_cycles", "per_mac", "rom_bytes_per_channel"}) {
+    const testing::TemporaryFolder folder;
+    const auto file = folder.path() / "nucleo_f446re.yaml";
+    write_file(file, std::regex_replace(text, std::regex{std::string{key} + ": [0-9.e-]+"},
+                                        std::string{key} + ": 1e15",
+                                        std::regex_constants::format_first_only));
+    EXPECT_THAT([&] { board(file.string()); },
+                ::testing::ThrowsMessage<InputError>(::testing::HasSubstr(key)));
   }
 }
 

@@ -87,7 +87,7 @@ std::string gnuplot_text(const std::string& text) {
 std::vector<std::string> draw(const std::vector<Picture>& pictures, const fs::path& folder) {
   if (pictures.empty()) return {};
   const fs::path drawing = folder / ".drawing";
-  fs::create_directories(drawing);
+  make_folder(drawing);
   for (const auto& [name, script] : pictures) write_file(folder / (name + ".gp"), script);
   const auto gnuplot = find_program("gnuplot");
   std::vector<std::string> remarks;

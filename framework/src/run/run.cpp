@@ -37,7 +37,7 @@ void write_resolved(const std::filesystem::path& folder, const LoadedExperiment&
   const std::string head = provenance(experiment);
   if (experiment.studies.size() == 1)
     return write_file(folder / "resolved.yaml", head + to_yaml(experiment.studies[0].resolved));
-  std::filesystem::create_directories(folder / "resolved");
+  make_folder(folder / "resolved");
   for (std::size_t i = 0; i < experiment.studies.size(); ++i)
     write_file(folder / "resolved" / fmt::format("{:03}.yaml", i + 1),
                head + to_yaml(experiment.studies[i].resolved));

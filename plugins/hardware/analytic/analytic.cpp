@@ -23,6 +23,8 @@ namespace {
 
 using thimble::Extent;
 using thimble::Graph;
+using thimble::kBytes;
+using thimble::kCycles;
 using thimble::Node;
 using thimble::Op;
 using thimble::OpCost;
@@ -83,10 +85,10 @@ constexpr Term kTerms[] = {
 
 template <class Describe>
 void Coefficients::describe(Describe& param) {
-  for (const Term& term : kTerms) param(term.cycles, term.name, term.what).at_least(0);
+  for (const Term& term : kTerms) param(term.cycles, term.name, term.what).range(0, kCycles.most);
   param(&Coefficients::per_leftover, "per_leftover",
         "further cycles per multiply-accumulate behind the last whole block of a dot product")
-      .at_least(0);
+      .range(0, kCycles.most);
   param(&Coefficients::block, "block", "length of such a block").at_least(1);
   param(&Coefficients::relative_error, "relative_error", "expected error on shapes not seen yet")
       .range(0, 10)
@@ -154,24 +156,26 @@ struct Memory {
 
   template <class Describe>
   static void describe(Describe& param) {
-    param(&Memory::fixed_ram_bytes, "fixed_ram_bytes", "stack and runtime").at_least(0).required();
+    param(&Memory::fixed_ram_bytes, "fixed_ram_bytes", "stack and runtime")
+        .range(kBytes.least, kBytes.most)
+        .required();
     param(&Memory::fixed_rom_bytes, "fixed_rom_bytes", "kernels and runtime")
-        .at_least(0)
+        .range(kBytes.least, kBytes.most)
         .required();
     param(&Memory::ram_bytes_per_operator, "ram_bytes_per_operator",
           "what the runtime keeps for an operator all the time")
-        .at_least(0)
+        .range(kBytes.least, kBytes.most)
         .required();
     param(&Memory::ram_bytes_per_channel, "ram_bytes_per_channel",
           "the same per output channel of an operator with weights")
-        .at_least(0)
+        .range(kBytes.least, kBytes.most)
         .required();
     param(&Memory::rom_bytes_per_operator, "rom_bytes_per_operator", "description of an operator")
-        .at_least(0)
+        .range(kBytes.least, kBytes.most)
         .required();
     param(&Memory::rom_bytes_per_channel, "rom_bytes_per_channel",
           "per output channel of an operator with weights: bias and rescaling")
-        .at_least(0)
+        .range(kBytes.least, kBytes.most)
         .required();
     param(&Memory::ram_relative_error, "ram_relative_error",
           "of the peak: the runtime may order operators and place tensors in its own way")
@@ -195,10 +199,10 @@ struct Model {
     param(&Model::engine, "engine", "kernels and runtime that the figures hold for").required();
     param(&Model::latency, "latency", "how good latencies are").required();
     param(&Model::inference_cycles, "inference_cycles", "cycles once per inference")
-        .at_least(0)
+        .range(0, kCycles.most)
         .required();
     param(&Model::dispatch_cycles, "dispatch_cycles", "cycles between two operators")
-        .at_least(0)
+        .range(0, kCycles.most)
         .required();
     param(&Model::operators, "operators", "coefficients; an operator without is unsupported")
         .required();
