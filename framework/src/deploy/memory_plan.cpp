@@ -52,14 +52,13 @@ class Blocks {
   const std::vector<int>& of_scratch() const { return block_of_scratch_; }
 
   std::int64_t most_alive() const {
-    std::int64_t most = 0;
-    for (int i = 0; i <= static_cast<int>(network_.layers.size()); ++i) {
-      std::int64_t alive = 0;
-      for (const Block& block : blocks_)
-        if (block.first <= i && i <= block.last) alive += block.bytes;
-      most = std::max(most, alive);
+    std::vector<std::int64_t> change(network_.layers.size() + 2);  // from one layer to the next
+    for (const Block& block : blocks_) {
+      change[at(block.first)] += block.bytes;
+      change[at(block.last + 1)] -= block.bytes;
     }
-    return most;
+    std::partial_sum(change.begin(), change.end(), change.begin());
+    return *std::max_element(change.begin(), change.end());
   }
 
  private:
@@ -143,7 +142,18 @@ Placement place(const std::vector<Block>& blocks, const std::vector<int>& order)
   return made;
 }
 
-template <class Key>
+using Key = std::int64_t (*)(const Block&);
+
+std::int64_t life_of(const Block& block) { return block.last - block.first + 1; }
+
+/// Largest key first.
+constexpr std::array<std::pair<const char*, Key>, 4> kOrders{{
+    {"size", [](const Block& block) { return block.bytes; }},
+    {"start", [](const Block& block) { return -std::int64_t{block.first}; }},
+    {"size x life", [](const Block& block) { return block.bytes * life_of(block); }},
+    {"life", life_of},
+}};
+
 std::vector<int> sorted_by(const std::vector<Block>& blocks, Key key) {
   std::vector<int> order(blocks.size());
   std::iota(order.begin(), order.end(), 0);
@@ -174,18 +184,11 @@ MemoryPlan plan_memory(const Int8Network& network, const ScratchBytes& scratch,
                        std::int64_t alignment) {
   const Blocks blocks{network, scratch, alignment};
   const auto& all = blocks.all();
-  const auto life = [](const Block& block) { return block.last - block.first + 1; };
-  const std::array<std::pair<const char*, std::vector<int>>, 4> orders{{
-      {"size", sorted_by(all, [](const Block& block) { return block.bytes; })},
-      {"start", sorted_by(all, [](const Block& block) { return -block.first; })},
-      {"size x life",
-       sorted_by(all, [&](const Block& block) { return block.bytes * life(block); })},
-      {"life", sorted_by(all, life)},
-  }};
   MemoryPlan plan;
   plan.lower_bound_bytes = blocks.most_alive();
   Placement best;
-  for (const auto& [name, order] : orders) {
+  for (const auto& [name, key] : kOrders) {
+    const auto order = sorted_by(all, key);
     const Placement made = improved(all, order, place(all, order), plan.lower_bound_bytes);
     if (!best.offsets.empty() && made.bytes >= best.bytes) continue;
     best = made;

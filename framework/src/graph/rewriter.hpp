@@ -11,8 +11,7 @@ namespace thimble {
 /// Copies a graph node by node; each old node is kept, dropped, or replaced by another.
 class Rewriter {
  public:
-  explicit Rewriter(const Graph& from) : from_{from} {
-    to_.words_ = from.words_;
+  explicit Rewriter(const Graph& from) : from_{from}, to_{from.words_} {
     to_.nodes_.reserve(from.nodes_.size());
     to_.edges_.reserve(from.edges_.size());
     became_.assign(from.nodes_.size(), -1);

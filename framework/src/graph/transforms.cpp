@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
 
 #include "reach.hpp"
 #include "rewriter.hpp"
@@ -25,7 +26,9 @@ bool same_work(const Graph& graph, NodeId a, NodeId b) {
 /// Nodes without weights that do the same to the same inputs become one.
 Graph merged(const Graph& graph) {
   Rewriter out{graph};
-  std::unordered_map<NodeId, std::vector<NodeId>> by_input;  // of the new graph
+  // Of the new graph: chains of nodes whose first input is one, from the latest to those before.
+  std::vector<NodeId> latest(at(graph.size()), -1);
+  std::vector<NodeId> before = latest;
   std::vector<NodeId> inputs;
   for (NodeId id = 0; id < graph.size(); ++id) {
     inputs.clear();
@@ -33,24 +36,23 @@ Graph merged(const Graph& graph) {
     const Op op = graph.node(id).op;
     out.keep(id, inputs);
     if (op != Op::relu && op != Op::avg_pool && op != Op::max_pool) continue;
-    auto& siblings = by_input[inputs[0]];
-    const auto equal = std::find_if(siblings.begin(), siblings.end(), [&](NodeId other) {
-      return same_work(out.graph(), other, out[id]);
-    });
-    if (equal != siblings.end()) {
-      out.replace(id, *equal);
+    NodeId& sibling = latest[at(inputs[0])];
+    NodeId equal = sibling;
+    while (equal >= 0 && !same_work(out.graph(), equal, out[id])) equal = before[at(equal)];
+    if (equal >= 0) {
+      out.replace(id, equal);
     } else {
-      siblings.push_back(out[id]);
+      before[at(out[id])] = std::exchange(sibling, out[id]);
     }
   }
   return live(out.finish());
 }
 
 std::vector<int> reader_counts(const Graph& graph) {
-  std::vector<int> readers(static_cast<std::size_t>(graph.size()));
+  std::vector<int> readers(at(graph.size()));
   for (NodeId id = 0; id < graph.size(); ++id)
-    for (const NodeId input : graph.inputs(id)) ++readers[static_cast<std::size_t>(input)];
-  ++readers[static_cast<std::size_t>(graph.output())];
+    for (const NodeId input : graph.inputs(id)) ++readers[at(input)];
+  ++readers[at(graph.output())];
   return readers;
 }
 
@@ -100,14 +102,14 @@ Graph restricted(const Graph& supernet, const AliveOptions& alive) {
   std::vector<NodeId> inputs;
   for (NodeId id = 0; id < supernet.size(); ++id) {
     const Node& node = supernet.node(id);
-    if (node.option >= 0 && !is_alive[static_cast<std::size_t>(node.option)]) continue;
+    if (node.option >= 0 && !is_alive[at(node.option)]) continue;
     inputs.clear();
     if (node.op != Op::choice) {
       for (const NodeId original : supernet.inputs(node)) inputs.push_back(left_of(original));
       out.keep(id, inputs);
       continue;
     }
-    const std::uint64_t left = node.alive & alive[static_cast<std::size_t>(node.decision)];
+    const std::uint64_t left = node.alive & alive[at(node.decision)];
     std::uint64_t options = node.alive;
     for (const NodeId original : supernet.inputs(node)) {
       if (((left >> std::countr_zero(options)) & 1U) != 0) inputs.push_back(left_of(original));
@@ -133,9 +135,7 @@ Graph resolved(const Graph& supernet, std::span<const int> options) {
   return restricted(supernet, alive);
 }
 
-bool is_connected(const Graph& graph) {
-  return reach(graph).from_input[static_cast<std::size_t>(graph.output())];
-}
+bool is_connected(const Graph& graph) { return reach(graph).from_input[at(graph.output())]; }
 
 Graph live(const Graph& graph) {
   const Reach found = reach(graph);
@@ -192,15 +192,12 @@ Graph without_batch_norm(const Graph& graph) {
   return out.finish();
 }
 
-Graph deployed(const Graph& graph) { return deployment(graph).deployed; }
+namespace {
 
-Deployment deployment(const Graph& graph) {
-  if (graph.is_supernet()) throw Error{"a network with open choices cannot be deployed"};
-  const Graph plain = merged(live(graph));
+/// Calls note(id in the deployed graph, node of the plain one that became it, or part of it).
+template <class Note>
+Graph deployed(const Graph& plain, Note note) {
   const auto readers = reader_counts(plain);
-  std::unordered_map<std::int32_t, NodeId> originals;  // by name, which both graphs share
-  for (NodeId id = 0; id < graph.size(); ++id) originals[graph.node(id).name] = id;
-  Deployment made;
   Rewriter out{plain};
   std::vector<NodeId> inputs;
   for (NodeId id = 0; id < plain.size(); ++id) {
@@ -208,7 +205,7 @@ Deployment deployment(const Graph& graph) {
     inputs.clear();
     for (const NodeId input : plain.inputs(node)) inputs.push_back(out[input]);
     const NodeId source = inputs.empty() ? -1 : plain.inputs(node)[0];
-    const bool is_only_reader = source >= 0 && readers[static_cast<std::size_t>(source)] == 1;
+    const bool is_only_reader = source >= 0 && readers[at(source)] == 1;
     if (node.op == Op::batch_norm && is_only_reader && out.made(inputs[0]).op == Op::conv &&
         !has_activation(out.made(inputs[0]))) {
       out.made(inputs[0]).has_bias = true;
@@ -219,11 +216,32 @@ Deployment deployment(const Graph& graph) {
       out.replace(id, inputs[0]);
     } else {
       out.keep(id, inputs);
-      made.made_of.emplace_back();
     }
-    made.made_of[static_cast<std::size_t>(out[id])].push_back(originals.at(node.name));
+    note(out[id], node);
   }
-  made.deployed = out.finish();
+  return out.finish();
+}
+
+Graph plain_graph(const Graph& graph) {
+  if (graph.is_supernet()) throw Error{"a network with open choices cannot be deployed"};
+  return merged(live(graph));
+}
+
+}  // namespace
+
+Graph deployed(const Graph& graph) {
+  return deployed(plain_graph(graph), [](NodeId, const Node&) {});
+}
+
+Deployment deployment(const Graph& graph) {
+  const Graph plain = plain_graph(graph);
+  std::unordered_map<std::int32_t, NodeId> originals;  // by name, which both graphs share
+  for (NodeId id = 0; id < graph.size(); ++id) originals[graph.node(id).name] = id;
+  Deployment made;
+  made.deployed = deployed(plain, [&](NodeId id, const Node& node) {
+    made.made_of.resize(std::max(made.made_of.size(), at(id) + 1));
+    made.made_of[at(id)].push_back(originals.at(node.name));
+  });
   return made;
 }
 

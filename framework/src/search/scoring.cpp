@@ -36,7 +36,8 @@ bool does_same_work(const SearchSpace& space, const Genotype& a, const Genotype&
   if (a == b) return true;
   const Graph first = space.build(a), second = space.build(b);
   if (!is_connected(first) || !is_connected(second)) return false;
-  return params(live(first)) == params(live(second)) && macs(live(first)) == macs(live(second));
+  const Graph one = live(first), other = live(second);
+  return params(one) == params(other) && macs(one) == macs(other);
 }
 
 /// LibTorch has no type of its own for this.
@@ -396,7 +397,7 @@ std::vector<Evaluation> Scoring::evaluate(std::span<const Genotype> genotypes) {
     evaluations[i] = cost(genotypes[i]);
     const Genotype canonical = setup_.space->canonical(genotypes[i]);
     evaluations[i].canonical = setup_.space->encode(canonical);
-    if (!is_to_be_scored(evaluations[i])) return;
+    if (setup_.proxies.empty() || !is_to_be_scored(evaluations[i])) return;
     const bool is_same = does_same_work(*setup_.space, genotypes[i], canonical);
     stand_ins[i] = is_same ? canonical : genotypes[i];
     keys[i] = is_same ? evaluations[i].canonical : evaluations[i].text;

@@ -99,6 +99,8 @@ using AliveOptions = std::vector<std::uint64_t>;
 /// the shapes do not fit. Copies share their names until one is changed. `const` is thread safe.
 class THIMBLE_EXPORT Graph {
  public:
+  Graph() : words_{std::make_shared<Words>()} {}
+
   struct Conv {
     int out = 0;
     Extent kernel{1, 1};
@@ -178,6 +180,7 @@ class THIMBLE_EXPORT Graph {
     std::vector<OwnedOption> options;
   };
 
+  explicit Graph(std::shared_ptr<Words> words) : words_{std::move(words)} {}
   Words& words();
   NodeId append(Node node, std::span<const NodeId> inputs);
   NodeId append_windowed(Node node, NodeId x);
@@ -188,7 +191,7 @@ class THIMBLE_EXPORT Graph {
   std::vector<Node> nodes_;
   std::vector<NodeId> edges_;
   NodeId output_ = -1;
-  std::shared_ptr<Words> words_ = std::make_shared<Words>();
+  std::shared_ptr<Words> words_;
   std::string scope_;
   std::int32_t current_option_ = -1;
 };
