@@ -196,6 +196,8 @@ class Mutator {
   Random random_;
 };
 
+constexpr int kMostForAGoodOne = 2000;
+
 double seconds_to_run() {
   const char* const asked = std::getenv("THIMBLE_FUZZ_SECONDS");
   return asked != nullptr ? std::atof(asked) : 3;
@@ -214,7 +216,11 @@ TEST(ExperimentFuzz, EndsInAnExperimentOrAnInputError) {
   MadePlugins plugins;
   Mutator mutator{20261120};
   int parsed = 0, made = 0, good = 0, tried = 0;
-  for (double limit = seconds_to_run(); passed() < limit; ++tried) {
+  // A slow build goes on until it has seen a good one.
+  const auto goes_on = [&](double limit) {
+    return passed() < limit || (good == 0 && tried < kMostForAGoodOne);
+  };
+  for (const double limit = seconds_to_run(); goes_on(limit); ++tried) {
     const std::string text = mutator.next();
     const double before = passed();
     try {
