@@ -34,7 +34,8 @@ const std::map<std::string, Words>& allowed_floors() {
         {"hardware", {"core", "graph", "deploy", "emulate"}},
         {"nn/propagation", {"core", "graph"}},
         {"nn/ntk", {"core", "graph", "nn/propagation"}},
-        {"nn", {"core", "graph", "deploy", "nn/propagation", "nn/ntk"}}};
+        {"nn", {"core", "graph", "deploy", "nn/propagation", "nn/ntk"}},
+        {"train", {"core", "graph", "deploy", "nn/propagation", "nn"}}};
     Words below{"core", "graph", "space", "deploy", "hardware", "nn", "nn/propagation", "nn/ntk"};
     for (const char* const floor : {"search", "plugin", "experiment", "report", "run"}) {
       floors[floor] = below;
@@ -191,7 +192,7 @@ TEST(Dependencies, OneFileKnowsEachOfTheseLibraries) {
 
 /// LibTorch's headers cost seconds a file: only what works with tensors includes them, by whatever
 /// way.
-TEST(Dependencies, OnlyTheNetworksFloorSeesTensors) {
+TEST(Dependencies, OnlyNetworksAndTheirTrainingSeeTensors) {
   for (const char* const header :
        {"thimble/search/scoring.hpp", "thimble/search/selection.hpp", "thimble/experiment/load.hpp",
         "thimble/experiment/study.hpp", "thimble/report/result_tables.hpp",
@@ -201,6 +202,8 @@ TEST(Dependencies, OnlyTheNetworksFloorSeesTensors) {
     const std::string name = shown(file);
     const bool may = name.starts_with("framework/include/thimble/nn/") ||
                      name.starts_with("framework/src/nn/") ||
+                     name.starts_with("framework/include/thimble/train/") ||
+                     name.starts_with("framework/src/train/") ||
                      name == "framework/src/search/scoring.cpp";
     EXPECT_TRUE(may || !includes_torch(file)) << name << " includes LibTorch";
   }

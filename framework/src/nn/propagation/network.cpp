@@ -115,7 +115,9 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
         return narrow_convolution(as_image(x()), weight, bias, node.padding);
       return convolve(padded_input(as_image(x()), node), network.parameters(id), node);
     case Op::batch_norm:
-      return at::batch_norm(as_image(x()), weight, bias, {}, {}, /*training=*/true,
+      return at::batch_norm(as_image(x()), weight, bias, network.statistics(id).mean,
+                            network.statistics(id).variance,
+                            /*training=*/!network.statistics(id).mean.defined(),
                             /*momentum=*/0.0, kBatchNormEpsilon, /*cudnn_enabled=*/false);
     case Op::relu: return x();
     case Op::avg_pool:
@@ -205,6 +207,7 @@ Network::Network(Graph graph, at::ScalarType precision)
   for (NodeId id = 0; id < graph_.size(); ++id) {
     parameters_.push_back(fresh_parameters(graph_, id, precision_));
     twins_.push_back(first_alike(graph_, id));
+    statistics_.emplace_back();
   }
 }
 
@@ -213,6 +216,10 @@ Network Network::clone() const {
   for (auto& [weight, bias] : made.parameters_) {
     if (weight.defined()) weight = weight.detach().clone();
     if (bias.defined()) bias = bias.detach().clone();
+  }
+  for (auto& [mean, variance] : made.statistics_) {
+    if (mean.defined()) mean = mean.clone();
+    if (variance.defined()) variance = variance.clone();
   }
   return made;
 }

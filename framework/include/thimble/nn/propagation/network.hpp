@@ -22,8 +22,9 @@ enum class Init {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Init>>& names_of(Init);
 
-/// A graph made executable with LibTorch. Batch norm uses the statistics of the batch at hand and
-/// keeps no running ones, so running a network changes nothing in it. An open choice is the mean
+/// A graph made executable with LibTorch. Batch norm normalises by the statistics that the network
+/// was given, or by those of the batch at hand; running a network changes nothing in it. An open
+/// choice is the mean
 /// of its alive options. A node without any path to the input (`zero`) gives zeros.
 ///
 /// The weights of a node depend on the seed, the stream and the node's name alone: a supernet and
@@ -36,6 +37,12 @@ class THIMBLE_EXPORT Network {
   struct Parameters {
     at::Tensor weight;
     at::Tensor bias;
+  };
+
+  /// What a batch norm normalises by, a number a channel. Undefined: the batch's own.
+  struct Statistics {
+    at::Tensor mean;
+    at::Tensor variance;  ///< over all there is, not estimated from a sample
   };
 
   explicit Network(Graph graph, at::ScalarType precision = at::kFloat);
@@ -55,7 +62,11 @@ class THIMBLE_EXPORT Network {
     return parameters_[static_cast<std::size_t>(id)];
   }
   Parameters& parameters(NodeId id) { return parameters_[static_cast<std::size_t>(id)]; }
-  /// All of them, in the order of the nodes.
+  const Statistics& statistics(NodeId id) const {
+    return statistics_[static_cast<std::size_t>(id)];
+  }
+  Statistics& statistics(NodeId id) { return statistics_[static_cast<std::size_t>(id)]; }
+  /// All parameters, in the order of the nodes.
   std::vector<at::Tensor> all_parameters() const;
 
   /// The first node that does the same work to the same input without weights, as the options of
@@ -73,6 +84,7 @@ class THIMBLE_EXPORT Network {
   Graph graph_;
   at::ScalarType precision_;
   std::vector<Parameters> parameters_;
+  std::vector<Statistics> statistics_;
   std::vector<NodeId> twins_;
   bool is_channels_last_ = false;
 };

@@ -30,7 +30,8 @@ struct THIMBLE_EXPORT Forward {
   }
 };
 
-/// images: N x C x H x W in the network's precision.
+/// images: N x C x H x W in the network's precision. Batch norm takes the batch's statistics, also
+/// when the network has others.
 THIMBLE_EXPORT Forward propagate_forward(const Network& network, const at::Tensor& images);
 
 /// The logits of a forward run, N x classes.

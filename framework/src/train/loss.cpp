@@ -1,0 +1,26 @@
+#include <thimble/train/loss.hpp>
+
+#include <fmt/format.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+
+namespace thimble {
+
+Loss cross_entropy(const at::Tensor& logits, const at::Tensor& labels, double smoothing) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t classes = logits.size(1);
+  const auto lowest = labels.min().item<std::int64_t>();
+  const auto highest = labels.max().item<std::int64_t>();
+  if (lowest < 0 || highest >= classes)
+    throw Error{
+        fmt::format("label {} is none of {} classes", lowest < 0 ? lowest : highest, classes)};
+  const at::Tensor logarithms = at::log_softmax(logits, 1);
+  const double spread = smoothing / static_cast<double>(classes);
+  const at::Tensor target =
+      at::one_hot(labels, classes).to(logits.scalar_type()) * (1 - smoothing) + spread;
+  return {-(target * logarithms).sum(at::kDouble).item<double>(),
+          logits.argmax(1).eq(labels).sum().item<std::int64_t>(), logarithms.exp() - target};
+}
+
+}  // namespace thimble

@@ -1,0 +1,52 @@
+#include <thimble/train/recipe.hpp>
+
+#include <cmath>
+#include <numbers>
+
+namespace thimble {
+
+const std::vector<std::pair<std::string, OptimiserKind>>& names_of(OptimiserKind) {
+  static const std::vector<std::pair<std::string, OptimiserKind>> names{
+      {"sgd", OptimiserKind::sgd}, {"adamw", OptimiserKind::adamw}};
+  return names;
+}
+
+const std::vector<std::pair<std::string, Schedule>>& names_of(Schedule) {
+  static const std::vector<std::pair<std::string, Schedule>> names{
+      {"constant", Schedule::constant},
+      {"cosine", Schedule::cosine},
+      {"one_cycle", Schedule::one_cycle},
+      {"step", Schedule::step}};
+  return names;
+}
+
+Recipe Recipe::series() {
+  Recipe recipe;
+  recipe.epochs = 40;
+  recipe.optimiser = OptimiserKind::adamw;
+  recipe.learning_rate = 2e-3;
+  recipe.weight_decay = 1e-2;
+  recipe.warm_up = 0.1;
+  return recipe;
+}
+
+double learning_rate(const Recipe& recipe, std::int64_t step, std::int64_t steps) {
+  const double warm = recipe.warm_up * static_cast<double>(steps);
+  const double now = static_cast<double>(step);
+  if (now < warm) return recipe.learning_rate * (now + 1) / (std::floor(warm) + 1);
+  // 0 with the first step behind the warm-up, 1 when all are done.
+  const double done = (now - warm) / (static_cast<double>(steps) - warm);
+  switch (recipe.schedule) {
+    case Schedule::constant: break;
+    case Schedule::cosine:
+      return recipe.learning_rate * (1 + std::cos(std::numbers::pi * done)) / 2;
+    case Schedule::one_cycle: return recipe.learning_rate * (1 - done);
+    case Schedule::step:
+      if (4 * step >= 3 * steps) return recipe.learning_rate / 100;
+      if (2 * step >= steps) return recipe.learning_rate / 10;
+      break;
+  }
+  return recipe.learning_rate;
+}
+
+}  // namespace thimble
