@@ -6,11 +6,15 @@
 
 #include <thimble/nn/threads.hpp>
 
-#ifdef __SANITIZE_ADDRESS__
-/// Asking for more memory than there is fails as it does without the sanitizer: tests do that.
-extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() {
-  return "allocator_may_return_null=1";
-}
+/// Asking for more memory than there is fails as it does without a sanitizer: tests do that.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define THIMBLE_OPTIONS_OF(sanitizer)               \
+  extern "C" __attribute__((visibility("default"))) \
+  const char* __##sanitizer##_default_options() {   \
+    return "allocator_may_return_null=1";           \
+  }
+THIMBLE_OPTIONS_OF(asan)
+THIMBLE_OPTIONS_OF(tsan)
 #endif
 
 int main(int count, char** arguments) {

@@ -7,6 +7,9 @@
 #include <tbb/global_control.h>
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 namespace thimble {
 namespace {
@@ -25,6 +28,31 @@ class AtWork {
   bool was_;
 };
 
+/// TBB hands work from thread to thread where the thread sanitizer cannot see it: what passed here
+/// before is known to who waits here afterwards.
+class Handover {
+ public:
+  void pass() {
+#ifdef __SANITIZE_THREAD__
+    __tsan_release(this);
+#endif
+  }
+  void wait() {
+#ifdef __SANITIZE_THREAD__
+    __tsan_acquire(this);
+#endif
+  }
+};
+
+/// Does something when it ends, whatever is thrown.
+template <class Then>
+struct AtEnd {
+  Then then;
+  ~AtEnd() { then(); }
+};
+template <class Then>
+AtEnd(Then) -> AtEnd<Then>;
+
 /// TBB goes by the least of all such wishes: there is one, the largest so far.
 void allow_threads(std::size_t wanted) {
   using Control = tbb::global_control;
@@ -37,14 +65,19 @@ void allow_threads(std::size_t wanted) {
 
 void pipe(int jobs, std::size_t count, const std::function<void(std::size_t)>& work) {
   std::size_t next = 0;
+  Handover begin, end;
   const auto number = [&](tbb::flow_control& flow) {
     if (next == count) flow.stop();
     return next++;
   };
   const auto run = [&](std::size_t i) {
+    begin.wait();
+    const AtEnd passing{[&] { end.pass(); }};
     const AtWork at_work;
     work(i);
   };
+  begin.pass();
+  const AtEnd waiting{[&] { end.wait(); }};
   tbb::parallel_pipeline(
       static_cast<std::size_t>(jobs),
       tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, number) &

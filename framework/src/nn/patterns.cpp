@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include <thimble/core/clones.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
@@ -73,9 +74,8 @@ std::vector<Words> packed(const at::Tensor& output) {
 }
 
 /// Processors count bits in one instruction, but the oldest do not: chosen when loaded.
-__attribute__((target_clones("popcnt", "default"))) std::int64_t distance(const std::uint64_t* a,
-                                                                          const std::uint64_t* b,
-                                                                          std::size_t count) {
+THIMBLE_CLONES_FOR("popcnt", "default")
+std::int64_t distance(const std::uint64_t* a, const std::uint64_t* b, std::size_t count) {
   std::int64_t bits = 0;
   for (std::size_t i = 0; i < count; ++i) bits += __builtin_popcountll(a[i] ^ b[i]);
   return bits;

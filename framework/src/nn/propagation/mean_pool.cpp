@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <thimble/core/clones.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
-
-#include "clones.hpp"
 
 namespace thimble {
 namespace {
