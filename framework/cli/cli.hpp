@@ -105,6 +105,10 @@ Kind parse_kind(const std::string& text);
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts);
 /// Throws InputError when a cell of a table cannot hold the value of an option.
 void require_cell_text(const std::string& option, const std::string& value);
+
+/// Rows can be written there, and nothing but a latency table is written over. Before anything is
+/// measured, which may take hours.
+void require_table(const std::filesystem::path& file);
 /// Throws InputError.
 Core parse_core(const std::string& text);
 /// The lines of a UTF-8 file that are neither blank nor a # comment; - is standard input.

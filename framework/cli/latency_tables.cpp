@@ -65,9 +65,19 @@ void require_cell_text(const std::string& option, const std::string& value) {
                      "a table has one line for each row: write it on one"};
 }
 
+void require_table(const fs::path& file) {
+  const auto folder = file.parent_path();
+  if (!folder.empty() && !fs::is_directory(folder))
+    throw InputError{"there is no folder " + in_quotes(folder.string()) + " for '--output'",
+                     "make it, or name another"};
+  const FileLock lock{file};
+  if (fs::exists(file)) read_latency_table(file);
+}
+
 int calibrate(const CalibrateArguments& arguments, const World& world) {
   const fs::path file = board_file(arguments.board, world.prefix / "share" / "thimble");
   if (!arguments.output.empty()) require_extension(arguments.output, ".yaml");
+  if (fs::exists(arguments.output)) read_board(arguments.output);  // nothing else is written over
   const auto samples = calibration_samples(read_board(file), read_latency_table(arguments.measured),
                                            read_latency_table(arguments.counted));
   const auto fits = thimble::calibrate(samples);
@@ -84,6 +94,7 @@ int calibrate(const CalibrateArguments& arguments, const World& world) {
 int import_rows(const ImportArguments& arguments) {
   require_extension(arguments.output, ".csv");
   require_conditions(arguments);
+  require_table(arguments.output);
   const LatencyTable table = imported(arguments);
   write_latency_table(arguments.output, table);
   fmt::print("{}: {} rows\n", arguments.output, table.size());

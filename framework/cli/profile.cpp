@@ -110,16 +110,6 @@ void write_rows(const std::vector<OpRow>& rows, const std::string& file) {
   write_latency_table(file, table);
 }
 
-/// Before anything is measured, which may take hours: rows can be written there.
-void require_table(const std::filesystem::path& file) {
-  const auto folder = file.parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))
-    throw InputError{"there is no folder " + in_quotes(folder.string()) + " for '--output'",
-                     "make it, or name another"};
-  const FileLock lock{file};
-  if (std::filesystem::exists(file)) read_latency_table(file);
-}
-
 void say_left_out(const std::vector<OpShape>& ops, const std::string& where) {
   for (const OpShape& op : ops)
     fmt::print("left out, too large for {}: {}\n", where, to_string(op));

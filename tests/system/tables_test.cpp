@@ -78,5 +78,31 @@ TEST_F(TableCommands, SayWhatIsMissing) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "t.csv"));
 }
 
+TEST_F(TableCommands, WriteOverNothingButTheirOwnKind) {
+  write_layers([](int) { return 1; });
+  const std::string before = testing::content(folder_.path() / "layers.csv");
+  const auto onto_itself =
+      run("import layers.csv --kernels k --instructions insns --core m4 --output layers.csv");
+  EXPECT_EQ(onto_itself.code, 2) << onto_itself.errors;
+  EXPECT_THAT(onto_itself.errors, HasSubstr("no latency table"));
+  EXPECT_EQ(testing::content(folder_.path() / "layers.csv"), before);
+  write_file(folder_.path() / "mine.yaml", "name: an experiment\n");
+  write_layers([](int i) { return i % 2 == 0 ? 1.7 : 1.9; });
+  EXPECT_EQ(calibrated().code, 2);
+  EXPECT_EQ(testing::content(folder_.path() / "mine.yaml"), "name: an experiment\n");
+}
+
+TEST_F(TableCommands, ImportConvolutionsAlone) {
+  write_file(folder_.path() / "ops.csv",
+             "op,h,w,ci,co,kh,kw,sh,sw,oh,ow,insns\n"
+             "conv2d,8,8,4,4,3,3,1,1,8,8,1000\n"
+             "depthwise,8,8,4,4,3,3,1,1,8,8,1000\n");
+  const auto refused =
+      run("import ops.csv --kernels k --instructions insns --core m4 --output t.csv");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("ops.csv:3:1: error: 'depthwise' is no convolution"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "t.csv"));
+}
+
 }  // namespace
 }  // namespace thimble

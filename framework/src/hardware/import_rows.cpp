@@ -105,6 +105,15 @@ class Cells {
             {size("sh"), size("sw")}};
   }
 
+  /// What a benchmark of several operators says of a row must be what the row is read as.
+  void check_operator() const {
+    const auto column = table_.find("op");
+    if (!column || cells_[*column].text.starts_with("conv")) return;
+    throw InputError{Diagnostic{
+        cells_[*column].where, fmt::format("{} is no convolution", in_quotes(cells_[*column].text)),
+        "rows of other operators cannot be imported: leave them out, or call it conv..."}};
+  }
+
   void check_output(const OpShape& op) const {
     const Extent stated{size("oh"), size("ow")};
     if (stated == Extent{op.output.height, op.output.width}) return;
@@ -177,6 +186,7 @@ LatencyTable import_convolutions(const std::filesystem::path& file, const std::s
   Repeats measured, counted;
   for (const auto& line : csv.rows) {
     const Cells cells{csv, line};
+    cells.check_operator();
     const OpShape op = shape_of(cells.convolution());
     cells.check_output(op);
     if (const auto figure = cells.figure(cycles)) measured[to_string(op)].push_back(*figure);
