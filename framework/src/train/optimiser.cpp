@@ -48,8 +48,8 @@ void sgd(const Moments<Scalar>& at, const ParameterRun& run, Scalar scale, Scala
 template <class Scalar>
 void adamw(const Moments<Scalar>& at, const ParameterRun& run, Scalar scale, Scalar shrink,
            Scalar momentum, Scalar step_size, Scalar second_scale) {
-  constexpr auto second = static_cast<Scalar>(kSecondMomentum);
-  constexpr auto epsilon = static_cast<Scalar>(kAdamEpsilon);
+  const auto second = static_cast<Scalar>(kSecondMomentum);
+  const auto epsilon = static_cast<Scalar>(kAdamEpsilon);
   for (std::int64_t i = run.begin; i < run.end; ++i) {
     const Scalar slope = at.gradient[i] * scale;
     at.first[i] = momentum * at.first[i] + (1 - momentum) * slope;
