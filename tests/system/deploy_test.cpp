@@ -66,7 +66,8 @@ TEST_F(DeployCommand, WritesTheSameAgain) {
 }
 
 TEST_F(DeployCommand, WarnsOfWhatTheBoardCannotHoldOrRun) {
-  const auto large = deploy(std::string{"search_space.image=160 dataset.samples=8 --arch "} + kCell);
+  const auto large =
+      deploy(std::string{"search_space.image=160 dataset.samples=8 --arch "} + kCell);
   EXPECT_EQ(large.code, 0) << large.errors;
   EXPECT_THAT(large.errors, HasSubstr("warning: it does not fit on NUCLEO-F446RE: "));
   EXPECT_THAT(large.errors, HasSubstr("bytes of RAM, 131072 are there"));

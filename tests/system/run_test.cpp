@@ -77,7 +77,7 @@ TEST_F(Run, GoesOnAfterBeingKilledToTheSameResult) {
 #ifdef __SANITIZE_ADDRESS__
   constexpr int kAttempts = 1;  // each takes minutes there
 #else
-  constexpr int kAttempts = 8;
+  constexpr int kAttempts = 20;
 #endif
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::string output = "--jobs 2 --output broken" + std::to_string(attempt);

@@ -31,7 +31,8 @@ std::optional<std::size_t> first_broken_byte(std::string_view text) {
 std::string_view plain_text(std::string_view text, const std::string& file,
                             const std::string& note) {
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
-    throw InputError{Diagnostic{{file, 1, 1}, "text is UTF-16, not UTF-8", "save the file as UTF-8"}};
+    throw InputError{
+        Diagnostic{{file, 1, 1}, "text is UTF-16, not UTF-8", "save the file as UTF-8"}};
   if (const auto broken = first_broken_byte(text)) {
     const auto above = text.substr(0, *broken);
     const auto line = 1 + std::count(above.begin(), above.end(), '\n');

@@ -14,7 +14,7 @@ namespace {
 constexpr double kSecondMomentum = 0.999;
 constexpr double kAdamEpsilon = 1e-8;
 
-/// Calls visit(parameter) for every tensor of a node's parameters, as ParameterRun orders them.
+/// Calls visit(node, member of its parameters) in the order that ParameterRun has.
 template <class Visit>
 void for_each_parameter(const Network& network, Visit visit) {
   for (NodeId id = 0; id < network.graph().size(); ++id) {
@@ -23,9 +23,7 @@ void for_each_parameter(const Network& network, Visit visit) {
   }
 }
 
-double norm_of(const at::Tensor& gradient) { return gradient.norm().item<double>(); }
-
-/// One step over one run of parameters.
+/// Where a step reads and writes.
 template <class Scalar>
 struct Moments {
   Scalar* values;
@@ -102,7 +100,7 @@ Optimiser::Optimiser(const Recipe& recipe, const FlatParameters& parameters)
 
 void Optimiser::step(const at::Tensor& gradient, double learning_rate) {
   ++steps_;
-  const double norm = norm_of(gradient);
+  const auto norm = gradient.norm().item<double>();
   if (!std::isfinite(norm))
     throw Error{fmt::format("the gradient of step {} is not finite", steps_),
                 "take a lower learning rate, a longer warm-up, or gradient_clip"};

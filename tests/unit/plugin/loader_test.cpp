@@ -1,6 +1,5 @@
 // Broken plugins (tests/bad_plugins) give one clear error each and disturb nobody else.
 
-
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 

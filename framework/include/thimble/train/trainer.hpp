@@ -60,7 +60,8 @@ class THIMBLE_EXPORT Trainer {
 /// `batch` samples with their own statistics see them.
 THIMBLE_EXPORT void settle_statistics(Network& network, const Samples& samples, std::int64_t batch);
 
-/// The share of the samples at these places that the network, with its statistics, has right.
+/// The share of the first `samples` samples of a split that the network, with its statistics, has
+/// right.
 THIMBLE_EXPORT double accuracy(const Network& network, const Dataset& data, Split split,
                                std::int64_t samples, int jobs);
 

@@ -24,8 +24,8 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Init>>& names_of(Init);
 
 /// A graph made executable with LibTorch. Batch norm normalises by the statistics that the network
 /// was given, or by those of the batch at hand; running a network changes nothing in it. An open
-/// choice is the mean
-/// of its alive options. A node without any path to the input (`zero`) gives zeros.
+/// choice is the mean of its alive options. A node without any path to the input (`zero`) gives
+/// zeros.
 ///
 /// The weights of a node depend on the seed, the stream and the node's name alone: a supernet and
 /// a network derived from it share them, which pairs their scores (common random numbers).
