@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,9 +17,9 @@
 namespace thimble {
 
 class Dataset;
-class Observation;
-struct Samples;
-struct SharedPass;
+class Judge;
+class PassRunner;
+struct ScoringTask;
 
 /// Where proxy values are kept beyond the life of a process. Thread safe.
 class THIMBLE_EXPORT ProxyStore {
@@ -80,35 +79,14 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   const std::vector<Evaluation>& evaluated() const noexcept { return evaluated_; }
 
  private:
-  struct Task;
-  struct Asked;
-  void run(std::vector<Task>& tasks);
-  std::vector<ProxyValue> score(const Task& task);
-  void look(const SharedPass& shared, const Task& task, std::span<Asked> asked);
-  void look_one_by_one(const Task& task, std::span<Asked> asked);
-  void ask(Asked& asked, Observation& seen, const Task& task);
-  Graph graph_for(const SharedPass& shared, const Task& task) const;
-  void leave_out(const SharedPass& shared, std::int64_t bytes, Asked& asked) const;
-  void note_invalid(Evaluation& evaluation) const;
-  bool is_objective(const std::string& proxy) const;
-  template <class Work>
-  static std::string reason_against(const std::string& proxy, const Task& task, const Work& work);
-  using Batches = std::shared_ptr<const std::vector<Samples>>;
-  Batches batches_of(const SharedPass& shared, const Task& task, const Shape& input, int repeat);
-  std::uint64_t seed_for(const SharedPass& shared, const Task& task) const;
-  bool is_to_be_scored(const Evaluation& evaluation) const;
-  void judge(Evaluation& evaluation) const;
+  void run(std::vector<ScoringTask>& tasks);
 
   ScoringSetup setup_;
-  std::vector<SharedPass> passes_;
-  std::vector<SharedPass> own_passes_;  // of each proxy by itself
-  MetricNames names_;
+  std::unique_ptr<Judge> judge_;
+  std::unique_ptr<PassRunner> passes_;
   std::map<std::string, std::vector<ProxyValue>> known_;  // by canonical text
   std::vector<Evaluation> evaluated_;
   std::map<std::string, std::size_t> evaluated_places_;
-  std::mutex batches_mutex_;
-  std::map<std::string, Batches> batches_;  // by what they depend on
-  std::int64_t batches_bytes_ = 0;
   mutable Uncosted uncosted_;
   std::int64_t expected_ = 0;
   std::atomic<std::int64_t> done_ = 0;
