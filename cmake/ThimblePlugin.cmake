@@ -1,12 +1,12 @@
 # thimble_add_plugin(KIND NAME)
 #
 # Builds NAME.cpp and all other *.cpp of this folder into the plugin NAME of a kind (proxy,
-# searchspace, searcher, hardware, dataset), where `thimble` finds it, and adds the conformance test
+# searchspace, searcher, hardware, dataset, task), where `thimble` finds it, and adds the conformance test
 # of its kind. A folder data/ beside the source goes along. Works in thimble's own tree and, after
 # find_package(thimble), in yours; outside of thimble's tree the plugin lands in
 # <build folder>/plugins/<kind>, to be named in THIMBLE_PLUGIN_PATH.
 function(thimble_add_plugin kind name)
-  set(kinds proxy searchspace searcher hardware dataset)
+  set(kinds proxy searchspace searcher hardware dataset task)
   if(NOT kind IN_LIST kinds)
     message(FATAL_ERROR "thimble_add_plugin: '${kind}' is not a kind of plugin; kinds are ${kinds}")
   endif()
@@ -21,7 +21,7 @@ function(thimble_add_plugin kind name)
   add_library(thimble_${kind}_${name} MODULE ${sources})
   set(target thimble_${kind}_${name})
   target_link_libraries(${target} PRIVATE thimble::thimble)
-  if(kind MATCHES "^(proxy|dataset)$")
+  if(kind MATCHES "^(proxy|dataset|task)$")
     target_link_libraries(${target} PRIVATE thimble::nn)
   endif()
   if(TARGET thimble_warnings)

@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kBash = R"BASH(# source <(thimble completion bash)
 _thimble() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
-  local kinds="proxy searchspace searcher hardware dataset"
+  local kinds="proxy searchspace searcher hardware dataset task"
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "run check score deploy plugins show new completion --help --version" -- "$word"))
   elif [[ "$word" == -* ]]; then

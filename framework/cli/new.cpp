@@ -21,6 +21,7 @@ const char* folder_of(Kind kind) {
     case Kind::searcher: return "searchers";
     case Kind::hardware: return "hardware";
     case Kind::dataset: return "datasets";
+    case Kind::task: return "tasks";
   }
   return "?";
 }

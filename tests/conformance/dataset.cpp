@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include <thimble/nn/dataset.hpp>
@@ -101,6 +102,32 @@ TEST_F(DatasetLaws, KeepsTheOrderOfIndices) {
       EXPECT_TRUE(at::equal(one.labels[0], samples.labels[i]));
     }
   }
+}
+
+TEST_F(DatasetLaws, TellsTheLabelsOfItsSamples) {
+  for (const Split split : splits()) {
+    const auto labels = dataset_->labels(split);
+    ASSERT_EQ(std::ssize(labels), count(split));
+    const Samples samples = dataset_->batch(split, some(split));
+    for (std::int64_t i = 0; i < 5; ++i)
+      EXPECT_EQ(labels[static_cast<std::size_t>(some(split)[static_cast<std::size_t>(i)])],
+                samples.labels[i].item<std::int64_t>());
+  }
+}
+
+TEST_F(DatasetLaws, KeepsGroupsInOneSplit) {
+  const auto groups = dataset_->groups(Split::train);
+  if (groups.empty()) GTEST_SKIP() << "its samples do not know each other";
+  EXPECT_EQ(std::ssize(groups), info_.train_samples);
+  const auto tested = dataset_->groups(Split::test);
+  EXPECT_EQ(std::ssize(tested), info_.test_samples);
+  const std::set<std::int64_t> learned{groups.begin(), groups.end()};
+  for (const std::int64_t group : tested) EXPECT_FALSE(learned.contains(group)) << group;
+}
+
+TEST_F(DatasetLaws, NamesEveryClassOrNone) {
+  if (info_.class_names.empty()) return;
+  EXPECT_EQ(std::ssize(info_.class_names), info_.classes);
 }
 
 TEST_F(DatasetLaws, HandsOutSamplesOfOnesOwn) {

@@ -21,11 +21,10 @@ namespace {
 std::optional<Subject> the_subject;
 
 const std::map<Kind, std::string>& suites() {
-  static const std::map<Kind, std::string> names{{Kind::proxy, "ProxyLaws"},
-                                                 {Kind::searchspace, "SearchSpaceLaws"},
-                                                 {Kind::searcher, "SearcherLaws"},
-                                                 {Kind::hardware, "HardwareLaws"},
-                                                 {Kind::dataset, "DatasetLaws"}};
+  static const std::map<Kind, std::string> names{
+      {Kind::proxy, "ProxyLaws"},       {Kind::searchspace, "SearchSpaceLaws"},
+      {Kind::searcher, "SearcherLaws"}, {Kind::hardware, "HardwareLaws"},
+      {Kind::dataset, "DatasetLaws"},   {Kind::task, "TaskLaws"}};
   return names;
 }
 

@@ -15,7 +15,7 @@ grep -q nasbench201 <<<"$("$prefix/bin/thimble" plugins)"
 # One project with a plugin of each kind, as `thimble new` writes them.
 printf 'cmake_minimum_required(VERSION 3.25)\nproject(mine LANGUAGES CXX)\ninclude(CTest)\n' >CMakeLists.txt
 printf 'find_package(thimble REQUIRED)\n' >>CMakeLists.txt
-for kind in proxy searchspace searcher hardware dataset; do
+for kind in proxy searchspace searcher hardware dataset task; do
   "$prefix/bin/thimble" new "$kind" "my_$kind" >/dev/null
   printf 'add_subdirectory(my_%s)\n' "$kind" >>CMakeLists.txt
 done
@@ -33,7 +33,7 @@ ctest --test-dir build --output-on-failure
 
 # They are found, and they run together.
 export THIMBLE_PLUGIN_PATH=$work/build/plugins
-for kind in proxy searchspace searcher hardware dataset; do
+for kind in proxy searchspace searcher hardware dataset task; do
   grep -q "my_$kind" <<<"$("$prefix/bin/thimble" plugins "$kind")"
 done
 cat >mine.yaml <<'YAML'

@@ -209,7 +209,8 @@ TEST(Dependencies, OnlyNetworksAndTheirTrainingSeeTensors) {
   }
   for (const fs::path& file : files_in(kRoot / "plugins")) {
     const std::string name = shown(file);
-    const bool may = name.starts_with("plugins/proxies/") || name.starts_with("plugins/datasets/");
+    const bool may = name.starts_with("plugins/proxies/") || name.starts_with("plugins/datasets/") ||
+                     name.starts_with("plugins/tasks/");
     EXPECT_TRUE(may || !includes_torch(file)) << name << " includes LibTorch";
   }
 }
@@ -249,7 +250,7 @@ TEST(Dependencies, PluginsKnowNeitherOtherPluginsNorTheExperiment) {
 }
 
 TEST(Dependencies, EveryPluginIsAFolderOfItsKind) {
-  const Words kinds{"proxies", "searchspaces", "searchers", "hardware", "datasets"};
+  const Words kinds{"proxies", "searchspaces", "searchers", "hardware", "datasets", "tasks"};
   for (const fs::path& file : files_in(kRoot / "plugins")) {
     const fs::path place = fs::relative(file, kRoot / "plugins");
     EXPECT_TRUE(kinds.contains(place.begin()->string())) << shown(file);

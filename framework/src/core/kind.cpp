@@ -9,13 +9,14 @@ const char* name_of(Kind kind) {
     case Kind::searcher: return "searcher";
     case Kind::hardware: return "hardware";
     case Kind::dataset: return "dataset";
+    case Kind::task: return "task";
   }
   return "?";
 }
 
 const std::vector<Kind>& all_kinds() {
   static const std::vector<Kind> kinds{Kind::proxy, Kind::searchspace, Kind::searcher,
-                                       Kind::hardware, Kind::dataset};
+                                       Kind::hardware, Kind::dataset, Kind::task};
   return kinds;
 }
 

@@ -4,7 +4,6 @@
 
 namespace thimble {
 
-Dataset::~Dataset() = default;
 Proxy::~Proxy() = default;
 
 Reads Proxy::reads() const { return {}; }

@@ -96,13 +96,22 @@ Optimiser::Optimiser(const Recipe& recipe, const FlatParameters& parameters)
     : recipe_{recipe},
       parameters_{parameters},
       first_{at::zeros_like(parameters.values())},
-      second_{recipe.optimiser == OptimiserKind::adamw ? at::zeros_like(first_) : at::Tensor{}} {}
+      second_{recipe.optimiser == OptimiserKind::adamw ? at::zeros_like(first_) : at::Tensor{}},
+      steps_{at::zeros({1}, at::kLong)} {}
+
+std::int64_t Optimiser::steps() const { return steps_.item<std::int64_t>(); }
+
+std::map<std::string, at::Tensor> Optimiser::state() const {
+  std::map<std::string, at::Tensor> state{{"first_moment", first_}, {"steps", steps_}};
+  if (second_.defined()) state["second_moment"] = second_;
+  return state;
+}
 
 void Optimiser::step(const at::Tensor& gradient, double learning_rate) {
-  ++steps_;
+  const auto step = ++*steps_.data_ptr<std::int64_t>();
   const auto norm = gradient.norm().item<double>();
   if (!std::isfinite(norm))
-    throw Error{fmt::format("the gradient of step {} is not finite", steps_),
+    throw Error{fmt::format("the gradient of step {} is not finite", step),
                 "take a lower learning rate, a longer warm-up, or gradient_clip"};
   const double clip = recipe_.gradient_clip;
   const double scale = clip > 0 && norm > clip ? clip / norm : 1;
@@ -114,9 +123,9 @@ void Optimiser::step(const at::Tensor& gradient, double learning_rate) {
                              first_.template data_ptr<Scalar>(),
                              second_.defined() ? second_.template data_ptr<Scalar>() : nullptr};
     const double step_size =
-        learning_rate / (1 - std::pow(recipe_.momentum, static_cast<double>(steps_)));
+        learning_rate / (1 - std::pow(recipe_.momentum, static_cast<double>(step)));
     const double second_scale =
-        1 / std::sqrt(1 - std::pow(kSecondMomentum, static_cast<double>(steps_)));
+        1 / std::sqrt(1 - std::pow(kSecondMomentum, static_cast<double>(step)));
     for (const ParameterRun& run : parameters_.runs()) {
       const double decay = run.decays ? recipe_.weight_decay : 0;
       if (recipe_.optimiser == OptimiserKind::sgd) {

@@ -6,18 +6,28 @@
 namespace thimble {
 
 const std::vector<std::pair<std::string, OptimiserKind>>& names_of(OptimiserKind) {
-  static const std::vector<std::pair<std::string, OptimiserKind>> names{
+  static const std::vector<std::pair<std::string, OptimiserKind>> kNames{
       {"sgd", OptimiserKind::sgd}, {"adamw", OptimiserKind::adamw}};
-  return names;
+  return kNames;
 }
 
 const std::vector<std::pair<std::string, Schedule>>& names_of(Schedule) {
-  static const std::vector<std::pair<std::string, Schedule>> names{
+  static const std::vector<std::pair<std::string, Schedule>> kNames{
       {"constant", Schedule::constant},
       {"cosine", Schedule::cosine},
       {"one_cycle", Schedule::one_cycle},
       {"step", Schedule::step}};
-  return names;
+  return kNames;
+}
+
+const std::vector<std::pair<std::string, Keep>>& names_of(Keep) {
+  static const std::vector<std::pair<std::string, Keep>> kNames{{"last", Keep::last},
+                                                                {"best", Keep::best}};
+  return kNames;
+}
+
+Recipe Recipe::named(const std::string& profile) {
+  return profile == "series" ? series() : Recipe{};
 }
 
 Recipe Recipe::series() {
@@ -27,6 +37,7 @@ Recipe Recipe::series() {
   recipe.learning_rate = 2e-3;
   recipe.weight_decay = 1e-2;
   recipe.warm_up = 0.1;
+  recipe.dropout = 0.3;
   return recipe;
 }
 

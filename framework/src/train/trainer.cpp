@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <span>
-#include <string>
+#include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -24,91 +23,279 @@ namespace {
 /// Of a batch, fewer samples are left out: batch norm would see too few.
 constexpr std::int64_t kFewestSamples = 8;
 
+/// Batches that batch norm's final statistics are taken over.
+constexpr std::int64_t kStatisticsBatches = 20;
+
+/// In a state, where there is no number.
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
 std::int64_t steps_for(std::int64_t samples, std::int64_t batch) {
   const std::int64_t rest = samples % batch;
   return samples / batch + (rest >= kFewestSamples ? 1 : 0);
 }
 
-std::int64_t train_samples_of(const Dataset& data) {
-  const DatasetInfo info = data.describe();
-  if (info.train_samples < kFewestSamples)
-    throw Error{fmt::format("{} has {} training samples: too few to train on", info.name,
-                            info.train_samples)};
-  return info.train_samples;
-}
-
-std::span<const std::int64_t> part_of(const std::vector<std::int64_t>& all, std::int64_t begin,
+std::span<const std::int64_t> part_of(std::span<const std::int64_t> all, std::int64_t begin,
                                       std::int64_t count) {
-  const auto rest = std::span{all}.subspan(at(begin));
+  const auto rest = all.subspan(at(begin));
   return rest.first(std::min(rest.size(), at(count)));
 }
 
+std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& places, Random random) {
+  std::vector<std::int64_t> order;
+  for (const std::int64_t i : random.sample(std::ssize(places), std::ssize(places)))
+    order.push_back(places[at(i)]);
+  return order;
+}
+
+const Wanted kOfParameters{.parameters = true, .outputs = {}};
+
+/// A fully connected classifier at the end of a network, some of whose inputs are left out (Hinton
+/// et al., arXiv 1207.0580); the others count the more, so that their sum stays what it was.
+class ThinnedClassifier {
+ public:
+  ThinnedClassifier(const Network& network, const Forward& forward)
+      : network_{network},
+        forward_{forward},
+        input_{network.graph().inputs(network.graph().output())[0]},
+        features_{forward.output(input_).flatten(1)} {}
+
+  /// Each input of each sample with this probability.
+  void drop(double share, std::uint64_t seed, int epoch, std::span<const std::int64_t> places) {
+    factors_ = at::empty(features_.sizes(), at::kFloat);
+    auto* factor = factors_.data_ptr<float>();
+    const auto kept = static_cast<float>(1 / (1 - share));
+    for (const std::int64_t place : places) {
+      Random random =
+          Random::stream(seed, {"dropout", std::to_string(place), std::to_string(epoch)});
+      for (std::int64_t i = 0; i < features_.size(1); ++i)
+        *factor++ = random.uniform() < share ? 0 : kept;
+    }
+    factors_ = factors_.to(features_.scalar_type());
+    features_ = features_ * factors_;
+  }
+
+  at::Tensor outputs() const {
+    const at::Tensor outputs = features_.matmul(own().weight.t());
+    return own().bias.defined() ? outputs + own().bias : outputs;
+  }
+
+  /// Of the whole network, where `seed` is the gradient by the outputs.
+  Gradients gradients(const at::Tensor& seed) const {
+    const at::Tensor before = seed.matmul(own().weight) * factors_;
+    Gradients all = propagate_backward(network_, forward_, input_,
+                                       before.view(forward_.output(input_).sizes()), kOfParameters);
+    Network::Parameters& classifier = all.parameters[at(network_.graph().output())];
+    classifier.weight = seed.t().matmul(features_);
+    if (own().bias.defined()) classifier.bias = seed.sum(0);
+    return all;
+  }
+
+ private:
+  const Network::Parameters& own() const { return network_.parameters(network_.graph().output()); }
+
+  const Network& network_;
+  const Forward& forward_;
+  NodeId input_;
+  at::Tensor features_;
+  at::Tensor factors_;
+};
+
 }  // namespace
 
-Trainer::Trainer(Network& network, const Dataset& data, const Recipe& recipe, std::uint64_t seed,
-                 int jobs)
+at::Tensor tensor_of(const std::vector<EpochOutcome>& epochs) {
+  at::Tensor numbers = at::empty({std::ssize(epochs), 4}, at::kDouble);
+  auto* number = numbers.data_ptr<double>();
+  for (const EpochOutcome& epoch : epochs)
+    for (const double value : {epoch.learning_rate, epoch.loss, epoch.train_metric,
+                               epoch.validation_metric.value_or(kNone)})
+      *number++ = value;
+  return numbers;
+}
+
+std::vector<EpochOutcome> epochs_of(const at::Tensor& numbers) {
+  if (!numbers.defined() || numbers.dim() != 2 || numbers.size(1) != 4 || numbers.scalar_type() != at::kDouble)
+    throw Error{"these are not the numbers of epochs"};
+  std::vector<EpochOutcome> epochs;
+  const at::Tensor rows = numbers.contiguous();
+  for (std::int64_t i = 0; i < rows.size(0); ++i) {
+    const double* const row = rows.data_ptr<double>() + 4 * i;
+    epochs.push_back({row[0], row[1], row[2], {}});
+    if (!std::isnan(row[3])) epochs.back().validation_metric = row[3];
+  }
+  return epochs;
+}
+
+/// Of a micro-batch, or of a whole one.
+struct Trainer::StepOutcome {
+  double loss_sum = 0;
+  std::vector<at::Tensor> outputs;
+  std::vector<at::Tensor> labels;
+};
+
+Trainer::Trainer(Network& network, const Task& task, const TrainingData& data, const Recipe& recipe,
+                 std::uint64_t seed, int jobs)
     : network_{network},
+      task_{task},
       data_{data},
       recipe_{recipe},
       seed_{seed},
       jobs_{jobs},
       parameters_{network},
       optimiser_{recipe, parameters_},
-      samples_{train_samples_of(data)},
-      batch_{std::min<std::int64_t>(recipe.batch, samples_)},
-      steps_of_epoch_{steps_for(samples_, batch_)} {}
+      batch_{std::min<std::int64_t>(recipe.batch, std::ssize(data.learned()))},
+      steps_of_epoch_{steps_for(std::ssize(data.learned()), batch_)} {
+  const int wanted = task.outputs(data.info());
+  const std::int64_t outputs = network.graph().node(network.graph().output()).shape.elements();
+  if (outputs != wanted)
+    throw Error{fmt::format("the network has {} outputs, dataset '{}' needs {}", outputs,
+                            data.info().name, wanted)};
+  if (recipe.averaging > 0) mean_ = parameters_.values().clone();
+  if (recipe.keep == Keep::best) best_ = parameters_.values().clone();
+}
 
-EpochOutcome Trainer::run_epoch() {
-  const std::int64_t steps = steps_of_epoch_ * recipe_.epochs;
+const EpochOutcome& Trainer::run_epoch() {
+  const auto epoch = static_cast<std::int64_t>(epochs_.size());
   const auto order =
-      Random::stream(seed_, {"order", std::to_string(epochs_done_)}).sample(samples_, samples_);
+      shuffled(data_.learned(), Random::stream(seed_, {"order", std::to_string(epoch)}));
   EpochOutcome outcome;
+  StepOutcome all;
   std::int64_t seen = 0;
   for (std::int64_t i = 0; i < steps_of_epoch_; ++i) {
     stop_if_requested();
-    outcome.learning_rate = learning_rate(recipe_, epochs_done_ * steps_of_epoch_ + i, steps);
+    outcome.learning_rate =
+        learning_rate(recipe_, epoch * steps_of_epoch_ + i, steps_of_epoch_ * recipe_.epochs);
     const auto places = part_of(order, i * batch_, batch_);
-    const StepOutcome done = step(data_.batch(Split::train, places), outcome.learning_rate);
-    outcome.loss += done.loss_sum;
-    outcome.accuracy += static_cast<double>(done.right);
-    seen += static_cast<std::int64_t>(places.size());
+    StepOutcome done = step(places, outcome.learning_rate);
+    all.loss_sum += done.loss_sum;
+    std::ranges::move(done.outputs, std::back_inserter(all.outputs));
+    std::ranges::move(done.labels, std::back_inserter(all.labels));
+    seen += std::ssize(places);
   }
-  outcome.loss /= static_cast<double>(seen);
-  outcome.accuracy /= static_cast<double>(seen);
-  ++epochs_done_;
-  return outcome;
+  outcome.loss = all.loss_sum / static_cast<double>(seen);
+  outcome.train_metric = task_.measure(at::cat(all.outputs), at::cat(all.labels)).front();
+  if (!data_.validated().empty()) {
+    outcome.validation_metric = validate();
+    keep_if_best(*outcome.validation_metric);
+  }
+  epochs_.push_back(outcome);
+  return epochs_.back();
 }
 
-Trainer::StepOutcome Trainer::step(const Samples& batch, double learning_rate) {
-  const at::NoGradGuard no_grad;
-  const std::int64_t count = batch.images.size(0);
+Trainer::StepOutcome Trainer::step(std::span<const std::int64_t> places, double learning_rate) {
+  const auto count = std::ssize(places);
   const std::int64_t parts = std::min<std::int64_t>(recipe_.micro_batches, count);
-  std::vector<Loss> losses(at(parts));
+  std::vector<StepOutcome> outcomes(at(parts));
   std::vector<at::Tensor> gradients(at(parts));
   in_parallel(jobs_, at(parts), [&](std::size_t i) {
-    const at::NoGradGuard no_grad_here;
     const auto begin = count * static_cast<std::int64_t>(i) / parts;
     const auto end = count * static_cast<std::int64_t>(i + 1) / parts;
-    const at::Tensor images = batch.images.slice(0, begin, end).to(network_.precision());
-    const Forward forward = propagate_forward(network_, images);
-    losses[i] = cross_entropy(logits_of(network_, forward), batch.labels.slice(0, begin, end),
-                              recipe_.label_smoothing);
-    const NodeId output = network_.graph().output();
-    const at::Tensor seed = losses[i].gradient / static_cast<double>(count);
-    gradients[i] = parameters_.flat(propagate_backward(network_, forward, output,
-                                                       seed.view(forward.output(output).sizes()),
-                                                       {.parameters = true, .outputs = {}}));
+    outcomes[i] = learn(places.subspan(at(begin), at(end - begin)), count, gradients[i]);
   });
   StepOutcome outcome;
-  for (const Loss& loss : losses) {
-    outcome.loss_sum += loss.sum;
-    outcome.right += loss.right;
+  for (StepOutcome& part : outcomes) {
+    outcome.loss_sum += part.loss_sum;
+    std::ranges::move(part.outputs, std::back_inserter(outcome.outputs));
+    std::ranges::move(part.labels, std::back_inserter(outcome.labels));
   }
   if (!std::isfinite(outcome.loss_sum))
     throw Error{"the loss is not finite", "take a lower learning rate, or a longer warm-up"};
   for (std::size_t i = 1; i < gradients.size(); ++i) gradients[0] += gradients[i];
   optimiser_.step(gradients[0], learning_rate);
+  average();
   return outcome;
+}
+
+/// Gradients of the mean loss over a batch, of a part of it.
+Trainer::StepOutcome Trainer::learn(std::span<const std::int64_t> places, std::int64_t batch,
+                                    at::Tensor& gradient) {
+  const at::NoGradGuard no_grad;
+  const int epoch = static_cast<int>(epochs_.size());
+  Samples samples = data_.batch(Split::train, places);
+  augment(samples.images, data_.info().medium, recipe_.augmentation, seed_, epoch, places);
+  const Forward forward = propagate_forward(network_, samples.images.to(network_.precision()));
+  const NodeId output = network_.graph().output();
+  const bool drops_out = recipe_.dropout > 0 && network_.graph().node(output).op == Op::linear;
+  std::optional<ThinnedClassifier> thinned;
+  if (drops_out) {
+    thinned.emplace(network_, forward);
+    thinned->drop(recipe_.dropout, seed_, epoch, places);
+  }
+  const at::Tensor outputs = drops_out ? thinned->outputs() : logits_of(network_, forward);
+  const Loss loss = task_.loss(outputs, samples.labels, data_.counts());
+  const at::Tensor seed = loss.gradient / static_cast<double>(batch);
+  gradient = parameters_.flat(
+      drops_out ? thinned->gradients(seed)
+                : propagate_backward(network_, forward, output,
+                                     seed.view(forward.output(output).sizes()), kOfParameters));
+  return {loss.sum, {outputs}, {samples.labels}};
+}
+
+/// A mean over few steps must not hang on the first weights: it forgets sooner at the start.
+void Trainer::average() {
+  if (!mean_.defined()) return;
+  const auto steps = static_cast<double>(optimiser_.steps());
+  const double kept = std::min(recipe_.averaging, (1 + steps) / (10 + steps));
+  mean_.mul_(kept).add_(parameters_.values(), 1 - kept);
+}
+
+double Trainer::validate() {
+  const at::Tensor learned = parameters_.values().clone();
+  if (mean_.defined()) parameters_.values().copy_(mean_);
+  settle();
+  const auto [outputs, labels] = answers(network_, data_, Split::train, data_.validated(), jobs_);
+  const double metric = task_.measure(outputs, labels).front();
+  parameters_.values().copy_(learned);
+  return metric;
+}
+
+void Trainer::keep_if_best(double metric) {
+  if (!best_.defined()) return;
+  for (const EpochOutcome& earlier : epochs_)
+    if (*earlier.validation_metric >= metric) return;
+  best_.copy_(mean_.defined() ? mean_ : parameters_.values());
+}
+
+void Trainer::settle() {
+  const auto samples =
+      std::min<std::int64_t>(std::ssize(data_.learned()), kStatisticsBatches * batch_);
+  const auto order = shuffled(data_.learned(), Random::stream(seed_, {"statistics"}));
+  settle_statistics(network_, data_.batch(Split::train, part_of(order, 0, samples)),
+                    std::max(kFewestSamples, batch_ / recipe_.micro_batches));
+}
+
+void Trainer::finish() {
+  if (best_.defined() && !data_.validated().empty()) {
+    parameters_.values().copy_(best_);
+  } else if (mean_.defined()) {
+    parameters_.values().copy_(mean_);
+  }
+  settle();
+}
+
+std::map<std::string, at::Tensor> Trainer::state() const {
+  std::map<std::string, at::Tensor> state = optimiser_.state();
+  state["values"] = parameters_.values();
+  if (mean_.defined()) state["mean"] = mean_;
+  if (best_.defined()) state["best"] = best_;
+  state["epochs"] = tensor_of(epochs_);
+  return state;
+}
+
+void Trainer::restore(const std::map<std::string, at::Tensor>& state) {
+  const auto take = [&](const std::string& name, const at::Tensor& into) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != into.sizes() ||
+        found->second.scalar_type() != into.scalar_type())
+      throw Error{"the state of the training has no '" + name + "' of the right shape"};
+    into.copy_(found->second);
+  };
+  const auto epochs = state.find("epochs");
+  if (epochs == state.end()) throw Error{"the state of the training does not tell its epochs"};
+  take("values", parameters_.values());
+  for (auto& [name, tensor] : optimiser_.state()) take(name, tensor);
+  if (mean_.defined()) take("mean", mean_);
+  if (best_.defined()) take("best", best_);
+  epochs_ = epochs_of(epochs->second);
 }
 
 void settle_statistics(Network& network, const Samples& samples, std::int64_t batch) {
@@ -141,23 +328,20 @@ void settle_statistics(Network& network, const Samples& samples, std::int64_t ba
   }
 }
 
-double accuracy(const Network& network, const Dataset& data, Split split, std::int64_t samples,
-                int jobs) {
+Answers answers(const Network& network, const TrainingData& data, Split split,
+                std::span<const std::int64_t> places, int jobs) {
   constexpr std::int64_t kBatch = 128;
-  std::vector<std::int64_t> places(at(samples));
-  std::iota(places.begin(), places.end(), 0);
-  const auto batches = at((samples + kBatch - 1) / kBatch);
-  std::vector<std::int64_t> right(batches);
+  const auto batches = at((std::ssize(places) + kBatch - 1) / kBatch);
+  std::vector<at::Tensor> outputs(batches), labels(batches);
   in_parallel(jobs, batches, [&](std::size_t i) {
     stop_if_requested();
     const at::NoGradGuard no_grad;
     const Samples batch =
         data.batch(split, part_of(places, static_cast<std::int64_t>(i) * kBatch, kBatch));
-    const at::Tensor logits = network.forward(batch.images.to(network.precision()));
-    right[i] = logits.argmax(1).eq(batch.labels).sum().item<std::int64_t>();
+    outputs[i] = network.forward(batch.images.to(network.precision()));
+    labels[i] = batch.labels;
   });
-  return static_cast<double>(std::accumulate(right.begin(), right.end(), std::int64_t{0})) /
-         static_cast<double>(samples);
+  return {at::cat(outputs), at::cat(labels)};
 }
 
 }  // namespace thimble

@@ -24,17 +24,31 @@ using uci_har::kSensors;
 
 constexpr std::size_t kWindow = kSensors * kLength;
 
+enum class Layout {
+  rows,      // 1 x time x sensors
+  channels,  // sensors x 1 x time
+};
+
+const std::vector<std::pair<std::string, Layout>>& names_of(Layout) {
+  static const std::vector<std::pair<std::string, Layout>> kNames{{"rows", Layout::rows},
+                                                                  {"channels", Layout::channels}};
+  return kNames;
+}
+
 class UciHar final : public thimble::Dataset {
  public:
   struct Params {
     std::string folder = "uci_har";
     std::vector<int> test_people{2, 4, 9, 10, 12, 13, 18, 20, 24};
+    Layout layout = Layout::rows;
 
     template <class Describe>
     static void describe(Describe& param) {
       param(&Params::folder, "folder", "where the files are, relative to the data folder");
       param(&Params::test_people, "test_people", "whose windows are for testing; the official nine")
           .range(1, uci_har::kPeople);
+      param(&Params::layout, "layout",
+            "a row for each moment, 1x128x9, or a channel for each sensor, 9x1x128");
     }
   };
 
@@ -53,8 +67,10 @@ class UciHar final : public thimble::Dataset {
   thimble::DatasetInfo describe() const override {
     const UciHar::Params official;
     return {.name = "uci_har",
-            .shape = {1, static_cast<int>(kLength), static_cast<int>(kSensors)},
+            .shape = shape(),
+            .medium = thimble::Medium::series,
             .classes = static_cast<int>(uci_har::kActivities),
+            .class_names = {"walking", "upstairs", "downstairs", "sitting", "standing", "lying"},
             .train_samples = std::ssize(train_),
             .test_samples = std::ssize(test_),
             .remark = params_.test_people == official.test_people ? "" : "not the official split"};
@@ -63,10 +79,10 @@ class UciHar final : public thimble::Dataset {
   thimble::Samples batch(thimble::Split split,
                          std::span<const std::int64_t> indices) const override {
     const at::NoGradGuard no_grad;
-    const auto& windows = split == thimble::Split::train ? train_ : test_;
+    const auto& windows = windows_of(split);
     const auto count = static_cast<std::int64_t>(indices.size());
     thimble::Samples samples{
-        at::empty({count, 1, std::int64_t{kLength}, std::int64_t{kSensors}}, at::kFloat),
+        at::empty({count, shape().channels, shape().height, shape().width}, at::kFloat),
         at::empty({count}, at::kLong)};
     auto* value = samples.images.data_ptr<float>();
     auto* label = samples.labels.data_ptr<std::int64_t>();
@@ -75,16 +91,47 @@ class UciHar final : public thimble::Dataset {
         throw thimble::Error{"there is no sample " + std::to_string(index) + ", the last is " +
                              std::to_string(std::ssize(windows) - 1)};
       const std::size_t window = windows[static_cast<std::size_t>(index)];
-      const float* const signals = recordings_.signals.data() + window * kWindow;
-      for (std::size_t time = 0; time < kLength; ++time)
-        for (std::size_t sensor = 0; sensor < kSensors; ++sensor)
-          *value++ = signals[sensor * kLength + time];
+      value = write_window(recordings_.signals.data() + window * kWindow, value);
       *label++ = recordings_.activities[window];
     }
     return samples;
   }
 
+  std::vector<std::int64_t> labels(thimble::Split split) const override {
+    return of_windows(split, recordings_.activities);
+  }
+
+  std::vector<std::int64_t> groups(thimble::Split split) const override {
+    return of_windows(split, recordings_.people);
+  }
+
  private:
+  const std::vector<std::size_t>& windows_of(thimble::Split split) const {
+    return split == thimble::Split::train ? train_ : test_;
+  }
+
+  std::vector<std::int64_t> of_windows(thimble::Split split,
+                                       const std::vector<std::int64_t>& all) const {
+    std::vector<std::int64_t> picked;
+    for (const std::size_t window : windows_of(split)) picked.push_back(all[window]);
+    return picked;
+  }
+
+  thimble::Shape shape() const {
+    constexpr int kTime = kLength, kColumns = kSensors;
+    return params_.layout == Layout::rows ? thimble::Shape{1, kTime, kColumns}
+                                          : thimble::Shape{kColumns, 1, kTime};
+  }
+
+  /// From a row a sensor, as recordings lie. Returns the end of what was written.
+  float* write_window(const float* signals, float* to) const {
+    if (params_.layout == Layout::channels) return std::copy_n(signals, kWindow, to);
+    for (std::size_t time = 0; time < kLength; ++time)
+      for (std::size_t sensor = 0; sensor < kSensors; ++sensor)
+        *to++ = signals[sensor * kLength + time];
+    return to;
+  }
+
   void normalise() {
     for (std::size_t sensor = 0; sensor < kSensors; ++sensor) {
       double sum = 0, squares = 0;

@@ -1,90 +1,30 @@
 // Losses against LibTorch's, and small trainings: what must be learnt is, what cannot is not, and
 // the number of threads changes no bit.
 
-#include <numeric>
+#include <algorithm>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <thimble/core/error.hpp>
-#include <thimble/core/random.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/loss.hpp>
 #include <thimble/train/trainer.hpp>
 
+#include "training.hpp"
+
 namespace thimble {
 namespace {
 
-constexpr Shape kShape{3, 8, 8};
-constexpr int kClasses = 4;
+const Telling kTelling;
 
-at::Tensor drawn(at::IntArrayRef sizes, std::uint64_t seed) {
-  auto generator = at::detail::createCPUGenerator(seed);
-  return at::randn(sizes, generator, at::kFloat);
-}
-
-/// Noise about a picture a class; the labels can be anything.
-class Pictures final : public Dataset {
- public:
-  Pictures(std::int64_t samples, bool has_true_labels, float noise = 1)
-      : labels_{at::zeros({samples}, at::kLong)} {
-    const at::Tensor means = drawn({kClasses, kShape.channels, kShape.height, kShape.width}, 1);
-    images_ = noise * drawn({2 * samples, kShape.channels, kShape.height, kShape.width}, 2);
-    Random random = Random::stream(3, {"labels"});
-    labels_ = at::arange(2 * samples) % kClasses;
-    images_ += means.index_select(0, labels_);
-    if (has_true_labels) return;
-    for (std::int64_t i = 0; i < 2 * samples; ++i)
-      labels_[i] = static_cast<std::int64_t>(random.below(kClasses));
-  }
-
-  DatasetInfo describe() const override {
-    return {"pictures", kShape, kClasses, images_.size(0) / 2, images_.size(0) / 2, ""};
-  }
-
-  Samples batch(Split split, std::span<const std::int64_t> indices) const override {
-    const std::int64_t first = split == Split::test ? images_.size(0) / 2 : 0;
-    at::Tensor places = at::zeros({static_cast<std::int64_t>(indices.size())}, at::kLong);
-    for (std::size_t i = 0; i < indices.size(); ++i)
-      places[static_cast<std::int64_t>(i)] = first + indices[i];
-    return {images_.index_select(0, places), labels_.index_select(0, places)};
-  }
-
-  Samples all(Split split) const {
-    std::vector<std::int64_t> places(static_cast<std::size_t>(images_.size(0) / 2));
-    std::iota(places.begin(), places.end(), 0);
-    return batch(split, places);
-  }
-
- private:
-  at::Tensor images_;
-  at::Tensor labels_;
-};
-
-Graph small_graph(int width = 8) {
-  Graph g;
-  NodeId x = g.input(kShape);
-  x = g.relu(g.batch_norm(g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}})));
-  const NodeId y = g.batch_norm(g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}}));
-  x = g.relu(g.add({{x, y}}));
-  g.linear(g.global_avg_pool(x), kClasses);
-  return g;
-}
-
-Network network(const Graph& graph = small_graph(), std::uint64_t seed = 1) {
-  Network made{graph, at::kFloat};
-  made.initialise(Init::kaiming_normal_fan_in, seed, "weights");
-  return made;
-}
-
-Recipe short_recipe(int epochs) {
-  Recipe recipe;
-  recipe.epochs = epochs;
-  recipe.batch = 32;
-  recipe.label_smoothing = 0;
-  return recipe;
+/// Of the test part.
+double share_right(const Network& net, const TrainingData& part, const Pictures& data) {
+  const auto [outputs, labels] = answers(net, part, Split::test, data.all(), 2);
+  return kTelling.measure(outputs, labels).front();
 }
 
 TEST(CrossEntropy, IsLibTorchsAndSoIsItsGradient) {
@@ -99,9 +39,19 @@ TEST(CrossEntropy, IsLibTorchsAndSoIsItsGradient) {
   }
 }
 
-TEST(CrossEntropy, CountsWhatIsRightAndRefusesWhatIsNoClass) {
+TEST(CrossEntropy, WeighsClassesAsLibTorchDoes) {
+  const at::Tensor logits = drawn({6, 3}, 1).to(at::kDouble).requires_grad_();
+  const at::Tensor labels = at::arange(6) % 3;
+  const std::vector<double> weights{0.5, 2, 3};
+  const at::Tensor theirs = at::cross_entropy_loss(logits, labels, at::tensor(weights), 2);
+  const at::Tensor gradient = torch::autograd::grad({theirs}, {logits})[0];
+  const Loss ours = cross_entropy(logits.detach(), labels, 0, weights);
+  EXPECT_NEAR(ours.sum, theirs.item<double>(), 1e-12);
+  EXPECT_TRUE(at::allclose(ours.gradient, gradient, 1e-10, 1e-12));
+}
+
+TEST(CrossEntropy, RefusesWhatIsNoClass) {
   const at::Tensor logits = at::tensor({2.0, 1.0, 0.0, 5.0, 0.5, 0.5}).view({3, 2});
-  EXPECT_EQ(cross_entropy(logits, at::tensor({0, 0, 0}).to(at::kLong), 0).right, 2);
   for (const int label : {-1, 2})
     EXPECT_THROW(cross_entropy(logits, at::tensor({0, label, 0}).to(at::kLong), 0), Error);
 }
@@ -109,24 +59,26 @@ TEST(CrossEntropy, CountsWhatIsRightAndRefusesWhatIsNoClass) {
 TEST(Trainer, FitsSixtyFourSamplesOfNoise) {
   const Pictures data{64, /*has_true_labels=*/false};
   for (const int width : {16, 64}) {  // the second lies channels last
-    Network net = network(small_graph(width));
+    Network net = small_network(small_graph(width));
     Recipe recipe = short_recipe(100);  // two steps each
     recipe.weight_decay = 0;
-    Trainer trainer{net, data, recipe, 1, 2};
-    EpochOutcome last;
-    for (int epoch = 0; epoch < recipe.epochs; ++epoch) last = trainer.run_epoch();
-    EXPECT_EQ(last.accuracy, 1) << width << ": loss " << last.loss;
+    const TrainingData part{data, kShape, 0, 1};
+    Trainer trainer{net, kTelling, part, recipe, 1, 2};
+    while (!trainer.is_done()) trainer.run_epoch();
+    EXPECT_EQ(trainer.epochs().back().train_metric, 1)
+        << width << ": loss " << trainer.epochs().back().loss;
   }
 }
 
 TEST(Trainer, LearnsWhatThereIsToLearnAndNothingElse) {
   for (const bool has_true_labels : {true, false}) {
     const Pictures data{512, has_true_labels, /*noise=*/1};
-    Network net = network();
-    Trainer trainer{net, data, short_recipe(10), 1, 2};
-    for (int epoch = 0; epoch < 10; ++epoch) trainer.run_epoch();
-    settle_statistics(net, data.all(Split::train), 64);
-    const double found = accuracy(net, data, Split::test, 512, 2);
+    Network net = small_network();
+    const TrainingData part{data, kShape, 0, 1};
+    Trainer trainer{net, kTelling, part, short_recipe(10), 1, 2};
+    while (!trainer.is_done()) trainer.run_epoch();
+    trainer.finish();
+    const double found = share_right(net, part, data);
     if (has_true_labels) {
       EXPECT_GT(found, 0.9);
     } else {
@@ -139,10 +91,11 @@ TEST(Trainer, GivesTheSameWeightsAtAnyNumberOfThreads) {
   const Pictures data{100, true};  // the last batch has four, too few
   std::vector<at::Tensor> first;
   for (const int jobs : {1, 2, 4}) {
-    Network net = network();
+    Network net = small_network();
     Recipe recipe = short_recipe(3);
     recipe.micro_batches = 4;
-    Trainer trainer{net, data, recipe, 5, jobs};
+    const TrainingData part{data, kShape, 0, 1};
+    Trainer trainer{net, kTelling, part, recipe, 5, jobs};
     EXPECT_EQ(trainer.steps_of_epoch(), 3);
     for (int epoch = 0; epoch < 3; ++epoch) trainer.run_epoch();
     const auto weights = net.clone().all_parameters();
@@ -159,14 +112,15 @@ TEST(Trainer, StepsDownTheGradientOfLibTorchsTape) {
   recipe.weight_decay = 0;
   recipe.schedule = Schedule::constant;
   recipe.warm_up = 0;
-  Network net = network();
+  Network net = small_network();
   const Network taped = net.clone();
   std::vector<at::Tensor> leaves = taped.all_parameters();
   for (at::Tensor& leaf : leaves) leaf.requires_grad_();
   const Samples all = data.all(Split::train);
   const at::Tensor loss = at::cross_entropy_loss(taped.forward(all.images), all.labels);
   const auto gradients = torch::autograd::grad({loss}, leaves);
-  Trainer trainer{net, data, recipe, 1, 1};
+  const TrainingData part{data, kShape, 0, 1};
+  Trainer trainer{net, kTelling, part, recipe, 1, 1};
   EXPECT_NEAR(trainer.run_epoch().loss, loss.item<double>(), 1e-5);
   const auto weights = net.all_parameters();
   for (std::size_t i = 0; i < weights.size(); ++i)
@@ -176,7 +130,7 @@ TEST(Trainer, StepsDownTheGradientOfLibTorchsTape) {
 
 TEST(Statistics, AreThoseOfAllSamples) {
   const Pictures data{96, true};
-  Network net = network();
+  Network net = small_network();
   const Samples all = data.all(Split::train);
   settle_statistics(net, all, 32);
   // The first batch norm reads the same numbers whatever the batches are.
@@ -192,12 +146,13 @@ TEST(Statistics, AreThoseOfAllSamples) {
 
 TEST(Trainer, SaysWhenItDiverges) {
   const Pictures data{64, true};
-  Network net = network();
+  Network net = small_network();
   Recipe recipe = short_recipe(50);
   recipe.learning_rate = 1e3;
   recipe.weight_decay = 1;
   recipe.warm_up = 0;
-  Trainer trainer{net, data, recipe, 1, 1};
+  const TrainingData part{data, kShape, 0, 1};
+  Trainer trainer{net, kTelling, part, recipe, 1, 1};
   const auto train = [&] {
     for (int epoch = 0; epoch < 50; ++epoch) trainer.run_epoch();
   };
@@ -206,10 +161,125 @@ TEST(Trainer, SaysWhenItDiverges) {
 
 TEST(Trainer, TakesAllSamplesWhereABatchIsLargerThanTheData) {
   const Pictures data{20, true};
-  Network net = network();
+  Network net = small_network();
   Recipe recipe = short_recipe(1);
   recipe.batch = 512;
-  EXPECT_EQ((Trainer{net, data, recipe, 1, 1}.steps_of_epoch()), 1);
+  const TrainingData part{data, kShape, 0, 1};
+  EXPECT_EQ((Trainer{net, kTelling, part, recipe, 1, 1}.steps_of_epoch()), 1);
+}
+
+TEST(Trainer, GoesOnFromAStateBitForBit) {
+  const Pictures data{100, true};
+  const TrainingData part{data, kShape, 0.2, 1};
+  for (const OptimiserKind optimiser : {OptimiserKind::sgd, OptimiserKind::adamw}) {
+    Recipe recipe = short_recipe(4);
+    recipe.optimiser = optimiser;
+    recipe.learning_rate = 0.01;
+    recipe.averaging = 0.99;
+    recipe.dropout = 0.2;
+    recipe.keep = Keep::best;
+    recipe.augmentation = {};
+    Network whole = small_network();
+    Trainer unbroken{whole, kTelling, part, recipe, 5, 1};
+    while (!unbroken.is_done()) unbroken.run_epoch();
+    unbroken.finish();
+    Network first = small_network();
+    Trainer begun{first, kTelling, part, recipe, 5, 2};
+    begun.run_epoch();
+    begun.run_epoch();
+    Network second = small_network(small_graph(), 77);  // its weights are taken over
+    Trainer resumed{second, kTelling, part, recipe, 5, 2};
+    resumed.restore(begun.state());
+    EXPECT_EQ(resumed.epochs().size(), 2U);
+    while (!resumed.is_done()) resumed.run_epoch();
+    resumed.finish();
+    const auto expected = whole.all_parameters(), found = second.all_parameters();
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(at::equal(expected[i], found[i]));
+    EXPECT_TRUE(at::equal(whole.statistics(2).mean, second.statistics(2).mean));
+    EXPECT_TRUE(at::equal(tensor_of(unbroken.epochs()), tensor_of(resumed.epochs())));
+  }
+}
+
+TEST(Trainer, RefusesTheStateOfAnotherTraining) {
+  const Pictures data{64, true};
+  const TrainingData part{data, kShape, 0, 1};
+  Network net = small_network(), wide = small_network(small_graph(16));
+  const Trainer other{wide, kTelling, part, short_recipe(1), 1, 1};
+  Trainer trainer{net, kTelling, part, short_recipe(1), 1, 1};
+  EXPECT_THROW(trainer.restore(other.state()), Error);
+  EXPECT_THROW(trainer.restore({}), Error);
+}
+
+/// In a mean, half of a classifier's inputs count twice as much as all of them, and their gradient
+/// is the tape's.
+TEST(Trainer, LeavesOutSomeOfTheClassifiersInputs) {
+  const Pictures data{64, true};
+  const TrainingData part{data, kShape, 0, 1};
+  Recipe recipe = short_recipe(30);
+  recipe.dropout = 0.5;
+  Network net = small_network(small_graph(32));
+  Trainer trainer{net, kTelling, part, recipe, 1, 2};
+  while (!trainer.is_done()) trainer.run_epoch();
+  trainer.finish();
+  EXPECT_GT(share_right(net, part, data), 0.8);
+  // Another seed leaves out others.
+  Network again = small_network(small_graph(32));
+  Trainer other{again, kTelling, part, recipe, 2, 2};
+  EXPECT_NE(other.run_epoch().loss, trainer.epochs().front().loss);
+}
+
+TEST(Trainer, HandsOnTheMeanOfItsWeightsWhereAsked) {
+  const Pictures data{64, true};
+  const TrainingData part{data, kShape, 0, 1};
+  Recipe recipe = short_recipe(1);
+  recipe.averaging = 0.5;
+  Network net = small_network();
+  Trainer trainer{net, kTelling, part, recipe, 1, 1};
+  const at::Tensor begun = trainer.state().at("values").clone();
+  trainer.run_epoch();  // two steps: the first keeps 2/11 of the mean, the second 3/12
+  const at::Tensor mean = trainer.state().at("mean").clone();
+  const at::Tensor last = trainer.state().at("values").clone();
+  EXPECT_FALSE(at::allclose(mean, last));
+  const at::Tensor first = (mean - last * (9.0 / 12)) * (12.0 / 3);  // the mean after one step
+  EXPECT_FALSE(at::allclose(first, begun));
+  trainer.finish();
+  EXPECT_TRUE(at::equal(net.parameters(1).weight.reshape(-1), mean.slice(0, 0, 3 * 8 * 9)));
+}
+
+TEST(Trainer, KeepsTheBestEpochOfTheValidationPart) {
+  const Pictures data{200, true, /*noise=*/4};
+  const TrainingData part{data, kShape, 0.3, 1};
+  Recipe recipe = short_recipe(12);
+  recipe.keep = Keep::best;
+  Network net = small_network();
+  Trainer trainer{net, kTelling, part, recipe, 1, 2};
+  double best = 0;
+  while (!trainer.is_done()) best = std::max(best, *trainer.run_epoch().validation_metric);
+  trainer.finish();
+  const auto [outputs, labels] = answers(net, part, Split::train, part.validated(), 1);
+  EXPECT_EQ(kTelling.measure(outputs, labels).front(), best);
+}
+
+TEST(TrainingDataParts, KeepGroupsTogether) {
+  Pictures data{120, true};
+  for (std::int64_t i = 0; i < 120; ++i) data.people.push_back(i % 7);
+  const TrainingData part{data, kShape, 0.3, 9};
+  std::set<std::int64_t> learned, validated;
+  for (const std::int64_t place : part.learned()) learned.insert(place % 7);
+  for (const std::int64_t place : part.validated()) validated.insert(place % 7);
+  EXPECT_EQ(validated.size(), 2U);
+  EXPECT_EQ(learned.size(), 5U);
+  EXPECT_EQ(part.learned().size() + part.validated().size(), 120U);
+  EXPECT_NE(part.validated(), (TrainingData{data, kShape, 0.3, 10}.validated()));
+}
+
+TEST(TrainingDataParts, AreRefusedWhereTheyDoNotFit) {
+  const Pictures few{7, true}, data{64, true};
+  EXPECT_THROW((TrainingData{few, kShape, 0, 1}), Error);
+  EXPECT_THROW((TrainingData{data, {2, 8, 8}, 0, 1}), Error);
+  const TrainingData wide{data, {3, 16, 12}, 0, 1};
+  const std::vector<std::int64_t> two{1, 2};
+  EXPECT_EQ(wide.batch(Split::train, two).images.sizes(), (at::IntArrayRef{2, 3, 16, 12}));
 }
 
 }  // namespace

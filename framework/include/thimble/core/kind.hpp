@@ -9,7 +9,7 @@
 namespace thimble {
 
 /// The kinds of plugin there are. The names stand in folder names, YAML and the command line.
-enum class Kind { proxy, searchspace, searcher, hardware, dataset };
+enum class Kind { proxy, searchspace, searcher, hardware, dataset, task };
 
 THIMBLE_EXPORT const char* name_of(Kind kind);
 THIMBLE_EXPORT const std::vector<Kind>& all_kinds();

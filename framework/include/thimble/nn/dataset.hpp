@@ -16,11 +16,19 @@ namespace thimble {
 
 enum class Split { train, test };
 
+/// What samples are, which decides how they may be altered and trained on.
+enum class Medium {
+  images,
+  series,  ///< time along the height, or along the width where the height is 1
+};
+
 /// What a data set holds.
 struct DatasetInfo {
   std::string name;
   Shape shape;  ///< of one sample
+  Medium medium = Medium::images;
   int classes = 0;
+  std::vector<std::string> class_names;  ///< one a class, or none
   std::int64_t train_samples = 0;
   std::int64_t test_samples = 0;
   /// One line for the report when the data is not what the name of the experiment suggests
@@ -45,6 +53,12 @@ class THIMBLE_EXPORT Dataset {
   virtual DatasetInfo describe() const = 0;
   /// The samples at these places of a split. Required: yes.
   virtual Samples batch(Split split, std::span<const std::int64_t> indices) const = 0;
+  /// The label of every sample of a split. Required: no, but by default all samples are read.
+  virtual std::vector<std::int64_t> labels(Split split) const;
+  /// Who or what each sample of a split comes from (a person, a track, a recording), when several
+  /// may come from one: samples of one group never are both learned from and validated on. None:
+  /// samples do not know each other. Required: no.
+  virtual std::vector<std::int64_t> groups(Split split) const;
 };
 
 }  // namespace thimble

@@ -4,14 +4,9 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/core/table.hpp>
 
 namespace thimble {
-
-/// Rows of text with a header.
-struct Table {
-  std::vector<std::string> header;
-  std::vector<std::vector<std::string>> rows;
-};
 
 /// "92.31 ± 0.42", to as many places as are worth reading; "-" for nothing.
 THIMBLE_EXPORT std::string mean_text(const std::vector<double>& values);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -45,13 +47,16 @@ class THIMBLE_EXPORT Optimiser {
 
   /// Clips the gradient and changes the parameters. Throws Error when it is not finite.
   void step(const at::Tensor& gradient, double learning_rate);
+  std::int64_t steps() const;
+  /// What the next step depends on: views, to be read and to be written.
+  std::map<std::string, at::Tensor> state() const;
 
  private:
   Recipe recipe_;
   const FlatParameters& parameters_;
   at::Tensor first_;
   at::Tensor second_;  ///< of Adam
-  std::int64_t steps_ = 0;
+  at::Tensor steps_;   ///< a number, as all that is kept
 };
 
 }  // namespace thimble

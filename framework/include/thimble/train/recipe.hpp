@@ -7,6 +7,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
+#include <thimble/train/augmentation.hpp>
 
 namespace thimble {
 
@@ -25,7 +26,15 @@ enum class Schedule {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Schedule>>& names_of(Schedule);
 
-/// How a network is trained: everything but network, data and seed that its weights depend on.
+/// Which of the epochs a training hands on.
+enum class Keep {
+  last,
+  best,  ///< by the task's first metric on the validation part
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, Keep>>& names_of(Keep);
+
+/// How a network is trained: everything but network, task, data and seed that its weights depend
+/// on. The plain one is for images.
 struct THIMBLE_EXPORT Recipe {
   int epochs = 30;
   int batch = 64;
@@ -36,11 +45,17 @@ struct THIMBLE_EXPORT Recipe {
   double weight_decay = 5e-4;
   Schedule schedule = Schedule::cosine;
   double warm_up = 0.15;
-  double label_smoothing = 0.1;
   double gradient_clip = 0;
+  double dropout = 0;
+  double averaging = 0;
+  Augmentation augmentation;
+  double validation = 0;
+  Keep keep = Keep::last;
 
-  /// For time series; the plain one is for images.
+  /// For time series.
   static Recipe series();
+  /// As named in experiments: "images", "series".
+  static Recipe named(const std::string& profile);
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -59,11 +74,20 @@ struct THIMBLE_EXPORT Recipe {
     param(&Recipe::schedule, "schedule", "how the learning rate goes on behind the warm-up");
     param(&Recipe::warm_up, "warm_up", "share of the steps in which the learning rate grows")
         .range(0, 1);
-    param(&Recipe::label_smoothing, "label_smoothing",
-          "share of the target spread over all classes")
-        .range(0, 0.99);
     param(&Recipe::gradient_clip, "gradient_clip", "largest norm of a gradient; 0: any")
-        .at_least(0);
+        .range(0, 1e9);
+    param(&Recipe::dropout, "dropout",
+          "share of a fully connected classifier's inputs that a step leaves out")
+        .range(0, 0.95);
+    param(&Recipe::averaging, "averaging",
+          "how much of the mean of earlier weights a step keeps, such as 0.999; 0: no mean")
+        .range(0, 0.999999);
+    param(&Recipe::augmentation, "augmentation", "how training samples are altered");
+    param(&Recipe::validation, "validation",
+          "share of the training part that is set aside to look at, whole groups of it")
+        .range(0, 0.9);
+    param(&Recipe::keep, "keep",
+          "the epoch that is handed on: last, or the best on the validation part");
   }
 };
 

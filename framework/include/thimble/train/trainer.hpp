@@ -1,68 +1,88 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/nn/dataset.hpp>
 #include <thimble/nn/propagation/network.hpp>
+#include <thimble/train/epoch.hpp>
 #include <thimble/train/optimiser.hpp>
 #include <thimble/train/recipe.hpp>
+#include <thimble/train/task.hpp>
+#include <thimble/train/training_data.hpp>
 
 namespace thimble {
 
-/// What an epoch came to, over its samples as they were seen.
-struct EpochOutcome {
-  double loss = 0;  ///< mean
-  double accuracy = 0;
-  double learning_rate = 0;  ///< of the last step
-};
+/// A row of four numbers an epoch, to be kept beside weights; and back. Throws Error.
+THIMBLE_EXPORT at::Tensor tensor_of(const std::vector<EpochOutcome>& epochs);
+THIMBLE_EXPORT std::vector<EpochOutcome> epochs_of(const at::Tensor& numbers);
 
-/// Trains a network on the training part of a data set, an epoch at a time. A batch is cut into
-/// the recipe's micro-batches, which run side by side, each with batch norm's statistics of its
-/// own; their gradients are added in one order. So weights depend on network, data, recipe and
-/// seed, not on `jobs`.
+/// Trains a network, an epoch at a time. A batch is cut into the recipe's micro-batches, which run
+/// side by side, each with batch norm's statistics of its own; their gradients are added in one
+/// order. So weights depend on network, task, data, recipe and seed, not on `jobs`.
 class THIMBLE_EXPORT Trainer {
  public:
-  /// Network and data must outlive this; the network's tensors become views of one buffer.
-  Trainer(Network& network, const Dataset& data, const Recipe& recipe, std::uint64_t seed,
-          int jobs);
+  /// All outlive this; the network's tensors become views of one buffer. Throws Error when the
+  /// network has not as many outputs as the task wants.
+  Trainer(Network& network, const Task& task, const TrainingData& data, const Recipe& recipe,
+          std::uint64_t seed, int jobs);
 
   std::int64_t steps_of_epoch() const noexcept { return steps_of_epoch_; }
-  int epochs_done() const noexcept { return epochs_done_; }
+  /// Of which some may have been run by another trainer, whose state this one took over.
+  const std::vector<EpochOutcome>& epochs() const noexcept { return epochs_; }
+  bool is_done() const noexcept { return std::ssize(epochs_) >= recipe_.epochs; }
 
   /// Goes once through the samples, in an order that the seed and the epoch's number decide. Throws
-  /// Error when loss or gradient are not finite, and Interrupted between two steps.
-  EpochOutcome run_epoch();
+  /// Error when loss or gradient are not finite, and Interrupted between two steps; then this is
+  /// not to be used further.
+  const EpochOutcome& run_epoch();
+
+  /// Gives the network the weights and statistics that are handed on.
+  void finish();
+
+  /// All that the epochs to come depend on beside what the constructor takes.
+  std::map<std::string, at::Tensor> state() const;
+  /// Throws Error when it is not the state of such a training.
+  void restore(const std::map<std::string, at::Tensor>& state);
 
  private:
-  struct StepOutcome {
-    double loss_sum = 0;
-    std::int64_t right = 0;
-  };
-
-  StepOutcome step(const Samples& batch, double learning_rate);
+  struct StepOutcome;
+  StepOutcome step(std::span<const std::int64_t> places, double learning_rate);
+  StepOutcome learn(std::span<const std::int64_t> places, std::int64_t batch, at::Tensor& gradient);
+  void average();
+  double validate();
+  void keep_if_best(double metric);
+  /// Statistics of the training samples, as they are.
+  void settle();
 
   Network& network_;
-  const Dataset& data_;
+  const Task& task_;
+  const TrainingData& data_;
   Recipe recipe_;
   std::uint64_t seed_;
   int jobs_;
   FlatParameters parameters_;
   Optimiser optimiser_;
-  std::int64_t samples_;
+  at::Tensor mean_;  ///< of the weights so far, where there is averaging
+  at::Tensor best_;  ///< the weights of the best epoch, where it is asked for
   std::int64_t batch_;
   std::int64_t steps_of_epoch_;
-  int epochs_done_ = 0;
+  std::vector<EpochOutcome> epochs_;
 };
 
 /// Sets what batch norms normalise by to mean and variance over all of these samples, as runs of
 /// `batch` samples with their own statistics see them.
 THIMBLE_EXPORT void settle_statistics(Network& network, const Samples& samples, std::int64_t batch);
 
-/// The share of the first `samples` samples of a split that the network, with its statistics, has
-/// right.
-THIMBLE_EXPORT double accuracy(const Network& network, const Dataset& data, Split split,
-                               std::int64_t samples, int jobs);
+/// The outputs of a network with its statistics for samples of a split, and their labels.
+struct Answers {
+  at::Tensor outputs;
+  at::Tensor labels;
+};
+THIMBLE_EXPORT Answers answers(const Network& network, const TrainingData& data, Split split,
+                               std::span<const std::int64_t> places, int jobs);
 
 }  // namespace thimble

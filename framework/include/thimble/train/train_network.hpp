@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/graph/graph.hpp>
+#include <thimble/train/epoch.hpp>
+#include <thimble/train/recipe.hpp>
+
+namespace thimble {
+
+class Dataset;
+class Task;
+
+/// One training: what its result depends on, and where that is kept.
+struct TrainingOrder {
+  const Graph* graph = nullptr;
+  const Dataset* dataset = nullptr;
+  const Task* task = nullptr;
+  Recipe recipe;
+  std::uint64_t seed = 0;
+  /// Its state, an epoch at a time, and its result at the end; a training that finds its result
+  /// there is over at once. Made when missing. One for each thing that the result depends on.
+  std::filesystem::path folder;
+  /// What the result's file says of itself.
+  std::map<std::string, std::string> about;
+  int jobs = 1;
+  /// Called with every epoch, also with those that were run before.
+  std::function<void(const EpochOutcome&, std::size_t epoch)> progress =
+      [](const EpochOutcome&, std::size_t) {};
+};
+
+/// What came of it, beside the weights in its file.
+struct TrainingOutcome {
+  std::filesystem::path weights;  ///< a file that read_trained() reads
+  std::vector<EpochOutcome> epochs;
+  std::vector<double> metrics;  ///< the task's, of the test part
+};
+
+/// Trains a graph from weights that its seed decides, or goes on where an earlier call stopped:
+/// weights and epochs are those of an unbroken training, bit for bit. Throws Error where data, task
+/// and network do not fit each other or the training diverges, and Interrupted; epochs that are
+/// complete are kept. Waits while another process trains in the folder.
+THIMBLE_EXPORT TrainingOutcome train_network(const TrainingOrder& order);
+
+}  // namespace thimble

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/nn/propagation/network.hpp>
+#include <thimble/train/epoch.hpp>
+
+namespace thimble {
+
+/// A network that learned, as it lies in its file.
+struct TrainedNetwork {
+  Network network;  ///< with its weights and batch norm's statistics
+  std::vector<EpochOutcome> epochs;
+  std::vector<double> metrics;               ///< the task's, of the test part
+  std::map<std::string, std::string> about;  ///< what the file says of itself
+};
+
+/// A network's weights and statistics by the names of its nodes, as PyTorch calls them: NODE.weight,
+/// NODE.bias, NODE.running_mean, NODE.running_var.
+THIMBLE_EXPORT std::map<std::string, at::Tensor> named_weights(const Network& network);
+/// Gives a network such weights. Throws Error when one is missing, or of another shape.
+THIMBLE_EXPORT void set_weights(Network& network,
+                                const std::map<std::string, at::Tensor>& weights);
+
+/// A file of the safetensors format. Throws Error when it cannot be written.
+THIMBLE_EXPORT void write_trained(const std::filesystem::path& file, const TrainedNetwork& trained);
+/// Throws InputError when the file is missing or damaged, or holds another network's weights.
+THIMBLE_EXPORT TrainedNetwork read_trained(const Graph& graph, const std::filesystem::path& file);
+
+}  // namespace thimble

@@ -1,0 +1,140 @@
+#include <thimble/train/augmentation.hpp>
+
+#include <algorithm>
+#include <string>
+
+#include <thimble/core/index.hpp>
+#include <thimble/core/random.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+
+namespace thimble {
+
+const std::vector<std::pair<std::string, Flip>>& names_of(Flip) {
+  static const std::vector<std::pair<std::string, Flip>> kNames{
+      {"none", Flip::none}, {"random", Flip::random}, {"alternating", Flip::alternating}};
+  return kNames;
+}
+
+namespace {
+
+/// One sample, channel by channel and row by row.
+struct Picture {
+  float* values;
+  int channels, height, width;
+
+  float* row(int channel, int y) const {
+    return values + (std::ptrdiff_t{channel} * height + y) * width;
+  }
+};
+
+int between(Random& random, int least, int most) {
+  return least + static_cast<int>(random.below(static_cast<std::uint64_t>(most - least) + 1));
+}
+
+/// A place beyond an end, mirrored at it.
+int mirrored(int place, int size) {
+  const int period = std::max(1, 2 * (size - 1));
+  const int within = ((place % period) + period) % period;
+  return within < size ? within : period - within;
+}
+
+/// Which column or row moves to each place.
+std::vector<int> sources(int size, int shift, bool is_flipped) {
+  std::vector<int> from(at(size));
+  for (int i = 0; i < size; ++i) {
+    const int place = mirrored(i + shift, size);
+    from[at(i)] = is_flipped ? size - 1 - place : place;
+  }
+  return from;
+}
+
+void move(const Picture& picture, const std::vector<int>& rows, const std::vector<int>& columns) {
+  const std::size_t plane = at(picture.height) * at(picture.width);
+  std::vector<float> before(plane);
+  for (int channel = 0; channel < picture.channels; ++channel) {
+    float* const to = picture.row(channel, 0);
+    std::copy_n(to, plane, before.data());
+    for (int y = 0; y < picture.height; ++y) {
+      const float* const from = before.data() + at(rows[at(y)]) * at(picture.width);
+      for (int x = 0; x < picture.width; ++x) picture.row(channel, y)[x] = from[columns[at(x)]];
+    }
+  }
+}
+
+void cut_out(const Picture& picture, int side, Random& random) {
+  const int top = between(random, 0, picture.height - 1) - side / 2;
+  const int left = between(random, 0, picture.width - 1) - side / 2;
+  for (int channel = 0; channel < picture.channels; ++channel)
+    for (int y = std::max(0, top); y < std::min(picture.height, top + side); ++y)
+      for (int x = std::max(0, left); x < std::min(picture.width, left + side); ++x)
+        picture.row(channel, y)[x] = 0;
+}
+
+bool is_flipped(const Augmentation& how, int epoch, Random& always, Random& now) {
+  switch (how.flip) {
+    case Flip::none: return false;
+    case Flip::random: return now.below(2) == 1;
+    case Flip::alternating: return (always.below(2) + static_cast<std::uint64_t>(epoch)) % 2 == 1;
+  }
+  return false;
+}
+
+void alter_image(const Picture& picture, const Augmentation& how, int epoch, Random& always,
+                 Random& now) {
+  const bool flipped = is_flipped(how, epoch, always, now);
+  const int down = between(now, -how.crop, how.crop), right = between(now, -how.crop, how.crop);
+  if (flipped || down != 0 || right != 0)
+    move(picture, sources(picture.height, down, false), sources(picture.width, right, flipped));
+  if (how.cutout > 0) cut_out(picture, how.cutout, now);
+}
+
+/// Sensors are the channels where time runs along the width, else the columns.
+void alter_series(const Picture& picture, const Augmentation& how, Random& now) {
+  const bool is_time_wide = picture.height == 1;
+  const int time = is_time_wide ? picture.width : picture.height;
+  const int sensors = is_time_wide ? picture.channels : picture.width;
+  if (const int shift = between(now, -how.time_shift, how.time_shift); shift != 0) {
+    const auto from = sources(time, shift, false);
+    if (is_time_wide) {
+      move(picture, sources(1, 0, false), from);
+    } else {
+      move(picture, from, sources(picture.width, 0, false));
+    }
+  }
+  std::vector<float> factors(at(sensors));
+  for (float& factor : factors) factor = static_cast<float>(1 + how.scale * now.normal());
+  const auto noise = static_cast<float>(how.noise);
+  for (int channel = 0; channel < picture.channels; ++channel)
+    for (int y = 0; y < picture.height; ++y)
+      for (int x = 0; x < picture.width; ++x) {
+        float& value = picture.row(channel, y)[x];
+        value *= factors[at(is_time_wide ? channel : x)];
+        if (noise > 0) value += noise * static_cast<float>(now.normal());
+      }
+}
+
+}  // namespace
+
+void augment(at::Tensor& images, Medium medium, const Augmentation& how, std::uint64_t seed,
+             int epoch, std::span<const std::int64_t> places) {
+  images = images.contiguous();
+  const auto size = [&](std::int64_t dimension) {
+    return static_cast<int>(images.size(dimension));
+  };
+  const std::int64_t elements = images.numel() / images.size(0);
+  const std::string number = std::to_string(epoch);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Picture picture{images.data_ptr<float>() + static_cast<std::int64_t>(i) * elements,
+                          size(1), size(2), size(3)};
+    const std::string place = std::to_string(places[i]);
+    Random always = Random::stream(seed, {"augment", place});
+    Random now = Random::stream(seed, {"augment", place, number});
+    if (medium == Medium::images) {
+      alter_image(picture, how, epoch, always, now);
+    } else {
+      alter_series(picture, how, now);
+    }
+  }
+}
+
+}  // namespace thimble

@@ -1,0 +1,71 @@
+#include <thimble/train/train_network.hpp>
+
+#include <numeric>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/index.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/tensor_file.hpp>
+#include <thimble/train/trained_network.hpp>
+#include <thimble/train/trainer.hpp>
+
+namespace thimble {
+namespace {
+
+constexpr const char* kWeights = "weights.safetensors";
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
+
+std::vector<double> test_metrics(const Network& network, const TrainingOrder& order,
+                                 const TrainingData& data) {
+  std::vector<std::int64_t> places(at(data.info().test_samples));
+  std::iota(places.begin(), places.end(), 0);
+  if (places.empty()) return {};
+  const auto [outputs, labels] = answers(network, data, Split::test, places, order.jobs);
+  return order.task->measure(outputs, labels);
+}
+
+TrainedNetwork learn(const TrainingOrder& order) {
+  const TrainingData data{*order.dataset, order.graph->node(0).shape, order.recipe.validation,
+                          order.seed};
+  TrainedNetwork trained{Network{*order.graph}, {}, {}, order.about};
+  trained.network.initialise(Init::kaiming_normal_fan_out, order.seed, "train");
+  Trainer trainer{trained.network, *order.task, data, order.recipe, order.seed, order.jobs};
+  const auto checkpoint = order.folder / kCheckpoint;
+  if (std::filesystem::exists(checkpoint)) {
+    trainer.restore(read_tensors(checkpoint).tensors);
+    for (std::size_t i = 0; i < trainer.epochs().size(); ++i)
+      order.progress(trainer.epochs()[i], i);
+  }
+  while (!trainer.is_done()) {
+    const EpochOutcome& epoch = trainer.run_epoch();
+    write_tensors(checkpoint, {trainer.state(), order.about});
+    order.progress(epoch, trainer.epochs().size() - 1);
+  }
+  trainer.finish();
+  trained.epochs = trainer.epochs();
+  trained.metrics = test_metrics(trained.network, order, data);
+  return trained;
+}
+
+}  // namespace
+
+TrainingOutcome train_network(const TrainingOrder& order) {
+  make_folder(order.folder);
+  const FileLock lock{order.folder / kWeights};
+  TrainingOutcome outcome{order.folder / kWeights, {}, {}};
+  if (std::filesystem::exists(outcome.weights)) {
+    const TrainedNetwork known = read_trained(*order.graph, outcome.weights);
+    for (std::size_t i = 0; i < known.epochs.size(); ++i) order.progress(known.epochs[i], i);
+    outcome.epochs = known.epochs;
+    outcome.metrics = known.metrics;
+    return outcome;
+  }
+  const TrainedNetwork trained = learn(order);
+  write_trained(outcome.weights, trained);
+  std::filesystem::remove(order.folder / kCheckpoint);
+  outcome.epochs = trained.epochs;
+  outcome.metrics = trained.metrics;
+  return outcome;
+}
+
+}  // namespace thimble
