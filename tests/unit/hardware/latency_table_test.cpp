@@ -167,6 +167,14 @@ TEST(LatencyTable, RefusesBadRowsAtTheirPlace) {
   EXPECT_THAT(refused_row(op + ",,k,c,f,5,,1,,,counted"), HasSubstr("'target' is empty"));
 }
 
+TEST(LatencyTable, RefusesOperatorsThatCannotBe) {
+  for (const std::string op : {"relu 4x4x4 -> 5x4x4", "add 8x4x4 9x4x4 -> 8x4x4",
+                               "conv 3x4x4 -> 4x4x4 window 3x3 stride 1x1 padding 1x1 groups 2",
+                               "conv 3x4x4 -> 4x9x9 window 3x3 stride 1x1 padding 1x1 groups 1"})
+    EXPECT_THAT(refused_row(op + ",m4,k,c,f,5,,1,,,counted"),
+                HasSubstr("t.csv:3:1: error: '" + op + "': "));
+}
+
 /// Sums of what is read stay exact.
 TEST(LatencyTable, RefusesFiguresBeyondTheirBounds) {
   std::string header = kHeader;
