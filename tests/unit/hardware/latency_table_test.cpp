@@ -73,14 +73,17 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
                                   "a\0\n\0",
                                   6}),
               HasSubstr("f.csv:1:1: error: text is UTF-16, not UTF-8"));
-  EXPECT_THAT(refused("a,b\n1,93,80\n"),
-              HasSubstr("f.csv:2:1: error: 3 cells, the header has 2\n  note: write numbers with"));
+  EXPECT_THAT(
+      refused("a,b\n1,93,80\n"),
+      HasSubstr("f.csv:2:6: error: 3 cells, the header has 2: one too many is '80'\n  note: "
+                "write numbers with"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
   EXPECT_THAT(refused("a,\rb\n1,2\n"), HasSubstr("f.csv:1:3: error: control"));
   EXPECT_THAT(refused("a,b\n1\n"), HasSubstr("f.csv:2:1: error: 1 cells, the header has 2"));
   EXPECT_THAT(refused("a,b\n\n"), HasSubstr("f.csv:2:1: error: an empty line"));
-  EXPECT_THAT(refused("a,a\n"), HasSubstr("f.csv:1:3: error: a second column 'a'"));
-  EXPECT_THAT(refused("a,\n"), HasSubstr("f.csv:1:3: error: a column without a name"));
+  EXPECT_THAT(refused("a,a\n"), HasSubstr("f.csv:1:3: error: a second column 'a'\n  note: rename"));
+  EXPECT_THAT(refused("a,\n"),
+              HasSubstr("f.csv:1:3: error: a column without a name\n  note: name it"));
   EXPECT_THAT(refused("a,b\n1,\"2\n"), HasSubstr("f.csv:2:3: error: a quote is never closed"));
   EXPECT_THAT(refused("a,b\n\"1\"2,3\n"), HasSubstr("f.csv:2:4: error: text behind a closing"));
   EXPECT_THAT(refused("a,b\n1\"2,3\n"), HasSubstr("f.csv:2:2: error: a quote inside"));
