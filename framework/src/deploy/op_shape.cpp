@@ -1,6 +1,7 @@
 #include <thimble/deploy/op_shape.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -132,9 +133,10 @@ Shape output_of(const OpShape& op) {
     case Kernel::softmax: return in;
     case Kernel::concat: break;
   }
-  Shape joined = in;
-  for (std::size_t i = 1; i < op.inputs.size(); ++i) joined.channels += op.inputs[i].channels;
-  return joined;
+  std::int64_t channels = 0;
+  for (const Shape& input : op.inputs) channels += input.channels;
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  return {static_cast<int>(std::min(channels, kMost)), in.height, in.width};
 }
 
 void require_inputs(const OpShape& op, const Reader& words) {

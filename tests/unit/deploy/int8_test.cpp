@@ -283,6 +283,9 @@ TEST(OpShape, RefusesWhatNoOperatorCanBe) {
             "t:3:27: error: the output is 17x4x4, not '16x4x4'");
   EXPECT_EQ(impossible("concat 8x4x4 9x4x5 -> 17x4x4"),
             "t:3:18: error: the first input does not go with '9x4x5'");
+  std::string many = "concat";
+  for (int i = 0; i < 5000; ++i) many += " 1048576x1x1";
+  EXPECT_NE(impossible(many + " -> 8x1x1"), "nothing") << "more channels than fit into an int";
   EXPECT_EQ(impossible("softmax 8x1x2 -> 8x1x2"),
             "t:3:13: error: a softmax has one pixel, not '8x1x2'");
   EXPECT_EQ(impossible("mean 8x4x4 -> 8x1x2"), "t:3:19: error: the output is 8x1x1, not '8x1x2'");
