@@ -111,8 +111,13 @@ void require_cell_text(const std::string& option, const std::string& value);
 void require_table(const std::filesystem::path& file);
 /// Throws InputError.
 Core parse_core(const std::string& text);
+/// A line without blanks at its ends, and where it was written.
+struct Line {
+  std::string text;
+  Location where;
+};
 /// The lines of a UTF-8 file that are neither blank nor a # comment; - is standard input.
-std::vector<std::string> lines_of(const std::string& file);
+std::vector<Line> lines_of(const std::string& file);
 /// 0 means all cores. Throws InputError.
 int jobs_or_all(int jobs);
 /// JSON, on one line.

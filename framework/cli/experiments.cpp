@@ -123,7 +123,7 @@ std::string best_lines(const RunOutcome& outcome) {
 std::vector<std::string> asked_archs(const ScoreArguments& arguments) {
   std::vector<std::string> archs = arguments.archs;
   if (!arguments.archs_file.empty())
-    for (const std::string& line : lines_of(arguments.archs_file)) archs.push_back(line);
+    for (const Line& line : lines_of(arguments.archs_file)) archs.push_back(line.text);
   if (archs.empty())
     throw InputError{"no architecture to score", "give --arch TEXT, or --archs FILE"};
   return archs;
@@ -221,13 +221,18 @@ std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts) {
   return overrides;
 }
 
-std::vector<std::string> lines_of(const std::string& file) {
+std::vector<Line> lines_of(const std::string& file) {
   const std::string text =
       file == "-" ? std::string{std::istreambuf_iterator<char>{std::cin}, {}} : read_file(file);
-  std::vector<std::string> lines;
-  for (const std::string& line : split(std::string{plain_text(text, file)}, '\n'))
-    if (const auto words = trimmed(line); !words.empty() && !words.starts_with('#'))
-      lines.emplace_back(words);
+  std::vector<Line> lines;
+  Location where{file, 0, 1};
+  for (const std::string& line : split(std::string{plain_text(text, file)}, '\n')) {
+    ++where.line;
+    const std::string_view words = trimmed(line);
+    if (words.empty() || words.starts_with('#')) continue;
+    where.column = 1 + static_cast<int>(words.data() - line.data());
+    lines.push_back({std::string{words}, where});
+  }
   return lines;
 }
 

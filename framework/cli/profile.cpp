@@ -83,10 +83,22 @@ constexpr std::array kBuiltIn{
     "softmax 100x1x1 -> 100x1x1",
 };
 
+/// An operator that runs nowhere is told where it was written, not when its turn comes.
+OpShape op_of(const Line& line) {
+  const OpShape op = op_shape_of(line.text, line.where);
+  try {
+    blank_network_of(op);
+  } catch (const InputError& error) {
+    const Diagnostic& problem = error.diagnostics().front();
+    throw InputError{Diagnostic{line.where, problem.message, problem.note}};
+  }
+  return op;
+}
+
 std::vector<OpShape> asked_ops(const ProfileArguments& arguments, const World& world) {
   Operators operators;
   if (!arguments.ops_file.empty())
-    for (const std::string& line : lines_of(arguments.ops_file)) operators.add(op_shape_of(line));
+    for (const Line& line : lines_of(arguments.ops_file)) operators.add(op_of(line));
   if (!arguments.experiment.empty()) {
     const auto experiment =
         load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
@@ -182,8 +194,9 @@ int measure(const ProfileArguments& arguments, const World& world) {
   if (!arguments.runner.empty())
     run_on_board(board, memory_of(board, file), arguments, world);
   else
-    write_measured(parse_board_records(read_file(arguments.records), *core_of(board.core)), board,
-                   arguments);
+    write_measured(
+        parse_board_records(read_file(arguments.records), *core_of(board.core), arguments.records),
+        board, arguments);
   return 0;
 }
 

@@ -122,7 +122,11 @@ class UciHar : public ::testing::Test {
     try {
       open(yaml);
     } catch (const InputError& error) {
-      return error.diagnostics().front().message;
+      const auto& [where, message, note] = error.diagnostics().front();
+      EXPECT_FALSE(note.empty()) << message;
+      if (where.line == 0) return message;
+      return fmt::format("{}:{}:{}: {}", fs::path{where.file}.filename().string(), where.line,
+                         where.column, message);
     }
     return "nothing";
   }
@@ -180,17 +184,26 @@ TEST_F(UciHar, SaysWhatIsWrongWithItsFiles) {
 
   const fs::path text = data() / "text/train";
   write(text / "y_train.txt", "1\n7\n3\n2\n");
-  EXPECT_EQ(problem("{folder: text}"), "7 is none of 1 to 6");
-  write(text / "y_train.txt", "1\n6\nthree\n2\n");
-  EXPECT_EQ(problem("{folder: text}"), "'three' in line 3 is no number");
+  EXPECT_EQ(problem("{folder: text}"), "y_train.txt:2:1: 7 is none of 1 to 6");
+  write(text / "y_train.txt", "1\n6\n three\n2\n");
+  EXPECT_EQ(problem("{folder: text}"), "y_train.txt:3:2: 'three' is no number");
   write(text / "y_train.txt", "1\n6\n3 3\n2\n");
-  EXPECT_EQ(problem("{folder: text}"), "2 numbers in line 3, expected 1");
+  EXPECT_EQ(problem("{folder: text}"), "y_train.txt:3:1: 2 numbers in a line, expected 1");
+  write(text / "y_train.txt", "\xef\xbb\xbf\x31\n6\n1e300\r\n2\n");
+  EXPECT_EQ(problem("{folder: text}"),
+            "y_train.txt:3:1: '1e300' is out of range for a number of 32 bits");
+  write(text / "y_train.txt", "1\n6\n1e300x\n2\n");
+  EXPECT_EQ(problem("{folder: text}"), "y_train.txt:3:1: '1e300x' is no number");
+  write(text / "y_train.txt", "1\n6\ninf\n2\n");
+  EXPECT_EQ(problem("{folder: text}"), "y_train.txt:3:1: 'inf' is no number");
+  write(text / "y_train.txt", "1\n\xff\n");
+  EXPECT_EQ(problem("{folder: text}"), "y_train.txt:2:1: not UTF-8 text");
   write(text / "y_train.txt", "1\n6\n3\n");
   EXPECT_THAT(problem("{folder: text}"), ::testing::StartsWith("4 windows, and 3 labels in "));
   write(text / "y_train.txt", "1\n6\n3\n2\n");
   EXPECT_EQ(problem("{folder: text}"), "nothing");
   write(text / "subject_train.txt", "1\n3\n0\n30\n");
-  EXPECT_EQ(problem("{folder: text}"), "0 is none of 1 to 30");
+  EXPECT_EQ(problem("{folder: text}"), "subject_train.txt:3:1: 0 is none of 1 to 30");
   write(text / "subject_train.txt", "1\n3\n");
   EXPECT_EQ(problem("{folder: text}"),
             "as many people as labels are expected for 'train', found 2 and 4");

@@ -79,6 +79,20 @@ TEST_F(Commands, ScorePrintsNoCostOfWhatTheHardwareCannotRun) {
   EXPECT_THAT(scored.output, HasSubstr("\"cost\":{}"));
 }
 
+TEST_F(Commands, ProfileNamesThePlaceOfWhatIsNoOperator) {
+  const auto refused = [&](const std::string& text) {
+    write("ops.txt", text);
+    const auto finished = run("profile --core m4 --ops ops.txt --output t.csv");
+    EXPECT_EQ(finished.code, 2);
+    return finished.errors;
+  };
+  EXPECT_THAT(refused("# few\n\n  relu 4x4x4 -> 5x4x4\r\n"),
+              HasSubstr("ops.txt:3:17: error: 'relu 4x4x4 -> 5x4x4': "));
+  EXPECT_THAT(refused("add 8x4x4 9x4x4 -> 8x4x4\n"), HasSubstr("ops.txt:1:11: error: 'add 8x4x4"));
+  EXPECT_THAT(refused(" conv 1x4x4 -> 1x2x4 window 3x1 stride 2x1 padding 0x0 groups 1\n"),
+              HasSubstr("ops.txt:1:2: error: no network has the operator 'conv 1x4x4"));
+}
+
 TEST_F(Commands, BenchmarksAreAsWideAsTheirHeader) {
   write("e.yaml",
         "name: e\n"
@@ -93,7 +107,8 @@ TEST_F(Commands, BenchmarksAreAsWideAsTheirHeader) {
     return finished.errors;
   };
   EXPECT_THAT(refused("arch_str,acc\n" + kArch + ",93,80\n"),
-              HasSubstr("b.csv:2:1: error: 3 cells, the header has 2"));
+              HasSubstr("b.csv:2:" + std::to_string(kArch.size() + 5) +
+                        ": error: 3 cells, the header has 2: one too many is '80'"));
   EXPECT_THAT(refused("arch_str,acc,acc\n" + kArch + ",93,80\n"),
               HasSubstr("a second column 'acc'"));
   EXPECT_THAT(refused("\xff\xfe"

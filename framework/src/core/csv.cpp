@@ -11,8 +11,7 @@
 namespace thimble {
 namespace {
 
-[[noreturn]] void refuse(const Location& where, const std::string& what,
-                         const std::string& note = {}) {
+[[noreturn]] void refuse(const Location& where, const std::string& what, const std::string& note) {
   throw InputError{Diagnostic{where, what, note}};
 }
 
@@ -22,7 +21,8 @@ void refuse_strange_bytes(std::string_view line, const Location& start) {
   const auto strange = std::ranges::find_if(line, is_strange);
   if (strange == line.end()) return;
   const Location where{start.file, start.line, 1 + static_cast<int>(strange - line.begin())};
-  refuse(where, fmt::format("control character \\x{:02x}", static_cast<unsigned char>(*strange)));
+  refuse(where, fmt::format("control character \\x{:02x}", static_cast<unsigned char>(*strange)),
+         "a table is plain text: remove it");
 }
 
 /// Cuts one line into cells.
@@ -67,7 +67,8 @@ class Line {
       }
       ++at_;
       if (at_ == text_.size() || text_[at_] == separator_) return cell;
-      if (text_[at_] != '"') refuse(place(), "text behind a closing quote");
+      if (text_[at_] != '"')
+        refuse(place(), "text behind a closing quote", "double the quotes inside of a cell");
       cell += '"';
     }
     refuse(where, "a quote is never closed", "cells end with their line");
@@ -81,18 +82,21 @@ class Line {
 
 void require_names(const std::vector<CsvCell>& header) {
   for (auto cell = header.begin(); cell != header.end(); ++cell) {
-    if (cell->text.empty()) refuse(cell->where, "a column without a name");
+    if (cell->text.empty())
+      refuse(cell->where, "a column without a name", "name it, or remove the separator");
     const bool is_repeated = std::any_of(
         header.begin(), cell, [&](const CsvCell& other) { return other.text == cell->text; });
-    if (is_repeated) refuse(cell->where, "a second column " + in_quotes(cell->text));
+    if (is_repeated)
+      refuse(cell->where, "a second column " + in_quotes(cell->text), "rename or remove one");
   }
 }
 
-void require_width(std::size_t cells, std::size_t columns, const Location& row) {
-  if (cells == columns) return;
-  refuse(row, fmt::format("{} cells, the header has {}", cells, columns),
-         cells < columns ? "is the file whole?"
-                         : "write numbers with a point, and put a cell with a comma in quotes");
+void require_width(const std::vector<CsvCell>& row, std::size_t columns, const Location& start) {
+  const std::string what = fmt::format("{} cells, the header has {}", row.size(), columns);
+  if (row.size() < columns) refuse(start, what, "is the file whole?");
+  if (row.size() > columns)
+    refuse(row[columns].where, what + ": one too many is " + in_quotes(row[columns].text),
+           "write numbers with a point, and put a cell with a comma in quotes");
 }
 
 }  // namespace
@@ -115,10 +119,10 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
   CsvTable table;
   Location start{file, first_line, 1};
   text = plain_text(text, file);
-  if (text.empty()) refuse(start, "there is no header");
+  if (text.empty()) refuse(start, "there is no header", "name the columns in the first line");
   for (std::size_t at = 0; at < text.size(); ++start.line) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    if (end == at) refuse(start, "an empty line");
+    if (end == at) refuse(start, "an empty line", "remove it");
     std::string_view line = text.substr(at, end - at);
     if (line.ends_with('\r')) line.remove_suffix(1);
     auto cells = Line{line, start, separator}.cells();
@@ -128,7 +132,7 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
       table.header = std::move(cells);
       continue;
     }
-    require_width(cells.size(), table.header.size(), start);
+    require_width(cells, table.header.size(), start);
     table.rows.push_back(std::move(cells));
   }
   return table;

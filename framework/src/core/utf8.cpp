@@ -33,17 +33,19 @@ std::string_view plain_text(std::string_view text, const std::string& file,
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
     throw InputError{
         Diagnostic{{file, 1, 1}, "text is UTF-16, not UTF-8", "save the file as UTF-8"}};
-  if (const auto broken = first_broken_byte(text)) {
-    const auto above = text.substr(0, *broken);
-    const auto line = 1 + std::count(above.begin(), above.end(), '\n');
-    const auto column = *broken - above.rfind('\n');  // npos is -1
+  if (const auto broken = first_broken_byte(text))
     throw InputError{
-        Diagnostic{{file, static_cast<int>(line), static_cast<int>(column)},
-                   text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text",
-                   note}};
-  }
+        Diagnostic{place_of(*broken, text, file),
+                   text[*broken] == '\0' ? "a NUL byte, not UTF-8 text" : "not UTF-8 text", note}};
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   return text;
+}
+
+Location place_of(std::size_t byte, std::string_view text, const std::string& file) {
+  const std::string_view above = text.substr(0, byte);
+  const auto line = 1 + std::count(above.begin(), above.end(), '\n');
+  const auto column = byte - above.rfind('\n');  // npos is -1
+  return {file, static_cast<int>(line), static_cast<int>(column)};
 }
 
 }  // namespace thimble

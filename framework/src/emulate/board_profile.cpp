@@ -12,6 +12,7 @@
 #include <thimble/core/median.hpp>
 #include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 #include <thimble/deploy/generate_c.hpp>
 
 #include "op_program.hpp"
@@ -191,6 +192,16 @@ std::string guest_config(const OpProgram& program, int repeats) {
       FirmwareOptions{}.optimisation, program.regions(), repeats);
 }
 
+/// As measure() has it, of a record that another project's program printed.
+OpCycles read_cycles(const OpShape& op, const OpRecord& record, const OpRecords& records) {
+  std::vector<OpShape> none;
+  const auto program = op_programs({&op, 1}, {}, none).front();
+  require_right(record, program.ops.front().network, "the board");
+  OpCycles made = cycles_of(record, records);
+  made.constant_bytes = program.ops.front().constant_bytes;
+  return made;
+}
+
 }  // namespace
 
 BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& options) {
@@ -204,24 +215,23 @@ BoardProfile profile_board(std::span<const OpShape> ops, const BoardOptions& opt
   return made;
 }
 
-std::vector<OpCycles> parse_board_records(std::string_view output, Core core) {
-  throw_if_crashed(output);
+std::vector<OpCycles> parse_board_records(std::string_view output, Core core,
+                                          const std::string& file) {
+  // Lines of other text may be noise of a serial line; but what an editor marked is text.
+  for (const std::string_view mark : {"\xff\xfe", "\xfe\xff", "\xef\xbb\xbf"})
+    if (output.starts_with(mark)) output = plain_text(output, file);
+  throw_if_crashed(output, file);
   std::vector<OpRecords> all;
-  for (const OpRecords& records : parse_op_records(output)) {
-    require_conditions(records, core);
+  for (const OpRecords& records : parse_op_records(output, file)) {
+    at_place(records.where, [&] { require_conditions(records, core); });
     merge(all, records);
   }
   std::vector<OpCycles> made;
-  for (const OpRecords& records : all) {
+  for (const OpRecords& records : all)
     for (const OpRecord& record : records.ops) {
-      std::vector<OpShape> none;
-      const OpShape op = op_shape_of(record.op);
-      const auto program = op_programs({&op, 1}, {}, none).front();
-      require_right(record, program.ops.front().network, "the board");
-      made.push_back(cycles_of(record, records));
-      made.back().constant_bytes = program.ops.front().constant_bytes;
+      const OpShape op = op_shape_of(record.op, record.where);
+      made.push_back(at_place(record.where, [&] { return read_cycles(op, record, records); }));
     }
-  }
   return made;
 }
 

@@ -216,21 +216,35 @@ OpRecord op_record_of(const json& record) {
   return made;
 }
 
+/// Calls `take` with each line, without blanks at its ends, and its place.
+template <class Take>
+void for_each_line(std::string_view output, const std::string& file, const Take& take) {
+  Location where{file, 0, 1};
+  for (const std::string& line : split(output, '\n')) {
+    ++where.line;
+    const std::string_view text = trimmed(line);
+    where.column = 1 + static_cast<int>(text.data() - line.data());
+    take(text, where);
+  }
+}
+
 /// Takes records in. What a board printed before it was started, or before it was started again, is
 /// left out.
 class RecordReader {
  public:
-  void take(std::string_view line) {
+  void take(std::string_view line, const Location& where) {
     const json record = json::parse(line, nullptr, false);
     if (!record.is_object()) garbled(line);
     const auto kind = member<std::string>(record, "profile");
     if (kind == "begin") {
       open_ = head_of(record);
+      open_->where = where;
       expected_ = member<std::size_t>(record, "operators");
     } else if (!open_) {
       return;
     } else if (kind == "operator") {
       open_->ops.push_back(op_record_of(record));
+      place(open_->ops.back(), line, where);
       if (open_->ops.back().ticks.size() != open_->ops.front().ticks.size()) garbled(line);
     } else if (kind == "end") {
       if (open_->ops.size() != expected_) stopped();
@@ -240,16 +254,25 @@ class RecordReader {
     }
   }
 
-  std::vector<OpRecords> all() const {
-    if (open_) stopped();
-    if (complete_.empty())
-      throw Error{"the firmware printed no records",
-                  "lines that begin with " + std::string{kRecord} +
-                      " must come on standard output, each on a line of its own"};
+  std::vector<OpRecords> all(const std::string& file) const {
+    if (open_) at_place(open_->where, [this] { stopped(); });
+    if (complete_.empty()) at_place({file}, none);
     return complete_;
   }
 
  private:
+  static void place(OpRecord& record, std::string_view line, Location where) {
+    const std::size_t at = line.find(record.op);
+    if (at != std::string_view::npos) where.column += static_cast<int>(at);
+    record.where = std::move(where);
+  }
+
+  [[noreturn]] static void none() {
+    throw Error{"the firmware printed no records",
+                "lines that begin with " + std::string{kRecord} +
+                    " must come on standard output, each on a line of its own"};
+  }
+
   [[noreturn]] void stopped() const {
     throw Error{fmt::format("the firmware's records stop: {} of {} operators are there",
                             open_->ops.size(), expected_),
@@ -263,20 +286,22 @@ class RecordReader {
 
 }  // namespace
 
-void throw_if_crashed(std::string_view output) {
-  for (const std::string& line : split(output, '\n'))
+void throw_if_crashed(std::string_view output, const std::string& file) {
+  for_each_line(output, file, [](std::string_view line, const Location& where) {
     if (line.starts_with(kFault))
-      throw Error{"the firmware crashed: " + std::string{trimmed(line)},
-                  "are the board's memory map, core and clock as the board file says?"};
+      at_place(where, [&] {
+        throw Error{"the firmware crashed: " + std::string{line},
+                    "are the board's memory map, core and clock as the board file says?"};
+      });
+  });
 }
 
-std::vector<OpRecords> parse_op_records(std::string_view output) {
+std::vector<OpRecords> parse_op_records(std::string_view output, const std::string& file) {
   RecordReader reader;
-  for (const std::string& line : split(output, '\n')) {
-    const std::string_view text = trimmed(line);
-    if (text.starts_with(kRecord)) reader.take(text);
-  }
-  return reader.all();
+  for_each_line(output, file, [&](std::string_view line, const Location& where) {
+    if (line.starts_with(kRecord)) at_place(where, [&] { reader.take(line, where); });
+  });
+  return reader.all(file);
 }
 
 void require_right(const OpRecord& record, const Int8Network& network, std::string_view where) {

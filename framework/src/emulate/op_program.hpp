@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <thimble/core/error.hpp>
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/deploy/op_shape.hpp>
 #include <thimble/emulate/toolchain.hpp>
@@ -70,6 +71,7 @@ struct OpRecord {
   std::string op;
   std::vector<std::uint64_t> ticks;  ///< one a repeat
   std::uint64_t checksum = 0;
+  Location where{};  ///< of the operator's name
 };
 
 /// What a program prints.
@@ -78,14 +80,27 @@ struct OpRecords {
   std::string clock;       ///< "cycles", "systick", or "none"
   std::uint64_t part = 0;  ///< of the processor's CPUID: 0xC24 is a Cortex-M4
   std::vector<OpRecord> ops;
+  Location where{};  ///< of the first line
 };
 
-/// Reads what programs printed among other lines, one after the other. Throws Error when none
-/// printed all that it should, or a line is garbled.
-std::vector<OpRecords> parse_op_records(std::string_view output);
+/// Calls `read`. What it refuses is wrong in the user's file, at this place, where there is one.
+template <class Read>
+auto at_place(const Location& where, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (where.file.empty()) throw;
+    const Diagnostic& problem = error.diagnostics().front();
+    throw InputError{Diagnostic{where, problem.message, problem.note}};
+  }
+}
 
-/// Throws Error when a program printed that it crashed.
-void throw_if_crashed(std::string_view output);
+/// Reads what programs printed among other lines, one after the other. Throws Error when none
+/// printed all that it should, or a line is garbled; InputError with the place in `file`, if any.
+std::vector<OpRecords> parse_op_records(std::string_view output, const std::string& file = {});
+
+/// Throws as parse_op_records() when a program printed that it crashed.
+void throw_if_crashed(std::string_view output, const std::string& file = {});
 
 /// Throws Error unless the checksum is that of what the reference computes on the same input.
 void require_right(const OpRecord& record, const Int8Network& network, std::string_view where);

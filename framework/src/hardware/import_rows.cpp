@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/median.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 #include <thimble/hardware/figure_bounds.hpp>
 
 namespace thimble {
@@ -114,6 +116,18 @@ class Cells {
         "rows of other operators cannot be imported: leave them out, or call it conv..."}};
   }
 
+  /// A convolution in groups, for one, has fewer than it is read as.
+  void check_macs(const OpShape& op) const {
+    const auto column = table_.find("macs");
+    if (!column || cells_[*column].text.empty()) return;
+    const CsvCell& cell = cells_[*column];
+    if (parse_integer(cell.text) == macs(op)) return;
+    throw InputError{Diagnostic{
+        cell.where,
+        fmt::format("'macs' is {}, and {} has {}", in_quotes(cell.text), to_string(op), macs(op)),
+        "convolutions in one group are read: leave other rows out, or correct the cell"}};
+  }
+
   void check_output(const OpShape& op) const {
     const Extent stated{size("oh"), size("ow")};
     if (stated == Extent{op.output.height, op.output.width}) return;
@@ -131,25 +145,98 @@ class Cells {
 
 using nlohmann::json;
 
+constexpr const char* kRecordsNote = "records.json of MicroNAS is read: is this one, and whole?";
+
+/// The last word before `end`; of what structures JSON, one letter.
+std::string_view last_word(std::string_view text, std::size_t end) {
+  constexpr std::string_view kStructure = " \t\r\n,:[]{}\"";
+  const std::size_t last = end - 1;
+  if (kStructure.find(text[last]) != std::string_view::npos) return text.substr(last, 1);
+  const std::size_t begin = text.find_last_of(kStructure, last) + 1;  // npos is -1
+  return text.substr(begin, text.find_first_of(kStructure, last) - begin);
+}
+
+/// A list of records, and where each begins in the file.
+class Records {
+ public:
+  /// The text must outlive this.
+  Records(std::string_view text, std::string file) : text_{text}, file_{std::move(file)} {
+    std::istringstream in{std::string{text}};
+    const auto take_begin = [&](int depth, json::parse_event_t event, const json& /*value*/) {
+      const bool is_end = event == json::parse_event_t::object_end ||  //
+                          event == json::parse_event_t::array_end;
+      if (depth == 1 && !is_end) begins_.push_back(byte_of(last_value(in)));
+      return true;
+    };
+    try {
+      records_ = json::parse(in, take_begin);
+    } catch (const json::parse_error& error) {
+      if (error.byte > text.size()) refuse(text.size(), "the JSON ends too early");
+      refuse("no JSON goes on with", last_word(text, error.byte));
+    } catch (const json::out_of_range&) {
+      refuse("out of range is the number", last_value(in));
+    }
+    if (!records_.is_array()) refuse(0, "not a list of records");
+  }
+
+  std::size_t size() const { return records_.size(); }
+  const json& at(std::size_t index) const { return records_[index]; }
+  Location place(std::size_t index) const { return place_of(begins_[index], text_, file_); }
+
+ private:
+  [[noreturn]] void refuse(std::size_t byte, const std::string& what) const {
+    throw InputError{Diagnostic{place_of(byte, text_, file_), what, kRecordsNote}};
+  }
+  [[noreturn]] void refuse(const std::string& what, std::string_view word) const {
+    refuse(byte_of(word), what + ' ' + in_quotes(word));
+  }
+
+  std::size_t byte_of(std::string_view word) const {
+    return static_cast<std::size_t>(word.data() - text_.data());
+  }
+
+  /// What was read last: a number only when what follows it was, too.
+  std::string_view last_value(std::istringstream& in) const {
+    const auto read =
+        static_cast<std::size_t>(in.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in));
+    return last_word(text_, text_.find_last_not_of(", \t\r\n]}", read - 1) + 1);
+  }
+
+  std::string_view text_;
+  std::string file_;
+  json records_;
+  std::vector<std::size_t> begins_;
+};
+
+const json& member(const json& of, const char* name) {
+  if (!of.is_object())
+    throw Error{fmt::format("no map with {} is {}", in_quotes(name), in_quotes(of.dump()))};
+  const auto found = of.find(name);
+  if (found == of.end()) throw Error{"there is no " + in_quotes(name)};
+  return *found;
+}
+
 /// The sizes of a member of a layer, in the order of its list.
 template <std::size_t N>
 std::array<int, N> sizes(const json& layer, const char* name) {
-  const json& found = layer.at(name);
+  const json& found = member(layer, name);
   const json list = found.is_array() ? found : json::array({found});
+  const bool are_sizes = std::all_of(list.begin(), list.end(), [](const json& size) {
+    return size.is_number_unsigned() && size >= 1 && size <= kMostSize;
+  });
+  if (list.size() != N || !are_sizes)
+    throw Error{
+        fmt::format("'{}' is {}, not {}", name, found.dump(),
+                    N > 1 ? fmt::format("{} sizes of at least 1", N) : "a size of at least 1")};
   std::array<int, N> made{};
-  for (std::size_t i = 0; i < N; ++i) {
-    const json& size = list.at(i);
-    if (!size.is_number_unsigned() || size < 1 || size > kMostSize)
-      throw Error{fmt::format("'{}' is {}, not {}", name, found.dump(),
-                              N > 1 ? "sizes of at least 1" : "a size of at least 1")};
-    made[i] = size.get<int>();
-  }
+  std::transform(list.begin(), list.end(), made.begin(),
+                 [](const json& size) { return size.get<int>(); });
   return made;
 }
 
 std::optional<OpShape> convolution_of(const json& layer) {
   if (!layer.contains("filters") || !layer.contains("kernel_size")) return std::nullopt;
-  if (layer.at("padding") != "same" || layer.at("groups") != 1) return std::nullopt;
+  if (member(layer, "padding") != "same" || member(layer, "groups") != 1) return std::nullopt;
   const auto in = sizes<4>(layer, "input_shape");
   const auto window = sizes<2>(layer, "kernel_size");
   const auto stride = sizes<2>(layer, "strides");
@@ -160,14 +247,24 @@ std::optional<OpShape> convolution_of(const json& layer) {
 }
 
 std::optional<double> operator_cycles(const json& record) {
-  for (const json& timing : record.at("timing")) {
-    if (timing.at("type") != kOperatorTiming) continue;
-    const json& cycles = timing.at("cpuCycles");
+  const json& timings = member(record, "timing");
+  if (!timings.is_array()) throw Error{"'timing' is " + in_quotes(timings.dump()) + ", not a list"};
+  for (const json& timing : timings) {
+    if (member(timing, "type") != kOperatorTiming) continue;
+    const json& cycles = member(timing, "cpuCycles");
     if (cycles == 0) return std::nullopt;  // it did not run
-    if (kCycles.contain(cycles.get<double>())) return cycles.get<double>();
+    if (cycles.is_number() && kCycles.contain(cycles.get<double>())) return cycles.get<double>();
     throw Error{fmt::format("'cpuCycles' is {}, must be in {}", cycles.dump(), kCycles.text())};
   }
   return std::nullopt;
+}
+
+void add_record(const json& record, Repeats& measured) {
+  if (!record.is_object()) throw Error{"it is " + in_quotes(record.dump()) + ", not a map"};
+  if (!record.contains("timing") || !record.contains("modelConfig")) return;  // it failed
+  const auto op = convolution_of(record.at("modelConfig"));
+  const auto cycles = operator_cycles(record);
+  if (op && cycles) measured[to_string(*op)].push_back(*cycles);
 }
 
 void require_rows(const LatencyTable& table, const std::filesystem::path& file) {
@@ -189,6 +286,7 @@ LatencyTable import_convolutions(const std::filesystem::path& file, const std::s
     cells.check_operator();
     const OpShape op = shape_of(cells.convolution());
     cells.check_output(op);
+    cells.check_macs(op);
     if (const auto figure = cells.figure(cycles)) measured[to_string(op)].push_back(*figure);
     if (const auto figure = cells.figure(instructions)) counted[to_string(op)].push_back(*figure);
   }
@@ -201,27 +299,17 @@ LatencyTable import_convolutions(const std::filesystem::path& file, const std::s
 
 LatencyTable import_micronas_records(const std::filesystem::path& file,
                                      const ImportConditions& conditions) {
+  const std::string bytes = read_file(file);
+  const Records records{plain_text(bytes, file.string()), file.string()};
   Repeats measured;
-  std::size_t place = 0;
-  const auto refuse = [&](const std::string& why) {
-    throw InputError{Diagnostic{{file.string()},
-                                place > 0 ? fmt::format("record {}: {}", place, why) : why,
-                                "records.json of MicroNAS is read"}};
-  };
-  try {
-    for (const json& record : json::parse(read_file(file))) {
-      ++place;
-      if (!record.contains("timing") || !record.contains("modelConfig")) continue;  // it failed
-      const auto op = convolution_of(record.at("modelConfig"));
-      const auto cycles = operator_cycles(record);
-      if (op && cycles) measured[to_string(*op)].push_back(*cycles);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    try {
+      add_record(records.at(i), measured);
+    } catch (const Error& error) {
+      throw InputError{Diagnostic{
+          records.place(i),
+          fmt::format("record {}: {}", i + 1, error.diagnostics().front().message), kRecordsNote}};
     }
-  } catch (const json::exception& error) {
-    refuse(error.what());
-  } catch (const InputError&) {
-    throw;  // the file cannot be read
-  } catch (const Error& error) {
-    refuse(error.diagnostics().front().message);
   }
   LatencyTable table;
   add_rows(table, measured, conditions, Origin::measured);

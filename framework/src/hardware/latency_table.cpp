@@ -11,6 +11,7 @@
 #include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 #include <thimble/hardware/figure_bounds.hpp>
 
 namespace thimble {
@@ -245,12 +246,8 @@ std::string line_of(const std::vector<std::string>& cells) {
 void refuse_carriage_returns(std::string_view text, const std::string& file) {
   const std::size_t at = text.find('\r');
   if (at == std::string_view::npos) return;
-  const std::string_view before = text.substr(0, at);
-  const auto line = 1 + std::ranges::count(before, '\n');
-  const std::size_t column = at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  throw InputError{Diagnostic{{file, static_cast<int>(line), static_cast<int>(column)},
-                              "carriage return",
-                              "end lines with a line feed only"}};
+  throw InputError{
+      Diagnostic{place_of(at, text, file), "carriage return", "end lines with a line feed only"}};
 }
 
 }  // namespace

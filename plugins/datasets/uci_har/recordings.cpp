@@ -16,6 +16,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/core/utf8.hpp>
 
 namespace uci_har {
 namespace {
@@ -25,25 +26,25 @@ namespace fs = std::filesystem;
 constexpr std::size_t kWindow = kSensors * kLength;
 constexpr std::array kParts{"train", "test"};
 
-[[noreturn]] void refuse(const fs::path& file, std::string message, std::string note = {}) {
-  throw thimble::InputError{
-      thimble::Diagnostic{{file.string(), 0, 0}, std::move(message), std::move(note)}};
+constexpr const char* kUnpack = "unpack the data again; other files cannot be read";
+
+[[noreturn]] void refuse(const thimble::Location& where, std::string message,
+                         std::string note = kUnpack) {
+  throw thimble::InputError{thimble::Diagnostic{where, std::move(message), std::move(note)}};
 }
 
-/// What was read, which must be whole numbers from `least` to `most`.
-template <class T>
-std::vector<std::int64_t> labels(const std::vector<T>& read, std::int64_t least, std::int64_t most,
-                                 const fs::path& file) {
-  std::vector<std::int64_t> made;
-  for (const T read_value : read) {
-    const auto value = static_cast<double>(read_value);
-    if (value < static_cast<double>(least) || value > static_cast<double>(most) ||
-        std::floor(value) != value)
-      refuse(file, thimble::number_text(value) + " is none of " + std::to_string(least) + " to " +
-                       std::to_string(most));
-    made.push_back(static_cast<std::int64_t>(value));
-  }
-  return made;
+[[noreturn]] void refuse(const fs::path& file, std::string message, std::string note = kUnpack) {
+  refuse(thimble::Location{file.string()}, std::move(message), std::move(note));
+}
+
+/// A whole number from `least` to `most`.
+std::int64_t label(double read, std::int64_t least, std::int64_t most,
+                   const thimble::Location& where) {
+  if (read < static_cast<double>(least) || read > static_cast<double>(most) ||
+      std::floor(read) != read)
+    refuse(where, thimble::number_text(read) + " is none of " + std::to_string(least) + " to " +
+                      std::to_string(most));
+  return static_cast<std::int64_t>(read);
 }
 
 void append(const std::vector<std::int64_t>& from, std::vector<std::int64_t>& to) {
@@ -52,45 +53,66 @@ void append(const std::vector<std::int64_t>& from, std::vector<std::int64_t>& to
 
 // --- Text: a window a line, a file for each sensor ---
 
-/// The next number of a line, which is taken off it.
-float next_number(std::string_view& line, const fs::path& file, int line_number) {
+float number_of(std::string_view word, const thimble::Location& where) {
   float number = 0;
-  const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), number);
-  const std::string_view word = line.substr(0, line.find_first_of(" \t"));
-  if (problem != std::errc{} || end != word.data() + word.size() || !std::isfinite(number))
-    refuse(file,
-           thimble::in_quotes(word) + " in line " + std::to_string(line_number) + " is no number");
-  line = thimble::trimmed(line.substr(word.size()));
+  const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
+  const bool is_number = problem != std::errc::invalid_argument && end == word.data() + word.size();
+  if (is_number && problem == std::errc::result_out_of_range)
+    refuse(where, thimble::in_quotes(word) + " is out of range for a number of 32 bits");
+  if (!is_number || !std::isfinite(number))
+    refuse(where, thimble::in_quotes(word) + " is no number");
   return number;
 }
 
-/// Lines of `columns` numbers with blanks between them.
-std::vector<float> read_text(const fs::path& file, std::size_t columns) {
-  const std::string text = thimble::read_file(file);
-  std::vector<float> numbers;
-  int line_number = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    ++line_number;
-    const std::size_t length = std::min(rest.find('\n'), rest.size() - 1);
-    std::string_view line = thimble::trimmed(rest.substr(0, length + 1));
-    rest.remove_prefix(length + 1);
-    const std::size_t before = numbers.size();
-    while (!line.empty()) numbers.push_back(next_number(line, file, line_number));
-    const std::size_t found = numbers.size() - before;
-    if (found != columns)
-      refuse(file, std::to_string(found) + " numbers in line " + std::to_string(line_number) +
-                       ", expected " + std::to_string(columns));
+/// Calls `take` with each number of a line, and its place. Returns how many there are.
+template <class Take>
+std::size_t take_numbers(std::string_view line, thimble::Location where, const Take& take) {
+  constexpr std::string_view kBlanks = " \t\r";
+  std::size_t found = 0;
+  for (std::size_t begin = line.find_first_not_of(kBlanks); begin != std::string_view::npos;
+       ++found) {
+    const std::size_t end = std::min(line.find_first_of(kBlanks, begin), line.size());
+    where.column = 1 + static_cast<int>(begin);
+    take(number_of(line.substr(begin, end - begin), where), where);
+    begin = line.find_first_not_of(kBlanks, end);
   }
-  return numbers;
+  return found;
+}
+
+/// Calls `take` with each number of a file, and its place: lines of `columns` numbers with blanks
+/// between them.
+template <class Take>
+void read_text(const fs::path& file, std::size_t columns, const Take& take) {
+  const std::string bytes = thimble::read_file(file);
+  std::string_view rest = thimble::plain_text(bytes, file.string(), kUnpack);
+  for (thimble::Location where{file.string(), 1, 1}; !rest.empty(); ++where.line) {
+    const std::size_t length = std::min(rest.find('\n'), rest.size() - 1);
+    std::string_view line = rest.substr(0, length + 1);
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    const std::size_t found = take_numbers(line, where, take);
+    if (found != columns)
+      refuse(where,
+             std::to_string(found) + " numbers in a line, expected " + std::to_string(columns));
+    rest.remove_prefix(length + 1);
+  }
+}
+
+/// A label a line, from 1 to `most`.
+std::vector<std::int64_t> read_text_labels(const fs::path& file, std::int64_t most) {
+  std::vector<std::int64_t> labels;
+  read_text(file, 1, [&](float number, const thimble::Location& where) {
+    labels.push_back(label(number, 1, most, where));
+  });
+  return labels;
 }
 
 void read_text_part(const fs::path& folder, const std::string& part, Recordings& recordings) {
   const fs::path activity_file = folder / part / ("y_" + part + ".txt");
   const fs::path person_file = folder / part / ("subject_" + part + ".txt");
-  auto activities = labels(read_text(activity_file, 1), 1, kActivities, activity_file);
+  auto activities = read_text_labels(activity_file, kActivities);
   for (std::int64_t& activity : activities) --activity;
   append(activities, recordings.activities);
-  append(labels(read_text(person_file, 1), 1, kPeople, person_file), recordings.people);
+  append(read_text_labels(person_file, kPeople), recordings.people);
   const std::size_t first = recordings.signals.size() / kWindow;
   recordings.signals.resize(recordings.activities.size() * kWindow);
   std::size_t sensor = 0;
@@ -98,7 +120,9 @@ void read_text_part(const fs::path& folder, const std::string& part, Recordings&
     for (const char* const axis : {"x_", "y_", "z_"}) {
       const fs::path file =
           folder / part / "Inertial Signals" / (std::string{quantity} + axis + part + ".txt");
-      const std::vector<float> read = read_text(file, kLength);
+      std::vector<float> read;
+      read_text(file, kLength,
+                [&](float number, const auto& /*where*/) { read.push_back(number); });
       const std::size_t windows = activities.size();
       if (read.size() != windows * kLength)
         refuse(file, std::to_string(read.size() / kLength) + " windows, and " +
@@ -145,15 +169,20 @@ std::vector<T> read_npy(const fs::path& file, const std::string& type,
   return elements;
 }
 
+std::vector<std::int64_t> read_array_labels(const fs::path& file, std::int64_t least,
+                                            std::int64_t most) {
+  std::vector<std::int64_t> labels;
+  for (const std::uint8_t read : read_npy<std::uint8_t>(file, "|u1", {}))
+    labels.push_back(label(read, least, most, {file.string()}));
+  return labels;
+}
+
 void read_array_part(const fs::path& folder, const std::string& part, Recordings& recordings) {
   const fs::path signal_file = folder / ("X_" + part + "_i16.npy");
   const fs::path activity_file = folder / ("y_" + part + "_u8.npy");
   const fs::path person_file = folder / ("subject_" + part + "_u8.npy");
-  append(
-      labels(read_npy<std::uint8_t>(activity_file, "|u1", {}), 0, kActivities - 1, activity_file),
-      recordings.activities);
-  append(labels(read_npy<std::uint8_t>(person_file, "|u1", {}), 1, kPeople, person_file),
-         recordings.people);
+  append(read_array_labels(activity_file, 0, kActivities - 1), recordings.activities);
+  append(read_array_labels(person_file, 1, kPeople), recordings.people);
   const auto read = read_npy<std::int16_t>(signal_file, "<i2", {kSensors, kLength});
   constexpr float kAcceleration = 1.0F / 8192, kVelocity = 1.0F / 4096;
   for (std::size_t i = 0; i < read.size(); ++i) {

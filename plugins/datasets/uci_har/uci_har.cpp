@@ -60,7 +60,8 @@ class UciHar final : public thimble::Dataset {
       (is_test ? test_ : train_).push_back(i);
     }
     if (train_.empty())
-      throw thimble::InputError{"everybody is in 'test_people', nobody is left to train with"};
+      throw thimble::InputError{"everybody is in 'test_people', nobody is left to train with",
+                                "leave somebody out of it"};
     normalise();
   }
 

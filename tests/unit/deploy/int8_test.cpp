@@ -2,6 +2,7 @@
 // definition in wider numbers.
 
 #include <cmath>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -257,7 +258,63 @@ TEST(OpShape, NamesTheWordThatIsWrong) {
   EXPECT_EQ(why("max_pool 1x2x3 -> 1x2x3 window 1x1 stride 1x1 groups 1"),
             "'max_pool 1x2x3 -> 1x2x3 window 1x1 stride 1x1 groups 1': expected 'padding', found "
             "'groups'");
-  EXPECT_THROW(network_of(op_shape_of("relu 1x2x3 -> 2x2x3"), "x"), Error);
+}
+
+/// What is refused of an operator that stands at t:3:5, with its place.
+std::string impossible(const std::string& op) {
+  try {
+    op_shape_of(op, {"t", 3, 5});
+  } catch (const InputError& error) {
+    return std::regex_replace(to_string(error.diagnostics().front()), std::regex{"'.*': |\n.*"},
+                              "");
+  }
+  return "nothing";
+}
+
+TEST(OpShape, RefusesWhatNoOperatorCanBe) {
+  const auto windowed = [](const std::string& op, const std::string& rest) {
+    return impossible(op + " window 3x3 stride 1x1 padding " + rest);
+  };
+  EXPECT_EQ(impossible("relu 1x2x3 -> 2x2x3"), "t:3:19: error: the output is 1x2x3, not '2x2x3'");
+  EXPECT_EQ(impossible("relu 1x2x3 1x2x3 -> 1x2x3"), "t:3:16: error: a second input is '1x2x3'");
+  EXPECT_EQ(impossible("add 8x4x4 9x4x4 -> 8x4x4"),
+            "t:3:15: error: the first input does not go with '9x4x4'");
+  EXPECT_EQ(impossible("concat 8x4x4 9x4x4 -> 16x4x4"),
+            "t:3:27: error: the output is 17x4x4, not '16x4x4'");
+  EXPECT_EQ(impossible("concat 8x4x4 9x4x5 -> 17x4x4"),
+            "t:3:18: error: the first input does not go with '9x4x5'");
+  std::string many = "concat";
+  for (int i = 0; i < 5000; ++i) many += " 1048576x1x1";
+  EXPECT_NE(impossible(many + " -> 8x1x1"), "nothing") << "more channels than fit into an int";
+  EXPECT_EQ(impossible("softmax 8x1x2 -> 8x1x2"),
+            "t:3:13: error: a softmax has one pixel, not '8x1x2'");
+  EXPECT_EQ(impossible("mean 8x4x4 -> 8x1x2"), "t:3:19: error: the output is 8x1x1, not '8x1x2'");
+  EXPECT_EQ(impossible("linear 8x4x4 -> 8x1x2"), "t:3:21: error: the output is 8x1x1, not '8x1x2'");
+  EXPECT_EQ(windowed("conv 3x4x4 -> 4x4x4", "1x1 groups 2"),
+            "t:3:66: error: 3 to 4 channels in groups '2'");
+  EXPECT_EQ(windowed("conv 3x4x4 -> 4x5x4", "1x1 groups 1"),
+            "t:3:19: error: the output is 4x4x4, not '4x5x4'");
+  EXPECT_EQ(windowed("conv 3x1x4 -> 4x1x4", "0x1 groups 1"),
+            "t:3:32: error: the padded input is smaller than the window '3x3'");
+  EXPECT_EQ(windowed("conv 4x4x4 -> 4x4x4", "1x1 groups 4"),
+            "t:3:5: error: these channels and groups are not those of a 'conv'");
+  EXPECT_EQ(windowed("depthwise 4x4x4 -> 4x4x4", "1x1 groups 2"),
+            "t:3:71: error: each channel is a group, found '2'");
+  EXPECT_EQ(windowed("max_pool 4x4x4 -> 4x4x4", "1x1 groups 2"),
+            "t:3:70: error: a pool has no groups, found '2'");
+  EXPECT_EQ(windowed("max_pool 4x4x4 -> 4x6x6", "2x2 groups 1"),
+            "t:3:59: error: a window may lie in the padding alone: '2x2'");
+}
+
+/// With an odd rest below, which tables of others' measurements have, and networks have not.
+TEST(OpShape, MayPadWithSame) {
+  const std::string same = "conv 1x64x30 -> 4x32x30 window 3x1 stride 2x1 padding 0x0 groups 1";
+  EXPECT_EQ(impossible(same), "nothing");
+  EXPECT_THROW(blank_network_of(op_shape_of(same)), InputError);
+  EXPECT_EQ(impossible("conv 1x64x30 -> 4x31x30 window 3x1 stride 2x1 padding 0x0 groups 1"),
+            "nothing");
+  EXPECT_NE(impossible("conv 1x64x30 -> 4x33x30 window 3x1 stride 2x1 padding 0x0 groups 1"),
+            "nothing");
 }
 
 }  // namespace

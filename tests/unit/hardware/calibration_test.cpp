@@ -111,7 +111,7 @@ TEST(Board, AllThatAreShippedAreSound) {
 }
 
 CalibrationSample sample(double instructions, double cycles, const char* kind = "relu") {
-  return {op_shape_of(std::string{kind} + " 4x4x4 -> 4x4x4"), instructions, cycles};
+  return {op_shape_of(std::string{kind} + " 8x1x1 -> 8x1x1"), instructions, cycles};
 }
 
 TEST(Calibration, TakesTheMedianAndLeavesEachSampleOut) {
@@ -293,6 +293,23 @@ TEST_F(Import, RefusesFiguresBeyondTheirBounds) {
               HasSubstr("c.csv:2:1: error: 'h' is '2000000', must be an integer in [1, 1048576]"));
 }
 
+TEST_F(Import, RefusesAnotherNumberOfMacs) {
+  const auto refusal = [this](const std::string& macs) {
+    const auto file = written(
+        "c.csv", "h,w,ci,co,kh,kw,sh,sw,oh,ow,macs,a\n16,5,8,6,1,1,1,1,16,5," + macs + ",9\n");
+    try {
+      import_convolutions(file, "a", "", conditions_);
+    } catch (const InputError& error) {
+      return std::string{error.what()};
+    }
+    return std::string{"it was read"};
+  };
+  EXPECT_EQ(refusal("3840"), "it was read");
+  EXPECT_EQ(refusal(""), "it was read");
+  EXPECT_THAT(refusal("480"), HasSubstr("c.csv:2:23: error: 'macs' is '480', and conv 8x16x5 -> "));
+  EXPECT_THAT(refusal("many"), HasSubstr("c.csv:2:23: error: 'macs' is 'many', and "));
+}
+
 TEST_F(Import, RefusesSizesThatAreNone) {
   const auto refusal = [this](const std::string& filters, const std::string& stride,
                               const std::string& cycles = "9") {
@@ -310,7 +327,7 @@ TEST_F(Import, RefusesSizesThatAreNone) {
     return std::string{"it was read"};
   };
   EXPECT_EQ(refusal("4", "1"), "it was read");
-  EXPECT_THAT(refusal("4", "0"), HasSubstr("r.json: error: record 1: 'strides' is [0,1]"));
+  EXPECT_THAT(refusal("4", "0"), HasSubstr("r.json:1:2: error: record 1: 'strides' is [0,1]"));
   EXPECT_THAT(refusal("4.7", "1"), HasSubstr("'filters' is 4.7, not a size"));
   EXPECT_THAT(refusal("4294967297", "1"), HasSubstr("'filters' is 4294967297"));
   EXPECT_THAT(refusal("-4", "1"), HasSubstr("'filters' is -4"));
@@ -318,6 +335,38 @@ TEST_F(Import, RefusesSizesThatAreNone) {
   EXPECT_THAT(refusal("4", "1", "1e300"),
               HasSubstr("record 1: 'cpuCycles' is 1e+300, must be in [0.001, 1000000000000]"));
   EXPECT_THAT(refusal("4", "1", "-3"), HasSubstr("record 1: 'cpuCycles' is -3"));
+}
+
+TEST_F(Import, NamesThePlaceOfWhatIsNoRecord) {
+  const auto refusal = [this](const std::string& text) {
+    try {
+      import_micronas_records(written("r.json", text), conditions_);
+    } catch (const InputError& error) {
+      const Diagnostic& problem = error.diagnostics().front();
+      EXPECT_FALSE(problem.note.empty());
+      const std::string told = to_string(problem);
+      const auto begin = told.find("r.json");
+      return told.substr(begin, told.find('\n') - begin);
+    }
+    return std::string{"it was read"};
+  };
+  EXPECT_EQ(refusal(""), "r.json:1:1: error: the JSON ends too early");
+  EXPECT_EQ(refusal("[{}"), "r.json:1:4: error: the JSON ends too early");
+  EXPECT_EQ(refusal("[\n {},\n {\"a\": nul}]"), "r.json:3:11: error: no JSON goes on with '}'");
+  EXPECT_EQ(refusal("[\n {\"a\": wrong, \"b\": 1}]"),
+            "r.json:2:8: error: no JSON goes on with 'wrong'");
+  EXPECT_EQ(refusal("[{}] []"), "r.json:1:6: error: no JSON goes on with '['");
+  EXPECT_EQ(refusal("[{\"a\": 1e999 }]"), "r.json:1:8: error: out of range is the number '1e999'");
+  EXPECT_EQ(refusal("1e999"), "r.json:1:1: error: out of range is the number '1e999'");
+  EXPECT_EQ(refusal("{}"), "r.json:1:1: error: not a list of records");
+  EXPECT_EQ(refusal("[{},\n 57 ]"), "r.json:2:2: error: record 2: it is '57', not a map");
+  EXPECT_EQ(refusal("[{\"error\": [[1]]},\n  {\"timing\": 3, \"modelConfig\": {}}]"),
+            "r.json:2:3: error: record 2: 'timing' is '3', not a list");
+  EXPECT_EQ(refusal("[{\"timing\": [{}], \"modelConfig\": 1}]"),
+            "r.json:1:2: error: record 1: there is no 'type'");
+  EXPECT_EQ(refusal("[{\"timing\": [], \"modelConfig\": {\"filters\": 1, \"kernel_size\": 1}}]"),
+            "r.json:1:2: error: record 1: there is no 'padding'");
+  EXPECT_EQ(refusal("[\"\xff\"]"), "r.json:1:3: error: not UTF-8 text");
 }
 
 TEST_F(Import, ReadsRecordsOfMicroNas) {

@@ -73,14 +73,17 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
                                   "a\0\n\0",
                                   6}),
               HasSubstr("f.csv:1:1: error: text is UTF-16, not UTF-8"));
-  EXPECT_THAT(refused("a,b\n1,93,80\n"),
-              HasSubstr("f.csv:2:1: error: 3 cells, the header has 2\n  note: write numbers with"));
+  EXPECT_THAT(
+      refused("a,b\n1,93,80\n"),
+      HasSubstr("f.csv:2:6: error: 3 cells, the header has 2: one too many is '80'\n  note: "
+                "write numbers with"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
   EXPECT_THAT(refused("a,\rb\n1,2\n"), HasSubstr("f.csv:1:3: error: control"));
   EXPECT_THAT(refused("a,b\n1\n"), HasSubstr("f.csv:2:1: error: 1 cells, the header has 2"));
   EXPECT_THAT(refused("a,b\n\n"), HasSubstr("f.csv:2:1: error: an empty line"));
-  EXPECT_THAT(refused("a,a\n"), HasSubstr("f.csv:1:3: error: a second column 'a'"));
-  EXPECT_THAT(refused("a,\n"), HasSubstr("f.csv:1:3: error: a column without a name"));
+  EXPECT_THAT(refused("a,a\n"), HasSubstr("f.csv:1:3: error: a second column 'a'\n  note: rename"));
+  EXPECT_THAT(refused("a,\n"),
+              HasSubstr("f.csv:1:3: error: a column without a name\n  note: name it"));
   EXPECT_THAT(refused("a,b\n1,\"2\n"), HasSubstr("f.csv:2:3: error: a quote is never closed"));
   EXPECT_THAT(refused("a,b\n\"1\"2,3\n"), HasSubstr("f.csv:2:4: error: text behind a closing"));
   EXPECT_THAT(refused("a,b\n1\"2,3\n"), HasSubstr("f.csv:2:2: error: a quote inside"));
@@ -165,6 +168,14 @@ TEST(LatencyTable, RefusesBadRowsAtTheirPlace) {
               HasSubstr("t.csv:3:1: error: "));
   EXPECT_THAT(refused_row("relu 08x4x4 -> 8x4x4,m4,k,c,f,5,,1,,,counted"), HasSubstr("t.csv:3:1"));
   EXPECT_THAT(refused_row(op + ",,k,c,f,5,,1,,,counted"), HasSubstr("'target' is empty"));
+}
+
+TEST(LatencyTable, RefusesOperatorsThatCannotBe) {
+  for (const std::string op : {"relu 4x4x4 -> 5x4x4", "add 8x4x4 9x4x4 -> 8x4x4",
+                               "conv 3x4x4 -> 4x4x4 window 3x3 stride 1x1 padding 1x1 groups 2",
+                               "conv 3x4x4 -> 4x9x9 window 3x3 stride 1x1 padding 1x1 groups 1"})
+    EXPECT_THAT(refused_row(op + ",m4,k,c,f,5,,1,,,counted"),
+                HasSubstr("t.csv:3:1: error: '" + op + "': "));
 }
 
 /// Sums of what is read stay exact.

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include <thimble/core/error.hpp>
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/int8_network.hpp>
 
@@ -31,8 +32,10 @@ THIMBLE_EXPORT OpShape op_shape(const Int8Network& network, const Int8Layer& lay
 /// everywhere.
 THIMBLE_EXPORT std::string to_string(const OpShape& op);
 
-/// The other way round. Throws InputError that names the word which is wrong.
-THIMBLE_EXPORT OpShape op_shape_of(std::string_view text);
+/// The other way round, of a text that begins at `where`. Throws InputError that names the word
+/// which is wrong, and its place: also for what no operator can be, such as a ReLU that changes
+/// sizes.
+THIMBLE_EXPORT OpShape op_shape_of(std::string_view text, const Location& where = {});
 
 /// A network of this one operator with drawn weights, to be profiled. Throws InputError when no
 /// network has such an operator.

@@ -59,7 +59,9 @@ THIMBLE_EXPORT void write_board_project(std::span<const OpShape> ops,
                                         const std::optional<MemoryMap>& memory, int repeats,
                                         const std::filesystem::path& folder);
 
-/// What programs printed on a board with this core, among other lines. Throws as profile_board().
-THIMBLE_EXPORT std::vector<OpCycles> parse_board_records(std::string_view output, Core core);
+/// What programs printed on a board with this core, among other lines, from a file. Throws
+/// InputError at the place of what profile_board() would refuse.
+THIMBLE_EXPORT std::vector<OpCycles> parse_board_records(std::string_view output, Core core,
+                                                         const std::string& file);
 
 }  // namespace thimble
