@@ -66,8 +66,7 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
                      const SearchSpace& space)
     : space_{space}, columns_{settings.accuracy} {
-  for (const std::string& column : settings.also)  // naming one again says nothing new
-    if (std::ranges::find(columns_, column) == columns_.end()) columns_.push_back(column);
+  columns_.insert(columns_.end(), settings.also.begin(), settings.also.end());
   const CsvTable table = read_table(file);
   const std::size_t architecture = architecture_column(table, settings.architecture);
   std::vector<std::size_t> places;
