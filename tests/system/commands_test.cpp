@@ -54,6 +54,20 @@ TEST_F(Commands, NewSaysWhyAFolderCannotBeMade) {
   EXPECT_THAT(refused.errors, Not(HasSubstr("filesystem error")));
 }
 
+TEST_F(Commands, CheckRemarksOnFractionsAmongPerCents) {
+  write("small.yaml",
+        "name: small\nsearch_space: { use: nasbench201 }\nobjectives: [{ minimize: macs }]\n"
+        "benchmark: { file: table.csv, accuracy: ten, also: [hundred] }\n");
+  const std::string begin = "|none~0|+|none~0|none~1|+|none~0|none~1|";
+  write("table.csv", "arch_str,ten,hundred\n" + begin + "none~2|,10,1\n" + begin +
+                         "skip_connect~2|,0.95,70.5\n" + begin + "nor_conv_3x3~2|,93.5,60\n");
+  const auto checked = run("check small.yaml");
+  EXPECT_EQ(checked.code, 0) << checked.errors;
+  EXPECT_THAT(checked.output, HasSubstr("remark: table.csv:3:57: 0.95 in column 'ten' may be a "
+                                        "fraction: the others go up to 93.5 %"));
+  EXPECT_THAT(checked.output, Not(HasSubstr("hundred"))) << "1 % is a guess among a hundred";
+}
+
 TEST_F(Commands, ShowWithoutANameListsPlugins) {
   const auto listed = run("show");
   EXPECT_EQ(listed.code, 0);
