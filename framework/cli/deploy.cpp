@@ -182,12 +182,16 @@ int deploy(const DeployArguments& arguments, const World& world) {
   const auto output = run_reference(network, input)[static_cast<std::size_t>(network.output)];
 
   const std::filesystem::path folder = arguments.output;
-  make_folder(folder);
-  write_file(folder / (network.name + ".h"), source.header);
-  write_file(folder / (network.name + ".c"), source.source);
-  write_file(folder / (network.name + "_test.c"), self_test(network, input, output));
-  write_file(folder / (network.name + ".onnx"), onnx_of(real));
-  write_file(folder / (network.name + "_int8.onnx"), onnx_of(network));
+  const auto named = [&](const char* ending) { return folder / (network.name + ending); };
+  const std::string test = self_test(network, input, output);
+  const std::string onnx = onnx_of(real);
+  const std::string int8_onnx = onnx_of(network);
+  const MadeFolder made{folder};
+  write_files({{named(".c"), source.source},
+               {named(".h"), source.header},
+               {named("_test.c"), test},
+               {named(".onnx"), onnx},
+               {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", study.space->encode(genotype));
   fmt::print("  remark: the weights are drawn, not trained\n");
   print_deviation(deviation_of(network, weights, samples.images), samples.images.size(0));
@@ -197,7 +201,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   if (profiler)
     print_execution(profiler->execute(network, input), profiler->size(network), profiler->core());
   for (const char* const ending : {".c", ".h", "_test.c", ".onnx", "_int8.onnx"})
-    fmt::print("{}\n", (folder / (network.name + ending)).string());
+    fmt::print("{}\n", named(ending).string());
   return 0;
 }
 

@@ -67,18 +67,21 @@ int create(const std::string& kind_text, const std::string& name, const std::str
   if (fs::exists(target))
     throw InputError{Diagnostic{
         {target.string()}, "is there already", "remove it, or name another with --folder"}};
-  make_folder(target);
   const fs::path templates = world.prefix / "share" / "thimble" / "templates";
-  const auto write = [&](const std::string& from, const std::string& to) {
+  const auto text_of = [&](const std::string& from) {
     std::string text = read_file(templates / from);
     text = filled(text, "@name@", name);
     text = filled(text, "@Name@", type_name(name));
     text = filled(text, "@kind@", name_of(kind));
-    write_file(target / to, filled(text, "@folder@", folder_of(kind)));
+    return filled(text, "@folder@", folder_of(kind));
   };
-  write(std::string{name_of(kind)} + ".cpp.in", name + ".cpp");
-  write("CMakeLists.txt.in", "CMakeLists.txt");
-  write("README.md.in", "README.md");
+  const std::string source = text_of(std::string{name_of(kind)} + ".cpp.in");
+  const std::string project = text_of("CMakeLists.txt.in");
+  const std::string readme = text_of("README.md.in");
+  const MadeFolder made{target};
+  write_files({{target / (name + ".cpp"), source},
+               {target / "CMakeLists.txt", project},
+               {target / "README.md", readme}});
   // What was built but not installed is no package that CMake finds.
   const bool is_package = fs::exists(world.prefix / "lib" / "cmake" / "thimble");
   fmt::print(

@@ -63,13 +63,21 @@ int write_synced(const std::filesystem::path& file, std::string_view text) {
 }  // namespace
 
 void write_file(const std::filesystem::path& file, std::string_view text) {
+  write_files({{file, text}});
+}
+
+void write_files(const std::vector<NamedText>& files) {
   static std::atomic<int> count = 0;  // two threads may write one file
-  const std::filesystem::path part{file.string() + fmt::format(".part{}-{}", ::getpid(), count++)};
-  int trouble = write_synced(part, text);
-  if (trouble == 0 && ::rename(part.c_str(), file.c_str()) != 0) trouble = errno;
-  if (trouble == 0) return;
-  ::unlink(part.c_str());
-  throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
+  const std::string ending = fmt::format(".part{}-{}", ::getpid(), count++);
+  const auto part_of = [&](const std::filesystem::path& file) { return file.string() + ending; };
+  const auto give_up = [&](const std::filesystem::path& file, int trouble) {
+    for (const auto& [other, text] : files) ::unlink(part_of(other).c_str());
+    throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
+  };
+  for (const auto& [file, text] : files)
+    if (const int trouble = write_synced(part_of(file), text); trouble != 0) give_up(file, trouble);
+  for (const auto& [file, text] : files)
+    if (::rename(part_of(file).c_str(), file.c_str()) != 0) give_up(file, errno);
 }
 
 void make_folder(const std::filesystem::path& folder) {
@@ -79,6 +87,20 @@ void make_folder(const std::filesystem::path& folder) {
     throw InputError{Diagnostic{{folder.string()},
                                 "cannot be made a folder: " + trouble.message(),
                                 "name a folder that you may write into"}};
+}
+
+MadeFolder::MadeFolder(const std::filesystem::path& folder) {
+  std::error_code ignored;  // make_folder() finds the same again
+  for (auto missing = std::filesystem::absolute(folder).lexically_normal();
+       missing.has_relative_path() && !std::filesystem::exists(missing, ignored);
+       missing = missing.parent_path())
+    made_.push_back(missing);
+  make_folder(folder);
+}
+
+MadeFolder::~MadeFolder() {
+  std::error_code is_not_empty;
+  for (const auto& folder : made_) std::filesystem::remove(folder, is_not_empty);
 }
 
 namespace {

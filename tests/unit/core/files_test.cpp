@@ -85,6 +85,31 @@ TEST(MakeFolder, SaysOfTheUsersFolderWhyItCannotBe) {
   EXPECT_THROW(make_folder(folder.path() / "file" / "x"), InputError);
 }
 
+TEST(MadeFolder, TakesOnlyItsOwnAwayAndOnlyWhileEmpty) {
+  const TemporaryFolder folder;
+  const auto first = folder.path() / "a" / "b";
+  { const MadeFolder made{first / "c"}; }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "a"));
+  make_folder(first);
+  { const MadeFolder made{first / "c" / "d"}; }
+  EXPECT_TRUE(std::filesystem::is_empty(first));
+  {
+    const MadeFolder made{first / "c" / "d"};
+    write_file(first / "c" / "file", "");
+  }
+  EXPECT_TRUE(std::filesystem::exists(first / "c" / "file"));
+  EXPECT_FALSE(std::filesystem::exists(first / "c" / "d"));
+}
+
+TEST(WriteFiles, WritesAllOrNone) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "file";
+  EXPECT_THROW(write_files({{file, "x"}, {folder.path() / "none" / "file", "x"}}), Error);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  write_files({{file, "x"}, {folder.path() / "other", "y"}});
+  EXPECT_EQ(read_file(file) + read_file(folder.path() / "other"), "xy");
+}
+
 TEST(FileLock, EndsItsWaitWhenAskedToStop) {
   const TemporaryFolder folder;
   const FileLock held{folder.path() / "file"};
