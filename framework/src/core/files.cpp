@@ -20,6 +20,14 @@
 #include <thimble/core/stop.hpp>
 
 namespace thimble {
+namespace {
+
+/// Other pipes may never be written to, and whoever opens one waits for that.
+bool is_handed_over(const std::filesystem::path& file) {
+  return file == "/dev/stdin" || file.parent_path() == "/dev/fd";
+}
+
+}  // namespace
 
 std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes) {
   const auto refuse = [&](const std::string& why, const std::string& note = {}) {
@@ -29,6 +37,8 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes
   const auto status = std::filesystem::status(file, trouble);
   if (!std::filesystem::exists(status)) throw refuse("no such file", "check the path");
   if (std::filesystem::is_directory(status)) throw refuse("is a folder, not a file");
+  if (!std::filesystem::is_regular_file(status) && !is_handed_over(file))
+    throw refuse("is a pipe or a device, not a file", "write what comes from it into a file");
   std::ifstream stream{file, std::ios::binary};
   if (!stream) throw refuse(fmt::format("cannot be read: {}", std::strerror(errno)));
   std::string text;

@@ -5,6 +5,8 @@
 #include <string>
 #include <thread>
 
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -108,6 +110,18 @@ TEST(WriteFiles, WritesAllOrNone) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
   write_files({{file, "x"}, {folder.path() / "other", "y"}});
   EXPECT_EQ(read_file(file) + read_file(folder.path() / "other"), "xy");
+}
+
+TEST(ReadFile, RefusesPipesThatNobodyMayEverWriteTo) {
+  const TemporaryFolder folder;
+  const auto pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::filesystem::path& file : {pipe, std::filesystem::path{"/dev/zero"}}) try {
+      read_file(file);
+      FAIL() << "it was read";
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("is a pipe or a device, not a file"));
+    }
 }
 
 TEST(FileLock, EndsItsWaitWhenAskedToStop) {

@@ -10,7 +10,8 @@
 
 namespace thimble {
 
-/// The whole file; InputError when it cannot be read, is a folder, or exceeds `limit_bytes`.
+/// The whole file; InputError when it cannot be read, is no file but a folder, a device or a pipe
+/// (other than what the program was started with, such as /dev/stdin), or exceeds `limit_bytes`.
 THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
                                      std::size_t limit_bytes = std::size_t{1} << 30);
 
