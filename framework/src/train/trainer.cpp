@@ -13,6 +13,7 @@
 #include <thimble/core/parallel.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/stop.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
@@ -32,8 +33,8 @@ std::int64_t steps_for(std::int64_t samples, std::int64_t batch) {
 std::int64_t train_samples_of(const Dataset& data) {
   const DatasetInfo info = data.describe();
   if (info.train_samples < kFewestSamples)
-    throw Error{fmt::format("{} has {} training samples: too few to train on", info.name,
-                            info.train_samples)};
+    throw Error{fmt::format("{} has {}: too few to train on", info.name,
+                            count_text(info.train_samples, "training sample"))};
   return info.train_samples;
 }
 
