@@ -38,9 +38,12 @@ void require_c_name(const std::string& name) {
     throw InputError{in_quotes(name) + " is a word or a header of C",
                      "take another name: --name my_network"};
   const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
-  if (!name.empty() && std::ranges::all_of(name, fits) && std::isdigit(name[0]) == 0) return;
+  constexpr std::size_t kLongest = 63;  // letters of a name that every C compiler looks at
+  if (!name.empty() && name.size() <= kLongest && std::ranges::all_of(name, fits) &&
+      std::isdigit(name[0]) == 0)
+    return;
   throw InputError{in_quotes(name) + " is no name for a network",
-                   "letters, digits and _ make a C identifier: --name my_network"};
+                   "letters, digits and _, 63 at most, make a C identifier: --name my_network"};
 }
 
 Genotype decoded(const SearchSpace& space, const std::string& arch) {
@@ -53,7 +56,8 @@ Genotype decoded(const SearchSpace& space, const std::string& arch) {
 }
 
 void require_folder(const std::filesystem::path& folder) {
-  if (std::filesystem::exists(folder) && !std::filesystem::is_directory(folder))
+  std::error_code unreachable;  // then it cannot be made either
+  if (std::filesystem::exists(folder, unreachable) && !std::filesystem::is_directory(folder))
     throw InputError{"'--output " + folder.string() + "' is a file", "name a folder"};
 }
 

@@ -41,6 +41,16 @@ TEST_F(Commands, NewCallsNoClassAsItsTemplateDoes) {
   }
 }
 
+TEST_F(Commands, NewSaysWhatToDoAboutLongNames) {
+  const std::string name(300, 'n');
+  const auto refused = run("new proxy " + name);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("100 letters at most"));
+  const auto folder = run("new proxy mine --folder " + name);
+  EXPECT_EQ(folder.code, 2);
+  EXPECT_THAT(folder.errors, HasSubstr("note: name a folder that you may write into"));
+}
+
 TEST_F(Commands, NewQuotesFoldersWithBlanks) {
   const auto made = run("new proxy mine --folder 'my plug/mine'");
   EXPECT_EQ(made.code, 0);

@@ -109,6 +109,8 @@ TEST_F(DeployCommand, RefusesWhatCannotBe) {
            {"--arch '|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'", "no path from its input"},
            {"--verify m9" + cell, "no core 'm9'; did you mean 'm3'?"},
            {"--name 1st" + cell, "'1st' is no name for a network"},
+           {"--name " + std::string(300, 'n') + cell, "63 at most"},
+           {"--output " + std::string(300, 'n') + cell, "name a folder that you may write into"},
            {"--name string" + cell, "'string' is a word or a header of C"},
            {"--output file" + cell, "'--output file' is a file"},
            {"dataset=" + cell, "names no dataset"}}) {
