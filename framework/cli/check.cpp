@@ -29,12 +29,8 @@ std::string point_line(std::size_t index, const Study& study) {
   return fmt::format("  point {}: seed {}{}{}, {}", index + 1, study.seed,
                      study.row.empty() ? "" : ", ", study.row,
                      study.searcher == nullptr ? "no searcher"
-                     : count                   ? fmt::format("about {} candidates", *count)
+                     : count                   ? "about " + count_text(*count, "candidate")
                                                : "an unknown number of candidates");
-}
-
-std::string counted(int count, const std::string& what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with('h') ? "es" : "s");
 }
 
 /// In the work of one forward run of a batch: a backward one is twice that, once when it stops
@@ -109,7 +105,7 @@ std::string pass_line(const SharedPass& shared, const Study& study, RandomNetwor
   for (const std::size_t i : shared.proxies) names.push_back(study.proxies[i].name);
   std::string line =
       fmt::format("pass for {}: {} of {} of {} from {}, network {}, init {}{}{}{}{}", join(names),
-                  counted(pass.repeats, "repeat"), counted(pass.batches, "batch"), pass.batch,
+                  count_text(pass.repeats, "repeat"), count_text(pass.batches, "batch"), pass.batch,
                   detail::one_line(detail::Codec<InputKind>::write(pass.input)),
                   shared.space == study.space.get() ? "full" : detail::one_line(pass.net),
                   detail::one_line(detail::Codec<Init>::write(pass.init)),
@@ -119,7 +115,7 @@ std::string pass_line(const SharedPass& shared, const Study& study, RandomNetwor
   if (!shared.reads.anything()) return line;
   const auto [macs, bytes] = networks.largest(shared, study);
   if (const int runs = forward_runs(shared); runs > 0)
-    line += fmt::format("; shared work of {} of at most {}MACs", counted(runs, "forward run"),
+    line += fmt::format("; shared work of {} of at most {}MACs", count_text(runs, "forward run"),
                         with_prefix(static_cast<double>(macs)));
   constexpr std::int64_t kMebi = 1 << 20;
   line += fmt::format("; about {} MiB for a large network", (bytes + kMebi - 1) / kMebi);
@@ -181,9 +177,8 @@ int check(const CheckArguments& arguments, const World& world) {
   std::set<std::string> benchmark_remarks;
   load_benchmark(experiment.studies.front(), world.data_folder,
                  [&](const std::string& line) { benchmark_remarks.insert("remark: " + line); });
-  fmt::print("{}: {} point{}, identity {}\n", experiment.studies.front().name,
-             experiment.studies.size(), experiment.studies.size() == 1 ? "" : "s",
-             experiment.identity);
+  fmt::print("{}: {}, identity {}\n", experiment.studies.front().name,
+             count_text(std::ssize(experiment.studies), "point"), experiment.identity);
   RandomNetworks networks;
   std::set<std::string> said;  // points of a sweep share most of it
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {

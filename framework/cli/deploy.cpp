@@ -38,9 +38,12 @@ void require_c_name(const std::string& name) {
     throw InputError{in_quotes(name) + " is a word or a header of C",
                      "take another name: --name my_network"};
   const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
-  if (!name.empty() && std::ranges::all_of(name, fits) && std::isdigit(name[0]) == 0) return;
+  constexpr std::size_t kLongest = 63;  // letters of a name that every C compiler looks at
+  if (!name.empty() && name.size() <= kLongest && std::ranges::all_of(name, fits) &&
+      std::isdigit(name[0]) == 0)
+    return;
   throw InputError{in_quotes(name) + " is no name for a network",
-                   "letters, digits and _ make a C identifier: --name my_network"};
+                   "letters, digits and _, 63 at most, make a C identifier: --name my_network"};
 }
 
 Genotype decoded(const SearchSpace& space, const std::string& arch) {
@@ -53,7 +56,8 @@ Genotype decoded(const SearchSpace& space, const std::string& arch) {
 }
 
 void require_folder(const std::filesystem::path& folder) {
-  if (std::filesystem::exists(folder) && !std::filesystem::is_directory(folder))
+  std::error_code unreachable;  // then it cannot be made either
+  if (std::filesystem::exists(folder, unreachable) && !std::filesystem::is_directory(folder))
     throw InputError{"'--output " + folder.string() + "' is a file", "name a folder"};
 }
 
@@ -182,12 +186,16 @@ int deploy(const DeployArguments& arguments, const World& world) {
   const auto output = run_reference(network, input)[static_cast<std::size_t>(network.output)];
 
   const std::filesystem::path folder = arguments.output;
-  make_folder(folder);
-  write_file(folder / (network.name + ".h"), source.header);
-  write_file(folder / (network.name + ".c"), source.source);
-  write_file(folder / (network.name + "_test.c"), self_test(network, input, output));
-  write_file(folder / (network.name + ".onnx"), onnx_of(real));
-  write_file(folder / (network.name + "_int8.onnx"), onnx_of(network));
+  const auto named = [&](const char* ending) { return folder / (network.name + ending); };
+  const std::string test = self_test(network, input, output);
+  const std::string onnx = onnx_of(real);
+  const std::string int8_onnx = onnx_of(network);
+  const MadeFolder made{folder};
+  write_files({{named(".c"), source.source},
+               {named(".h"), source.header},
+               {named("_test.c"), test},
+               {named(".onnx"), onnx},
+               {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", study.space->encode(genotype));
   fmt::print("  remark: the weights are drawn, not trained\n");
   print_deviation(deviation_of(network, weights, samples.images), samples.images.size(0));
@@ -197,7 +205,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   if (profiler)
     print_execution(profiler->execute(network, input), profiler->size(network), profiler->core());
   for (const char* const ending : {".c", ".h", "_test.c", ".onnx", "_int8.onnx"})
-    fmt::print("{}\n", (folder / (network.name + ending)).string());
+    fmt::print("{}\n", named(ending).string());
   return 0;
 }
 

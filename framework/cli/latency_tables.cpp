@@ -97,7 +97,8 @@ int import_rows(const ImportArguments& arguments) {
   require_table(arguments.output);
   const LatencyTable table = imported(arguments);
   write_latency_table(arguments.output, table);
-  fmt::print("{}: {} rows\n", arguments.output, table.size());
+  fmt::print("{}: {}\n", arguments.output,
+             count_text(static_cast<std::int64_t>(table.size()), "row"));
   return 0;
 }
 

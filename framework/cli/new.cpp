@@ -56,30 +56,36 @@ std::string in_shell(const fs::path& path) {
 int create(const std::string& kind_text, const std::string& name, const std::string& folder,
            const World& world) {
   const Kind kind = parse_kind(kind_text);
-  if (!is_identifier(name))
+  constexpr std::size_t kLongestName = 100;  // files are called after it
+  if (!is_identifier(name) || name.size() > kLongestName)
     throw InputError{in_quotes(name) + " is no name for a plugin",
-                     "names are lower case letters, digits and _, and begin with a letter"};
+                     "names are lower case letters, digits and _, begin with a letter, and have " +
+                         count_text(kLongestName, "letter") + " at most"};
   Diagnostics not_there;
   if (const PluginType* known = world.loader.find(kind, name, {}, not_there))
     throw InputError{
         fmt::format("there is a {} {} already: {}", name_of(kind), in_quotes(name), known->summary),
         "take another name: no two plugins of a kind share one"};
   const fs::path target = folder.empty() ? fs::path{name} : fs::path{folder};
-  if (fs::exists(target))
+  std::error_code unreachable;  // then it cannot be made either
+  if (fs::exists(target, unreachable))
     throw InputError{Diagnostic{
         {target.string()}, "is there already", "remove it, or name another with --folder"}};
-  make_folder(target);
   const fs::path templates = world.prefix / "share" / "thimble" / "templates";
-  const auto write = [&](const std::string& from, const std::string& to) {
+  const auto text_of = [&](const std::string& from) {
     std::string text = read_file(templates / from);
     text = filled(text, "@name@", name);
     text = filled(text, "@Name@", type_name(name));
     text = filled(text, "@kind@", name_of(kind));
-    write_file(target / to, filled(text, "@folder@", folder_of(kind)));
+    return filled(text, "@folder@", folder_of(kind));
   };
-  write(std::string{name_of(kind)} + ".cpp.in", name + ".cpp");
-  write("CMakeLists.txt.in", "CMakeLists.txt");
-  write("README.md.in", "README.md");
+  const std::string source = text_of(std::string{name_of(kind)} + ".cpp.in");
+  const std::string project = text_of("CMakeLists.txt.in");
+  const std::string readme = text_of("README.md.in");
+  const MadeFolder made{target};
+  write_files({{target / (name + ".cpp"), source},
+               {target / "CMakeLists.txt", project},
+               {target / "README.md", readme}});
   // What was built but not installed is no package that CMake finds.
   const bool is_package = fs::exists(world.prefix / "lib" / "cmake" / "thimble");
   fmt::print(

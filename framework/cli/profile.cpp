@@ -138,8 +138,8 @@ int count(const ProfileArguments& arguments, const World& world) {
     throw InputError{"the emulated " + arguments.core + " is too small for every operator"};
   write_rows(counted.rows, arguments.output);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  fmt::print("{} operators counted in {:.1f} s ({})\n{}\n", counted.rows.size(), seconds.count(),
-             profiler.conditions(), arguments.output);
+  fmt::print("{} counted in {:.1f} s ({})\n{}\n", count_text(std::ssize(counted.rows), "operator"),
+             seconds.count(), profiler.conditions(), arguments.output);
   return 0;
 }
 
@@ -153,8 +153,8 @@ MemoryMap memory_of(const Board& board, const std::filesystem::path& file) {
 void write_measured(const std::vector<OpCycles>& ops, const Board& board,
                     const ProfileArguments& arguments) {
   write_rows(measured_rows(ops, board.id, arguments.setup), arguments.output);
-  fmt::print("{} operators measured on {} ({})\n{}\n", ops.size(), board.name, arguments.setup,
-             arguments.output);
+  fmt::print("{} measured on {} ({})\n{}\n", count_text(std::ssize(ops), "operator"), board.name,
+             arguments.setup, arguments.output);
 }
 
 void run_on_board(const Board& board, const MemoryMap& memory, const ProfileArguments& arguments,
@@ -178,8 +178,8 @@ int measure(const ProfileArguments& arguments, const World& world) {
   if (!arguments.emit.empty()) {
     const auto ops = asked_ops(arguments, world);
     write_board_project(ops, board.programs_memory(), arguments.repeat, arguments.emit);
-    fmt::print("{} operators; thimble_config.h says how to build them\n{}\n", ops.size(),
-               arguments.emit);
+    fmt::print("{}; thimble_config.h says how to build the program\n{}\n",
+               count_text(std::ssize(ops), "operator"), arguments.emit);
     return 0;
   }
   if (arguments.runner.empty() && arguments.records.empty())

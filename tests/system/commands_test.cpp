@@ -41,6 +41,16 @@ TEST_F(Commands, NewCallsNoClassAsItsTemplateDoes) {
   }
 }
 
+TEST_F(Commands, NewSaysWhatToDoAboutLongNames) {
+  const std::string name(300, 'n');
+  const auto refused = run("new proxy " + name);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("100 letters at most"));
+  const auto folder = run("new proxy mine --folder " + name);
+  EXPECT_EQ(folder.code, 2);
+  EXPECT_THAT(folder.errors, HasSubstr("note: name a folder that you may write into"));
+}
+
 TEST_F(Commands, NewQuotesFoldersWithBlanks) {
   const auto made = run("new proxy mine --folder 'my plug/mine'");
   EXPECT_EQ(made.code, 0);
@@ -52,6 +62,20 @@ TEST_F(Commands, NewSaysWhyAFolderCannotBeMade) {
   const auto refused = run("new proxy mine --folder file/x/y");
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.errors, Not(HasSubstr("filesystem error")));
+}
+
+TEST_F(Commands, CheckRemarksOnFractionsAmongPerCents) {
+  write("small.yaml",
+        "name: small\nsearch_space: { use: nasbench201 }\nobjectives: [{ minimize: macs }]\n"
+        "benchmark: { file: table.csv, accuracy: ten, also: [hundred] }\n");
+  const std::string begin = "|none~0|+|none~0|none~1|+|none~0|none~1|";
+  write("table.csv", "arch_str,ten,hundred\n" + begin + "none~2|,10,1\n" + begin +
+                         "skip_connect~2|,0.95,70.5\n" + begin + "nor_conv_3x3~2|,93.5,60\n");
+  const auto checked = run("check small.yaml");
+  EXPECT_EQ(checked.code, 0) << checked.errors;
+  EXPECT_THAT(checked.output, HasSubstr("remark: table.csv:3:57: 0.95 in column 'ten' may be a "
+                                        "fraction: the others go up to 93.5 %"));
+  EXPECT_THAT(checked.output, Not(HasSubstr("hundred"))) << "1 % is a guess among a hundred";
 }
 
 TEST_F(Commands, ShowWithoutANameListsPlugins) {

@@ -65,6 +65,23 @@ TEST_F(DeployCommand, WritesTheSameAgain) {
               testing::content(folder_.path() / "two" / file));
 }
 
+/// The header is small, the source is not.
+TEST_F(DeployCommand, LeavesNothingOnAFullDisk) {
+  const std::string deploy = "ulimit -f 8; trap '' XFSZ; '" THIMBLE_TEST_PROGRAM
+                             "' deploy small.yaml --arch " +
+                             std::string{kCell} + " --output ";
+  make_folder(folder_.path() / "mine");
+  write_file(folder_.path() / "mine" / "network.h", "");
+  for (const std::string output : {"left/below", "mine"}) {
+    const auto failed = testing::shell(deploy + output, folder_.path());
+    EXPECT_EQ(failed.code, 1);
+    EXPECT_THAT(failed.errors, HasSubstr("network.c': File too large"));
+  }
+  EXPECT_FALSE(has("left"));
+  EXPECT_EQ(read_file(folder_.path() / "mine" / "network.h"), "") << "another deployed network's";
+  EXPECT_FALSE(has("mine/network.c"));
+}
+
 TEST_F(DeployCommand, WarnsOfWhatTheBoardCannotHoldOrRun) {
   const auto large =
       deploy(std::string{"search_space.image=160 dataset.samples=8 --arch "} + kCell);
@@ -92,6 +109,8 @@ TEST_F(DeployCommand, RefusesWhatCannotBe) {
            {"--arch '|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'", "no path from its input"},
            {"--verify m9" + cell, "no core 'm9'; did you mean 'm3'?"},
            {"--name 1st" + cell, "'1st' is no name for a network"},
+           {"--name " + std::string(300, 'n') + cell, "63 at most"},
+           {"--output " + std::string(300, 'n') + cell, "name a folder that you may write into"},
            {"--name string" + cell, "'string' is a word or a header of C"},
            {"--output file" + cell, "'--output file' is a file"},
            {"dataset=" + cell, "names no dataset"}}) {

@@ -182,7 +182,33 @@ TEST_F(Run, LeavesNoFolderWhenItFailsBeforeAnythingIsScored) {
       here_.path());
   EXPECT_NE(failed.code, 0);
   EXPECT_THAT(failed.errors, ::testing::HasSubstr("data_batch"));
-  EXPECT_TRUE(std::filesystem::is_empty(here_.path() / "left" / "small")) << failed.errors;
+  EXPECT_FALSE(std::filesystem::exists(here_.path() / "left")) << failed.errors;
+}
+
+TEST_F(Run, LeavesNoFolderWhenTheDiskIsFullAtOnce) {
+  std::filesystem::create_directories(here_.path() / "mine");
+  for (const std::string output : {"left/below", "mine"}) {
+    const Finished failed = testing::shell("ulimit -f 0; trap '' XFSZ; '" THIMBLE_TEST_PROGRAM
+                                           "' run small.yaml --output " +
+                                               output + " 2>&1 | cat",
+                                           here_.path());
+    EXPECT_THAT(failed.output, ::testing::HasSubstr("experiment.yaml': File too large"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(here_.path() / "left"));
+  EXPECT_TRUE(std::filesystem::is_empty(here_.path() / "mine")) << "it was there before";
+}
+
+TEST_F(Run, SaysOnceThatTheLogCannotBeWritten) {
+  const std::string run = "run small.yaml --quiet searcher='{use: random, samples: 3}'";
+  const Finished first = thimble_command(run, here_.path());
+  ASSERT_EQ(first.code, 0) << first.errors;
+  const auto log = here_.path() / first.output.substr(0, first.output.size() - 1) / "log.txt";
+  std::filesystem::remove(log);
+  std::filesystem::create_symlink("/dev/full", log);
+  const Finished failed = thimble_command(run + " --resume", here_.path());
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_THAT(failed.errors, ::testing::EndsWith("log.txt': No space left on device\n"));
+  EXPECT_THAT(failed.errors, ::testing::Not(::testing::HasSubstr("LOG ERROR")));
 }
 
 TEST_F(Run, SaysWhatNoProxyTakesOfTheCommonPass) {

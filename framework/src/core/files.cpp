@@ -20,6 +20,14 @@
 #include <thimble/core/stop.hpp>
 
 namespace thimble {
+namespace {
+
+/// Other pipes may never be written to, and whoever opens one waits for that.
+bool is_handed_over(const std::filesystem::path& file) {
+  return file == "/dev/stdin" || file.parent_path() == "/dev/fd";
+}
+
+}  // namespace
 
 std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes) {
   const auto refuse = [&](const std::string& why, const std::string& note = {}) {
@@ -29,6 +37,8 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit_bytes
   const auto status = std::filesystem::status(file, trouble);
   if (!std::filesystem::exists(status)) throw refuse("no such file", "check the path");
   if (std::filesystem::is_directory(status)) throw refuse("is a folder, not a file");
+  if (!std::filesystem::is_regular_file(status) && !is_handed_over(file))
+    throw refuse("is a pipe or a device, not a file", "write what comes from it into a file");
   std::ifstream stream{file, std::ios::binary};
   if (!stream) throw refuse(fmt::format("cannot be read: {}", std::strerror(errno)));
   std::string text;
@@ -63,13 +73,21 @@ int write_synced(const std::filesystem::path& file, std::string_view text) {
 }  // namespace
 
 void write_file(const std::filesystem::path& file, std::string_view text) {
+  write_files({{file, text}});
+}
+
+void write_files(const std::vector<NamedText>& files) {
   static std::atomic<int> count = 0;  // two threads may write one file
-  const std::filesystem::path part{file.string() + fmt::format(".part{}-{}", ::getpid(), count++)};
-  int trouble = write_synced(part, text);
-  if (trouble == 0 && ::rename(part.c_str(), file.c_str()) != 0) trouble = errno;
-  if (trouble == 0) return;
-  ::unlink(part.c_str());
-  throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
+  const std::string ending = fmt::format(".part{}-{}", ::getpid(), count++);
+  const auto part_of = [&](const std::filesystem::path& file) { return file.string() + ending; };
+  const auto give_up = [&](const std::filesystem::path& file, int trouble) {
+    for (const auto& [other, text] : files) ::unlink(part_of(other).c_str());
+    throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
+  };
+  for (const auto& [file, text] : files)
+    if (const int trouble = write_synced(part_of(file), text); trouble != 0) give_up(file, trouble);
+  for (const auto& [file, text] : files)
+    if (::rename(part_of(file).c_str(), file.c_str()) != 0) give_up(file, errno);
 }
 
 void make_folder(const std::filesystem::path& folder) {
@@ -79,6 +97,20 @@ void make_folder(const std::filesystem::path& folder) {
     throw InputError{Diagnostic{{folder.string()},
                                 "cannot be made a folder: " + trouble.message(),
                                 "name a folder that you may write into"}};
+}
+
+MadeFolder::MadeFolder(const std::filesystem::path& folder) {
+  std::error_code ignored;  // make_folder() finds the same again
+  for (auto missing = std::filesystem::absolute(folder).lexically_normal();
+       missing.has_relative_path() && !std::filesystem::exists(missing, ignored);
+       missing = missing.parent_path())
+    made_.push_back(missing);
+  make_folder(folder);
+}
+
+MadeFolder::~MadeFolder() {
+  std::error_code is_not_empty;
+  for (const auto& folder : made_) std::filesystem::remove(folder, is_not_empty);
 }
 
 namespace {

@@ -81,6 +81,10 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return near ? "; did you mean " + in_quotes(*near) + "?" : "";
 }
 
+std::string count_text(std::int64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with('h') ? "es" : "s");
+}
+
 std::string number_text(double value) {
   std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);

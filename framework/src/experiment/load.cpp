@@ -11,37 +11,82 @@
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/columns.hpp>
 
+#include "reading.hpp"
+
 namespace thimble {
 namespace {
 
-void check_columns(const Value& report, const ReportSettings& settings,
-                   const std::vector<std::string>& known, Diagnostics& problems) {
-  const auto is_known = [&](const std::string& column) {
-    return std::ranges::find(known, column) != known.end();
-  };
+void check_columns(const Value& report, const std::vector<std::string>& known,
+                   Diagnostics& problems) {
+  require_distinct(report, "columns", problems);
   if (const Value* const columns = report.find("columns"))
     for (const Value& column : columns->items())
-      if (!is_known(column.text()))
+      if (std::ranges::find(known, column.text()) == known.end())
         problems.error(column.where(),
                        fmt::format("no column {}{}", in_quotes(column.text()),
                                    did_you_mean(column.text(), known)),
                        "columns are " + join(known));
-  for (const auto& row : settings.published)
-    for (const auto& [column, value] : row)
-      if (column != "row" && !is_known(column))
-        problems.error(value.where(),
-                       fmt::format("a published row has no column {}{}", in_quotes(column),
-                                   did_you_mean(column, known)),
-                       "columns are row, " + join(known));
+}
+
+/// A number as a paper gives it, with words behind it where they help: "0.43 GPU h". A proxy may
+/// be negative, and a correlation; what the report counts and measures cannot.
+void check_published_cell(const Value::Entry& cell, const std::vector<std::string>& known,
+                          Diagnostics& problems) {
+  const std::string& column = cell.key;
+  if (std::ranges::find(known, column) == known.end()) {
+    problems.error(cell.value.where(),
+                   fmt::format("a published row has no column {}{}", in_quotes(column),
+                               did_you_mean(column, known)),
+                   "columns are row, " + join(known));
+    return;
+  }
+  const std::string& text = cell.value.text();
+  const auto number = parse_number(text.substr(0, text.find(' ')));
+  const bool may_be_negative = !is_fixed_column(column);
+  if (!number || (*number < 0 && !may_be_negative))
+    problems.error(cell.value.where(),
+                   fmt::format("a published '{}' must be a number{}, found {}", column,
+                               may_be_negative ? "" : " of at least 0", cell.value.found()),
+                   "words may stand behind the number (0.43 GPU h); leave out what is not known");
+}
+
+void check_published(const Value& report, const std::vector<std::string>& known,
+                     Diagnostics& problems) {
+  const Value* const published = report.find("published");
+  if (published == nullptr) return;
+  std::set<std::string> labels;
+  for (const Value& row : published->items()) {
+    const Value* const label = row.find("row");
+    const char* const note = "row: what the report calls it";
+    if (label == nullptr) {
+      problems.error(row.where(), "missing key 'row' for a published row", note);
+    } else if (!label->is_scalar()) {
+      problems.error(label->where(), "'row' must be text, found " + label->found(), note);
+    } else if (!labels.insert(label->text()).second) {
+      problems.error(label->where(),
+                     fmt::format("two published rows are called {}", in_quotes(label->text())),
+                     "give one another label");
+    }
+    for (const auto& cell : row.entries())
+      if (cell.key != "row") check_published_cell(cell, known, problems);
+  }
 }
 
 void check_baseline(const Value& report, const std::string& baseline,
                     const std::vector<SweepPoint>& points, Diagnostics& problems) {
   std::vector<std::string> rows;
   for (const SweepPoint& point : points)
-    if (std::ranges::find(rows, point.row) == rows.end()) rows.push_back(point.row);
+    if (!point.row.empty() && std::ranges::find(rows, point.row) == rows.end())
+      rows.push_back(point.row);
   if (baseline.empty() || std::ranges::find(rows, baseline) != rows.end()) return;
-  problems.error(report.find("baseline")->where(),
+  const Location& where = report.find("baseline")->where();
+  if (rows.empty()) {
+    problems.error(
+        where, fmt::format("no row {}: there is no sweep to take one from", in_quotes(baseline)),
+        "add a sweep over more than seeds, or leave 'baseline' out");
+    return;
+  }
+  problems.error(where,
                  fmt::format("no row {}{}", in_quotes(baseline), did_you_mean(baseline, rows)),
                  "rows are " + join(rows, "; "));
 }
@@ -51,7 +96,9 @@ void check_report(const Study& study, const std::vector<SweepPoint>& points,
                   Diagnostics& problems) {
   const Value* const report = points[0].root.find("report");
   if (report == nullptr) return;
-  check_columns(*report, study.report, known_columns(study), problems);
+  const auto known = known_columns(study);
+  check_columns(*report, known, problems);
+  check_published(*report, known, problems);
   check_baseline(*report, study.report.baseline, points, problems);
 }
 

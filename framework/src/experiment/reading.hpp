@@ -53,6 +53,9 @@ void read_search(Reading& reading);
 /// A new metric's name is one, and not taken; false when it cannot be called that.
 bool require_metric_name(Reading& reading, const Value& name);
 
+/// Reports what stands twice in the list at a key of `section`.
+void require_distinct(const Value& section, std::string_view key, Diagnostics& problems);
+
 /// A metric is called by its `as`, or else by what it uses; nullptr when it has neither.
 const Value* name_of_metric(const Value& entry);
 

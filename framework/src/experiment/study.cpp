@@ -1,6 +1,7 @@
 #include <thimble/experiment/study.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,28 @@ bool is_file_name(const std::string& text) {
          std::ranges::all_of(text, is_plain);
 }
 
+/// An accuracy named twice would be one more beside itself in the analysis.
+void read_benchmark(Reading& reading) {
+  Study& study = reading.study;
+  study.benchmark = reading.settings.benchmark;
+  const Value* const given = reading.point.root.find("benchmark");
+  if (!study.benchmark || !given->is_map()) return;
+  study.benchmark_where = given->where();
+  require_distinct(*given, "also", reading.problems);
+  if (const Value* const also = given->find("also"))
+    for (const Value& column : also->items())
+      if (column.is_scalar() && column.text() == study.benchmark->accuracy)
+        reading.problems.error(column.where(),
+                               in_quotes(column.text()) + " is the 'accuracy' already",
+                               "leave it out of 'also'");
+}
+
+void read_analysis(Reading& reading) {
+  reading.study.analysis = reading.settings.analysis;
+  if (const Value* const given = reading.point.root.find("analysis"))
+    require_distinct(*given, "top", reading.problems);
+}
+
 /// What needs no more than to be taken over.
 void read_plain_keys(Reading& reading) {
   Study& study = reading.study;
@@ -31,9 +54,6 @@ void read_plain_keys(Reading& reading) {
   study.seed = static_cast<std::uint64_t>(settings.seed);
   study.most_bytes = settings.memory_mib << 20;
   if (settings.budget.evaluations) study.budget.evaluations = *settings.budget.evaluations;
-  study.benchmark = settings.benchmark;
-  if (study.benchmark) study.benchmark_where = root.find("benchmark")->where();
-  study.analysis = settings.analysis;
   study.report = settings.report;
   const Value* const name = root.find("name");
   if (name != nullptr && name->is_scalar() && !is_file_name(settings.name))
@@ -71,6 +91,17 @@ Value Reading::with_use(const PluginUse& use) {
   return map;
 }
 
+void require_distinct(const Value& section, std::string_view key, Diagnostics& problems) {
+  const Value* const list = section.find(key);
+  if (list == nullptr) return;
+  std::set<std::string> texts;
+  for (const Value& item : list->items())
+    if (item.is_scalar() && !texts.insert(item.text()).second)
+      problems.error(item.where(),
+                     fmt::format("{} stands in '{}' twice", in_quotes(item.text()), key),
+                     "keep one of them");
+}
+
 Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& made,
                  Diagnostics& problems) {
   Reading reading{point, PluginReader{loader, made, problems}, problems};
@@ -78,6 +109,8 @@ Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& mad
   const Settings& settings = reading.settings;
   Study& study = reading.study;
   read_plain_keys(reading);
+  read_benchmark(reading);
+  read_analysis(reading);
   study.space = reading.make<SearchSpace>(settings.search_space, "search_space", reading.space);
   study.dataset = reading.make<Dataset>(settings.dataset, "dataset", reading.dataset);
   read_proxies(reading);

@@ -145,7 +145,8 @@ void OpCosts::take(const LatencyTable& table) {
 /// Only what the table lacks is looked up there: results must not depend on what was counted
 /// before.
 void OpCosts::take_cache() {
-  const LatencyTable cache = options_.cache->read();
+  const LatencyTable cache =
+      options_.cache->read([this](const std::string& line) { warn_once(line); });
   for (const OpRow* const row : cache.rows())
     if (is_wanted(*row) && is_of_core(*row)) cached_.emplace(row->op, *row);
 }
@@ -163,9 +164,7 @@ void OpCosts::require_like_table(const OpRow& row) const {
 /// Rows that were counted serve this run even when no other will have them.
 void OpCosts::keep(std::span<const OpRow> rows) const {
   try {
-    options_.cache->add(rows);
-  } catch (const InputError&) {
-    throw;  // it is damaged, and may be deleted
+    options_.cache->add(rows, [this](const std::string& line) { warn_once(line); });
   } catch (const Error& error) {
     warn_once("counted operators are not kept for the next run: " +
               error.diagnostics().front().message);

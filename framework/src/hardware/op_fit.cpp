@@ -9,6 +9,7 @@
 #include <Eigen/QR>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/text.hpp>
 
 namespace thimble {
 namespace {
@@ -53,9 +54,11 @@ double RelativeFit::predict(std::span<const double> features) const {
 
 RelativeFit fit_relative(std::span<const std::vector<double>> rows,
                          std::span<const double> values) {
-  const std::size_t needed = rows.empty() ? 1 : 2 * rows.front().size();
+  if (rows.empty()) throw InputError{"there are no rows to fit to"};
+  const std::size_t needed = 2 * rows.front().size();
   if (rows.size() < needed)
-    throw InputError{fmt::format("{} rows are too few to fit to", rows.size()),
+    throw InputError{fmt::format("{} {} too few to fit to", count_text(std::ssize(rows), "row"),
+                                 rows.size() == 1 ? "is" : "are"),
                      fmt::format("at least {} are needed", needed)};
   Eigen::MatrixXd matrix = scaled(rows, values);
   // Features differ by orders of magnitude; the rank is only seen when columns have one length.

@@ -43,8 +43,8 @@ std::string scatter(const std::string& name, const std::string& row, const Sampl
   }
   if (values.empty()) return "";
   const Axis axis{values};  // what has no value stands at its worse end
-  std::string second =
-      fmt::format("tau {}, {} cells", interval_text(agreement.correlation.tau), agreement.cells);
+  std::string second = fmt::format("tau {}, {}", interval_text(agreement.correlation.tau),
+                                   count_text(static_cast<std::int64_t>(agreement.cells), "cell"));
   if (!invalid.empty()) second += fmt::format(", × {} without a value", invalid.size());
   std::string text = head(name, 1000, 800) + block("valid", valid);
   if (!invalid.empty()) text += block("invalid", invalid);

@@ -52,6 +52,23 @@ std::size_t architecture_column(const CsvTable& table, const std::string& name) 
                               "name it in the experiment: benchmark.architecture"}};
 }
 
+/// Says where a column of per cents has what looks like a fraction, or nothing: 0.95 would be among
+/// the best as 95 %. What is as bad as guessing among many classes would be far above the best.
+std::string fraction_among(const CsvTable& table, std::size_t column, double most) {
+  std::vector<const CsvCell*> cells;
+  for (const auto& row : table.rows) {
+    const auto accuracy = parse_number(row[column].text);
+    if (accuracy && *accuracy > 0 && *accuracy <= 1 && 100 * *accuracy <= 1.1 * most)
+      cells.push_back(&row[column]);
+  }
+  if (cells.empty()) return "";
+  const auto& [text, where] = *cells.front();
+  return fmt::format("{}:{}:{}: {}{} in column {} may be a fraction: the others go up to {} %",
+                     where.file, where.line, where.column, text,
+                     cells.size() == 1 ? "" : fmt::format(" and {} more", cells.size() - 1),
+                     in_quotes(table.header[column].text), number_text(most));
+}
+
 /// As named, or in the data folder.
 std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& settings,
                                                     const std::filesystem::path& data_folder) {
@@ -66,8 +83,7 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
                      const SearchSpace& space)
     : space_{space}, columns_{settings.accuracy} {
-  for (const std::string& column : settings.also)  // naming one again says nothing new
-    if (std::ranges::find(columns_, column) == columns_.end()) columns_.push_back(column);
+  columns_.insert(columns_.end(), settings.also.begin(), settings.also.end());
   const CsvTable table = read_table(file);
   const std::size_t architecture = architecture_column(table, settings.architecture);
   std::vector<std::size_t> places;
@@ -79,7 +95,11 @@ Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings&
     if (std::ranges::any_of(accuracies, [](double value) { return !std::isnan(value); }))
       add(row[architecture], accuracies);
   }
-  for (std::size_t i = 0; i < columns_.size(); ++i) check_column(i, table.header[places[i]].where);
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const double most = most_of_column(i, table.header[places[i]].where);
+    if (std::string remark = fraction_among(table, places[i], most); !remark.empty())
+      remarks_.push_back(std::move(remark));
+  }
 }
 
 void Benchmark::add(const CsvCell& architecture, const std::vector<double>& accuracies) {
@@ -95,7 +115,7 @@ void Benchmark::add(const CsvCell& architecture, const std::vector<double>& accu
   }
 }
 
-void Benchmark::check_column(std::size_t column, const Location& where) const {
+double Benchmark::most_of_column(std::size_t column, const Location& where) const {
   const std::string name = in_quotes(columns_[column]);
   double most = kNotANumber;
   for (const auto& [architecture, accuracies] : accuracies_)
@@ -107,6 +127,7 @@ void Benchmark::check_column(std::size_t column, const Location& where) const {
     throw InputError{Diagnostic{
         where, fmt::format("column {} has fractions, at most {}", name, number_text(most)),
         "accuracies are per cent: multiply the column by 100"}};
+  return most;
 }
 
 std::optional<double> Benchmark::accuracy(const std::string& architecture,
@@ -141,7 +162,11 @@ std::unique_ptr<Benchmark> load_benchmark(const Study& study,
                                           const std::function<void(const std::string&)>& say) {
   if (!study.benchmark) return nullptr;
   const auto file = find_benchmark(*study.benchmark, data_folder);
-  if (file) return std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);
+  if (file) {
+    auto benchmark = std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);
+    for (const std::string& remark : benchmark->remarks()) say(remark);
+    return benchmark;
+  }
   const std::string missing = fmt::format("no benchmark '{}', neither here nor in '{}'",
                                           study.benchmark->file, data_folder.string());
   if (study.benchmark->required)

@@ -93,7 +93,8 @@ class FrontPicture {
     return head(name, 1000, 900) + block("all", all_) + front_blocks() + block("chosen", chosen_) +
            block("ends", ends_) + block("knee", knee_) +
            title(outcome_.row.empty() ? "Front" : outcome_.row,
-                 fmt::format("{} networks, {} on the front, {} selected", outcome_.evaluated.size(),
+                 fmt::format("{}, {} on the front, {} selected",
+                             count_text(std::ssize(outcome_.evaluated), "network"),
                              outcome_.result.front.size(), outcome_.selection->chosen.size())) +
            axis("x", x_, 0) + axis("y", y_, 1) +
            "set key below\nset bmargin 9\n"

@@ -1,6 +1,8 @@
 #include <thimble/run/run.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 #include <thread>
 
@@ -43,9 +45,14 @@ void write_resolved(const std::filesystem::path& folder, const LoadedExperiment&
                head + to_yaml(experiment.studies[i].resolved));
 }
 
+/// What cannot be logged ends the run, as what cannot be stored does.
 std::shared_ptr<spdlog::logger> open_log(const std::filesystem::path& folder) {
+  const std::string file = (folder / "log.txt").string();
   auto logger = std::make_shared<spdlog::logger>(
-      "run", std::make_shared<spdlog::sinks::basic_file_sink_mt>((folder / "log.txt").string()));
+      "run", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
+  logger->set_error_handler([file](const std::string&) {
+    throw Error{fmt::format("cannot write '{}': {}", file, std::strerror(errno))};
+  });
   logger->flush_on(spdlog::level::info);
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %v");
   return logger;
@@ -65,6 +72,7 @@ class Runner {
 
   /// `before` was remarked before there was a folder.
   RunOutcome run(const std::vector<std::string>& before) {
+    folder_.keep();
     log_->info("thimble {} runs {} (identity {}), {} values known", THIMBLE_VERSION,
                options_.experiment.string(), experiment_.identity, store_.size());
     RunOutcome outcome;

@@ -37,7 +37,8 @@ std::vector<fs::path> folders_of(const fs::path& parent, const std::string& iden
 
 }  // namespace
 
-RunFolder::RunFolder(fs::path path) : path_{std::move(path)} {
+RunFolder::RunFolder(fs::path path, std::optional<MadeFolder> parent)
+    : parent_{std::move(parent)}, path_{std::move(path)} {
   const fs::path file = path_ / ".lock";
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0) throw Error{fmt::format("cannot write into '{}'", path_.string())};
@@ -50,7 +51,10 @@ RunFolder::RunFolder(fs::path path) : path_{std::move(path)} {
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
-    : path_{std::move(other.path_)}, lock_{std::exchange(other.lock_, -1)} {}
+    : parent_{std::move(other.parent_)},
+      path_{std::move(other.path_)},
+      lock_{std::exchange(other.lock_, -1)},
+      is_discarded_{std::exchange(other.is_discarded_, false)} {}
 
 RunFolder::~RunFolder() {
   std::error_code ignored;
@@ -59,19 +63,19 @@ RunFolder::~RunFolder() {
 }
 
 RunFolder RunFolder::create(const fs::path& parent, const std::string& identity) {
-  std::error_code trouble;
-  fs::create_directories(parent, trouble);
-  if (trouble)
-    throw InputError{Diagnostic{{parent.string()},
-                                "the run's folder cannot be made: " + trouble.message(),
-                                "name another with --output DIR"}};
+  MadeFolder made{parent};
   const auto now = std::chrono::system_clock::now();
   const std::string stem =
       fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
                   short_identity(identity));
   for (int attempt = 1;; ++attempt) {
     const fs::path path = parent / (attempt == 1 ? stem : fmt::format("{}-{}", stem, attempt));
-    if (fs::create_directory(path, trouble)) return RunFolder{path};
+    std::error_code trouble;
+    if (fs::create_directory(path, trouble)) {
+      RunFolder folder{path, std::move(made)};
+      folder.discard();
+      return folder;
+    }
     if (trouble)
       throw InputError{Diagnostic{{path.string()},
                                   "cannot be made: " + trouble.message(),

@@ -79,8 +79,8 @@ SearchResult Prospector::result() {
     return summarize(scored_, problem_);
   }
   SearchResult result = summarize(nearest_, problem_);
-  const std::string none =
-      fmt::format("none of the {} networks looked at keeps all limits", seen_.size());
+  const std::string none = fmt::format("none of the {} looked at keeps all limits",
+                                       count_text(std::ssize(seen_), "network"));
   result.remarks = {nearest_.empty() ? none + ", and none is valid: " + why_invalid_
                                      : fmt::format("{}; the nearest exceed them by {:.2g} % in sum",
                                                    none, 100 * least_violation_)};

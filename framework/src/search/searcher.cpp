@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/text.hpp>
+
 namespace thimble {
 
 Evaluator::~Evaluator() = default;
@@ -21,8 +23,9 @@ SearchResult summarize(const std::vector<Evaluation>& evaluations, const Problem
   if (evaluations.empty()) return result;
   const Evaluation& best = evaluations[best_by_ranks(evaluations, problem.objectives)];
   if (!best.is_valid()) {
-    result.remarks.push_back(fmt::format("none of the {} networks looked at is valid: {}",
-                                         evaluations.size(), best.invalid));
+    result.remarks.push_back(fmt::format("none of the {} looked at is valid: {}",
+                                         count_text(std::ssize(evaluations), "network"),
+                                         best.invalid));
     return result;
   }
   result.best = best;

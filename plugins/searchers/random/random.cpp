@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include <thimble/core/text.hpp>
 #include <thimble/searcher.hpp>
 
 namespace {
@@ -40,10 +41,11 @@ class RandomSearch final : public thimble::Searcher {
     auto result = thimble::summarize(evaluator.evaluate(genotypes), problem);
     if (genotypes.empty() && nearest) result = thimble::summarize({*nearest}, problem);
     if (static_cast<std::int64_t>(genotypes.size()) < wanted)
-      result.remarks.push_back("only " + std::to_string(genotypes.size()) + " of " +
-                               std::to_string(wanted) +
-                               " networks that keep the limits were found" +
-                               (why_invalid.empty() ? "" : "; one is invalid: " + why_invalid));
+      result.remarks.push_back(
+          std::string{"found "} +
+          (genotypes.empty() ? "none" : "only " + std::to_string(genotypes.size())) + " of " +
+          thimble::count_text(wanted, "network") + " within the limits" +
+          (why_invalid.empty() ? "" : "; one is invalid: " + why_invalid));
     return result;
   }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <thread>
 
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -83,6 +85,43 @@ TEST(MakeFolder, SaysOfTheUsersFolderWhyItCannotBe) {
   const TemporaryFolder folder;
   write_file(folder.path() / "file", "");
   EXPECT_THROW(make_folder(folder.path() / "file" / "x"), InputError);
+}
+
+TEST(MadeFolder, TakesOnlyItsOwnAwayAndOnlyWhileEmpty) {
+  const TemporaryFolder folder;
+  const auto first = folder.path() / "a" / "b";
+  { const MadeFolder made{first / "c"}; }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "a"));
+  make_folder(first);
+  { const MadeFolder made{first / "c" / "d"}; }
+  EXPECT_TRUE(std::filesystem::is_empty(first));
+  {
+    const MadeFolder made{first / "c" / "d"};
+    write_file(first / "c" / "file", "");
+  }
+  EXPECT_TRUE(std::filesystem::exists(first / "c" / "file"));
+  EXPECT_FALSE(std::filesystem::exists(first / "c" / "d"));
+}
+
+TEST(WriteFiles, WritesAllOrNone) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "file";
+  EXPECT_THROW(write_files({{file, "x"}, {folder.path() / "none" / "file", "x"}}), Error);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  write_files({{file, "x"}, {folder.path() / "other", "y"}});
+  EXPECT_EQ(read_file(file) + read_file(folder.path() / "other"), "xy");
+}
+
+TEST(ReadFile, RefusesPipesThatNobodyMayEverWriteTo) {
+  const TemporaryFolder folder;
+  const auto pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::filesystem::path& file : {pipe, std::filesystem::path{"/dev/zero"}}) try {
+      read_file(file);
+      FAIL() << "it was read";
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("is a pipe or a device, not a file"));
+    }
 }
 
 TEST(FileLock, EndsItsWaitWhenAskedToStop) {

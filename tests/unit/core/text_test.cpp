@@ -10,6 +10,12 @@
 namespace thimble {
 namespace {
 
+TEST(CountText, IsAsPeopleSayIt) {
+  EXPECT_EQ(count_text(0, "row"), "0 rows");
+  EXPECT_EQ(count_text(1, "row"), "1 row");
+  EXPECT_EQ(count_text(2, "batch"), "2 batches");
+}
+
 TEST(InQuotes, ShowsControlCharactersAndCutsLongWords) {
   EXPECT_EQ(in_quotes("word"), "'word'");
   EXPECT_EQ(in_quotes(""), "''");

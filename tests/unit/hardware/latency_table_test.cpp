@@ -281,16 +281,18 @@ TEST(RowCache, FailsWithAnErrorOfOursWhereItCannotBeReplaced) {
   EXPECT_FALSE(std::filesystem::exists(file.string() + ".part" + std::to_string(::getpid())));
 }
 
-TEST(RowCache, SaysThatItMayBeDeleted) {
+TEST(RowCache, IsMadeAnewWhenDamagedAndSaysSo) {
   const testing::TemporaryFolder folder;
+  const RowCache cache{folder.path() / "cache.csv"};
   write_file(folder.path() / "cache.csv", "garbage\n");
-  try {
-    RowCache{folder.path() / "cache.csv"}.read();
-    ADD_FAILURE() << "it was read";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("cache.csv:1:1: error: "));
-    EXPECT_THAT(error.what(), HasSubstr("it is a cache, and may be deleted"));
-  }
+  std::string warned;
+  const auto warn = [&](const std::string& line) { warned += line; };
+  EXPECT_EQ(cache.read(warn).size(), 0U);
+  EXPECT_THAT(warned, HasSubstr("made anew, for it cannot be read: "));
+  EXPECT_THAT(warned, HasSubstr("cache.csv:1:1: error: "));
+  const OpRow row = row_of(relu_of(1), 1);
+  cache.add({&row, 1});
+  EXPECT_EQ(cache.read().size(), 1U);
 }
 
 TEST(RowCache, IsWholeAfterItsWriterWasKilled) {

@@ -3,20 +3,42 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <thimble/core/export.hpp>
 
 namespace thimble {
 
-/// The whole file; InputError when it cannot be read, is a folder, or exceeds `limit_bytes`.
+/// The whole file; InputError when it cannot be read, is no file but a folder, a device or a pipe
+/// (other than what the program was started with, such as /dev/stdin), or exceeds `limit_bytes`.
 THIMBLE_EXPORT std::string read_file(const std::filesystem::path& file,
                                      std::size_t limit_bytes = std::size_t{1} << 30);
 
 /// Makes a folder and those above it. Throws InputError when that cannot be.
 THIMBLE_EXPORT void make_folder(const std::filesystem::path& folder);
 
+/// A folder and those above it. Those that it made go with it again while they are empty, so that
+/// what fails leaves no trace.
+class THIMBLE_EXPORT MadeFolder {
+ public:
+  /// Throws InputError when it cannot be made.
+  explicit MadeFolder(const std::filesystem::path& folder);
+  MadeFolder(MadeFolder&&) noexcept = default;
+  MadeFolder& operator=(MadeFolder&&) = delete;
+  ~MadeFolder();
+
+ private:
+  std::vector<std::filesystem::path> made_;  ///< the lowest first
+};
+
 /// Writes beside the file and renames over it, so that no reader ever sees half of it.
 THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_view text);
+
+using NamedText = std::pair<std::filesystem::path, std::string_view>;
+
+/// Likewise, all or none: the first is renamed when the last is written.
+THIMBLE_EXPORT void write_files(const std::vector<NamedText>& files);
 
 /// Keeps others that ask for the same out while it lives: who reads a file, changes it and writes
 /// it back holds one. It lies beside the file as FILE.lock. The system lets go of it when the

@@ -30,6 +30,9 @@ THIMBLE_EXPORT std::optional<std::string> nearest(std::string_view word,
 THIMBLE_EXPORT std::string did_you_mean(std::string_view word,
                                         const std::vector<std::string>& known);
 
+/// "1 row", "0 rows", "2 batches".
+THIMBLE_EXPORT std::string count_text(std::int64_t count, std::string_view what);
+
 /// The shortest text that reads back as exactly this number.
 THIMBLE_EXPORT std::string number_text(double value);
 

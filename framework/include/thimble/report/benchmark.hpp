@@ -41,14 +41,17 @@ class THIMBLE_EXPORT Benchmark {
   /// By the first column.
   std::optional<Standing> standing(const std::string& architecture) const;
   std::size_t size() const noexcept { return accuracies_.size(); }
+  /// What a person should look at: "FILE:LINE:COLUMN: ...".
+  const std::vector<std::string>& remarks() const noexcept { return remarks_; }
 
  private:
   void add(const CsvCell& architecture, const std::vector<double>& accuracies);
-  /// Refuses one without accuracies, or with fractions.
-  void check_column(std::size_t column, const Location& where) const;
+  /// The highest accuracy. Refuses a column without accuracies, or of fractions.
+  double most_of_column(std::size_t column, const Location& where) const;
 
   const SearchSpace& space_;
   std::vector<std::string> columns_;
+  std::vector<std::string> remarks_;
   std::map<std::string, std::vector<double>> accuracies_;  ///< NaN where a cell is empty
   mutable std::once_flag classes_made_;
   mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
@@ -57,7 +60,7 @@ class THIMBLE_EXPORT Benchmark {
 struct Study;
 
 /// The benchmark of a study, if it names one: a file as named, or in the data folder. A missing one
-/// that is not required gives nothing and a remark.
+/// that is not required gives nothing and a remark; what is odd in one is remarked, too.
 THIMBLE_EXPORT std::unique_ptr<Benchmark> load_benchmark(
     const Study& study, const std::filesystem::path& data_folder,
     const std::function<void(const std::string&)>& say);

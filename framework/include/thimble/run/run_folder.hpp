@@ -2,16 +2,18 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <thimble/core/export.hpp>
+#include <thimble/core/files.hpp>
 
 namespace thimble {
 
 /// A run's folder, locked: two processes never write into one. Released with the object.
 class THIMBLE_EXPORT RunFolder {
  public:
-  /// A new folder parent/time-identity.
+  /// A new folder parent/time-identity. It is discarded unless kept.
   static RunFolder create(const std::filesystem::path& parent, const std::string& identity);
   /// The newest folder of this identity, or a new one, and a line that says so. A complete one is
   /// taken too: its values are in its store, and the same result comes of them.
@@ -23,12 +25,15 @@ class THIMBLE_EXPORT RunFolder {
   ~RunFolder();
 
   const std::filesystem::path& path() const noexcept { return path_; }
-  /// Takes the folder away with the object, and all in it.
+  /// Takes the folder away with the object, all in it, and those above it that were made for it
+  /// alone.
   void discard() noexcept { is_discarded_ = true; }
+  void keep() noexcept { is_discarded_ = false; }
 
  private:
-  explicit RunFolder(std::filesystem::path path);
+  explicit RunFolder(std::filesystem::path path, std::optional<MadeFolder> parent = {});
 
+  std::optional<MadeFolder> parent_;
   std::filesystem::path path_;
   int lock_ = -1;
   bool is_discarded_ = false;
