@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,15 +49,37 @@ struct ScoreArguments {
 };
 int score(const ScoreArguments& arguments, const World& world);
 
-struct DeployArguments {
-  std::string experiment;
+/// A network of an experiment, or of a run.
+struct NetworkArguments {
+  std::string experiment;  ///< file, or folder of a run
   std::vector<std::string> overrides;
   std::string arch;
+  std::optional<std::int64_t> network;  ///< its number in the run
+  std::optional<std::int64_t> seed;     ///< of its training
+  std::string weights;                  ///< file of a training's weights, or nothing
+};
+
+struct DeployArguments : NetworkArguments {
+  bool is_drawn = false;  ///< weights drawn, though there might be trained ones
   std::string name = "network";
   std::string output = "deployed";
   std::string verify;  ///< a core to run it on in the emulator, or nothing
 };
 int deploy(const DeployArguments& arguments, const World& world);
+
+struct EvaluateArguments : NetworkArguments {
+  std::int64_t int8_samples = 1000;  ///< that the int8 network is run on; 0: all
+  std::string output;                ///< folder for tables, or nothing
+  int jobs = 0;
+};
+int evaluate(const EvaluateArguments& arguments, const World& world);
+
+struct TrainArguments : NetworkArguments {
+  std::string output = "runs";
+  int jobs = 0;
+  bool is_quiet = false;
+};
+int train(const TrainArguments& arguments, const World& world);
 
 struct ProfileArguments {
   std::string experiment;  ///< whose search space is profiled, or nothing

@@ -10,17 +10,16 @@
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/onnx.hpp>
 #include <thimble/emulate/profile.hpp>
-#include <thimble/graph/transforms.hpp>
 #include <thimble/nn/calibration.hpp>
-#include <thimble/nn/input_source.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/train/trained_network.hpp>
 
+#include "calibration_samples.hpp"
+#include "chosen_network.hpp"
 #include "cli.hpp"
 
 namespace thimble::cli {
 namespace {
-
-constexpr int kCalibrationSamples = 256;
 
 /// Words of C, and headers that a file NAME.h would hide.
 constexpr std::array kTaken{
@@ -46,29 +45,10 @@ void require_c_name(const std::string& name) {
                    "letters, digits and _, 63 at most, make a C identifier: --name my_network"};
 }
 
-Genotype decoded(const SearchSpace& space, const std::string& arch) {
-  try {
-    return space.decode(arch);
-  } catch (const Error& error) {
-    throw InputError{"--arch: " + error.diagnostics().front().message,
-                     error.diagnostics().front().note};
-  }
-}
-
 void require_folder(const std::filesystem::path& folder) {
   std::error_code unreachable;  // then it cannot be made either
   if (std::filesystem::exists(folder, unreachable) && !std::filesystem::is_directory(folder))
     throw InputError{"'--output " + folder.string() + "' is a file", "name a folder"};
-}
-
-/// Samples as the network sees them in training: its input size, without augmentation.
-Samples calibration_samples(const Study& study, const Shape& input) {
-  Pass pass;
-  pass.batch = kCalibrationSamples;
-  pass.augment = false;
-  const DatasetInfo info = study.dataset->describe();
-  pass.batch = static_cast<int>(std::min<std::int64_t>(pass.batch, info.train_samples));
-  return draw_batches(*study.dataset, pass, input, 0, study.seed).front();
 }
 
 void print_deviation(const Deviation& deviation, std::int64_t samples) {
@@ -151,6 +131,22 @@ const Study& study_to_deploy(const LoadedExperiment& experiment) {
   return study;
 }
 
+bool is_drawn(const ChosenNetwork& chosen, const DeployArguments& arguments) {
+  return arguments.is_drawn || !chosen.weights;
+}
+
+/// Drawn weights tell what a network costs; nobody should take them for a network that works.
+Network weights_for(const ChosenNetwork& chosen, const DeployArguments& arguments) {
+  if (arguments.network && !arguments.is_drawn && !chosen.weights)
+    throw InputError{fmt::format("network {} was not trained in this run", *arguments.network),
+                     "add 'train' to its experiment and run that with --resume, or take drawn "
+                     "weights with --drawn"};
+  if (!is_drawn(chosen, arguments)) return read_trained(chosen.graph, *chosen.weights).network;
+  Network drawn{chosen.graph};
+  drawn.initialise(Init::kaiming_normal_fan_out, chosen.study().seed, "deploy");
+  return drawn;
+}
+
 }  // namespace
 
 Core parse_core(const std::string& text) {
@@ -167,17 +163,10 @@ int deploy(const DeployArguments& arguments, const World& world) {
   require_folder(arguments.output);
   std::optional<Profiler> profiler;
   if (!arguments.verify.empty()) profiler.emplace(parse_core(arguments.verify));
-  const auto experiment =
-      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
-  const Study& study = study_to_deploy(experiment);
-  const Genotype genotype = decoded(*study.space, arguments.arch);
-  const Graph graph = study.space->build(genotype);
-  if (!is_connected(graph))
-    throw InputError{in_quotes(arguments.arch) + " has no path from its input to its output"};
-
-  Network weights{live(graph)};
-  weights.initialise(Init::kaiming_normal_fan_out, study.seed, "deploy");
-  const Samples samples = calibration_samples(study, graph.node(0).shape);
+  const ChosenNetwork chosen = chosen_network(arguments, world);
+  const Study& study = study_to_deploy(chosen.experiment);
+  const Network weights = weights_for(chosen, arguments);
+  const Samples samples = calibration_samples(study, chosen.graph.node(0).shape);
   const FloatNetwork real = calibrated(weights, samples.images);
   Int8Network network = lower(real);
   network.name = arguments.name;
@@ -196,10 +185,10 @@ int deploy(const DeployArguments& arguments, const World& world) {
                {named("_test.c"), test},
                {named(".onnx"), onnx},
                {named("_int8.onnx"), int8_onnx}});
-  fmt::print("{}\n", study.space->encode(genotype));
-  fmt::print("  remark: the weights are drawn, not trained\n");
+  fmt::print("{}\n", chosen.arch);
+  if (is_drawn(chosen, arguments)) fmt::print("  remark: the weights are drawn, not trained\n");
   print_deviation(deviation_of(network, weights, samples.images), samples.images.size(0));
-  if (study.hardware != nullptr) print_cost(study, graph);
+  if (study.hardware != nullptr) print_cost(study, study.space->build(chosen.genotype));
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
   if (profiler)

@@ -1,14 +1,11 @@
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <mutex>
 #include <span>
 #include <thread>
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <thimble/core/files.hpp>
@@ -17,66 +14,13 @@
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/documents.hpp>
+#include <thimble/report/training_tables.hpp>
 
 #include "cli.hpp"
+#include "progress.hpp"
 
 namespace thimble::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// A line that renews itself on a terminal, and a plain line now and then elsewhere.
-class Progress {
- public:
-  explicit Progress(bool is_quiet)
-      : is_quiet_{is_quiet}, is_terminal_{isatty(STDERR_FILENO) != 0} {}
-
-  void operator()(std::int64_t done, std::int64_t expected, std::size_t point, std::size_t points) {
-    const std::scoped_lock lock{mutex_};
-    const auto now = Clock::now();
-    if (point != point_) {
-      point_ = point;
-      point_start_ = now;
-    }
-    const auto pause = is_terminal_ ? std::chrono::milliseconds{200} : std::chrono::seconds{10};
-    if (is_quiet_ || now - last_ < pause) return;
-    last_ = now;
-    std::fprintf(stderr, is_terminal_ ? "\r\x1b[K%s" : "%s\n",
-                 line(done, expected, point, points, now).c_str());
-  }
-
-  void say(const std::string& line) {
-    const std::scoped_lock lock{mutex_};
-    if (!is_quiet_) std::fprintf(stderr, is_terminal_ ? "\r\x1b[K%s\n" : "%s\n", line.c_str());
-  }
-
-  void clear() const {
-    if (is_terminal_ && !is_quiet_) std::fprintf(stderr, "\r\x1b[K");
-  }
-
- private:
-  std::string line(std::int64_t done, std::int64_t expected, std::size_t point, std::size_t points,
-                   Clock::time_point now) const {
-    const double seconds = std::chrono::duration<double>(now - point_start_).count();
-    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-    std::string text = points > 1 ? fmt::format("point {} of {}: ", point + 1, points) : "";
-    text += expected > 0 ? fmt::format("{} of {} scored", done, expected)
-                         : fmt::format("{} scored", done);
-    if (rate > 0)
-      text += rate < 1 ? fmt::format(", {:.1f} s each", 1 / rate)
-                       : fmt::format(", {:.1f} a second", rate);
-    if (expected > done && rate > 0)
-      text += fmt::format(", {:.0f} s left", static_cast<double>(expected - done) / rate);
-    return text;
-  }
-
-  bool is_quiet_;
-  bool is_terminal_;
-  std::mutex mutex_;
-  std::size_t point_ = static_cast<std::size_t>(-1);
-  Clock::time_point point_start_ = Clock::now();
-  Clock::time_point last_;
-};
 
 nlohmann::ordered_json json_of(const Value& value) {
   switch (value.kind()) {
@@ -259,7 +203,8 @@ int run(const RunArguments& arguments, const World& world) {
   options.jobs = jobs_or_all(arguments.jobs);
   options.resume = arguments.resume;
   options.say = [&](const std::string& line) { progress.say(line); };
-  options.progress = [&](auto... where) { progress(where...); };
+  options.progress = [&](auto... where) { progress.scored(where...); };
+  options.trained = [&](auto... where) { progress.trained(where...); };
   if (!is_blas_fast()) progress.say("warning: " + blas_name());
   const RunOutcome outcome = run_experiment(options, world.loader);
   progress.clear();
@@ -271,6 +216,9 @@ int run(const RunArguments& arguments, const World& world) {
   }
   if (!arguments.is_quiet)
     fmt::print("\n{}\n{}\n", best_lines(outcome), to_markdown(outcome.report));
+  if (const Table trained = training_summary(outcome.points);
+      !arguments.is_quiet && !trained.rows.empty())
+    fmt::print("{}\n", to_markdown(trained));
   fmt::print("{}\n", outcome.folder.string());
   return exit_code(outcome);
 }

@@ -58,6 +58,8 @@ class Program {
     add_run();
     add_check();
     add_score();
+    add_train();
+    add_evaluate();
     add_deploy();
     add_plugins();
     add_new();
@@ -170,21 +172,64 @@ class Program {
   void add_deploy() {
     auto* const sub = add("deploy", "write a network as int8 C for a microcontroller",
                           [this](const World& world) { return deploy(deploy_, world); });
-    add_experiment(sub, deploy_.experiment, deploy_.overrides);
-    sub->add_option("--arch", deploy_.arch, "the architecture, as the search space writes it")
-        ->required();
+    add_network(sub, deploy_);
+    add_weights(sub, deploy_);
+    sub->add_flag("--drawn", deploy_.is_drawn, "draw the weights, also of a network of a run");
     sub->add_option("--name", deploy_.name, "of the network in C, and of the files")
         ->capture_default_str();
     sub->add_option("--output", deploy_.output, "folder for the files")->capture_default_str();
     sub->add_option("--verify", deploy_.verify,
                     "run it in the emulator on this core (m3, m4, m7, m33, m55)");
+  }
+
+  void add_train() {
+    auto* const sub =
+        add("train", "train one network of an experiment or a run, as its 'train' says",
+            [this](const World& world) { return train(train_, world); });
+    add_network(sub, train_);
+    sub->add_option("--output,-o", train_.output, "folder whose trainings/ has the result")
+        ->capture_default_str();
+    sub->add_option("--jobs,-j", train_.jobs, "threads; 0: one a core");
+    sub->add_flag("--quiet,-q", train_.is_quiet, "print the files of weights and nothing else");
+  }
+
+  void add_evaluate() {
+    auto* const sub = add("evaluate", "test a trained network, as floats and as int8",
+                          [this](const World& world) { return evaluate(evaluate_, world); });
+    add_network(sub, evaluate_);
+    add_weights(sub, evaluate_);
+    sub->add_option("--int8-samples", evaluate_.int8_samples,
+                    "test samples that the int8 network is run on; 0: all")
+        ->check(CLI::Range(0, 1'000'000'000))
+        ->capture_default_str();
+    sub->add_option("--output", evaluate_.output, "folder for confusion matrix and classes");
+    sub->add_option("--jobs,-j", evaluate_.jobs, "threads; 0: one a core");
+  }
+
+  /// A network of an experiment, or of a run.
+  void add_network(CLI::App* sub, NetworkArguments& network) {
+    sub->add_option("experiment", network.experiment,
+                    "experiment file (YAML), or the folder of a run")
+        ->required();
+    sub->add_option("overrides", network.overrides, "key.path=value");
+    auto* const arch =
+        sub->add_option("--arch", network.arch, "the architecture, as the search space writes it");
+    sub->add_option("--network", network.network, "its number in the run's tables")
+        ->check(CLI::Range(1, 1'000'000'000))
+        ->excludes(arch);
+    sub->add_option("--seed", network.seed, "of its training; by default the run's first")
+        ->check(CLI::NonNegativeNumber);
     add_data(sub);
+  }
+
+  static void add_weights(CLI::App* sub, NetworkArguments& network) {
+    sub->add_option("--weights", network.weights, "file of weights that `thimble train` printed");
   }
 
   void add_plugins() {
     auto* const plugins = add("plugins", "list plugins",
                               [this](const World& world) { return list_plugins(kind_, world); });
-    plugins->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset");
+    plugins->add_option("kind", kind_, "proxy, searchspace, searcher, hardware, dataset or task");
     auto* const shown = add("show", "show a plugin's parameters", [this](const World& world) {
       return show(name_, as_markdown_, world);
     });
@@ -197,7 +242,7 @@ class Program {
     auto* const made = add("new", "write the folder of a new plugin", [this](const World& world) {
       return create(kind_, name_, folder_, world);
     });
-    made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware or dataset")
+    made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware, dataset or task")
         ->required();
     made->add_option("name", name_, "lower case letters, digits and _")->required();
     made->add_option("--folder", folder_, "where to; ./NAME when left out");
@@ -296,6 +341,8 @@ class Program {
   RunArguments run_;
   CheckArguments check_;
   ScoreArguments score_;
+  TrainArguments train_;
+  EvaluateArguments evaluate_;
   DeployArguments deploy_;
   ProfileArguments profile_;
   CalibrateArguments calibrate_;
@@ -312,7 +359,7 @@ void stop_on_signal(int) {
 }  // namespace
 
 int run_program(int count, const char* const* arguments, const std::filesystem::path& prefix) {
-  const bool can_go_on = count > 1 && std::string_view{arguments[1]} == "run";
+  const std::string_view command = count > 1 ? arguments[1] : "";
   try {
     const int code = Program{prefix}.parse_and_call(count, arguments);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
@@ -320,7 +367,9 @@ int run_program(int count, const char* const* arguments, const std::filesystem::
     return kFailed;
   } catch (const Interrupted&) {
     std::fprintf(stderr, "thimble: interrupted%s\n",
-                 can_go_on ? "; the same command with --resume goes on" : "");
+                 command == "run"     ? "; the same command with --resume goes on"
+                 : command == "train" ? "; the same command goes on"
+                                      : "");
     return kInterrupted;
   } catch (const InputError& error) {
     std::fprintf(stderr, "%s\n", error.what());

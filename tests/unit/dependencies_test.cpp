@@ -38,6 +38,7 @@ const std::map<std::string, Words>& allowed_floors() {
         {"train", {"core", "graph", "deploy", "nn/propagation", "nn"}}};
     Words below{"core", "graph", "space", "deploy", "hardware", "nn", "nn/propagation", "nn/ntk"};
     for (const char* const floor : {"search", "plugin", "experiment", "report", "run"}) {
+      if (floor == std::string{"experiment"}) below.insert("train");
       floors[floor] = below;
       below.insert(floor);
     }

@@ -31,12 +31,13 @@ const Columns& result_columns() {
 }
 
 const Columns& candidate_columns() {
-  static const Columns names{"point", "arch", "canonical", "valid", "feasible", "reason"};
+  static const Columns names{"network", "point",    "arch",  "canonical",
+                             "valid",   "feasible", "reason"};
   return names;
 }
 
 const Columns& selection_columns() {
-  static const Columns names{"row", "seed", "arch", "selected", "stands_out"};
+  static const Columns names{"network", "row", "seed", "arch", "selected", "stands_out"};
   return names;
 }
 

@@ -116,6 +116,16 @@ void refuse_repeated(const SweepPoint& point) {
                  "keep one of them; what is to be told apart needs another value, seed or row"}};
 }
 
+/// What a search hangs on: trainings and the report come behind it, and a finished search goes on
+/// with others.
+std::string searched(const Study& study) {
+  Value search = study.resolved;
+  for (const char* const later : {"train", "report"}) search.erase(later);
+  std::vector<std::string> plugins = study.plugins;
+  std::erase_if(plugins, [](const std::string& plugin) { return plugin.starts_with("task "); });
+  return to_yaml(search) + join(plugins) + "\n";
+}
+
 }  // namespace
 
 LoadedExperiment load_experiment(const std::filesystem::path& file,
@@ -133,7 +143,7 @@ LoadedExperiment load_experiment(const std::filesystem::path& file,
       check_report(study, experiment.points, problems);
     problems.throw_if_any();
     const std::string own = to_yaml(study.resolved) + join(study.plugins) + "\n" + point.row + "\n";
-    identity += own;
+    identity += searched(study) + point.row + "\n";
     if (!known.insert(hex(fingerprint(own))).second) refuse_repeated(point);
     experiment.studies.push_back(std::move(study));
   }

@@ -1,6 +1,8 @@
 #include <thimble/experiment/outcome.hpp>
 
+#include <algorithm>
 #include <set>
+#include <stdexcept>
 
 namespace thimble {
 
@@ -10,6 +12,14 @@ std::vector<std::size_t> first_of_rows(const std::vector<PointOutcome>& outcomes
   for (std::size_t point = 0; point < outcomes.size(); ++point)
     if (rows.insert(outcomes[point].row).second) points.push_back(point);
   return points;
+}
+
+std::size_t number_of(const PointOutcome& outcome, const std::string& arch) {
+  const auto found = std::ranges::find(outcome.evaluated, arch, &Evaluation::text);
+  if (found == outcome.evaluated.end())
+    throw std::logic_error{"a network without a number: " + arch};
+  return outcome.first_number +
+         static_cast<std::size_t>(std::distance(outcome.evaluated.begin(), found));
 }
 
 }  // namespace thimble

@@ -50,6 +50,9 @@ void read_metrics(Reading& reading);
 /// `limits`, `select` and `searcher`; needs all others.
 void read_search(Reading& reading);
 
+/// `train`; needs all others.
+void read_train(Reading& reading);
+
 /// A new metric's name is one, and not taken; false when it cannot be called that.
 bool require_metric_name(Reading& reading, const Value& name);
 

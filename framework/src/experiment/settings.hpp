@@ -109,7 +109,7 @@ struct Settings {
   std::optional<BenchmarkSettings> benchmark;
   AnalysisSettings analysis;
   ReportSettings report;
-  Value sweep;
+  Value train, sweep;
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -137,6 +137,7 @@ struct Settings {
     param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
     param(&Settings::analysis, "analysis", "how metrics are compared with published accuracies");
     param(&Settings::report, "report", "the table at the end");
+    param(&Settings::train, "train", "what is trained when the search is over, and how");
     param(&Settings::sweep, "sweep",
           "grids over any keys: a list of {row: LABEL, key.path: [...]}");
   }

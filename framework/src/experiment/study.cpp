@@ -65,8 +65,8 @@ void read_plain_keys(Reading& reading) {
 Value resolved_of(const Reading& reading) {
   Value all = write_params(reading.settings);
   all.erase("sweep");
-  for (const char* const key :
-       {"search_space", "dataset", "proxies", "aggregates", "hardware", "objectives", "searcher"}) {
+  for (const char* const key : {"search_space", "dataset", "proxies", "aggregates", "hardware",
+                                "objectives", "searcher", "train"}) {
     const Value* const made = reading.resolved.find(key);
     if (made != nullptr) {
       all.set(key, *made);
@@ -118,6 +118,7 @@ Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& mad
   study.hardware = reading.make<Hardware>(settings.hardware, "hardware", hardware);
   read_metrics(reading);
   read_search(reading);
+  read_train(reading);
   study.resolved = resolved_of(reading);
   return std::move(study);
 }

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
@@ -20,22 +21,58 @@ std::vector<float> plain(const at::Tensor& tensor) {
   return {data, data + values.numel()};
 }
 
+/// A network is run as it was trained, or else by the statistics of the batch at hand.
+bool has_statistics(const Network& network) {
+  for (NodeId id = 0; id < network.graph().size(); ++id)
+    if (network.statistics(id).mean.defined()) return true;
+  return false;
+}
+
+void note_range(FloatNetwork& made, NodeId id, const at::Tensor& output) {
+  made.ranges[static_cast<std::size_t>(id)] = {output.min().item<float>(),
+                                               output.max().item<float>()};
+  if (!output.isfinite().all().item<bool>())
+    throw Error{"the outputs of " + made.graph.name(id) + " overflow"};
+}
+
+/// Ranges, and what batch norm normalises by: `variance` has what is added to it in it.
+void run_by_batch(FloatNetwork& made, const Network& network, const at::Tensor& images) {
+  const Forward forward = propagate_forward(network, images);
+  for (NodeId id = 0; id < network.graph().size(); ++id) {
+    const auto i = static_cast<std::size_t>(id);
+    made.parameters[i].mean = plain(forward.means[i]);
+    if (const at::Tensor& inverse_deviation = forward.inverse_deviations[i];
+        inverse_deviation.defined())
+      made.parameters[i].variance = plain(inverse_deviation.pow(-2));
+    note_range(made, id, forward.output(id));
+  }
+}
+
+void run_by_statistics(FloatNetwork& made, const Network& network, const at::Tensor& images) {
+  for (NodeId id = 0; id < network.graph().size(); ++id) {
+    const auto& [mean, variance] = network.statistics(id);
+    if (!mean.defined()) continue;
+    made.parameters[static_cast<std::size_t>(id)].mean = plain(mean);
+    made.parameters[static_cast<std::size_t>(id)].variance = plain(variance + kBatchNormEpsilon);
+  }
+  for_each_output(network, images,
+                  [&](NodeId id, const at::Tensor& output) { note_range(made, id, output); });
+}
+
 }  // namespace
 
 FloatNetwork calibrated(const Network& network, const at::Tensor& images) {
-  const Forward forward = propagate_forward(network, images);
+  const at::NoGradGuard no_grad;
   FloatNetwork made{network.graph(), {}, {}};
   for (NodeId id = 0; id < network.graph().size(); ++id) {
-    const auto i = static_cast<std::size_t>(id);
     const auto& [weight, bias] = network.parameters(id);
-    made.parameters.push_back({plain(weight), plain(bias), plain(forward.means[i]), {}});
-    const at::Tensor& inverse_deviation = forward.inverse_deviations[i];
-    if (inverse_deviation.defined())
-      made.parameters.back().variance = plain(inverse_deviation.pow(-2));
-    const at::Tensor output = forward.output(id);
-    made.ranges.push_back({output.min().item<float>(), output.max().item<float>()});
-    if (!output.isfinite().all().item<bool>())
-      throw Error{"the outputs of " + network.graph().name(id) + " overflow"};
+    made.parameters.push_back({plain(weight), plain(bias), {}, {}});
+  }
+  made.ranges.resize(made.parameters.size());
+  if (has_statistics(network)) {
+    run_by_statistics(made, network, images);
+  } else {
+    run_by_batch(made, network, images);
   }
   return made;
 }
@@ -52,7 +89,9 @@ std::vector<std::int8_t> quantised(const at::Tensor& image, const Quantisation& 
 
 Deviation deviation_of(const Int8Network& lowered, const Network& network,
                        const at::Tensor& images) {
-  at::Tensor truth = propagate_forward(network, images).output(network.graph().output());
+  at::Tensor truth = has_statistics(network)
+                         ? network.forward(images)
+                         : propagate_forward(network, images).output(network.graph().output());
   truth = truth.detach().to(at::kDouble);
   if (truth.dim() == 4) truth = truth.permute({0, 2, 3, 1});
   truth = truth.flatten(1);

@@ -7,6 +7,12 @@
 
 namespace thimble {
 
+const std::vector<std::pair<std::string, Medium>>& names_of(Medium) {
+  static const std::vector<std::pair<std::string, Medium>> kNames{{"images", Medium::images},
+                                                                  {"series", Medium::series}};
+  return kNames;
+}
+
 Dataset::~Dataset() = default;
 
 std::vector<std::int64_t> Dataset::labels(Split split) const {

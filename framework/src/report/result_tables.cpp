@@ -12,10 +12,6 @@
 namespace thimble {
 namespace {
 
-std::string number_or_nothing(double value) {
-  return std::isfinite(value) ? number_text(value) : "";
-}
-
 std::vector<std::string> candidate_cells(const Evaluation& evaluation, const MetricNames& own,
                                          const std::vector<std::string>& columns,
                                          const Benchmark* benchmark) {
@@ -46,6 +42,20 @@ std::string marks_of(const PointOutcome& outcome, std::size_t place) {
       marks.push_back((is_least ? "least " : "most ") + objective.metric);
   }
   return join(marks);
+}
+
+/// Who chooses wants to see what a network costs, also where that is no objective.
+void add_known_costs(const std::vector<PointOutcome>& outcomes, std::vector<std::string>& metrics) {
+  for (const CostMetric& metric : cost_metrics()) {
+    const auto is_known = [&](const PointOutcome& outcome) {
+      return std::ranges::any_of(outcome.result.front, [&](const Evaluation& network) {
+        return std::isfinite(metric.of(network));
+      });
+    };
+    if (std::ranges::any_of(outcomes, is_known) &&
+        std::ranges::find(metrics, metric.name) == metrics.end())
+      metrics.emplace_back(metric.name);
+  }
 }
 
 std::string selected_texts(const PointOutcome& outcome) {
@@ -145,9 +155,10 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
     table.header.push_back(i == 0 ? "accuracy" : "accuracy." + benchmark->columns()[i]);
   for (std::size_t point = 0; point < outcomes.size(); ++point) {
+    std::size_t number = outcomes[point].first_number;
     for (const Evaluation& evaluation : outcomes[point].evaluated) {
       auto cells = candidate_cells(evaluation, outcomes[point].metrics, metrics, benchmark);
-      cells.insert(cells.begin(), std::to_string(point + 1));
+      cells.insert(cells.begin(), {std::to_string(number++), std::to_string(point + 1)});
       table.rows.push_back(std::move(cells));
     }
   }
@@ -165,6 +176,7 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
     for (const Objective& objective : outcome.objectives)
       if (std::ranges::find(metrics, objective.metric) == metrics.end())
         metrics.push_back(objective.metric);
+  add_known_costs(outcomes, metrics);
   table.header = selection_columns();
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
   if (benchmark != nullptr) table.header.emplace_back("accuracy");
@@ -174,7 +186,8 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
       const std::string marks = marks_of(outcome, place);
       if (!is_chosen(outcome, place) && marks.empty()) continue;
       const Evaluation& network = outcome.result.front[place];
-      table.rows.push_back({outcome.row, std::to_string(outcome.seed), network.text,
+      table.rows.push_back({std::to_string(number_of(outcome, network.text)), outcome.row,
+                            std::to_string(outcome.seed), network.text,
                             is_chosen(outcome, place) ? "true" : "false", marks});
       for (const std::string& metric : metrics)
         table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/text.hpp>
 #include <thimble/report/statistics.hpp>
 
 namespace thimble {
@@ -40,6 +41,10 @@ std::string mean_text(const std::vector<double>& values) {
   return deviation > 0 ? text + (size >= 1e6 ? fmt::format(" ± {:.2g}", deviation)
                                              : fmt::format(" ± {:.{}f}", deviation, decimals))
                        : text;
+}
+
+std::string number_or_nothing(double value) {
+  return std::isfinite(value) ? number_text(value) : "";
 }
 
 std::string to_markdown(const Table& given) {

@@ -15,6 +15,7 @@
 #include <thimble/report/fronts.hpp>
 #include <thimble/report/quantities.hpp>
 #include <thimble/report/result_tables.hpp>
+#include <thimble/report/training_tables.hpp>
 
 namespace thimble {
 namespace {
@@ -27,7 +28,7 @@ class Writer {
 
   /// Returns what the report says below its table.
   std::string write_details(const std::vector<PointOutcome>& points) {
-    return show_selection(points) + analyse_points(points);
+    return show_selection(points) + show_trainings(points) + analyse_points(points);
   }
 
   void compare(std::vector<PointOutcome>& points, const std::vector<std::string>& columns) {
@@ -61,6 +62,24 @@ class Writer {
     draw_figures(front_pictures(points));
     return "\n## Selected networks\n\n" +
            to_markdown(selection_table(points, benchmark_, Digits::few));
+  }
+
+  /// Writes what was trained, if anything: numbers, and the weights themselves.
+  std::string show_trainings(const std::vector<PointOutcome>& points) {
+    const Table table = trained_table(points);
+    for (const char* const name : {"trained.csv", "history.csv", "weights"})
+      std::filesystem::remove_all(folder_ / name);  // of a run that this one goes on with
+    if (table.rows.empty()) return "";
+    make_folder(folder_ / "weights");
+    for (const PointOutcome& point : points)
+      for (const TrainedRow& row : point.trained)
+        if (!row.weights.empty())
+          write_file(folder_ / weights_file(number_of(point, row.network.text), row.seed),
+                     read_file(row.weights));
+    write_file(folder_ / "trained.csv", to_csv(table));
+    write_file(folder_ / "history.csv", to_csv(history_table(points)));
+    draw_figures(training_pictures(points));
+    return "\n## Trained networks\n\n" + to_markdown(training_summary(points));
   }
 
   /// Writes the files of the analysis, if there is something to analyse: without a benchmark, how
@@ -104,6 +123,10 @@ std::string list_of(const std::vector<std::string>& remarks) {
 }
 
 }  // namespace
+
+std::filesystem::path weights_file(std::size_t network, std::uint64_t seed) {
+  return std::filesystem::path{"weights"} / fmt::format("{}-{}.safetensors", network, seed);
+}
 
 void write_results(RunOutcome& outcome, const LoadedExperiment& experiment,
                    const Benchmark* benchmark, const std::vector<std::string>& remarks,

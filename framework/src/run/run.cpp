@@ -19,6 +19,7 @@
 #include <thimble/run/run_folder.hpp>
 #include <thimble/run/run_point.hpp>
 #include <thimble/run/store.hpp>
+#include <thimble/run/train_stage.hpp>
 
 namespace thimble {
 namespace {
@@ -91,6 +92,8 @@ class Runner {
       for (const std::string& line : outcome.points.back().result.remarks) remark(line);
       remark_all(missing_values(outcome.points.back()));
     }
+    number_networks(outcome.points, experiment_);
+    train_networks(outcome.points, experiment_, train_stage());
     write_results(outcome, experiment_, benchmark_, remarks_,
                   [this](const std::string& line) { remark(line); });
     log_->info("complete");
@@ -115,6 +118,15 @@ class Runner {
       options_.progress(done, expected, point, experiment_.studies.size());
     };
     return setup;
+  }
+
+  TrainStage train_stage() {
+    TrainStage stage;
+    stage.trainings = options_.output / "trainings";
+    stage.jobs = options_.jobs;
+    stage.say = [this](const std::string& line) { remark(line); };
+    stage.progress = options_.trained;
+    return stage;
   }
 
   static std::string best_text(const PointOutcome& outcome) {

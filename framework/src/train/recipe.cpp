@@ -26,10 +26,6 @@ const std::vector<std::pair<std::string, Keep>>& names_of(Keep) {
   return kNames;
 }
 
-Recipe Recipe::named(const std::string& profile) {
-  return profile == "series" ? series() : Recipe{};
-}
-
 Recipe Recipe::series() {
   Recipe recipe;
   recipe.epochs = 40;

@@ -17,13 +17,14 @@ template <class SomeNetwork, class Visit>
 void for_each_weight(SomeNetwork& network, const Visit& visit) {
   for (NodeId id = 0; id < network.graph().size(); ++id) {
     const Node& node = network.graph().node(id);
+    const std::string name = network.graph().name(id);
     auto& [weight, bias] = network.parameters(id);
-    if (weight.defined()) visit(node.name + ".weight", weight);
-    if (bias.defined()) visit(node.name + ".bias", bias);
+    if (weight.defined()) visit(name + ".weight", weight);
+    if (bias.defined()) visit(name + ".bias", bias);
     if (node.op != Op::batch_norm) continue;
     auto& [mean, variance] = network.statistics(id);
-    visit(node.name + ".running_mean", mean);
-    visit(node.name + ".running_var", variance);
+    visit(name + ".running_mean", mean);
+    visit(name + ".running_var", variance);
   }
 }
 
@@ -74,8 +75,7 @@ TrainedNetwork read_trained(const Graph& graph, const std::filesystem::path& fil
   const at::Tensor metrics = content.tensors[kMetrics];
   if (!metrics.defined() || metrics.scalar_type() != at::kDouble || metrics.dim() != 1)
     refuse("it does not tell what was measured");
-  trained.metrics.assign(metrics.data_ptr<double>(),
-                         metrics.data_ptr<double>() + metrics.numel());
+  trained.metrics.assign(metrics.data_ptr<double>(), metrics.data_ptr<double>() + metrics.numel());
   return trained;
 }
 

@@ -113,7 +113,8 @@ at::Tensor tensor_of(const std::vector<EpochOutcome>& epochs) {
 }
 
 std::vector<EpochOutcome> epochs_of(const at::Tensor& numbers) {
-  if (!numbers.defined() || numbers.dim() != 2 || numbers.size(1) != 4 || numbers.scalar_type() != at::kDouble)
+  if (!numbers.defined() || numbers.dim() != 2 || numbers.size(1) != 4 ||
+      numbers.scalar_type() != at::kDouble)
     throw Error{"these are not the numbers of epochs"};
   std::vector<EpochOutcome> epochs;
   const at::Tensor rows = numbers.contiguous();

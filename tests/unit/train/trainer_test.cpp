@@ -14,7 +14,7 @@
 #include <thimble/train/loss.hpp>
 #include <thimble/train/trainer.hpp>
 
-#include "training.hpp"
+#include "support/training.hpp"
 
 namespace thimble {
 namespace {

@@ -14,7 +14,7 @@
 #include <thimble/train/trained_network.hpp>
 #include <thimble/train/trainer.hpp>
 
-#include "training.hpp"
+#include "support/training.hpp"
 
 namespace thimble {
 namespace {
@@ -52,7 +52,7 @@ TEST_F(Trainings, GoOnWhereTheyWereLeft) {
     const std::string name = "broken" + std::to_string(last);
     TrainingOrder broken = order(name, 2);
     broken.progress = [&](const EpochOutcome&, std::size_t epoch) {
-      if (epoch == last) throw Interrupted{};
+      if (epoch == last) throw Interrupted{"stopped"};
     };
     EXPECT_THROW(train_network(broken), Interrupted);
     EXPECT_FALSE(fs::exists(folder_.path() / name / "weights.safetensors"));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,8 +11,19 @@
 #include <thimble/experiment/sweep.hpp>
 #include <thimble/search/searcher.hpp>
 #include <thimble/search/selection.hpp>
+#include <thimble/train/epoch.hpp>
 
 namespace thimble {
+
+/// A network that a point had trained, with one seed.
+struct TrainedRow {
+  Evaluation network;
+  std::uint64_t seed = 0;
+  std::filesystem::path weights;  ///< where they are kept
+  std::vector<EpochOutcome> epochs;
+  std::vector<double> metrics;  ///< of the task, in the order of its names
+  std::string failure;          ///< why there is none of this, or nothing
+};
 
 /// What came of one point of a sweep.
 struct PointOutcome {
@@ -27,11 +39,19 @@ struct PointOutcome {
   std::optional<Selection> selection;
   std::vector<Evaluation> evaluated;  ///< every network looked at, in order, judged together
   std::int64_t scored = 0;            ///< candidates whose proxies were asked for
+  /// The number of the first one: every network of a run has one, over all its points, by which
+  /// tables, pictures and the command line call it.
+  std::size_t first_number = 1;
+  std::vector<std::string> trained_metrics;  ///< names of what `trained` has
+  std::vector<TrainedRow> trained;
   double wall_seconds = 0;
   double proxy_seconds = 0;
   /// Everything that a report can show, by column (experiment/columns.hpp); measure() fills it.
   std::map<std::string, double> quantities;
 };
+
+/// The number of one of a point's networks.
+THIMBLE_EXPORT std::size_t number_of(const PointOutcome& outcome, const std::string& arch);
 
 /// The place of the first point of each row, in their order.
 THIMBLE_EXPORT std::vector<std::size_t> first_of_rows(const std::vector<PointOutcome>& outcomes);

@@ -11,6 +11,7 @@
 #include <thimble/core/params.hpp>
 #include <thimble/experiment/report_settings.hpp>
 #include <thimble/experiment/sweep.hpp>
+#include <thimble/experiment/train_settings.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/search/scoring.hpp>
 #include <thimble/search/searcher.hpp>
@@ -19,6 +20,7 @@
 namespace thimble {
 
 class Proxy;
+class Task;
 
 /// One experiment with everything it names checked, loaded and made: a point of a sweep. Points
 /// share the plugins that are equal in them.
@@ -50,6 +52,9 @@ struct Study {
   Location benchmark_where;
   AnalysisSettings analysis;
   ReportSettings report;
+  std::optional<TrainSettings> train;
+  std::shared_ptr<const Task> task;  ///< of the training, if there is one
+  std::string training_key;          ///< of all that a training hangs on beside network and recipe
   std::vector<std::string> remarks;  ///< what a person should know before it runs
   std::vector<std::string> plugins;  ///< "kind name version" of each in use
   Value resolved;                    ///< every key with the value in force; an experiment again

@@ -9,7 +9,7 @@
 namespace thimble {
 
 /// A network with what lower() needs: its weights in plain memory, the range of every node's output
-/// on these images, and their statistics for batch norm. images: N x C x H x W, real ones, a few
+/// on these images, and what batch norm normalises by: its statistics, or else the images' own. images: N x C x H x W, real ones, a few
 /// hundred: the ranges are exactly those seen. Thread safe.
 THIMBLE_EXPORT FloatNetwork calibrated(const Network& network, const at::Tensor& images);
 
@@ -20,8 +20,8 @@ struct Deviation {
   double equal_argmax = 0;   ///< share of samples whose largest output is the same
 };
 
-/// Runs both on images, N x C x H x W with N > 0; batch norm takes the images' statistics, so they
-/// should be those of calibrated(). Slow: the int8 network runs in the reference.
+/// Runs both on images, N x C x H x W with N > 0; batch norm works as in calibrated(), so
+/// without statistics they should be the same images. Slow: the int8 network runs in the reference.
 THIMBLE_EXPORT Deviation deviation_of(const Int8Network& lowered, const Network& network,
                                       const at::Tensor& images);
 

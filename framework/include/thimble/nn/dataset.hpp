@@ -11,16 +11,11 @@
 #include <thimble/core/export.hpp>
 #include <thimble/core/kind.hpp>
 #include <thimble/graph/graph.hpp>
+#include <thimble/nn/medium.hpp>
 
 namespace thimble {
 
 enum class Split { train, test };
-
-/// What samples are, which decides how they may be altered and trained on.
-enum class Medium {
-  images,
-  series,  ///< time along the height, or along the width where the height is 1
-};
 
 /// What a data set holds.
 struct DatasetInfo {
@@ -28,12 +23,12 @@ struct DatasetInfo {
   Shape shape;  ///< of one sample
   Medium medium = Medium::images;
   int classes = 0;
-  std::vector<std::string> class_names;  ///< one a class, or none
+  std::vector<std::string> class_names{};  ///< one a class, or none
   std::int64_t train_samples = 0;
   std::int64_t test_samples = 0;
   /// One line for the report when the data is not what the name of the experiment suggests
   /// (generated images, a part of the set), else nothing.
-  std::string remark;
+  std::string remark{};
 };
 
 struct Samples {

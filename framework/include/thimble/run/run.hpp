@@ -26,6 +26,9 @@ struct RunOptions {
   std::function<void(std::int64_t done, std::int64_t expected, std::size_t point,
                      std::size_t points)>
       progress = [](std::int64_t, std::int64_t, std::size_t, std::size_t) {};
+  /// Epochs done of all trainings behind the search.
+  std::function<void(std::int64_t done, std::int64_t all)> trained = [](std::int64_t,
+                                                                        std::int64_t) {};
 };
 
 struct RunOutcome {

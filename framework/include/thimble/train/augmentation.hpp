@@ -6,11 +6,13 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
-#include <thimble/nn/dataset.hpp>
+#include <thimble/nn/medium.hpp>
+
+namespace at {
+class Tensor;
+}
 
 namespace thimble {
 

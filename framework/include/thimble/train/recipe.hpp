@@ -54,8 +54,7 @@ struct THIMBLE_EXPORT Recipe {
 
   /// For time series.
   static Recipe series();
-  /// As named in experiments: "images", "series".
-  static Recipe named(const std::string& profile);
+  static Recipe for_medium(Medium medium) { return medium == Medium::series ? series() : Recipe{}; }
 
   template <class Describe>
   static void describe(Describe& param) {

@@ -31,8 +31,8 @@ struct TrainingOrder {
   std::map<std::string, std::string> about;
   int jobs = 1;
   /// Called with every epoch, also with those that were run before.
-  std::function<void(const EpochOutcome&, std::size_t epoch)> progress =
-      [](const EpochOutcome&, std::size_t) {};
+  std::function<void(const EpochOutcome&, std::size_t epoch)> progress = [](const EpochOutcome&,
+                                                                            std::size_t) {};
 };
 
 /// What came of it, beside the weights in its file.

@@ -19,12 +19,11 @@ struct TrainedNetwork {
   std::map<std::string, std::string> about;  ///< what the file says of itself
 };
 
-/// A network's weights and statistics by the names of its nodes, as PyTorch calls them: NODE.weight,
-/// NODE.bias, NODE.running_mean, NODE.running_var.
+/// A network's weights and statistics by the names of its nodes, as PyTorch calls them:
+/// NODE.weight, NODE.bias, NODE.running_mean, NODE.running_var.
 THIMBLE_EXPORT std::map<std::string, at::Tensor> named_weights(const Network& network);
 /// Gives a network such weights. Throws Error when one is missing, or of another shape.
-THIMBLE_EXPORT void set_weights(Network& network,
-                                const std::map<std::string, at::Tensor>& weights);
+THIMBLE_EXPORT void set_weights(Network& network, const std::map<std::string, at::Tensor>& weights);
 
 /// A file of the safetensors format. Throws Error when it cannot be written.
 THIMBLE_EXPORT void write_trained(const std::filesystem::path& file, const TrainedNetwork& trained);

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli.hpp"
+
+namespace thimble::cli {
+
+/// The network that a command line names: of an experiment by --arch, of a run by --network.
+struct ChosenNetwork {
+  std::filesystem::path file;  ///< of the experiment
+  LoadedExperiment experiment;
+  Genotype genotype;
+  std::string arch;
+  Graph graph;                                   ///< what of it is live
+  std::optional<std::filesystem::path> weights;  ///< of a training
+
+  const Study& study() const { return experiment.studies.front(); }
+};
+
+/// Throws InputError.
+ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& world);
+
+}  // namespace thimble::cli

@@ -1,0 +1,112 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/deploy/lower.hpp>
+#include <thimble/nn/calibration.hpp>
+#include <thimble/nn/threads.hpp>
+#include <thimble/report/tables.hpp>
+#include <thimble/report/training_tables.hpp>
+#include <thimble/run/train_stage.hpp>
+#include <thimble/train/evaluation.hpp>
+#include <thimble/train/trained_network.hpp>
+
+#include "calibration_samples.hpp"
+#include "chosen_network.hpp"
+#include "cli.hpp"
+#include "progress.hpp"
+
+namespace thimble::cli {
+namespace {
+
+/// The experiment with one network to train, which the command line names.
+LoadedExperiment with_network(const TrainArguments& arguments, const World& world) {
+  const ChosenNetwork chosen = chosen_network(arguments, world);
+  auto overrides = parse_overrides(arguments.overrides);
+  Value networks = Value::sequence({Value::scalar(chosen.arch, true)});
+  overrides.push_back({"train.networks", std::move(networks)});
+  if (arguments.seed)
+    overrides.push_back(
+        {"train.seeds", Value::sequence({Value::scalar(std::to_string(*arguments.seed))})});
+  LoadedExperiment experiment = load_experiment(chosen.file, overrides, world.loader);
+  if (experiment.studies.size() > 1)
+    fmt::print(stderr, "remark: the sweep has {} points; training as its first does\n",
+               experiment.studies.size());
+  experiment.studies.resize(1);
+  experiment.points.resize(1);
+  return experiment;
+}
+
+void write_details(const TestOutcome& outcome, const std::string& which,
+                   const std::filesystem::path& folder) {
+  for (const NamedTable& details : outcome.details) {
+    const auto file = folder / fmt::format("{}_{}.csv", which, details.name);
+    write_file(file, to_csv(details.table));
+    fmt::print("{}\n", file.string());
+  }
+}
+
+}  // namespace
+
+int train(const TrainArguments& arguments, const World& world) {
+  use_single_threaded_math();
+  const LoadedExperiment experiment = with_network(arguments, world);
+  Progress progress{arguments.is_quiet};
+  for (const std::string& remark : experiment.studies[0].remarks) progress.say(remark);
+  TrainStage stage;
+  stage.trainings = std::filesystem::path{arguments.output} / "trainings";
+  stage.jobs = jobs_or_all(arguments.jobs);
+  stage.say = [&](const std::string& line) { progress.say(line); };
+  stage.progress = [&](std::int64_t done, std::int64_t all) { progress.trained(done, all); };
+  std::vector<PointOutcome> outcomes(1);
+  number_networks(outcomes, experiment);
+  train_networks(outcomes, experiment, stage);
+  progress.clear();
+  if (!arguments.is_quiet) fmt::print("{}\n", to_markdown(training_summary(outcomes)));
+  int code = 0;
+  for (const TrainedRow& row : outcomes[0].trained) {
+    if (row.failure.empty()) {
+      fmt::print("{}\n", row.weights.string());
+    } else {
+      fmt::print(stderr, "thimble: error: seed {}: {}\n", row.seed, row.failure);
+      code = 1;
+    }
+  }
+  return code;
+}
+
+int evaluate(const EvaluateArguments& arguments, const World& world) {
+  use_single_threaded_math();
+  const ChosenNetwork chosen = chosen_network(arguments, world);
+  const Study& study = chosen.study();
+  if (!chosen.weights)
+    throw InputError{"there are no trained weights to evaluate",
+                     "give --network N of a run that trained it, or --arch with --weights FILE"};
+  if (study.task == nullptr)
+    throw InputError{"the experiment does not say what outputs mean",
+                     "add 'train' to it: 'train={task: {use: classification}}'"};
+  const int jobs = jobs_or_all(arguments.jobs);
+  const Network network = read_trained(chosen.graph, *chosen.weights).network;
+  const TestOutcome real = test_float(network, *study.dataset, *study.task, jobs);
+  const Shape& input = chosen.graph.node(0).shape;
+  const Int8Network int8 = lower(calibrated(network, calibration_samples(study, input).images));
+  const TestOutcome board =
+      test_int8(int8, input, *study.dataset, *study.task, arguments.int8_samples, jobs);
+  Table table{{"", "samples"}, {}};
+  for (const std::string& metric : study.task->metrics()) table.header.push_back(metric);
+  for (const auto& [name, outcome] : {std::pair{"float", &real}, std::pair{"int8", &board}}) {
+    table.rows.push_back({name, std::to_string(outcome->samples)});
+    for (const double value : outcome->metrics)
+      table.rows.back().push_back(fmt::format("{:.2f}", value));
+  }
+  fmt::print("{}\n{}\n{}\n", chosen.arch, chosen.weights->string(), to_markdown(table));
+  if (arguments.output.empty()) return 0;
+  make_folder(arguments.output);
+  write_details(real, "float", arguments.output);
+  write_details(board, "int8", arguments.output);
+  return 0;
+}
+
+}  // namespace thimble::cli

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/params.hpp>
+#include <thimble/nn/medium.hpp>
+#include <thimble/train/recipe.hpp>
+
+namespace thimble {
+
+/// The section of an experiment that says what is trained when the search is over.
+struct TrainSettings {
+  Value networks;
+  std::optional<Medium> profile;
+  Value task;
+  std::vector<std::int64_t> seeds{1, 2, 3};
+  Recipe recipe;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&TrainSettings::networks, "networks",
+          "selected, front, best, all, or a list of architectures; by default selected where there "
+          "is 'select', else best");
+    param(&TrainSettings::profile, "profile",
+          "recipe whose keys hold where none is said: images or series; the data's by default");
+    param(&TrainSettings::task, "task", "what outputs mean: {use: classification} by default");
+    param(&TrainSettings::seeds, "seeds", "trainings of each network").at_least(0);
+    param.include(&TrainSettings::recipe);
+  }
+};
+
+}  // namespace thimble

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/core/table.hpp>
+#include <thimble/experiment/outcome.hpp>
+#include <thimble/report/gnuplot.hpp>
+
+namespace thimble {
+
+/// One row for each training: network, seed, what was measured on the test part, and the costs of
+/// the very network.
+THIMBLE_EXPORT Table trained_table(const std::vector<PointOutcome>& outcomes);
+/// One row for each epoch of each training.
+THIMBLE_EXPORT Table history_table(const std::vector<PointOutcome>& outcomes);
+/// One row for each network that was trained, mean and deviation over its seeds.
+THIMBLE_EXPORT Table training_summary(const std::vector<PointOutcome>& outcomes);
+/// Loss and metric by epoch, a line a training, a colour a network.
+THIMBLE_EXPORT std::vector<Picture> training_pictures(const std::vector<PointOutcome>& outcomes);
+
+}  // namespace thimble

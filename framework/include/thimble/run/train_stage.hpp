@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/experiment/load.hpp>
+#include <thimble/experiment/outcome.hpp>
+
+namespace thimble {
+
+/// How trainings are run.
+struct TrainStage {
+  /// Where they are kept, a folder each: what is trained once is trained for all runs.
+  std::filesystem::path trainings;
+  int jobs = 1;
+  std::function<void(const std::string&)> say = [](const std::string&) {};
+  /// Epochs done of all that there are, over all trainings.
+  std::function<void(std::int64_t done, std::int64_t all)> progress = [](std::int64_t,
+                                                                         std::int64_t) {};
+};
+
+/// Gives the networks of all points their numbers, after those that a point's `train` lists have
+/// been added to what it looked at.
+THIMBLE_EXPORT void number_networks(std::vector<PointOutcome>& outcomes,
+                                    const LoadedExperiment& experiment);
+
+/// Trains what each point asks for, side by side. A training that fails (it diverges, say) is told,
+/// and costs no other. Throws InputError for damaged data, and Interrupted; epochs that are
+/// complete are kept.
+THIMBLE_EXPORT void train_networks(std::vector<PointOutcome>& outcomes,
+                                   const LoadedExperiment& experiment, const TrainStage& stage);
+
+}  // namespace thimble

@@ -1,0 +1,188 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/nn/dataset.hpp>
+#include <thimble/train/task.hpp>
+
+#include "reading.hpp"
+
+namespace thimble {
+namespace {
+
+constexpr std::array kPicks{"selected", "front", "best", "all"};
+
+class TrainReader {
+ public:
+  explicit TrainReader(Reading& reading)
+      : reading_{reading}, study_{reading.study}, given_{reading.settings.train} {}
+
+  void read() {
+    if (given_.is_null()) return;
+    if (!given_.is_map())
+      return error(given_, "'train' must be a map, found " + given_.found(),
+                   "write train: {epochs: 30, ...}");
+    if (study_.dataset == nullptr) {
+      if (reading_.settings.dataset.is_null())
+        error(given_, "training needs a 'dataset'", "add dataset: {use: cifar10}");
+      return;
+    }
+    TrainSettings settings;
+    settings.recipe = Recipe::for_medium(profile());
+    read_fields(given_, schema_of(settings), "'train'", reading_.problems);
+    settings.profile = profile();
+    read_task(settings);
+    read_networks(settings);
+    check_seeds(settings);
+    check_recipe(settings.recipe);
+    check_network();
+    reading_.resolved.set("train", write_params(settings));
+    study_.train = std::move(settings);
+  }
+
+ private:
+  void error(const Value& where, const std::string& message, const std::string& note) {
+    reading_.problems.error(where.where(), message, note);
+  }
+
+  /// The value of a key that is written, or all of the section.
+  const Value& at_key(const char* key) const {
+    const Value* const found = given_.find(key);
+    return found != nullptr ? *found : given_;
+  }
+
+  Medium profile() const {
+    if (const Value* const named = given_.find("profile"))
+      for (const auto& [name, medium] : names_of(Medium{}))
+        if (named->is_scalar() && named->text() == name) return medium;
+    return study_.dataset->describe().medium;
+  }
+
+  void read_task(TrainSettings& settings) {
+    if (settings.task.is_null()) {
+      settings.task = Value::map();
+      settings.task.set("use", Value::scalar("classification"));
+    }
+    PluginUse use = reading_.plugins.read(Kind::task, settings.task, "'task'");
+    const Value* const name = settings.task.find("use");
+    if (use.type == nullptr) return;
+    reading_.plugins.resolve(use, name->where());
+    if (use.type == nullptr) return;
+    study_.task = reading_.plugins.make<Task>(use, name);
+    settings.task = reading_.with_use(use);
+    study_.training_key = reading_.space.text + reading_.dataset.text + use.text +
+                          hex(kernel_fingerprint()) + THIMBLE_BUILD;
+  }
+
+  void read_networks(TrainSettings& settings) {
+    if (settings.networks.is_null())
+      settings.networks = Value::scalar(reading_.study.select ? "selected" : "best");
+    const Value& networks = settings.networks;
+    if (networks.is_sequence()) return read_list(settings.networks);
+    const std::string name = networks.is_scalar() ? networks.text() : "";
+    if (std::ranges::find(kPicks, name) == kPicks.end())
+      return error(
+          networks, "no networks " + in_quotes(name.empty() ? networks.found() : name),
+          "networks are " + join({kPicks.begin(), kPicks.end()}) + ", or a list of architectures");
+    if (name == "selected" && !study_.select)
+      error(networks, "nothing is selected to be trained",
+            "add select: {count: 5}, or train networks: best");
+    if (study_.searcher == nullptr && reading_.settings.searcher.is_null())
+      study_.remarks.push_back(
+          "there is no searcher: 'train' holds for what `thimble train` names");
+  }
+
+  /// Each as the search space writes it itself, so that it is found again.
+  void read_list(Value& networks) {
+    if (networks.items().empty())
+      error(networks, "an empty list of networks", "name one, or leave 'networks' out");
+    for (Value& network : networks.items()) {
+      if (study_.space == nullptr) return;
+      try {
+        const Genotype genotype = study_.space->decode(network.text());
+        require_fit(genotype, network);
+        network = Value::scalar(study_.space->encode(genotype), true, network.where());
+      } catch (const Error& problem) {
+        error(network, problem.diagnostics().front().message, problem.diagnostics().front().note);
+      }
+    }
+  }
+
+  /// Nobody should wait for the training of a network that cannot be used.
+  void require_fit(const Genotype& genotype, const Value& network) {
+    if (!reading_.problems.empty()) return;
+    const Scoring scoring{study_.scoring()};
+    const Evaluation evaluation = scoring.cost(genotype);
+    if (!evaluation.is_valid())
+      error(network, "this network cannot be trained: " + evaluation.invalid, "name another");
+    else if (!evaluation.is_feasible())
+      error(network, "this network is beyond the limits: " + evaluation.excess,
+            "name another, or raise them; limits: {board: false} leaves the board's out");
+  }
+
+  void check_seeds(const TrainSettings& settings) {
+    if (settings.seeds.empty())
+      error(at_key("seeds"), "no seed to train with", "write seeds: [1, 2, 3]");
+    if (std::set(settings.seeds.begin(), settings.seeds.end()).size() != settings.seeds.size())
+      error(at_key("seeds"), "a seed stands twice in 'seeds'",
+            "equal seeds give equal networks, and a spread that is too small");
+  }
+
+  void check_recipe(const Recipe& recipe) {
+    if (recipe.keep == Keep::best && recipe.validation == 0)
+      error(at_key("keep"), "the best epoch is told by a validation part, and there is none",
+            "set some aside: validation: 0.1");
+    if (recipe.micro_batches > recipe.batch)
+      error(at_key("micro_batches"),
+            fmt::format("{} micro-batches of a batch of {}", recipe.micro_batches, recipe.batch),
+            "a micro-batch has a sample at least");
+    const Augmentation& how = recipe.augmentation;
+    const Shape shape = study_.dataset->describe().shape;
+    const int time = shape.height == 1 ? shape.width : shape.height;
+    if (study_.dataset->describe().medium == Medium::series && how.time_shift >= time)
+      error(at_key("augmentation"),
+            fmt::format("a shift of {} samples, and windows of {}", how.time_shift, time),
+            "shift by fewer: augmentation: {time_shift: 2}");
+  }
+
+  /// The network must have the data's channels and the task's outputs; said now, not hours later.
+  void check_network() {
+    if (study_.space == nullptr || study_.task == nullptr) return;
+    const DatasetInfo info = study_.dataset->describe();
+    try {
+      const Graph graph = some_network(*study_.space);
+      const int outputs = study_.task->outputs(info);
+      const std::int64_t found = graph.node(graph.output()).shape.elements();
+      const Shape& input = graph.node(0).shape;
+      if (found != outputs)
+        error(given_,
+              fmt::format("networks have {}, dataset '{}' needs {}", count_text(found, "output"),
+                          info.name, outputs),
+              "give the search space as many classes as the data has");
+      if (input.channels != info.shape.channels)
+        error(given_,
+              fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
+                          to_string(info.shape)),
+              "give the search space as many input channels as the data has");
+      else if (!(input == info.shape))
+        study_.remarks.push_back(fmt::format("training resizes the {} of dataset '{}' to {}",
+                                             to_string(info.shape), info.name, to_string(input)));
+    } catch (const Error& problem) {
+      error(given_, problem.diagnostics().front().message, problem.diagnostics().front().note);
+    }
+  }
+
+  Reading& reading_;
+  Study& study_;
+  const Value& given_;
+};
+
+}  // namespace
+
+void read_train(Reading& reading) { TrainReader{reading}.read(); }
+
+}  // namespace thimble

@@ -1,0 +1,68 @@
+#include <thimble/run/recorded_network.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/csv.hpp>
+#include <thimble/core/error.hpp>
+#include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/run/result_files.hpp>
+
+namespace thimble {
+namespace {
+
+CsvTable read_table(const std::filesystem::path& file) {
+  return parse_csv(read_file(file), file.string());
+}
+
+std::filesystem::path experiment_of(const std::filesystem::path& run, const CsvCell& point) {
+  if (std::filesystem::exists(run / "resolved.yaml")) return run / "resolved.yaml";
+  const auto number = parse_integer(point.text);
+  if (!number)
+    throw InputError{Diagnostic{point.where, in_quotes(point.text) + " is no point",
+                                "candidates.csv has been changed"}};
+  return run / "resolved" / fmt::format("{:03}.yaml", *number);
+}
+
+std::vector<std::uint64_t> seeds_of(const std::filesystem::path& run, const std::string& number) {
+  std::vector<std::uint64_t> seeds;
+  const auto file = run / "trained.csv";
+  if (!std::filesystem::exists(file)) return seeds;
+  const CsvTable table = read_table(file);
+  const std::size_t network = table.column("network"), seed = table.column("seed"),
+                    failure = table.column("failure");
+  for (const auto& row : table.rows) {
+    const auto value = parse_integer(row[seed].text);
+    if (row[network].text == number && row[failure].text.empty() && value)
+      seeds.push_back(static_cast<std::uint64_t>(*value));
+  }
+  return seeds;
+}
+
+}  // namespace
+
+std::filesystem::path RecordedNetwork::weights(std::uint64_t seed) const {
+  return folder / weights_file(number, seed);
+}
+
+RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number) {
+  const auto file = run / "candidates.csv";
+  if (!std::filesystem::is_directory(run) || !std::filesystem::exists(file))
+    throw InputError{Diagnostic{{run.string()},
+                                "no folder of a complete run: there is no candidates.csv in it",
+                                "name the folder that `thimble run` printed last"}};
+  const CsvTable table = read_table(file);
+  const std::size_t network = table.column("network"), arch = table.column("arch"),
+                    point = table.column("point");
+  const std::string name = std::to_string(number);
+  for (const auto& row : table.rows)
+    if (row[network].text == name)
+      return {number, row[arch].text, experiment_of(run, row[point]), seeds_of(run, name), run};
+  throw InputError{Diagnostic{{file.string()},
+                              fmt::format("no network {}", number),
+                              fmt::format("they have the numbers 1 to {}", table.rows.size())}};
+}
+
+}  // namespace thimble
