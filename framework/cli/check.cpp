@@ -134,6 +134,20 @@ std::string aggregate_line(const Aggregate& aggregate) {
                      join(members));
 }
 
+std::string train_line(const Study& study) {
+  const TrainSettings& train = *study.train;
+  const Recipe& recipe = train.recipe;
+  const Value& networks = train.networks;
+  return fmt::format("train {}: {} of {} each, {} with {}, batch {}, as {}",
+                     networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
+                                            : networks.text(),
+                     count_text(std::ssize(train.seeds), "training"),
+                     count_text(recipe.epochs, "epoch"),
+                     detail::one_line(detail::Codec<OptimiserKind>::write(recipe.optimiser)),
+                     detail::one_line(detail::Codec<Schedule>::write(recipe.schedule)),
+                     recipe.batch, train.task.find("use")->text());
+}
+
 std::vector<std::string> check_lines(const Study& study, RandomNetworks& networks) {
   std::vector<std::string> lines;
   if (const auto size = space_size(study.space->decisions()))
@@ -160,6 +174,7 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
                     objective.metric, number_text(objective.weight)));
   for (const Limit& limit : study.limits)
     lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
+  if (study.train) lines.push_back(train_line(study));
   auto remarks = study.remarks;
   if (study.hardware != nullptr)
     if (const std::string uncosted = networks.uncosted(study); !uncosted.empty())

@@ -143,10 +143,18 @@ std::string failure_of(const PointOutcome& point) {
   return remarks.empty() ? "nothing was found" : remarks.back();
 }
 
-/// A run that found no valid network has failed (1), one that found none within the limits has no
-/// answer (3); both say so even when they are quiet.
+/// A training that failed has been remarked on.
+bool has_failed_training(const RunOutcome& outcome) {
+  return std::ranges::any_of(outcome.points, [](const PointOutcome& point) {
+    return std::ranges::any_of(point.trained,
+                               [](const TrainedRow& row) { return !row.failure.empty(); });
+  });
+}
+
+/// A run that found no valid network, or lacks a training, has failed (1), one that found none
+/// within the limits has no answer (3); both say so even when they are quiet.
 int exit_code(const RunOutcome& outcome) {
-  int code = 0;
+  int code = has_failed_training(outcome) ? 1 : 0;
   for (const PointOutcome& point : outcome.points) {
     const std::string failure = failure_of(point);
     if (failure.empty()) continue;

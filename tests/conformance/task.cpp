@@ -96,7 +96,7 @@ TEST_F(TaskLaws, DoesNotHangOnTheOrderOfSamples) {
 
 TEST_F(TaskLaws, RefusesLabelsThatAreNone) {
   for (const int label : {-1, kClasses}) {
-    const at::Tensor labels = at::full_like(labels_, label);
+    const at::Tensor labels = at::zeros_like(labels_) + label;
     EXPECT_THROW(task_->loss(drawn_, labels, counts_), Error);
     EXPECT_THROW(task_->measure(drawn_, labels), Error);
   }

@@ -10,6 +10,7 @@
 
 #include <support/commands.hpp>
 #include <support/world.hpp>
+#include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 
@@ -291,16 +292,13 @@ class RunWithBenchmark : public Run {
   RunWithBenchmark() {
     const Finished finished =
         thimble_command("run small.yaml --quiet " + kCells + " --output first", here_.path());
-    std::istringstream rows{content(here_.path() / line_of(finished) / "candidates.csv")};
+    const std::string file = "candidates.csv";
+    const CsvTable cells = parse_csv(content(here_.path() / line_of(finished) / file), file);
     std::ofstream table{here_.path() / "table.csv"};
     table << "arch_str,test,its_other\n";
-    std::string row;
-    std::getline(rows, row);
-    for (int i = 0; std::getline(rows, row); ++i) {
-      const auto begin = row.find(',') + 1;
-      table << '"' << row.substr(begin, row.find(',', begin) - begin) << "\"," << 70 + i % 7 << ","
+    for (std::size_t i = 0; i < cells.rows.size(); ++i)
+      table << '"' << cells.rows[i][cells.column("arch")].text << "\"," << 70 + i % 7 << ","
             << 50 + i % 5 << "\n";
-    }
   }
 
   static std::string line_of(const Finished& finished) {

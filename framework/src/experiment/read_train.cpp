@@ -85,15 +85,21 @@ class TrainReader {
     if (networks.is_sequence()) return read_list(settings.networks);
     const std::string name = networks.is_scalar() ? networks.text() : "";
     if (std::ranges::find(kPicks, name) == kPicks.end())
-      return error(
-          networks, "no networks " + in_quotes(name.empty() ? networks.found() : name),
-          "networks are " + join({kPicks.begin(), kPicks.end()}) + ", or a list of architectures");
+      return refuse_pick(networks, name);
     if (name == "selected" && !study_.select)
       error(networks, "nothing is selected to be trained",
-            "add select: {count: 5}, or train networks: best");
+            "add select: {k: 5}, or train networks: best");
     if (study_.searcher == nullptr && reading_.settings.searcher.is_null())
       study_.remarks.push_back(
           "there is no searcher: 'train' holds for what `thimble train` names");
+  }
+
+  void refuse_pick(const Value& networks, const std::string& name) {
+    const std::vector<std::string> known{kPicks.begin(), kPicks.end()};
+    error(networks,
+          name.empty() ? "'networks' cannot be " + networks.found()
+                       : "no networks " + in_quotes(name) + did_you_mean(name, known),
+          "networks are " + join(known) + ", or a list of architectures");
   }
 
   /// Each as the search space writes it itself, so that it is found again.

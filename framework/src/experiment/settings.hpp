@@ -106,7 +106,7 @@ struct Settings {
   LimitSettings limits;
   BudgetSettings budget;
   std::optional<SelectSettings> select;
-  std::optional<BenchmarkSettings> benchmark;
+  Value benchmark;
   AnalysisSettings analysis;
   ReportSettings report;
   Value train, sweep;
@@ -134,7 +134,8 @@ struct Settings {
     param(&Settings::searcher, "searcher", "the search: {use: NAME, ...}");
     param(&Settings::budget, "budget", "when to stop");
     param(&Settings::select, "select", "the few networks of the front to look at");
-    param(&Settings::benchmark, "benchmark", "published accuracies, for the report alone");
+    param(&Settings::benchmark, "benchmark",
+          "published accuracies, for the report alone; trained: those that were trained here");
     param(&Settings::analysis, "analysis", "how metrics are compared with published accuracies");
     param(&Settings::report, "report", "the table at the end");
     param(&Settings::train, "train", "what is trained when the search is over, and how");

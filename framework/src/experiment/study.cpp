@@ -22,20 +22,40 @@ bool is_file_name(const std::string& text) {
          std::ranges::all_of(text, is_plain);
 }
 
+/// The accuracies that the run trains itself.
+void read_trained_benchmark(Reading& reading) {
+  const Value& given = reading.settings.benchmark;
+  BenchmarkSettings trained;
+  trained.accuracy = "accuracy";
+  trained.is_trained = true;
+  reading.study.benchmark = std::move(trained);
+  reading.resolved.set("benchmark", given);
+  if (reading.settings.train.is_null())
+    reading.problems.error(given.where(), "nothing is trained that could be a benchmark",
+                           "add train: {networks: all}");
+}
+
 /// An accuracy named twice would be one more beside itself in the analysis.
 void read_benchmark(Reading& reading) {
-  Study& study = reading.study;
-  study.benchmark = reading.settings.benchmark;
-  const Value* const given = reading.point.root.find("benchmark");
-  if (!study.benchmark || !given->is_map()) return;
-  study.benchmark_where = given->where();
-  require_distinct(*given, "also", reading.problems);
-  if (const Value* const also = given->find("also"))
+  const Value& given = reading.settings.benchmark;
+  if (given.is_null()) return;
+  if (given.is_scalar() && given.text() == "trained") return read_trained_benchmark(reading);
+  if (!given.is_map())
+    return reading.problems.error(given.where(),
+                                  "'benchmark' must be a map or 'trained', found " + given.found(),
+                                  "write {file: NAME.csv, accuracy: COLUMN}");
+  BenchmarkSettings settings =
+      read_params<BenchmarkSettings>(given, "'benchmark'", reading.problems);
+  require_distinct(given, "also", reading.problems);
+  if (const Value* const also = given.find("also"); also != nullptr && also->is_sequence())
     for (const Value& column : also->items())
-      if (column.is_scalar() && column.text() == study.benchmark->accuracy)
+      if (column.is_scalar() && column.text() == settings.accuracy)
         reading.problems.error(column.where(),
                                in_quotes(column.text()) + " is the 'accuracy' already",
                                "leave it out of 'also'");
+  reading.resolved.set("benchmark", write_params(settings));
+  reading.study.benchmark_where = given.where();
+  reading.study.benchmark = std::move(settings);
 }
 
 void read_analysis(Reading& reading) {
@@ -66,7 +86,7 @@ Value resolved_of(const Reading& reading) {
   Value all = write_params(reading.settings);
   all.erase("sweep");
   for (const char* const key : {"search_space", "dataset", "proxies", "aggregates", "hardware",
-                                "objectives", "searcher", "train"}) {
+                                "objectives", "searcher", "benchmark", "train"}) {
     const Value* const made = reading.resolved.find(key);
     if (made != nullptr) {
       all.set(key, *made);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -130,6 +131,20 @@ double Benchmark::most_of_column(std::size_t column, const Location& where) cons
   return most;
 }
 
+Benchmark::Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpace& space)
+    : space_{space} {
+  std::map<std::string, std::vector<double>> trained;
+  for (const PointOutcome& outcome : outcomes)
+    for (const TrainedRow& row : outcome.trained)
+      if (!row.metrics.empty()) {
+        trained[row.network.text].push_back(row.metrics.front());
+        columns_ = {outcome.trained_metrics.front()};
+      }
+  for (const auto& [arch, values] : trained)
+    accuracies_[arch] = {std::accumulate(values.begin(), values.end(), 0.0) /
+                         static_cast<double>(values.size())};
+}
+
 std::optional<double> Benchmark::accuracy(const std::string& architecture,
                                           std::size_t column) const {
   const auto found = accuracies_.find(architecture);
@@ -160,7 +175,7 @@ std::optional<Benchmark::Standing> Benchmark::standing(const std::string& archit
 std::unique_ptr<Benchmark> load_benchmark(const Study& study,
                                           const std::filesystem::path& data_folder,
                                           const std::function<void(const std::string&)>& say) {
-  if (!study.benchmark) return nullptr;
+  if (!study.benchmark || study.benchmark->is_trained) return nullptr;
   const auto file = find_benchmark(*study.benchmark, data_folder);
   if (file) {
     auto benchmark = std::make_unique<Benchmark>(*file, *study.benchmark, *study.space);

@@ -133,6 +133,19 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
   return table;
 }
 
+EventFile training_events(const TrainedRow& row, const std::string& metric) {
+  EventFile file;
+  for (std::size_t i = 0; i < row.epochs.size(); ++i) {
+    const EpochOutcome& epoch = row.epochs[i];
+    std::map<std::string, double> values{{"learning_rate", epoch.learning_rate},
+                                         {"train/loss", epoch.loss},
+                                         {"train/" + metric, epoch.train_metric}};
+    if (epoch.validation_metric) values["validation/" + metric] = *epoch.validation_metric;
+    file.add(static_cast<std::int64_t>(i + 1), values);
+  }
+  return file;
+}
+
 std::vector<Picture> training_pictures(const std::vector<PointOutcome>& outcomes) {
   const auto metrics = all_metrics(outcomes);
   if (metrics.empty()) return {};

@@ -67,19 +67,26 @@ class Writer {
   /// Writes what was trained, if anything: numbers, and the weights themselves.
   std::string show_trainings(const std::vector<PointOutcome>& points) {
     const Table table = trained_table(points);
-    for (const char* const name : {"trained.csv", "history.csv", "weights"})
+    for (const char* const name : {"trained.csv", "history.csv", "weights", "tensorboard"})
       std::filesystem::remove_all(folder_ / name);  // of a run that this one goes on with
     if (table.rows.empty()) return "";
-    make_folder(folder_ / "weights");
     for (const PointOutcome& point : points)
       for (const TrainedRow& row : point.trained)
-        if (!row.weights.empty())
-          write_file(folder_ / weights_file(number_of(point, row.network.text), row.seed),
-                     read_file(row.weights));
+        if (row.failure.empty()) write_training(point, row);
     write_file(folder_ / "trained.csv", to_csv(table));
     write_file(folder_ / "history.csv", to_csv(history_table(points)));
     draw_figures(training_pictures(points));
     return "\n## Trained networks\n\n" + to_markdown(training_summary(points));
+  }
+
+  void write_training(const PointOutcome& point, const TrainedRow& row) {
+    const std::size_t number = number_of(point, row.network.text);
+    make_folder(folder_ / "weights");
+    write_file(folder_ / weights_file(number, row.seed), read_file(row.weights));
+    const auto events = folder_ / "tensorboard" / fmt::format("{}-{}", number, row.seed);
+    make_folder(events);
+    write_file(events / "events.out.tfevents.0.thimble",
+               training_events(row, point.trained_metrics.front()).bytes());
   }
 
   /// Writes the files of the analysis, if there is something to analyse: without a benchmark, how

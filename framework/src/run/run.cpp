@@ -15,6 +15,7 @@
 #include <thimble/experiment/load.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/benchmark.hpp>
+#include <thimble/report/quantities.hpp>
 #include <thimble/run/result_files.hpp>
 #include <thimble/run/run_folder.hpp>
 #include <thimble/run/run_point.hpp>
@@ -86,7 +87,7 @@ class Runner {
     for (std::size_t i = 0; i < experiment_.studies.size(); ++i) {
       remark_all(experiment_.studies[i].remarks);
       outcome.points.push_back(
-          run_point(experiment_.studies[i], experiment_.points[i], setup_for(i), benchmark_));
+          run_point(experiment_.studies[i], experiment_.points[i], setup_for(i)));
       log_->info("point {} of {} ({}): {}", i + 1, experiment_.studies.size(),
                  experiment_.points[i].row, best_text(outcome.points.back()));
       for (const std::string& line : outcome.points.back().result.remarks) remark(line);
@@ -94,7 +95,10 @@ class Runner {
     }
     number_networks(outcome.points, experiment_);
     train_networks(outcome.points, experiment_, train_stage());
-    write_results(outcome, experiment_, benchmark_, remarks_,
+    const auto trained = benchmark_of_trained(outcome.points);
+    const Benchmark* const benchmark = trained ? trained.get() : benchmark_;
+    for (PointOutcome& point : outcome.points) measure(point, benchmark);
+    write_results(outcome, experiment_, benchmark, remarks_,
                   [this](const std::string& line) { remark(line); });
     log_->info("complete");
     return outcome;
@@ -118,6 +122,14 @@ class Runner {
       options_.progress(done, expected, point, experiment_.studies.size());
     };
     return setup;
+  }
+
+  /// Where they take the place of published accuracies; else nothing.
+  std::unique_ptr<Benchmark> benchmark_of_trained(const std::vector<PointOutcome>& points) const {
+    const Study& study = experiment_.studies[0];
+    if (!study.benchmark || !study.benchmark->is_trained) return nullptr;
+    auto trained = std::make_unique<Benchmark>(points, *study.space);
+    return trained->size() > 0 ? std::move(trained) : nullptr;
   }
 
   TrainStage train_stage() {

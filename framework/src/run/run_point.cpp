@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <thimble/core/error.hpp>
-#include <thimble/report/quantities.hpp>
 
 namespace thimble {
 namespace {
@@ -74,8 +73,7 @@ void select_of_front(PointOutcome& outcome, const Study& study, const Problem& p
 
 }  // namespace
 
-PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup,
-                       const Benchmark* benchmark) {
+PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup setup) {
   const auto start = std::chrono::steady_clock::now();
   Scoring scoring{std::move(setup)};
   const Problem problem = study.problem();
@@ -98,7 +96,6 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.proxy_seconds = scoring.proxy_seconds();
   outcome.wall_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  measure(outcome, benchmark);
   return outcome;
 }
 

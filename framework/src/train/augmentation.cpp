@@ -88,6 +88,29 @@ void alter_image(const Picture& picture, const Augmentation& how, int epoch, Ran
   if (how.cutout > 0) cut_out(picture, how.cutout, now);
 }
 
+/// Normal numbers, a run of which is noise: to draw each anew would cost as much as the step.
+class NoisePool {
+ public:
+  static const NoisePool& get() {
+    static const NoisePool kPool;
+    return kPool;
+  }
+
+  /// Adds a run of them that begins anywhere.
+  void add(std::span<float> values, float deviation, Random& random) const {
+    std::size_t place = random.below(pool_.size());
+    for (float& value : values) {
+      value += deviation * pool_[place];
+      if (++place == pool_.size()) place = 0;
+    }
+  }
+
+ private:
+  NoisePool() : pool_(std::size_t{1} << 16) { Random::stream(0, {"noise"}).fill_normal(pool_, 1); }
+
+  std::vector<float> pool_;
+};
+
 /// Sensors are the channels where time runs along the width, else the columns.
 void alter_series(const Picture& picture, const Augmentation& how, Random& now) {
   const bool is_time_wide = picture.height == 1;
@@ -103,14 +126,14 @@ void alter_series(const Picture& picture, const Augmentation& how, Random& now) 
   }
   std::vector<float> factors(at(sensors));
   for (float& factor : factors) factor = static_cast<float>(1 + how.scale * now.normal());
-  const auto noise = static_cast<float>(how.noise);
   for (int channel = 0; channel < picture.channels; ++channel)
     for (int y = 0; y < picture.height; ++y)
-      for (int x = 0; x < picture.width; ++x) {
-        float& value = picture.row(channel, y)[x];
-        value *= factors[at(is_time_wide ? channel : x)];
-        if (noise > 0) value += noise * static_cast<float>(now.normal());
-      }
+      for (int x = 0; x < picture.width; ++x)
+        picture.row(channel, y)[x] *= factors[at(is_time_wide ? channel : x)];
+  if (how.noise > 0)
+    NoisePool::get().add(
+        {picture.row(0, 0), at(picture.channels) * at(picture.height) * at(picture.width)},
+        static_cast<float>(how.noise), now);
 }
 
 }  // namespace

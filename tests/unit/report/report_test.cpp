@@ -85,18 +85,19 @@ TEST(SelectionTable, HasWhatWasSelectedAndWhatStandsOut) {
   std::vector<PointOutcome> points{outcome(kBend), outcome(kBend)};
   select(points[0], {.k = 2});
   const Table table = selection_table(points, nullptr, Digits::all);
-  EXPECT_THAT(table.header, ElementsAre("row", "seed", "arch", "selected", "stands_out", "merit",
-                                        "macs", "same"));
-  EXPECT_THAT(table.rows,
-              ElementsAre(ElementsAre("", "0", "n0", "false", "least macs", "0", "0", "7"),
-                          ElementsAre("", "0", "n1", "true", "", "6", "1", "7"),
-                          ElementsAre("", "0", "n2", "true", "knee, most same", "9", "2", "7"),
-                          ElementsAre("", "0", "n4", "false", "most merit", "10", "10", "7")));
+  EXPECT_THAT(table.header, ElementsAre("network", "row", "seed", "arch", "selected", "stands_out",
+                                        "merit", "macs", "same", "params"));
+  EXPECT_THAT(
+      table.rows,
+      ElementsAre(ElementsAre("1", "", "0", "n0", "false", "least macs", "0", "0", "7", "0"),
+                  ElementsAre("2", "", "0", "n1", "true", "", "6", "1", "7", "0"),
+                  ElementsAre("3", "", "0", "n2", "true", "knee, most same", "9", "2", "7", "0"),
+                  ElementsAre("5", "", "0", "n4", "false", "most merit", "10", "10", "7", "0")));
 }
 
 TEST(SelectionTable, IsReadableWhereItIsToBeRead) {
   std::vector<PointOutcome> points{outcome({{1, 0.123456789}, {0, 0}})};
-  points[0].result.front[0].text = "|a|b|";
+  points[0].result.front[0].text = points[0].evaluated[0].text = "|a|b|";
   select(points[0], {.k = 1});
   EXPECT_THAT(to_markdown(selection_table(points, nullptr, Digits::few)),
               ::testing::AllOf(HasSubstr(" \\|a\\|b\\| |"), HasSubstr(" 0.123 |")));

@@ -17,6 +17,7 @@ struct BenchmarkSettings {
   std::vector<std::string> also;
   std::string architecture;
   bool required = false;
+  bool is_trained = false;  ///< no file: what was trained in the run
 
   template <class Describe>
   static void describe(Describe& param) {

@@ -11,13 +11,14 @@
 
 #include <thimble/core/csv.hpp>
 #include <thimble/core/export.hpp>
+#include <thimble/experiment/outcome.hpp>
 #include <thimble/experiment/report_settings.hpp>
 #include <thimble/space/search_space.hpp>
 
 namespace thimble {
 
-/// Published accuracies by architecture, from a CSV with a header (separated by commas,
-/// semicolons or tabs). For reports alone: no searcher ever sees it. const is thread safe.
+/// Accuracies by architecture: published ones, from a CSV with a header (separated by commas,
+/// semicolons or tabs), or a run's own. For reports alone: no searcher ever sees it. const is thread safe.
 class THIMBLE_EXPORT Benchmark {
  public:
   /// How an architecture stands among those that cost as much (equal MACs).
@@ -33,6 +34,9 @@ class THIMBLE_EXPORT Benchmark {
   /// and what is no per cent are InputErrors with their place. Empty cells are skipped.
   Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
             const SearchSpace& space);
+
+  /// What was trained in a run, each network's mean over its seeds. The space outlives this.
+  Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpace& space);
 
   /// The columns of accuracies, the one for reports first.
   const std::vector<std::string>& columns() const noexcept { return columns_; }

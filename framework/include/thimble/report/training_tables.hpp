@@ -5,6 +5,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/core/table.hpp>
 #include <thimble/experiment/outcome.hpp>
+#include <thimble/report/event_file.hpp>
 #include <thimble/report/gnuplot.hpp>
 
 namespace thimble {
@@ -16,6 +17,8 @@ THIMBLE_EXPORT Table trained_table(const std::vector<PointOutcome>& outcomes);
 THIMBLE_EXPORT Table history_table(const std::vector<PointOutcome>& outcomes);
 /// One row for each network that was trained, mean and deviation over its seeds.
 THIMBLE_EXPORT Table training_summary(const std::vector<PointOutcome>& outcomes);
+/// The curves of one training, for TensorBoard.
+THIMBLE_EXPORT EventFile training_events(const TrainedRow& row, const std::string& metric);
 /// Loss and metric by epoch, a line a training, a colour a network.
 THIMBLE_EXPORT std::vector<Picture> training_pictures(const std::vector<PointOutcome>& outcomes);
 

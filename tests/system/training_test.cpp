@@ -1,0 +1,213 @@
+// Trainings as experiments ask for them: the same bytes whatever the number of threads and however
+// often they are killed, and what can be done with a trained network.
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include <support/commands.hpp>
+#include <support/world.hpp>
+#include <thimble/core/csv.hpp>
+#include <thimble/core/random.hpp>
+
+namespace thimble {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using testing::Command;
+using testing::content;
+using testing::Finished;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::TemporaryFolder;
+using testing::thimble_command;
+
+constexpr const char* kExperiment = R"(
+name: small
+search_space: { use: zoo, networks: [cnn_1d] }
+dataset: { use: synthetic, channels: 1, height: 128, width: 9, classes: 6, samples: 256, test_samples: 60 }
+hardware: { use: analytic, board: nucleo_f746zg }
+objectives: [{ minimize: latency_ms }]
+searcher: { use: exhaustive }
+)";
+
+constexpr const char* kTrain =
+    "'train={profile: series, epochs: 6, seeds: [1, 2], validation: 0.1, averaging: 0.9}' ";
+
+class TrainingRun : public ::testing::Test {
+ protected:
+  TrainingRun() { std::ofstream{here_.path() / "small.yaml"} << kExperiment; }
+
+  Finished run(const std::string& more) const {
+    return thimble_command("run small.yaml --quiet " + more, here_.path());
+  }
+
+  /// The folder of a run that went well.
+  fs::path folder(const Finished& finished) const {
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    return folder_of(finished);
+  }
+
+  /// The last line of a run's output.
+  fs::path folder_of(const Finished& finished) const {
+    const std::string& text = finished.output;
+    const auto begin = text.rfind('\n', text.size() - 2) + 1;
+    return here_.path() / text.substr(begin, text.size() - 1 - begin);
+  }
+
+  /// Everything that trainings left, in one text.
+  std::string trained(const fs::path& folder) const {
+    std::string all;
+    for (const char* const file :
+         {"trained.csv", "history.csv", "weights/1-1.safetensors", "weights/1-2.safetensors"}) {
+      EXPECT_TRUE(fs::exists(folder / file)) << file;
+      all += content(folder / file);
+    }
+    return all;
+  }
+
+  TemporaryFolder here_;
+};
+
+TEST_F(TrainingRun, GivesTheSameBytesAtOneTwoAndFourJobs) {
+  const std::string one = trained(folder(run(std::string{kTrain} + "--jobs 1 --output one")));
+  EXPECT_EQ(trained(folder(run(std::string{kTrain} + "--jobs 2 --output two"))), one);
+  EXPECT_EQ(trained(folder(run(std::string{kTrain} + "--jobs 4 --output four"))), one);
+}
+
+TEST_F(TrainingRun, GoesOnAfterBeingKilledToTheSameBytes) {
+  const std::string whole = trained(folder(run(std::string{kTrain} + "--output whole")));
+  Random random{7};
+  int killed = 0;
+#ifdef __SANITIZE_ADDRESS__
+  constexpr int kAttempts = 1;  // each takes minutes there
+#else
+  constexpr int kAttempts = 20;
+#endif
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::string output = kTrain + ("--output broken" + std::to_string(attempt));
+    const Command broken{"run small.yaml --quiet " + output, here_.path()};
+    std::this_thread::sleep_for(std::chrono::milliseconds{50 + random.below(900)});
+    broken.send(SIGKILL);
+    killed += broken.wait().code == 128 + SIGKILL ? 1 : 0;
+    ASSERT_EQ(trained(folder(run(output + " --resume"))), whole) << "attempt " << attempt;
+  }
+  EXPECT_GT(killed, kAttempts / 2) << "too few were still running when they were killed";
+}
+
+TEST_F(TrainingRun, IsAddedToASearchThatIsOver) {
+  const fs::path searched = folder(run(""));
+  EXPECT_FALSE(fs::exists(searched / "trained.csv"));
+  const fs::path added = folder(run(std::string{kTrain} + "--resume"));
+  EXPECT_EQ(added, searched);
+  EXPECT_TRUE(fs::exists(searched / "trained.csv"));
+  // And is taken away again.
+  EXPECT_EQ(folder(run("--resume")), searched);
+  EXPECT_FALSE(fs::exists(searched / "trained.csv"));
+  EXPECT_FALSE(fs::exists(searched / "weights"));
+}
+
+TEST_F(TrainingRun, TellsAccuracyBesideTheCostsOfTheSameNetwork) {
+  const fs::path made = folder(run(kTrain));
+  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
+  const CsvTable candidates = parse_csv(content(made / "candidates.csv"), "candidates.csv");
+  ASSERT_EQ(trained.rows.size(), 2U);
+  for (const char* const metric : {"macs", "params", "latency_ms", "ram_bytes", "rom_bytes"})
+    EXPECT_EQ(trained.rows[0][trained.column(metric)].text,
+              candidates.rows[0][candidates.column(metric)].text);
+  EXPECT_FALSE(trained.rows[0][trained.column("float_accuracy")].text.empty());
+  EXPECT_THAT(content(made / "report.md"), HasSubstr("## Trained networks"));
+}
+
+TEST_F(TrainingRun, RanksProxiesByWhatWasTrained) {
+  const fs::path made = folder(
+      run("benchmark=trained 'train={profile: series, epochs: 1, seeds: [1, 2], networks: all}' "
+          "'search_space={use: superblocks, families: [mbednet_1d], channels: 1, height: 128, "
+          "width: 9, classes: 6}' 'proxies=[{use: naswot, batch: 8}]' "
+          "'objectives=[{maximize: naswot}]' 'searcher={use: random, samples: 6}'"));
+  const CsvTable candidates = parse_csv(content(made / "candidates.csv"), "candidates.csv");
+  int with_accuracy = 0;
+  for (const auto& row : candidates.rows)
+    with_accuracy += row[candidates.column("accuracy")].text.empty() ? 0 : 1;
+  EXPECT_GE(with_accuracy, 3);
+  EXPECT_THAT(content(made / "analysis.csv"), HasSubstr("naswot,accuracy"));
+}
+
+TEST_F(TrainingRun, IsDeployedAndEvaluatedByNumber) {
+  const std::string made = folder(run(kTrain)).string();
+  const Finished deployed =
+      thimble_command("deploy " + made + " --network 1 --output c", here_.path());
+  EXPECT_EQ(deployed.code, 0) << deployed.errors;
+  EXPECT_THAT(deployed.output, Not(HasSubstr("drawn")));
+  const std::string trained_c = content(here_.path() / "c" / "network.c");
+  EXPECT_EQ(
+      thimble_command("deploy " + made + " --network 1 --output other --seed 2", here_.path()).code,
+      0);
+  EXPECT_NE(content(here_.path() / "other" / "network.c"), trained_c);
+  const Finished drawn =
+      thimble_command("deploy " + made + " --network 1 --output drawn --drawn", here_.path());
+  EXPECT_THAT(drawn.output, HasSubstr("the weights are drawn"));
+  const Finished tested = thimble_command(
+      "evaluate " + made + " --network 1 --output tables --int8-samples 20", here_.path());
+  EXPECT_EQ(tested.code, 0) << tested.errors;
+  EXPECT_THAT(tested.output, AllOf(HasSubstr("float"), HasSubstr("int8"), HasSubstr("60")));
+  const CsvTable confusion =
+      parse_csv(content(here_.path() / "tables" / "float_confusion.csv"), "confusion");
+  int samples = 0;
+  for (const auto& row : confusion.rows)
+    for (std::size_t i = 1; i < row.size(); ++i) samples += std::stoi(row[i].text);
+  EXPECT_EQ(samples, 60);
+}
+
+TEST_F(TrainingRun, SaysWhatIsNotTrained) {
+  const std::string made = folder(run("")).string();
+  for (const char* const command : {"deploy", "evaluate"}) {
+    const Finished finished =
+        thimble_command(std::string{command} + " " + made + " --network 1", here_.path());
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.errors, AllOf(HasSubstr("trained"), HasSubstr("note")));
+    EXPECT_EQ(
+        thimble_command(std::string{command} + " " + made + " --network 9", here_.path()).code, 2);
+    EXPECT_EQ(thimble_command(std::string{command} + " . --network 1", here_.path()).code, 2);
+  }
+}
+
+TEST_F(TrainingRun, TrainsOneNetworkByName) {
+  const std::string command = std::string{"train small.yaml --arch cnn_1d "} + kTrain;
+  const Finished trained = thimble_command(command, here_.path());
+  ASSERT_EQ(trained.code, 0) << trained.errors;
+  EXPECT_THAT(trained.output, HasSubstr("weights.safetensors"));
+  // The same training is not repeated by a run.
+  const fs::path made = folder(run(kTrain));
+  const fs::path weights =
+      here_.path() / trained.output.substr(
+                         trained.output.find("runs/"),
+                         trained.output.find(".safetensors") + 12 - trained.output.find("runs/"));
+  EXPECT_EQ(content(weights), content(made / "weights" / "1-1.safetensors"));
+}
+
+TEST_F(TrainingRun, TellsOfATrainingThatDivergesAndKeepsTheOthers) {
+  const Finished finished =
+      run("'train={profile: series, optimiser: sgd, epochs: 3, learning_rate: 1000, warm_up: 0, "
+          "weight_decay: 10, seeds: [1]}'");
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_THAT(content(folder_of(finished) / "trained.csv"), HasSubstr("not finite"));
+}
+
+TEST_F(TrainingRun, LeavesNothingHalfWhereItCannotWrite) {
+  std::ofstream{here_.path() / "file"} << "not a folder";
+  fs::create_directories(here_.path() / "runs");
+  std::ofstream{here_.path() / "runs" / "trainings"} << "not a folder";
+  const Finished finished = run(kTrain);
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_THAT(finished.errors, HasSubstr("trainings"));
+  fs::remove(here_.path() / "runs" / "trainings");
+  EXPECT_EQ(run(std::string{kTrain} + "--resume").code, 0);
+}
+
+}  // namespace
+}  // namespace thimble
