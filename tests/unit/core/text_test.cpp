@@ -14,6 +14,7 @@ TEST(CountText, IsAsPeopleSayIt) {
   EXPECT_EQ(count_text(0, "row"), "0 rows");
   EXPECT_EQ(count_text(1, "row"), "1 row");
   EXPECT_EQ(count_text(2, "batch"), "2 batches");
+  EXPECT_EQ(count_text(40, "epoch"), "40 epochs");
 }
 
 TEST(InQuotes, ShowsControlCharactersAndCutsLongWords) {
