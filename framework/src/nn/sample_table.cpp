@@ -156,6 +156,8 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
   for (const std::string& group : list.groups)
     groups_.push_back(std::distance(names.begin(), names.find(group)));
   divide(choose_test(list, rule, source), source);
+  if (test_.empty() && list.is_test.empty() && rule.test_share > 0)
+    info_.remark = "no test samples: no group is small enough for test_share";
   remark_on_absent_classes();
 }
 
