@@ -1,15 +1,9 @@
 #include <thimble/nn/record_file.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
@@ -17,54 +11,20 @@
 namespace thimble {
 namespace {
 
-class Descriptor {
- public:
-  // Without O_NONBLOCK, opening a pipe would wait for its writer.
-  explicit Descriptor(const std::filesystem::path& file)
-      : number_{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
+/// Opens a file of so many bytes, or says in `problem` what is there instead.
+std::optional<MappedFile> open_records(const std::filesystem::path& file, std::int64_t bytes,
+                                       std::string& problem) {
+  try {
+    MappedFile mapped{file};
+    if (std::ssize(mapped.bytes()) == bytes) return mapped;
+    problem = fmt::format("found {} bytes", mapped.bytes().size());
+  } catch (const InputError& error) {
+    problem = error.diagnostics().front().message;
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const noexcept { return number_; }
-
- private:
-  int number_;
-};
+  return std::nullopt;
+}
 
 }  // namespace
-
-void RecordFiles::Unmap::operator()(const std::uint8_t* data) const noexcept {
-  ::munmap(const_cast<std::uint8_t*>(data), bytes);
-}
-
-RecordFiles::Mapping RecordFiles::map(const std::filesystem::path& file, std::int64_t bytes,
-                                      std::string& problem) {
-  const auto cannot = [&](const char* what) {
-    problem = fmt::format("cannot be {}: {}", what, std::strerror(errno));
-    return nullptr;
-  };
-  const Descriptor descriptor{file};
-  if (descriptor.number() < 0 && errno == ENOENT) {
-    problem = "no such file";
-    return nullptr;
-  }
-  struct stat status {};
-  if (descriptor.number() < 0 || ::fstat(descriptor.number(), &status) != 0) return cannot("read");
-  if (!S_ISREG(status.st_mode)) {
-    problem = "not a file";
-    return nullptr;
-  }
-  if (status.st_size != bytes) {
-    problem = fmt::format("found {} bytes", status.st_size);
-    return nullptr;
-  }
-  const auto size = static_cast<std::size_t>(bytes);
-  void* const data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.number(), 0);
-  if (data == MAP_FAILED) return cannot("mapped into memory");
-  return Mapping{static_cast<const std::uint8_t*>(data), Unmap{size}};
-}
 
 RecordFiles::RecordFiles(RecordFormat format, const std::vector<std::filesystem::path>& files,
                          std::int64_t records_per_file, const std::string& note)
@@ -79,8 +39,8 @@ RecordFiles::RecordFiles(RecordFormat format, const std::vector<std::filesystem:
   std::vector<Diagnostic> problems;
   for (const std::filesystem::path& file : files) {
     std::string problem;
-    if (Mapping data = map(file, bytes, problem)) {
-      files_.push_back({file, std::move(data)});
+    if (auto mapped = open_records(file, bytes, problem)) {
+      files_.push_back(std::move(*mapped));
       continue;
     }
     Diagnostic& found = problems.emplace_back();
@@ -98,13 +58,13 @@ std::int64_t RecordFiles::size() const noexcept {
 }
 
 void RecordFiles::read(std::int64_t index, float* image, std::int64_t& label) const {
-  const File& file = files_[static_cast<std::size_t>(index / records_per_file_)];
+  const MappedFile& file = files_[static_cast<std::size_t>(index / records_per_file_)];
   const std::int64_t record = index % records_per_file_;
-  const std::uint8_t* const bytes = file.data.get() + record * format_.bytes();
+  const std::uint8_t* const bytes = file.bytes().data() + record * format_.bytes();
   label = bytes[format_.label];
   if (label >= format_.classes) {
     Diagnostic problem;
-    problem.where.file = file.path.string();
+    problem.where.file = file.path().string();
     problem.message = fmt::format("label {} in record {} (the first is 0), expected 0 to {}", label,
                                   record, format_.classes - 1);
     problem.note = "the file is damaged or in another format; fetch it again";

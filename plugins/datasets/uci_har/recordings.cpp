@@ -2,13 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
-#include <cstring>
-#include <functional>
-#include <numeric>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +12,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/utf8.hpp>
+#include <thimble/nn/npy.hpp>
 
 namespace uci_har {
 namespace {
@@ -136,44 +132,11 @@ void read_text_part(const fs::path& folder, const std::string& part, Recordings&
 
 // --- Arrays: int16 with a scale for each sensor ---
 
-/// The elements of an array in NumPy's format 1.0, in C order, of a type by its NumPy name. `inner`
-/// are its dimensions but for the first.
-template <class T>
-std::vector<T> read_npy(const fs::path& file, const std::string& type,
-                        const std::vector<std::size_t>& inner) {
-  static_assert(std::endian::native == std::endian::little);
-  constexpr std::size_t kPrefix = 10;  // magic, version, two bytes of the header's length
-  constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
-  const std::string bytes = thimble::read_file(file);
-  if (bytes.size() < kPrefix || !bytes.starts_with(kMagic))
-    refuse(file, "not an array in NumPy's format 1.0");
-  const std::size_t length =
-      static_cast<unsigned char>(bytes[8]) + 256U * static_cast<unsigned char>(bytes[9]);
-  const std::string header = bytes.substr(kPrefix, length);
-  std::vector<std::string> dimensions;
-  for (const std::size_t dimension : inner) dimensions.push_back(" " + std::to_string(dimension));
-  const std::string shape = thimble::join(dimensions, ",");
-  static const std::regex pattern{
-      R"(\{'descr': '(.*)', 'fortran_order': False, 'shape': \((\d{1,9}),(.*)\), \}\s*)"};
-  std::smatch found;
-  if (!std::regex_match(header, found, pattern) || found[1] != type || found[3] != shape)
-    refuse(file, "not an array of " + type + " of the shape (N," + shape + ") in C order");
-  const std::size_t body = bytes.size() - kPrefix - header.size();
-  const std::size_t row =
-      std::accumulate(inner.begin(), inner.end(), sizeof(T), std::multiplies<>{});
-  if (body != row * std::stoul(found[2]))
-    refuse(file, std::to_string(body) + " bytes of elements, expected " + found[2].str() + " x " +
-                     std::to_string(row));
-  std::vector<T> elements(body / sizeof(T));
-  std::memcpy(elements.data(), bytes.data() + kPrefix + header.size(), body);
-  return elements;
-}
-
 std::vector<std::int64_t> read_array_labels(const fs::path& file, std::int64_t least,
                                             std::int64_t most) {
-  std::vector<std::int64_t> labels;
-  for (const std::uint8_t read : read_npy<std::uint8_t>(file, "|u1", {}))
-    labels.push_back(label(read, least, most, {file.string()}));
+  auto labels = thimble::Npy{file}.whole_numbers();
+  for (const std::int64_t read : labels)
+    label(static_cast<double>(read), least, most, {file.string()});
   return labels;
 }
 
@@ -183,16 +146,22 @@ void read_array_part(const fs::path& folder, const std::string& part, Recordings
   const fs::path person_file = folder / ("subject_" + part + "_u8.npy");
   append(read_array_labels(activity_file, 0, kActivities - 1), recordings.activities);
   append(read_array_labels(person_file, 1, kPeople), recordings.people);
-  const auto read = read_npy<std::int16_t>(signal_file, "<i2", {kSensors, kLength});
+  const thimble::Npy signals{signal_file};
+  if (signals.type() != "<i2" || signals.shape().size() != 3 || signals.shape()[1] != kSensors ||
+      signals.shape()[2] != kLength)
+    refuse(signal_file, "not an array of <i2 of the shape (N, 9, 128)");
   constexpr float kAcceleration = 1.0F / 8192, kVelocity = 1.0F / 4096;
-  for (std::size_t i = 0; i < read.size(); ++i) {
-    const std::size_t quantity = i / (3 * kLength) % 3;
-    recordings.signals.push_back(static_cast<float>(read[i]) *
-                                 (quantity == 1 ? kVelocity : kAcceleration));
+  std::vector<float> window(kWindow);
+  for (std::int64_t row = 0; row < signals.rows(); ++row) {
+    signals.read(row, window);
+    for (std::size_t i = 0; i < kWindow; ++i) {
+      const std::size_t quantity = i / (3 * kLength);
+      recordings.signals.push_back(window[i] * (quantity == 1 ? kVelocity : kAcceleration));
+    }
   }
   if (recordings.signals.size() != recordings.activities.size() * kWindow)
-    refuse(signal_file, std::to_string(read.size() / kWindow) +
-                            " windows, not as many as labels in " + activity_file.string());
+    refuse(signal_file, std::to_string(signals.rows()) + " windows, not as many as labels in " +
+                            activity_file.string());
 }
 
 }  // namespace

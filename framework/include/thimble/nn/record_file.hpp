@@ -3,13 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/core/mapped_file.hpp>
 #include <thimble/graph/graph.hpp>
 #include <thimble/nn/dataset.hpp>
 
@@ -44,21 +44,11 @@ class THIMBLE_EXPORT RecordFiles {
   Samples batch(std::span<const std::int64_t> indices) const;
 
  private:
-  struct Unmap {
-    std::size_t bytes;
-    void operator()(const std::uint8_t* data) const noexcept;
-  };
-  using Mapping = std::unique_ptr<const std::uint8_t, Unmap>;
-  struct File {
-    std::filesystem::path path;
-    Mapping data;
-  };
-  static Mapping map(const std::filesystem::path& file, std::int64_t bytes, std::string& problem);
   void read(std::int64_t index, float* image, std::int64_t& label) const;
 
   RecordFormat format_;
   std::int64_t records_per_file_;
-  std::vector<File> files_;
+  std::vector<MappedFile> files_;
 };
 
 /// Files of equally many records.

@@ -1,0 +1,236 @@
+// Pictures in a folder for each class, the usual way to keep one's own. No source: made for
+// thimble. They are decoded and resized once, and kept as bytes in a file of the cache.
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <optional>
+#include <regex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
+#include <thimble/core/mapped_file.hpp>
+#include <thimble/core/stop.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/dataset.hpp>
+#include <thimble/nn/sample_table.hpp>
+
+#include "image.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Channels { grey = 1, colours = 3 };
+
+const std::vector<std::pair<std::string, Channels>>& names_of(Channels) {
+  static const std::vector<std::pair<std::string, Channels>> kNames{{"3", Channels::colours},
+                                                                    {"1", Channels::grey}};
+  return kNames;
+}
+
+[[noreturn]] void refuse(const fs::path& file, std::string message, std::string note) {
+  throw thimble::InputError{
+      thimble::Diagnostic{{file.string()}, std::move(message), std::move(note)}};
+}
+
+bool is_image(const fs::path& file) {
+  std::string extension = file.extension().string();
+  for (char& letter : extension) letter = static_cast<char>(std::tolower(letter));
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+/// What is directly in a folder, in order of names.
+std::vector<fs::path> entries(const fs::path& folder) {
+  std::error_code problem;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator{folder, problem}) found.push_back(entry.path());
+  if (problem) refuse(folder, problem.message(), "'folder' says where the folders of classes are");
+  std::ranges::sort(found);
+  return found;
+}
+
+class ImageFolder final : public thimble::Dataset {
+ public:
+  struct Params {
+    std::string folder;
+    int height = 32;
+    int width = 32;
+    Channels channels = Channels::colours;
+    std::string group;
+    std::vector<std::string> class_names;
+    thimble::SplitRule rule;
+    thimble::Scaling scaling;
+
+    template <class Describe>
+    static void describe(Describe& param) {
+      param(&Params::folder, "folder", "the folders of classes, relative to the data folder")
+          .required();
+      param(&Params::height, "height", "what images are resized to").range(1, 4096);
+      param(&Params::width, "width", "likewise").range(1, 4096);
+      param(&Params::channels, "channels", "red, green and blue, or brightness alone");
+      param(&Params::group, "group",
+            "regular expression, found in CLASS/FILE; its first parentheses are the group");
+      param(&Params::class_names, "class_names",
+            "folders of classes in order; by default all, by name");
+      param.include(&Params::rule);
+      param.include(&Params::scaling, {"scale", "offset"});
+    }
+  };
+
+  ImageFolder(Params params, const thimble::Context& context)
+      : params_{std::move(params)},
+        folder_{context.data_folder / params_.folder},
+        table_{open(context)} {}
+
+  thimble::DatasetInfo describe() const override { return table_.describe(); }
+
+  thimble::Samples batch(thimble::Split split,
+                         std::span<const std::int64_t> indices) const override {
+    return table_.batch(split, indices);
+  }
+  std::vector<std::int64_t> labels(thimble::Split split) const override {
+    return table_.labels(split);
+  }
+  std::vector<std::int64_t> groups(thimble::Split split) const override {
+    return table_.groups(split);
+  }
+
+ private:
+  /// Files and classes, before classes have numbers.
+  struct Found {
+    std::vector<fs::path> files;
+    std::vector<std::string> classes;
+  };
+
+  thimble::Shape shape() const {
+    return {static_cast<int>(params_.channels), params_.height, params_.width};
+  }
+
+  static void list_classes(const fs::path& folder, Found& found) {
+    for (const fs::path& class_folder : entries(folder)) {
+      if (!fs::is_directory(class_folder)) continue;
+      const std::size_t before = found.files.size();
+      for (const fs::path& file : entries(class_folder))
+        if (is_image(file)) found.files.push_back(file);
+      if (found.files.size() == before)
+        refuse(class_folder, "no .png, .jpg or .jpeg in it", "each folder is a class");
+      found.classes.resize(found.files.size(), class_folder.filename().string());
+    }
+    if (found.files.empty())
+      refuse(folder, "no folder with images in it", "each folder in it is a class");
+  }
+
+  std::vector<std::string> find_groups(const std::vector<fs::path>& files) const try {
+    std::vector<std::string> groups;
+    if (params_.group.empty()) return groups;
+    const std::regex pattern{params_.group};
+    for (const fs::path& file : files) {
+      const std::string name = (file.parent_path().filename() / file.filename()).string();
+      std::smatch match;
+      if (!std::regex_search(name, match, pattern) || match.size() < 2)
+        refuse(file, "'group' finds no group in " + thimble::in_quotes(name),
+               "it is " + params_.group + "; the group is what its first parentheses hold");
+      groups.push_back(match[1]);
+    }
+    return groups;
+  } catch (const std::regex_error& error) {
+    refuse(folder_, "'group' is no regular expression: " + params_.group, error.what());
+  }
+
+  thimble::SampleTable open(const thimble::Context& context) {
+    Found found;
+    thimble::SampleList list;
+    if (fs::is_directory(folder_ / "train") && fs::is_directory(folder_ / "test")) {
+      list_classes(folder_ / "train", found);
+      list.is_test.resize(found.files.size(), false);
+      list_classes(folder_ / "test", found);
+      list.is_test.resize(found.files.size(), true);
+    } else {
+      list_classes(folder_, found);
+    }
+    thimble::DatasetInfo info;
+    info.name = "image_folder";
+    info.shape = shape();
+    info.class_names = params_.class_names;
+    list.labels = thimble::number_labels(found.classes, info.class_names);
+    info.classes = static_cast<int>(info.class_names.size());
+    if (info.classes < 2)
+      refuse(folder_, "all images are of one class", "each folder in it is a class");
+    for (std::size_t i = 0; i < list.labels.size(); ++i)
+      if (list.labels[i] < 0)
+        refuse(found.files[i].parent_path(), "none of 'class_names'",
+               "they are " + thimble::join(info.class_names));
+    list.groups = find_groups(found.files);
+    load(found.files, context);
+    return {std::move(info), std::move(list),
+            params_.rule,    thimble::Layout::channels,
+            params_.scaling, [this](std::int64_t sample, std::span<float> to) { read(sample, to); },
+            folder_.string()};
+  }
+
+  /// Decodes all images, or takes them from the cache when they were before.
+  void load(const std::vector<fs::path>& files, const thimble::Context& context) {
+    const std::size_t bytes = files.size() * thimble::at(shape().elements());
+    const fs::path cache = context.cache_folder / "images" / (cache_key(files) + ".bin");
+    std::error_code ignored;
+    if (!context.cache_folder.empty() && fs::file_size(cache, ignored) == bytes) {
+      mapped_.emplace(cache);
+      return;
+    }
+    decoded_ = decode(files, context);
+    if (context.cache_folder.empty()) return;
+    try {
+      thimble::make_folder(cache.parent_path());
+      thimble::write_file(cache, decoded_);
+      mapped_.emplace(cache);
+      decoded_ = {};
+    } catch (const thimble::Error& error) {
+      context.log(std::string{"decoded images cannot be kept for the next time: "} + error.what());
+    }
+  }
+
+  /// Tells files apart by name, size and time, and sizes asked for.
+  std::string cache_key(const std::vector<fs::path>& files) const {
+    std::string text = to_string(shape()) + fs::absolute(folder_).string();
+    for (const fs::path& file : files)
+      text += "\n" + file.string() + " " + std::to_string(fs::file_size(file)) + " " +
+              std::to_string(fs::last_write_time(file).time_since_epoch().count());
+    return thimble::hex(thimble::fingerprint(text));
+  }
+
+  std::string decode(const std::vector<fs::path>& files, const thimble::Context& context) const {
+    context.log("reading " + thimble::count_text(std::ssize(files), "image") + " of " +
+                folder_.string());
+    const auto size = thimble::at(shape().elements());
+    std::string all(files.size() * size, '\0');
+    const std::span<std::uint8_t> bytes{reinterpret_cast<std::uint8_t*>(all.data()), all.size()};
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      thimble::stop_if_requested();
+      resize(image_folder::read_image(files[i]), shape(), bytes.subspan(i * size, size));
+    }
+    return all;
+  }
+
+  void read(std::int64_t sample, std::span<float> to) const {
+    const auto* const from = (mapped_ ? mapped_->bytes().data()
+                                      : reinterpret_cast<const std::uint8_t*>(decoded_.data())) +
+                             sample * shape().elements();
+    std::copy_n(from, to.size(), to.begin());
+  }
+
+  Params params_;
+  fs::path folder_;
+  std::optional<thimble::MappedFile> mapped_;  ///< the cache, or else
+  std::string decoded_;
+  thimble::SampleTable table_;
+};
+
+}  // namespace
+
+THIMBLE_PLUGIN("image_folder", "1.0.0") {
+  plugin.provides<ImageFolder>("your own images, PNG and JPEG, in a folder for each class");
+}

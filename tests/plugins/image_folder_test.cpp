@@ -1,0 +1,191 @@
+// Small images, written here.
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+// Needs <cstdio> before it.
+#include <jpeglib.h>
+#include <png.h>
+
+#include <support/datasets.hpp>
+#include <thimble/dataset.hpp>
+
+namespace thimble {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+/// `format` as libpng names them: PNG_FORMAT_RGB and so on.
+void write_png(const fs::path& file, std::uint32_t width, std::uint32_t height,
+               std::uint32_t format, const Bytes& bytes) {
+  fs::create_directories(file.parent_path());
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = width;
+  image.height = height;
+  image.format = format;
+  ASSERT_NE(png_image_write_to_file(&image, file.c_str(), 0, bytes.data(), 0, nullptr), 0);
+}
+
+/// All pixels alike, of one component (grey) or three.
+void write_jpeg(const fs::path& file, unsigned width, unsigned height, const Bytes& pixel) {
+  fs::create_directories(file.parent_path());
+  Bytes row;
+  for (unsigned x = 0; x < width; ++x) row.insert(row.end(), pixel.begin(), pixel.end());
+  std::FILE* const stream = std::fopen(file.c_str(), "wb");
+  jpeg_compress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&jpeg);
+  jpeg_stdio_dest(&jpeg, stream);
+  jpeg.image_width = width;
+  jpeg.image_height = height;
+  jpeg.input_components = static_cast<int>(pixel.size());
+  jpeg.in_color_space = pixel.size() == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg_set_defaults(&jpeg);
+  jpeg_set_quality(&jpeg, 100, TRUE);
+  jpeg_start_compress(&jpeg, TRUE);
+  for (JSAMPROW line = row.data(); jpeg.next_scanline < height;)
+    jpeg_write_scanlines(&jpeg, &line, 1);
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
+  std::fclose(stream);
+}
+
+class ImageFolder : public ::testing::Test {
+ protected:
+  ImageFolder() {
+    context_.data_folder = folder_.path();
+    context_.log = [this](const std::string& text) { remarks_.push_back(text); };
+  }
+
+  std::unique_ptr<Dataset> open(const std::string& yaml) {
+    PluginLoader loader{{THIMBLE_TEST_PLUGINS}, context_};
+    return testing::make<Dataset>(loader, "image_folder", "{folder: mine, " + yaml + "}");
+  }
+  std::string problem(const std::string& yaml = "height: 2") {
+    return testing::problem_of([&] { open(yaml); });
+  }
+  /// The images of the training part, one after the other, as bytes.
+  std::vector<float> bytes(const std::string& yaml) {
+    const auto dataset = open(yaml + ", test_share: 0, mean: [0], spread: [1]");
+    const at::Tensor flat = testing::all_samples(*dataset, Split::train).images.flatten();
+    return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
+  }
+  fs::path mine() const { return folder_.path() / "mine"; }
+
+  static void add_grey(const fs::path& file, std::uint8_t value) {
+    write_png(file, 1, 1, PNG_FORMAT_GRAY, {value});
+  }
+
+  testing::TemporaryFolder folder_;
+  Context context_;
+  std::vector<std::string> remarks_;
+};
+
+TEST_F(ImageFolder, GivesChannelsOfWhateverAFileHas) {
+  write_png(mine() / "a/1.png", 2, 1, PNG_FORMAT_RGB, {10, 20, 30, 40, 50, 60});
+  write_png(mine() / "a/2.PNG", 2, 1, PNG_FORMAT_GRAY, {7, 8});
+  write_png(mine() / "b/3.png", 2, 1, PNG_FORMAT_RGBA, {9, 9, 9, 0, 1, 2, 3, 255});
+  write_jpeg(mine() / "b/4.jpg", 2, 1, {100});
+  write_jpeg(mine() / "b/5.jpeg", 2, 1, {200, 200, 200});
+  testing::write(mine() / "b/notes.txt", "not looked at");
+  testing::write(mine() / "README.md", "neither");
+  EXPECT_EQ(
+      bytes("height: 1, width: 2"),
+      (std::vector<float>{10, 40, 20, 50,  30,  60,  7,   8,   7,   8,   7,   8,   0,   1,   0,
+                          2,  0,  3,  100, 100, 100, 100, 100, 100, 200, 200, 200, 200, 200, 200}));
+  // 0.299 * 10 + 0.587 * 20 + 0.114 * 30 = 18.15, and 30 more
+  EXPECT_EQ(bytes("height: 1, width: 2, channels: 1"),
+            (std::vector<float>{18, 48, 7, 8, 0, 2, 100, 100, 200, 200}));
+  const DatasetInfo info = open("height: 1, width: 2")->describe();
+  EXPECT_EQ(info.shape, (Shape{3, 1, 2}));
+  EXPECT_EQ(info.medium, Medium::images);
+  EXPECT_EQ(info.class_names, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(ImageFolder, ResizesByATriangle) {
+  write_png(mine() / "a/1.png", 4, 2, PNG_FORMAT_GRAY, {10, 10, 90, 90, 10, 10, 90, 90});
+  add_grey(mine() / "b/2.png", 5);
+  // Weights 3, 3, 1 of 7.
+  EXPECT_EQ(bytes("height: 1, width: 2, channels: 1"), (std::vector<float>{21, 79, 5, 5}));
+  // Twice as wide: pixels at 1/4 and 3/4 between neighbours.
+  EXPECT_EQ(bytes("height: 2, width: 8, channels: 1, class_names: [a, b]"),
+            (std::vector<float>{10, 10, 10, 30, 70, 90, 90, 90, 10, 10, 10, 30, 70, 90, 90, 90,
+                                5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5}));
+}
+
+TEST_F(ImageFolder, IsSplitByFolderOrByGroup) {
+  for (const char* const name : {"0_0", "0_1", "1_0", "1_1", "2_0"})
+    for (const char* const label : {"stop", "go"})
+      add_grey(mine() / fmt::format("{}/{}.png", label, name), 1);
+  const auto dataset = open("group: '^([^/]+/[0-9]+)_', test_groups: [go/1, stop/2]");
+  EXPECT_EQ(dataset->labels(Split::test), (std::vector<std::int64_t>{0, 0, 1}));
+  EXPECT_EQ(dataset->groups(Split::test), (std::vector<std::int64_t>{1, 1, 5}));
+  EXPECT_EQ(open("test_share: 0.4")->describe().test_samples, 4);
+  EXPECT_THAT(problem("group: '([0-9]+)x'"),
+              ::testing::StartsWith("0_0.png: error: 'group' finds no group in 'go/0_0.png'"));
+  EXPECT_THAT(problem("group: '('"), ::testing::HasSubstr("'group' is no regular expression: ("));
+
+  fs::remove_all(mine());
+  add_grey(mine() / "train/a/1.png", 1);
+  add_grey(mine() / "train/b/1.png", 2);
+  add_grey(mine() / "test/b/1.png", 3);
+  const auto parts = open("height: 1, width: 1");
+  EXPECT_EQ(parts->labels(Split::train), (std::vector<std::int64_t>{0, 1}));
+  EXPECT_EQ(parts->labels(Split::test), (std::vector<std::int64_t>{1}));
+}
+
+TEST_F(ImageFolder, DecodesOnce) {
+  context_.cache_folder = folder_.path() / "cache";
+  add_grey(mine() / "a/1.png", 1);
+  add_grey(mine() / "b/1.png", 2);
+  const std::string size = "height: 1, width: 1, channels: 1";
+  EXPECT_EQ(bytes(size), (std::vector<float>{1, 2}));
+  EXPECT_EQ(bytes(size), (std::vector<float>{1, 2}));
+  EXPECT_EQ(remarks_.size(), 1) << "from the cache";
+  add_grey(mine() / "b/2.png", 3);
+  EXPECT_EQ(bytes(size), (std::vector<float>{1, 2, 3})) << "a file more is seen";
+  EXPECT_EQ(bytes("height: 1, width: 2, channels: 1"), (std::vector<float>{1, 1, 2, 2, 3, 3}));
+  for (const auto& entry : fs::directory_iterator{context_.cache_folder / "images"})
+    testing::write(entry.path(), "x");
+  EXPECT_EQ(bytes(size), (std::vector<float>{1, 2, 3})) << "a damaged cache is made anew";
+
+  testing::write(folder_.path() / "file", "");
+  context_.cache_folder = folder_.path() / "file";
+  EXPECT_EQ(bytes(size), (std::vector<float>{1, 2, 3})) << "without a cache";
+  EXPECT_THAT(remarks_.back(), ::testing::HasSubstr("cannot be kept"));
+}
+
+TEST_F(ImageFolder, SaysWhichFileIsWrong) {
+  EXPECT_THAT(problem(), ::testing::EndsWith("No such file or directory"));
+  fs::create_directories(mine() / "a");
+  EXPECT_THAT(problem(), ::testing::EndsWith("no .png, .jpg or .jpeg in it"));
+  add_grey(mine() / "a/1.png", 1);
+  EXPECT_THAT(problem(), ::testing::EndsWith("all images are of one class"));
+  add_grey(mine() / "b/1.png", 1);
+  EXPECT_THAT(problem("class_names: [a, c]"),
+              ::testing::EndsWith("b: error: none of 'class_names'"));
+  EXPECT_EQ(problem(), "nothing");
+
+  testing::write(mine() / "b/2.jpg", "<html>not found</html>");
+  EXPECT_EQ(problem(), "2.jpg: error: neither PNG nor JPEG");
+  testing::write(mine() / "b/2.jpg", "");
+  EXPECT_EQ(problem(), "2.jpg: error: neither PNG nor JPEG");
+  write_jpeg(mine() / "b/2.jpg", 64, 64, {1, 2, 3});
+  const std::string jpeg = read_file(mine() / "b/2.jpg");
+  testing::write(mine() / "b/2.jpg", jpeg.substr(0, jpeg.size() - 40));
+  EXPECT_EQ(problem(), "2.jpg: error: a damaged JPEG: Premature end of JPEG file");
+  testing::write(mine() / "b/2.jpg", "\xff\xd8\xff");
+  EXPECT_THAT(problem(), ::testing::StartsWith("2.jpg: error: a damaged JPEG: "));
+  fs::remove(mine() / "b/2.jpg");
+  const std::string png = read_file(mine() / "b/1.png");
+  testing::write(mine() / "b/1.png", png.substr(0, 50));
+  EXPECT_THAT(problem(), ::testing::StartsWith("1.png: error: a damaged PNG: "));
+}
+
+}  // namespace
+}  // namespace thimble
