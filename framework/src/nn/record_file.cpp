@@ -57,20 +57,33 @@ std::int64_t RecordFiles::size() const noexcept {
   return static_cast<std::int64_t>(files_.size()) * records_per_file_;
 }
 
-void RecordFiles::read(std::int64_t index, float* image, std::int64_t& label) const {
+const std::uint8_t* RecordFiles::record(std::int64_t index) const {
   const MappedFile& file = files_[static_cast<std::size_t>(index / records_per_file_)];
-  const std::int64_t record = index % records_per_file_;
-  const std::uint8_t* const bytes = file.bytes().data() + record * format_.bytes();
-  label = bytes[format_.label];
+  return file.bytes().data() + index % records_per_file_ * format_.bytes();
+}
+
+std::int64_t RecordFiles::label(std::int64_t index) const {
+  const std::int64_t label = record(index)[format_.label];
   if (label >= format_.classes) {
     Diagnostic problem;
-    problem.where.file = file.path().string();
+    problem.where.file =
+        files_[static_cast<std::size_t>(index / records_per_file_)].path().string();
     problem.message = fmt::format("label {} in record {} (the first is 0), expected 0 to {}", label,
-                                  record, format_.classes - 1);
+                                  index % records_per_file_, format_.classes - 1);
     problem.note = "the file is damaged or in another format; fetch it again";
     throw InputError{std::move(problem)};
   }
-  const std::uint8_t* pixels = bytes + format_.labels;
+  return label;
+}
+
+std::vector<std::int64_t> RecordFiles::labels() const {
+  std::vector<std::int64_t> all;
+  for (std::int64_t i = 0; i < size(); ++i) all.push_back(label(i));
+  return all;
+}
+
+void RecordFiles::read(std::int64_t index, float* image) const {
+  const std::uint8_t* pixels = record(index) + format_.labels;
   const std::int64_t pixel_count = format_.shape.pixels();
   for (std::size_t channel = 0; channel < format_.mean.size(); ++channel) {
     const float mean = format_.mean[channel], spread = format_.spread[channel];
@@ -88,11 +101,12 @@ Samples RecordFiles::batch(std::span<const std::int64_t> indices) const {
   Samples samples{at::empty({count, shape.channels, shape.height, shape.width}, at::kFloat),
                   at::empty({count}, at::kLong)};
   auto* image = samples.images.data_ptr<float>();
-  auto* label = samples.labels.data_ptr<std::int64_t>();
+  auto* to = samples.labels.data_ptr<std::int64_t>();
   for (const std::int64_t index : indices) {
     if (index < 0 || index >= size())
       throw Error{fmt::format("there is no sample {}, the last is {}", index, size() - 1)};
-    read(index, image, *label++);
+    *to++ = label(index);
+    read(index, image);
     image += shape.elements();
   }
   return samples;
@@ -122,6 +136,11 @@ DatasetInfo RecordSplits::describe() const {
   info.train_samples = train_.size();
   info.test_samples = test_ ? test_->size() : 0;
   return info;
+}
+
+std::vector<std::int64_t> RecordSplits::labels(Split split) const {
+  if (split == Split::train) return train_.labels();
+  return test_ ? test_->labels() : open_test().labels();
 }
 
 Samples RecordSplits::batch(Split split, std::span<const std::int64_t> indices) const {

@@ -103,12 +103,6 @@ const std::vector<std::pair<std::string, Layout>>& names_of(Layout) {
   return kNames;
 }
 
-const std::vector<std::pair<std::string, Medium>>& names_of(Medium) {
-  static const std::vector<std::pair<std::string, Medium>> kNames{{"images", Medium::images},
-                                                                  {"series", Medium::series}};
-  return kNames;
-}
-
 Shape series_shape(Layout layout, int sensors, int length) {
   return layout == Layout::channels ? Shape{sensors, 1, length} : Shape{1, length, sensors};
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -17,6 +17,7 @@
 #include <thimble/nn/threads.hpp>
 #include <thimble/train/task.hpp>
 #include <thimble/train/train_network.hpp>
+#include <thimble/train/training_data.hpp>
 
 namespace thimble {
 namespace {
@@ -87,6 +88,8 @@ class Trainings {
     PointOutcome& outcome = outcomes_[point];
     const Study& study = experiment_.studies[point];
     outcome.trained_metrics = study.task->metrics();
+    if (data_.try_emplace(study.dataset.get()).second)
+      data_[study.dataset.get()] = hex(fingerprint_of(*study.dataset));
     for (const Evaluation& network : picked(outcome, *study.train)) {
       if (!network.is_feasible()) {
         stage_.say(fmt::format("network {} is not trained: {}", number_of(outcome, network.text),
@@ -132,15 +135,17 @@ class Trainings {
     }
   }
 
-  static std::string key_of(const Study& study, const TrainedRow& row) {
-    const std::string all = study.training_key + row.network.text + "\n" +
-                            to_yaml(write_params(study.train->recipe)) + std::to_string(row.seed);
+  std::string key_of(const Study& study, const TrainedRow& row) const {
+    const std::string all = study.training_key + data_.at(study.dataset.get()) + row.network.text +
+                            "\n" + to_yaml(write_params(study.train->recipe)) +
+                            std::to_string(row.seed);
     return hex(fingerprint(all));
   }
 
   std::vector<PointOutcome>& outcomes_;
   const LoadedExperiment& experiment_;
   const TrainStage& stage_;
+  std::map<const Dataset*, std::string> data_;  ///< fingerprints
   std::int64_t epochs_ = 0;
   std::atomic<std::int64_t> done_ = 0;
 };

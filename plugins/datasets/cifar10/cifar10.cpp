@@ -41,6 +41,8 @@ class Cifar10 final : public thimble::Dataset {
   thimble::DatasetInfo describe() const override {
     thimble::DatasetInfo info = records_.describe();
     info.name = "cifar10";
+    info.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
+                        "dog",      "frog",       "horse", "ship", "truck"};
     const std::string used = std::to_string(batches_);
     if (batches_ < kTrainingFiles)
       info.remark = used + " of 5 training files, " + used + "0000 of 50000 images";
@@ -50,6 +52,10 @@ class Cifar10 final : public thimble::Dataset {
   thimble::Samples batch(thimble::Split split,
                          std::span<const std::int64_t> indices) const override {
     return records_.batch(split, indices);
+  }
+
+  std::vector<std::int64_t> labels(thimble::Split split) const override {
+    return records_.labels(split);
   }
 
  private:

@@ -59,6 +59,10 @@ class Cifar100 final : public thimble::Dataset {
     return records_.batch(split, indices);
   }
 
+  std::vector<std::int64_t> labels(thimble::Split split) const override {
+    return records_.labels(split);
+  }
+
  private:
   static thimble::RecordFormat format(bool is_fine) {
     return {.shape = {3, 32, 32},

@@ -14,26 +14,17 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/dataset.hpp>
+#include <thimble/nn/sample_table.hpp>
 
 #include "recordings.hpp"
 
 namespace {
 
+using thimble::Layout;
 using uci_har::kLength;
 using uci_har::kSensors;
 
 constexpr std::size_t kWindow = kSensors * kLength;
-
-enum class Layout {
-  rows,      // 1 x time x sensors
-  channels,  // sensors x 1 x time
-};
-
-const std::vector<std::pair<std::string, Layout>>& names_of(Layout) {
-  static const std::vector<std::pair<std::string, Layout>> kNames{{"rows", Layout::rows},
-                                                                  {"channels", Layout::channels}};
-  return kNames;
-}
 
 class UciHar final : public thimble::Dataset {
  public:
@@ -118,11 +109,7 @@ class UciHar final : public thimble::Dataset {
     return picked;
   }
 
-  thimble::Shape shape() const {
-    constexpr int kTime = kLength, kColumns = kSensors;
-    return params_.layout == Layout::rows ? thimble::Shape{1, kTime, kColumns}
-                                          : thimble::Shape{kColumns, 1, kTime};
-  }
+  thimble::Shape shape() const { return thimble::series_shape(params_.layout, kSensors, kLength); }
 
   /// From a row a sensor, as recordings lie. Returns the end of what was written.
   float* write_window(const float* signals, float* to) const {

@@ -273,6 +273,14 @@ TEST(TrainingDataParts, KeepGroupsTogether) {
   EXPECT_NE(part.validated(), (TrainingData{data, kShape, 0.3, 10}.validated()));
 }
 
+TEST(TrainingDataParts, HaveAFingerprintOfTheirOwn) {
+  const auto of = [](const Pictures& data) { return fingerprint_of(data); };
+  EXPECT_EQ(of(Pictures{100, true}), of(Pictures{100, true}));
+  const std::set<std::uint64_t> all{of(Pictures{100, true}), of(Pictures{101, true}),
+                                    of(Pictures{100, false}), of(Pictures{100, true, 2})};
+  EXPECT_EQ(all.size(), 4U);
+}
+
 TEST(TrainingDataParts, AreRefusedWhereTheyDoNotFit) {
   const Pictures few{7, true}, data{64, true};
   EXPECT_THROW((TrainingData{few, kShape, 0, 1}), Error);

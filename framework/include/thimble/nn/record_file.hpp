@@ -42,9 +42,13 @@ class THIMBLE_EXPORT RecordFiles {
   /// The samples at these places, each channel as (byte - mean) / spread. Throws Error when there
   /// is no such place, InputError with file and record when a label is not a class.
   Samples batch(std::span<const std::int64_t> indices) const;
+  /// Of all records. Throws InputError as batch() does.
+  std::vector<std::int64_t> labels() const;
 
  private:
-  void read(std::int64_t index, float* image, std::int64_t& label) const;
+  const std::uint8_t* record(std::int64_t index) const;
+  std::int64_t label(std::int64_t index) const;
+  void read(std::int64_t index, float* image) const;
 
   RecordFormat format_;
   std::int64_t records_per_file_;
@@ -67,6 +71,7 @@ class THIMBLE_EXPORT RecordSplits {
   /// What the records say of the dataset; its name and remark are left open.
   DatasetInfo describe() const;
   Samples batch(Split split, std::span<const std::int64_t> indices) const;
+  std::vector<std::int64_t> labels(Split split) const;
 
  private:
   RecordFiles open_test() const;

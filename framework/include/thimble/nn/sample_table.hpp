@@ -23,7 +23,6 @@ enum class Layout {
 };
 
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Layout>>& names_of(Layout);
-THIMBLE_EXPORT const std::vector<std::pair<std::string, Medium>>& names_of(Medium);
 
 THIMBLE_EXPORT Shape series_shape(Layout layout, int sensors, int length);
 
