@@ -249,7 +249,8 @@ TEST_F(Arrays, SayWhatIsWrongWithTheirDescription) {
   EXPECT_EQ(with("classes: 3\nclass_names: [a, b]"),
             "data.yaml: error: 2 class names, and 'classes' is 3");
   EXPECT_EQ(open("{X: X.npy, y: y.npy, axes: NCT, classes: 3}")->describe().remark,
-            "no training sample of class 2");
+            "no test samples: no class is large enough for test_share; no training sample of class "
+            "2");
 }
 
 struct Real {

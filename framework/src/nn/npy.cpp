@@ -38,7 +38,7 @@ void convert(const std::uint8_t* from, std::span<To> to) {
   for (To& value : to) {
     T element;
     std::memcpy(&element, from, sizeof element);  // they may lie anywhere
-    value = static_cast<To>(element);
+    value = static_cast<To>(element);             // NOLINT(bugprone-signed-char-misuse): no letters
     from += sizeof element;
   }
 }
@@ -102,6 +102,7 @@ const NpyType& find_type(const std::string& name, const MappedFile& file) {
       std::ranges::find_if(kTypes, [&](const NpyType& type) { return type.name == name; });
   if (found != kTypes.end()) return *found;
   std::vector<std::string> known;
+  known.reserve(kTypes.size());
   for (const NpyType& type : kTypes) known.emplace_back(type.name);
   refuse_array(file.path(), "elements of type " + in_quotes(name) + " are not read",
                "convert them with astype(); known are " + join(known));

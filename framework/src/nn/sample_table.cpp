@@ -151,7 +151,8 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
     groups_.push_back(std::distance(names.begin(), names.find(group)));
   divide(choose_test(list, rule, source), source);
   if (test_.empty() && list.is_test.empty() && rule.test_share > 0)
-    info_.remark = "no test samples: no group is small enough for test_share";
+    info_.remark = list.groups.empty() ? "no test samples: no class is large enough for test_share"
+                                       : "no test samples: no group is small enough for test_share";
   remark_on_absent_classes();
 }
 

@@ -114,7 +114,7 @@ struct Order {
                  " are " + std::to_string(letters.size()),
              "'axes' names every dimension of X, N first");
     // Sensors and time of a series stand for two of an image's axes.
-    const bool is_rows = layout == thimble::Layout::rows && letters.find('T') != letters.npos;
+    const bool is_rows = layout == thimble::Layout::rows && letters.find('T') != std::string::npos;
     shape = {1, 1, 1};
     std::int64_t step = 1;
     for (std::size_t i = letters.size(); --i > 0; step *= sizes[i]) {

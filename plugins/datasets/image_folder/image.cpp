@@ -10,6 +10,8 @@
 #include <utility>
 
 #include <jpeglib.h>
+// Needs jpeglib.h before it.
+#include <jerror.h>
 #include <png.h>
 
 #include <thimble/core/error.hpp>
@@ -46,7 +48,7 @@ Image read_png(const thimble::MappedFile& file) {
   } reader;
   const auto bytes = file.bytes();
   const auto require = [&](int is_good) {
-    if (is_good == 0 || reader.warning_or_error != 0)
+    if (is_good == 0)  // warnings are about colour profiles and the like
       refuse(file.path(), std::string{"a damaged PNG: "} + std::data(reader.message));
   };
   require(png_image_begin_read_from_memory(&reader, bytes.data(), bytes.size()));
@@ -70,14 +72,19 @@ struct JpegReader {
     jpeg.err = jpeg_std_error(&errors);
     jpeg.client_data = this;
     errors.error_exit = [](j_common_ptr common) { stop(common); };
-    // A warning says that data is missing or wrong, and that grey takes its place.
     errors.emit_message = [](j_common_ptr common, int level) {
-      if (level < 0) stop(common);
+      if (level < 0 && !is_harmless(common->err->msg_code)) stop(common);
     };
   }
   ~JpegReader() { jpeg_destroy_decompress(&jpeg); }
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
+
+  /// Other warnings say that data is missing or wrong, and that grey takes its place.
+  static bool is_harmless(int warning) {
+    return warning == JWRN_EXTRANEOUS_DATA || warning == JWRN_ADOBE_XFORM ||
+           warning == JWRN_JFIF_MAJOR;
+  }
 
   [[noreturn]] static void stop(j_common_ptr common) {
     auto* const self = static_cast<JpegReader*>(common->client_data);

@@ -65,6 +65,7 @@ std::vector<Source> found(const fs::path& folder) {
 void read_recording(const Source& source, const CsvFormat& format, Series& series) {
   const thimble::CsvTable table = read_table(source.file);
   std::vector<std::size_t> columns;
+  columns.reserve(format.signals.size());
   for (const std::string& signal : format.signals) columns.push_back(table.column(signal));
   std::optional<std::size_t> label, group;
   if (!source.label) label = table.column(format.label);
