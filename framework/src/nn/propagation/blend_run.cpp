@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <list>
+#include <new>
 #include <numeric>
 #include <utility>
 
@@ -20,6 +21,23 @@ constexpr std::int64_t kStripsAtOnce = 128;
 /// Vectors that are worked on at once, of 64 bytes each.
 constexpr int kVectors = 4;
 constexpr std::int64_t kBytesAtOnce = std::int64_t{64} * kVectors;
+
+/// Whose vectors lie in one cache line each.
+template <class Scalar>
+struct Aligned {
+  using value_type = Scalar;
+  static constexpr std::align_val_t kLine{64};
+  Aligned() = default;
+  template <class Other>
+  explicit Aligned(const Aligned<Other>&) {}
+  Scalar* allocate(std::size_t count) {
+    return static_cast<Scalar*>(::operator new(count * sizeof(Scalar), kLine));
+  }
+  void deallocate(Scalar* place, std::size_t) { ::operator delete(place, kLine); }
+  bool operator==(const Aligned&) const = default;
+};
+template <class Scalar>
+using AlignedVector = std::vector<Scalar, Aligned<Scalar>>;
 
 template <class Scalar>
 struct Source {
@@ -50,7 +68,7 @@ template <class Scalar>
 std::vector<ByChannel> walk_with_totals(Strips<Scalar>& strips, std::size_t channels) {
   const auto length = static_cast<std::size_t>(strips.length);
   std::vector<ByChannel> totals(strips.partners.size() + 1, ByChannel(channels));
-  std::vector<Scalar> by_place(totals.size() * length);
+  AlignedVector<Scalar> by_place(totals.size() * length);
   strips.totals = by_place.data();
   const std::int64_t at_once = kStripsAtOnce * strips.length;
   for (std::int64_t first = 0; first < strips.elements; first += at_once) {
@@ -73,7 +91,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   const std::int64_t channels = like.size(1);
   // What the pointers below point into.
   std::vector<at::Tensor> tensors;
-  std::list<std::vector<Scalar>> repeated;
+  std::list<AlignedVector<Scalar>> repeated;
   const auto data = [&](const at::Tensor& x) -> Scalar* {
     return tensors.emplace_back(channels_last(x)).template data_ptr<Scalar>();
   };
@@ -82,7 +100,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   const std::int64_t length = unit * std::max<std::int64_t>(1, kStrip / unit);
   const auto strip = [&](const ByChannel& values) -> const Scalar* {
     if (values.empty()) return nullptr;
-    std::vector<Scalar>& made = repeated.emplace_back();
+    AlignedVector<Scalar>& made = repeated.emplace_back();
     for (std::int64_t i = 0; i < length; i += channels)
       made.insert(made.end(), values.begin(), values.end());
     return made.data();
