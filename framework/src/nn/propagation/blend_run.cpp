@@ -16,6 +16,9 @@ namespace {
 /// which is what channels last means. Factors and totals are laid out for a whole strip, so that no
 /// loop has to know of channels.
 constexpr std::int64_t kStrip = 512;
+/// With totals, strips are as short as can be, and some are walked together, each vector of all of
+/// them before the next.
+constexpr std::int64_t kWalkedAtOnce = 2048;
 /// Strips whose totals a float holds well; they are added up in double.
 constexpr std::int64_t kStripsAtOnce = 128;
 /// Vectors that are worked on at once, of 64 bytes each.
@@ -50,6 +53,7 @@ struct Source {
 template <class Scalar>
 struct Strips {
   std::int64_t length;    ///< of a strip
+  std::int64_t at_once;   ///< strips whose totals stay in registers
   std::int64_t elements;  ///< of all
   std::vector<Source<Scalar>> sources;
   const Scalar* shift;  ///< of a strip; null: 0
@@ -97,7 +101,8 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   };
   // Whole rows and whole steps.
   const std::int64_t unit = std::lcm(channels, kBytesAtOnce / std::int64_t{sizeof(Scalar)});
-  const std::int64_t length = unit * std::max<std::int64_t>(1, kStrip / unit);
+  const std::int64_t units = std::max<std::int64_t>(1, kStrip / unit);
+  const std::int64_t length = wanted.partners.empty() ? unit * units : unit;
   const auto strip = [&](const ByChannel& values) -> const Scalar* {
     if (values.empty()) return nullptr;
     AlignedVector<Scalar>& made = repeated.emplace_back();
@@ -111,6 +116,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
 
   Strips<Scalar> strips{};
   strips.length = length;
+  strips.at_once = std::max<std::int64_t>(1, kWalkedAtOnce / length);
   strips.elements = like.numel();
   for (const auto& [x, factor, gate, ceiling] : blend.terms)
     strips.sources.push_back({data(x), strip(factor), gate.defined() ? data(gate) : nullptr,

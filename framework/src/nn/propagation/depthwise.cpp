@@ -1,6 +1,7 @@
 #include "depthwise.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <vector>
 
@@ -35,6 +36,16 @@ struct DepthwiseSums {
   Scalar* into;  ///< tap x period
 };
 
+/// Of pixels from one place to another.
+template <class Scalar>
+struct DepthwiseCopy {
+  const Scalar* from;
+  std::int64_t from_pixel, from_channel;
+  Scalar* into;
+  std::int64_t into_pixel, into_channel;
+  std::int64_t pixels, channels;
+};
+
 #define THIMBLE_KERNELS "nn/propagation/depthwise_kernels.inc"
 #include <thimble/core/instruction_sets.inc>
 
@@ -66,22 +77,18 @@ struct Place {
   }
 };
 
-/// From pixels to pixels, where a number a channel follows the other or does not.
+/// Runs a row to its place in a tensor, through `buffer` where whole vectors do not fit there.
 template <class Scalar>
-void copy_pixels(const Scalar* from, std::int64_t from_pixel, std::int64_t from_channel,
-                 Scalar* into, std::int64_t into_pixel, std::int64_t into_channel,
-                 std::int64_t pixels, std::int64_t channels) {
-  const bool has_rows = from_channel == 1 && into_channel == 1;
-  if (has_rows && from_pixel == channels && into_pixel == channels) {
-    std::copy_n(from, pixels * channels, into);
-  } else if (has_rows) {
-    for (std::int64_t x = 0; x < pixels; ++x)
-      std::copy_n(from + x * from_pixel, channels, into + x * into_pixel);
-  } else {
-    for (std::int64_t c = 0; c < channels; ++c)
-      for (std::int64_t x = 0; x < pixels; ++x)
-        into[x * into_pixel + c * into_channel] = from[x * from_pixel + c * from_channel];
-  }
+void correlate_row(DepthwiseRow<Scalar>& run, std::vector<Scalar>& buffer,
+                   const Place<Scalar>& tensor, Scalar* into, std::int64_t by_pixel) {
+  const std::int64_t channels = tensor.channels;
+  const bool fits = tensor.by_channel == 1 && by_pixel == channels &&
+                    run.length == whole_vectors<Scalar>(run.length);
+  run.into = fits ? into : buffer.data();
+  THIMBLE_BEST(correlate<Scalar>)(run);
+  if (!fits) THIMBLE_BEST(copy_pixels<Scalar>)
+  ({buffer.data(), channels, 1, into, by_pixel, tensor.by_channel, run.length / channels,
+    channels});
 }
 
 /// A sample with zeros around it. The pixels of a row are dealt out to as many runs as the stride
@@ -109,9 +116,10 @@ class Padded {
     const Place<Scalar> place{x};
     for (std::int64_t y = 0; y < x.size(2); ++y)
       for (std::int64_t start = 0; start < std::min<std::int64_t>(stride_, x.size(3)); ++start)
-        copy_pixels(place.row(sample, y) + start * place.by_pixel, stride_ * place.by_pixel,
-                    place.by_channel, data() + offset(before_.height + y, before_.width + start),
-                    channels_, 1, (x.size(3) - start + stride_ - 1) / stride_, channels_);
+        THIMBLE_BEST(copy_pixels<Scalar>)
+    ({place.row(sample, y) + start * place.by_pixel, stride_ * place.by_pixel, place.by_channel,
+      data() + offset(before_.height + y, before_.width + start), channels_, 1,
+      (x.size(3) - start + stride_ - 1) / stride_, channels_});
   }
 
  private:
@@ -182,9 +190,7 @@ void forward(const at::Tensor& x, const at::Tensor& weight, const Node& node, at
     padded.load(x, n);
     for (std::int64_t i = 0; i < y.size(2); ++i) {
       run.from = padded.data() + i * node.stride.height * padded.pitch();
-      THIMBLE_BEST(correlate<Scalar>)(run);
-      copy_pixels<Scalar>(row.data(), y.size(1), 1, into.row(n, i), into.by_pixel, into.by_channel,
-                          y.size(3), y.size(1));
+      correlate_row(run, row, into, into.row(n, i), into.by_pixel);
     }
   }
 }
@@ -228,46 +234,30 @@ void by_input(const Padded<Scalar>& padded, Extent before, const Window<Scalar>&
         }
       run.weights = weights.data();
       run.period = window.period;
-      run.into = row.data();
       run.length = columns.count * channels;
       for (std::int64_t i = 0; i < rows.count; ++i) {
         run.from = padded.data() +
                    padded.offset(before.height + rows.from + i, before.width + columns.from);
-        THIMBLE_BEST(correlate<Scalar>)(run);
-        copy_pixels<Scalar>(
-            row.data(), channels, 1,
+        correlate_row(
+            run, row, into,
             into.row(sample, rows.first + i * node.stride.height) + columns.first * into.by_pixel,
-            node.stride.width * into.by_pixel, into.by_channel, columns.count, channels);
+            node.stride.width * into.by_pixel);
       }
     }
   }
 }
 
-/// Sums over samples are in double, in the order of the samples.
-class WeightTotals {
- public:
-  WeightTotals(const at::Tensor& weight)
-      : channels_{weight.size(0)},
-        taps_{weight.size(2) * weight.size(3)},
-        totals_(static_cast<std::size_t>(channels_ * taps_)) {}
-
-  template <class Scalar>
-  void add(const std::vector<Scalar>& sums, std::int64_t period) {
-    const Scalar* sum = sums.data();
-    for (std::int64_t tap = 0; tap < taps_; ++tap)
-      for (std::int64_t i = 0; i < period; ++i)
-        totals_[static_cast<std::size_t>(i % channels_ * taps_ + tap)] +=
-            static_cast<double>(*sum++);
-  }
-  at::Tensor made(const at::Tensor& like) const {
-    return at::tensor(totals_, like.scalar_type()).view(like.sizes());
-  }
-
- private:
-  std::int64_t channels_;
-  std::int64_t taps_;
-  std::vector<double> totals_;
-};
+/// Totals are tap x period, of numbers by channel that repeat.
+at::Tensor weight_of(const std::vector<double>& totals, std::int64_t period,
+                     const at::Tensor& like) {
+  const std::int64_t channels = like.size(0);
+  return at::tensor(totals, at::kDouble)
+      .view({-1, period / channels, channels})
+      .sum(1)
+      .t()
+      .to(like.scalar_type())
+      .reshape(like.sizes());
+}
 
 template <class Scalar>
 DepthwiseGradients backward(const at::Tensor& gradient, const at::Tensor& x,
@@ -298,7 +288,7 @@ DepthwiseGradients backward(const at::Tensor& gradient, const at::Tensor& x,
                                   gradient.size(2),
                                   sums.data()};
   DepthwiseGradients made;
-  WeightTotals totals{weight};
+  std::vector<double> totals(sums.size());  // over samples, in their order
   if (wants_input) made.by_input = at::empty_like(x);
   for (std::int64_t n = 0; n < x.size(0); ++n) {
     out.load(gradient, n);
@@ -306,9 +296,9 @@ DepthwiseGradients backward(const at::Tensor& gradient, const at::Tensor& x,
     if (!wants_weight) continue;
     padded.load(x, n);
     THIMBLE_BEST(multiply<Scalar>)(run);
-    totals.add(sums, window.period);
+    std::ranges::transform(sums, totals, totals.begin(), std::plus<double>{});
   }
-  if (wants_weight) made.by_weight = totals.made(weight);
+  if (wants_weight) made.by_weight = weight_of(totals, window.period, weight);
   return made;
 }
 
