@@ -16,8 +16,7 @@ namespace {
 /// which is what channels last means. Factors and totals are laid out for a whole strip, so that no
 /// loop has to know of channels.
 constexpr std::int64_t kStrip = 512;
-/// With totals, strips are as short as can be, and some are walked together, each vector of all of
-/// them before the next.
+/// What is added up in registers before it goes to the totals in memory.
 constexpr std::int64_t kWalkedAtOnce = 2048;
 /// Strips whose totals a float holds well; they are added up in double.
 constexpr std::int64_t kStripsAtOnce = 128;
@@ -99,10 +98,12 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   const auto data = [&](const at::Tensor& x) -> Scalar* {
     return tensors.emplace_back(channels_last(x)).template data_ptr<Scalar>();
   };
-  // Whole rows and whole steps.
-  const std::int64_t unit = std::lcm(channels, kBytesAtOnce / std::int64_t{sizeof(Scalar)});
-  const std::int64_t units = std::max<std::int64_t>(1, kStrip / unit);
-  const std::int64_t length = wanted.partners.empty() ? unit * units : unit;
+  // Whole rows and whole steps. Totals stay in registers where a strip can be a single step: strips
+  // of more, walked step by step, are read from memory in jumps, which costs more than it saves.
+  constexpr std::int64_t kStep = kBytesAtOnce / std::int64_t{sizeof(Scalar)};
+  const std::int64_t unit = std::lcm(channels, kStep);
+  const bool is_one_step = unit == kStep && !wanted.partners.empty();
+  const std::int64_t length = is_one_step ? unit : unit * std::max<std::int64_t>(1, kStrip / unit);
   const auto strip = [&](const ByChannel& values) -> const Scalar* {
     if (values.empty()) return nullptr;
     AlignedVector<Scalar>& made = repeated.emplace_back();
@@ -116,7 +117,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
 
   Strips<Scalar> strips{};
   strips.length = length;
-  strips.at_once = std::max<std::int64_t>(1, kWalkedAtOnce / length);
+  strips.at_once = is_one_step ? kWalkedAtOnce / unit : 1;
   strips.elements = like.numel();
   for (const auto& [x, factor, gate, ceiling] : blend.terms)
     strips.sources.push_back({data(x), strip(factor), gate.defined() ? data(gate) : nullptr,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include <thimble/nn/propagation/tensor.hpp>
@@ -197,55 +198,74 @@ void forward(const at::Tensor& x, const at::Tensor& weight, const Node& node, at
 
 /// The pixels of the input in a line that read the same taps: every stride-th.
 struct Phase {
-  int tap;             ///< the first of them; the others follow at the stride
   std::int64_t first;  ///< pixel
   std::int64_t count;
   std::int64_t from;  ///< the output that meets the first pixel at the first tap
 
   Phase(int of, int stride, int padding, std::int64_t size)
-      : tap{of},
-        first{((of - padding) % stride + stride) % stride},
+      : first{((of - padding) % stride + stride) % stride},
         count{first < size ? (size - first + stride - 1) / stride : 0},
         from{(first + padding - of) / stride} {}
 };
 
-/// Writes gradients by the input: phase by phase, each of which is a convolution with stride 1 of
-/// the gradient by the output, that lies in `padded` behind `before` zeros.
+/// Gradients by the input, phase by phase, each of which is a convolution with stride 1 of the
+/// gradient by the output.
 template <class Scalar>
-void by_input(const Padded<Scalar>& padded, Extent before, const Window<Scalar>& window,
-              const Node& node, std::int64_t sample, const at::Tensor& result) {
-  const Place<Scalar> into{result};
-  const std::int64_t channels = result.size(1);
-  std::vector<Scalar> weights;
-  std::vector<Scalar> row(
-      static_cast<std::size_t>(whole_vectors<Scalar>(result.size(3) * channels)));
-  for (int down = 0; down < node.stride.height; ++down) {
-    const Phase rows{down, node.stride.height, node.padding.height, result.size(2)};
-    for (int across = 0; across < node.stride.width; ++across) {
-      const Phase columns{across, node.stride.width, node.padding.width, result.size(3)};
-      weights.clear();
-      DepthwiseRow<Scalar> run{};
-      for (int i = down; i < node.kernel.height; i += node.stride.height)
-        for (int j = across; j < node.kernel.width; j += node.stride.width) {
-          run.offsets.push_back(-padded.offset(i / node.stride.height, 0) -
-                                padded.offset(0, j / node.stride.width));
-          const auto& tap = window.taps[static_cast<std::size_t>(i * node.kernel.width + j)];
-          weights.insert(weights.end(), tap.begin(), tap.end());
-        }
-      run.weights = weights.data();
-      run.period = window.period;
-      run.length = columns.count * channels;
-      for (std::int64_t i = 0; i < rows.count; ++i) {
-        run.from = padded.data() +
-                   padded.offset(before.height + rows.from + i, before.width + columns.from);
-        correlate_row(
-            run, row, into,
-            into.row(sample, rows.first + i * node.stride.height) + columns.first * into.by_pixel,
-            node.stride.width * into.by_pixel);
+class ByInput {
+ public:
+  /// `padded` has the gradient by the output behind `before` zeros.
+  ByInput(const Padded<Scalar>& padded, Extent before, const Window<Scalar>& window,
+          const Node& node, const at::Tensor& result)
+      : padded_{padded},
+        before_{before},
+        stride_{node.stride},
+        into_{result},
+        row_(static_cast<std::size_t>(whole_vectors<Scalar>(result.size(3) * result.size(1)))) {
+    for (int down = 0; down < stride_.height; ++down)
+      for (int across = 0; across < stride_.width; ++across) {
+        Part& part =
+            parts_.emplace_back(Part{{down, stride_.height, node.padding.height, result.size(2)},
+                                     {across, stride_.width, node.padding.width, result.size(3)}});
+        for (int i = down; i < node.kernel.height; i += stride_.height)
+          for (int j = across; j < node.kernel.width; j += stride_.width) {
+            part.run.offsets.push_back(-padded.offset(i / stride_.height, j / stride_.width));
+            const auto& tap = window.taps[static_cast<std::size_t>(i * node.kernel.width + j)];
+            part.weights.insert(part.weights.end(), tap.begin(), tap.end());
+          }
+        part.run.period = window.period;
+        part.run.length = part.columns.count * result.size(1);
+      }
+  }
+
+  void write(std::int64_t sample) {
+    for (Part& part : parts_) {
+      part.run.weights = part.weights.data();
+      for (std::int64_t i = 0; i < part.rows.count; ++i) {
+        part.run.from = padded_.data() + padded_.offset(before_.height + part.rows.from + i,
+                                                        before_.width + part.columns.from);
+        correlate_row(part.run, row_, into_,
+                      into_.row(sample, part.rows.first + i * stride_.height) +
+                          part.columns.first * into_.by_pixel,
+                      stride_.width * into_.by_pixel);
       }
     }
   }
-}
+
+ private:
+  struct Part {
+    Phase rows;
+    Phase columns;
+    std::vector<Scalar> weights = {};
+    DepthwiseRow<Scalar> run = {};
+  };
+
+  const Padded<Scalar>& padded_;
+  Extent before_;
+  Extent stride_;
+  Place<Scalar> into_;
+  std::vector<Scalar> row_;
+  std::vector<Part> parts_;
+};
 
 /// Totals are tap x period, of numbers by channel that repeat.
 at::Tensor weight_of(const std::vector<double>& totals, std::int64_t period,
@@ -289,10 +309,11 @@ DepthwiseGradients backward(const at::Tensor& gradient, const at::Tensor& x,
                                   sums.data()};
   DepthwiseGradients made;
   std::vector<double> totals(sums.size());  // over samples, in their order
-  if (wants_input) made.by_input = at::empty_like(x);
+  std::optional<ByInput<Scalar>> by_input;
+  if (wants_input) by_input.emplace(out, before, window, node, made.by_input = at::empty_like(x));
   for (std::int64_t n = 0; n < x.size(0); ++n) {
     out.load(gradient, n);
-    if (wants_input) by_input(out, before, window, node, n, made.by_input);
+    if (wants_input) by_input->write(n);
     if (!wants_weight) continue;
     padded.load(x, n);
     THIMBLE_BEST(multiply<Scalar>)(run);
@@ -305,7 +326,10 @@ DepthwiseGradients backward(const at::Tensor& gradient, const at::Tensor& x,
 }  // namespace
 
 bool is_depthwise(const Graph& graph, const Node& node) {
-  return node.op == Op::conv && node.groups > 1 && node.groups == node.shape.channels &&
+  constexpr int kFewestPixels = 16;
+  const bool pays = (node.stride == Extent{1, 1} && node.shape.pixels() >= kFewestPixels) ||
+                    node.kernel.height * node.kernel.width > 9;
+  return pays && node.op == Op::conv && node.groups > 1 && node.groups == node.shape.channels &&
          node.groups == graph.input_shape(node).channels;
 }
 

@@ -4,11 +4,11 @@
 
 #include <thimble/graph/graph.hpp>
 
-/// Depthwise convolutions, a filter a channel: of all that oneDNN 2.6 computes the furthest from
-/// what a processor can do, backwards above all. Results lie in memory as x does. Without autograd;
-/// no sum depends on the number of threads.
+/// Depthwise convolutions, a filter a channel, where oneDNN 2.6 is slower: backwards with large
+/// windows most of all. Results lie in memory as x does. Without autograd; sums have one order.
 namespace thimble {
 
+/// True for those that are faster here (measured: docs/performance.md). Any can be run.
 bool is_depthwise(const Graph& graph, const Node& node);
 
 /// The same as at::conv2d; bias may be undefined.
