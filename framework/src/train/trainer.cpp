@@ -15,6 +15,7 @@
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/nn/threads.hpp>
 #include <thimble/train/loss.hpp>
 
 namespace thimble {
@@ -188,6 +189,7 @@ Trainer::StepOutcome Trainer::step(std::span<const std::int64_t> places, double 
   std::vector<StepOutcome> outcomes(at(parts));
   std::vector<at::Tensor> gradients(at(parts));
   in_parallel(jobs_, at(parts), [&](std::size_t i) {
+    begin_worker();
     const auto begin = count * static_cast<std::int64_t>(i) / parts;
     const auto end = count * static_cast<std::int64_t>(i + 1) / parts;
     outcomes[i] = learn(places.subspan(at(begin), at(end - begin)), count, gradients[i]);
@@ -335,6 +337,7 @@ Answers answers(const Network& network, const TrainingData& data, Split split,
   const auto batches = at((std::ssize(places) + kBatch - 1) / kBatch);
   std::vector<at::Tensor> outputs(batches), labels(batches);
   in_parallel(jobs, batches, [&](std::size_t i) {
+    begin_worker();
     stop_if_requested();
     const at::NoGradGuard no_grad;
     const Samples batch =

@@ -537,6 +537,42 @@ TEST(Propagation, GivesTheGradientsOfTheTape) {
   }
 }
 
+TEST(Propagation, DifferentiatesDepthwiseConvolutions) {
+  for (const int channels : {5, 8, 64, 70})
+    for (const Extent kernel : {Extent{3, 3}, {5, 5}, {7, 7}, {3, 5}, {1, 11}})
+      for (const Extent stride : {Extent{1, 1}, {2, 2}, {3, 1}, {1, 2}})
+        for (const int batch : {1, 3})
+          for (const auto precision : {at::kDouble, at::kFloat}) {
+            Graph graph;
+            graph.conv(graph.input({channels, 11, 6}),
+                       {.out = channels,
+                        .kernel = kernel,
+                        .stride = stride,
+                        .padding = {kernel.height / 2, kernel.width / 2},
+                        .groups = channels,
+                        .bias = true});
+            const Network net = network(graph, precision);
+            const at::Tensor x = images(graph, batch, precision);
+            const Forward forward = propagate_forward(net, x);
+            const at::Tensor seed = at::randn_like(logits_of(net, forward));
+            const auto found = propagate_backward(net, forward, 1, seed, {.outputs = {0}});
+            const auto truth = taped_gradients(net, x, seed);
+            const double tolerance = precision == at::kDouble ? 1e-12 : 1e-5;
+            const auto is_close = [&](const at::Tensor& a, const at::Tensor& b) {
+              return relative_error(a.to(at::kDouble).flatten(), b.to(at::kDouble).flatten()) <=
+                     tolerance;
+            };
+            Network taped = net.clone();
+            taped.parameters(1).weight.requires_grad_();
+            EXPECT_TRUE(is_close(logits_of(net, forward), taped.forward(x).flatten(1).detach()));
+            EXPECT_TRUE(is_close(found.parameters[1].weight, truth[0]));
+            EXPECT_TRUE(is_close(found.parameters[1].bias, truth[1]));
+            EXPECT_TRUE(is_close(found.outputs[0], truth[2]))
+                << channels << " channels, " << kernel.height << "x" << kernel.width << ", stride "
+                << stride.height << "x" << stride.width;
+          }
+}
+
 /// Sums of squares about zero would cancel here.
 TEST(Propagation, StandsChannelsThatVaryLittle) {
   Graph graph;

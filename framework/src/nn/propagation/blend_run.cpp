@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <list>
+#include <new>
 #include <numeric>
 #include <utility>
 
@@ -15,11 +16,30 @@ namespace {
 /// which is what channels last means. Factors and totals are laid out for a whole strip, so that no
 /// loop has to know of channels.
 constexpr std::int64_t kStrip = 512;
+/// What is added up in registers before it goes to the totals in memory.
+constexpr std::int64_t kWalkedAtOnce = 2048;
 /// Strips whose totals a float holds well; they are added up in double.
 constexpr std::int64_t kStripsAtOnce = 128;
 /// Vectors that are worked on at once, of 64 bytes each.
 constexpr int kVectors = 4;
 constexpr std::int64_t kBytesAtOnce = std::int64_t{64} * kVectors;
+
+/// Whose vectors lie in one cache line each.
+template <class Scalar>
+struct Aligned {
+  using value_type = Scalar;
+  static constexpr std::align_val_t kLine{64};
+  Aligned() = default;
+  template <class Other>
+  explicit Aligned(const Aligned<Other>&) {}
+  Scalar* allocate(std::size_t count) {
+    return static_cast<Scalar*>(::operator new(count * sizeof(Scalar), kLine));
+  }
+  void deallocate(Scalar* place, std::size_t) { ::operator delete(place, kLine); }
+  bool operator==(const Aligned&) const = default;
+};
+template <class Scalar>
+using AlignedVector = std::vector<Scalar, Aligned<Scalar>>;
 
 template <class Scalar>
 struct Source {
@@ -32,6 +52,7 @@ struct Source {
 template <class Scalar>
 struct Strips {
   std::int64_t length;    ///< of a strip
+  std::int64_t at_once;   ///< strips whose totals stay in registers
   std::int64_t elements;  ///< of all
   std::vector<Source<Scalar>> sources;
   const Scalar* shift;  ///< of a strip; null: 0
@@ -50,7 +71,7 @@ template <class Scalar>
 std::vector<ByChannel> walk_with_totals(Strips<Scalar>& strips, std::size_t channels) {
   const auto length = static_cast<std::size_t>(strips.length);
   std::vector<ByChannel> totals(strips.partners.size() + 1, ByChannel(channels));
-  std::vector<Scalar> by_place(totals.size() * length);
+  AlignedVector<Scalar> by_place(totals.size() * length);
   strips.totals = by_place.data();
   const std::int64_t at_once = kStripsAtOnce * strips.length;
   for (std::int64_t first = 0; first < strips.elements; first += at_once) {
@@ -73,16 +94,19 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   const std::int64_t channels = like.size(1);
   // What the pointers below point into.
   std::vector<at::Tensor> tensors;
-  std::list<std::vector<Scalar>> repeated;
+  std::list<AlignedVector<Scalar>> repeated;
   const auto data = [&](const at::Tensor& x) -> Scalar* {
     return tensors.emplace_back(channels_last(x)).template data_ptr<Scalar>();
   };
-  // Whole rows and whole steps.
-  const std::int64_t unit = std::lcm(channels, kBytesAtOnce / std::int64_t{sizeof(Scalar)});
-  const std::int64_t length = unit * std::max<std::int64_t>(1, kStrip / unit);
+  // Whole rows and whole steps. Totals stay in registers where a strip can be a single step: strips
+  // of more, walked step by step, are read from memory in jumps, which costs more than it saves.
+  constexpr std::int64_t kStep = kBytesAtOnce / std::int64_t{sizeof(Scalar)};
+  const std::int64_t unit = std::lcm(channels, kStep);
+  const bool is_one_step = unit == kStep && !wanted.partners.empty();
+  const std::int64_t length = is_one_step ? unit : unit * std::max<std::int64_t>(1, kStrip / unit);
   const auto strip = [&](const ByChannel& values) -> const Scalar* {
     if (values.empty()) return nullptr;
-    std::vector<Scalar>& made = repeated.emplace_back();
+    AlignedVector<Scalar>& made = repeated.emplace_back();
     for (std::int64_t i = 0; i < length; i += channels)
       made.insert(made.end(), values.begin(), values.end());
     return made.data();
@@ -93,6 +117,7 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
 
   Strips<Scalar> strips{};
   strips.length = length;
+  strips.at_once = is_one_step ? kWalkedAtOnce / unit : 1;
   strips.elements = like.numel();
   for (const auto& [x, factor, gate, ceiling] : blend.terms)
     strips.sources.push_back({data(x), strip(factor), gate.defined() ? data(gate) : nullptr,

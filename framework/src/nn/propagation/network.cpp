@@ -10,6 +10,7 @@
 
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include "depthwise.hpp"
 #include "mean_pool.hpp"
 #include "narrow_convolution.hpp"
 
@@ -113,6 +114,8 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
     case Op::conv:
       if (runs_narrow(network) && is_narrow_convolution(graph, node))
         return narrow_convolution(as_image(x()), weight, bias, node.padding);
+      if (!at::GradMode::is_enabled() && is_depthwise(graph, node))
+        return depthwise(as_image(x()), weight, bias, node);
       return convolve(padded_input(as_image(x()), node), network.parameters(id), node);
     case Op::batch_norm:
       return at::batch_norm(as_image(x()), weight, bias, network.statistics(id).mean,

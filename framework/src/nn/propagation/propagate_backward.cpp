@@ -9,6 +9,7 @@
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include "blend_run.hpp"
+#include "depthwise.hpp"
 #include "mean_pool.hpp"
 
 namespace thimble {
@@ -214,6 +215,15 @@ class Backward {
     const auto& [weight, bias] = network_.parameters(id);
     const NodeId input = graph_.inputs(id)[0];
     const bool wants = wanted_.parameters;
+    if (is_depthwise(graph_, node)) {
+      auto [by_input, by_weight] =
+          depthwise_backward(as_image(gradient), as_image(output(input)), weight, node,
+                             leads_somewhere_[at(input)], wants);
+      found_.parameters[at(id)] = {
+          by_weight, wants && bias.defined() ? gradient.sum({0, 2, 3}) : at::Tensor{}};
+      if (by_input.defined()) give(input, by_input);
+      return;
+    }
     const auto [x, padding] = padded_input(as_image(output(input)), node);
     auto [by_input, by_weight, by_bias] = at::convolution_backward(
         gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(node.stride),

@@ -21,7 +21,10 @@ struct Statistics {
 /// Sums are taken about the first sample's mean: those of squares about zero would cancel where
 /// values differ little.
 Statistics statistics_of(const at::Tensor& x) {
-  Statistics made{by_channel(x[0].mean({1, 2}, /*keepdim=*/false, at::kDouble)), {}};
+  const auto channels = static_cast<std::size_t>(x.size(1));
+  const at::Tensor sample = x.narrow(0, 0, 1);
+  Statistics made{run(Blend{sample}, {.partners = {{sample, ByChannel(channels)}}}).of_sum, {}};
+  for (double& mean : made.mean) mean /= static_cast<double>(x.size(2) * x.size(3));
   // As the run will have it.
   if (x.scalar_type() == at::kFloat)
     for (double& mean : made.mean) mean = static_cast<float>(mean);

@@ -1,0 +1,174 @@
+// A training step (forwards, backwards, SGD) of ours against the same on LibTorch's tape, both
+// channels last, in turns: medians of processor time on one thread. Then two threads against one,
+// by the clock.
+//
+//   bench_training [rounds [network]]
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <thimble/core/parallel.hpp>
+#include <thimble/nn/propagation/propagation.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/nn/threads.hpp>
+#include <thimble/search_space.hpp>
+#include <thimble/train/loss.hpp>
+#include <thimble/train/optimiser.hpp>
+
+#include "support/world.hpp"
+
+namespace {
+
+using namespace thimble;
+
+constexpr std::int64_t kBatch = 64;
+constexpr double kRate = 1e-4;
+constexpr double kMomentum = 0.9;
+
+struct Batch {
+  at::Tensor images;
+  at::Tensor labels;
+
+  Batch part(std::int64_t begin, std::int64_t end) const {
+    return {images.slice(0, begin, end), labels.slice(0, begin, end)};
+  }
+};
+
+Batch drawn(const Graph& graph) {
+  const Shape& shape = graph.node(0).shape;
+  const std::int64_t classes = graph.node(graph.output()).shape.elements();
+  return {at::randn({kBatch, shape.channels, shape.height, shape.width}),
+          at::arange(kBatch) % classes};
+}
+
+class Ours {
+ public:
+  explicit Ours(const Network& network)
+      : network_{network.clone()}, parameters_{network_}, optimiser_{recipe(), parameters_} {}
+
+  void step(const Batch& batch, std::size_t parts, int jobs) {
+    std::vector<at::Tensor> gradients(parts);
+    in_parallel(jobs, parts, [&](std::size_t i) {
+      begin_worker();
+      const std::int64_t each = kBatch / static_cast<std::int64_t>(parts);
+      const auto begin = each * static_cast<std::int64_t>(i);
+      gradients[i] = gradient(batch.part(begin, begin + each));
+    });
+    for (std::size_t i = 1; i < parts; ++i) gradients[0] += gradients[i];
+    optimiser_.step(gradients[0], kRate);
+  }
+
+ private:
+  static Recipe recipe() {
+    Recipe made;
+    made.momentum = kMomentum;
+    return made;
+  }
+
+  at::Tensor gradient(const Batch& batch) const {
+    const at::NoGradGuard no_grad;
+    const Forward forward = propagate_forward(network_, batch.images);
+    const at::Tensor logits = logits_of(network_, forward);
+    const Loss loss = cross_entropy(logits, batch.labels, 0);
+    const Wanted wanted{.parameters = true, .outputs = {}};
+    const at::Tensor seed = loss.gradient / static_cast<double>(kBatch);
+    return parameters_.flat(
+        propagate_backward(network_, forward, network_.graph().output(), seed, wanted));
+  }
+
+  Network network_;
+  FlatParameters parameters_;
+  Optimiser optimiser_;
+};
+
+/// LibTorch's operators, tape and layouts, as its own modules have them.
+class Tape {
+ public:
+  explicit Tape(const Network& network) : network_{network.clone()} {
+    for (NodeId id = 0; id < network_.graph().size(); ++id) {
+      auto& [weight, bias] = network_.parameters(id);
+      if (weight.defined() && weight.dim() == 4)
+        weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
+      for (const at::Tensor& leaf : {weight, bias})
+        if (leaf.defined()) leaves_.push_back(leaf.requires_grad_());
+    }
+    for (const at::Tensor& leaf : leaves_) momenta_.push_back(at::zeros_like(leaf));
+  }
+
+  void step(const Batch& batch) {
+    const at::Tensor loss = at::cross_entropy_loss(network_.forward(batch.images), batch.labels);
+    const auto gradients = torch::autograd::grad({loss}, leaves_);
+    const at::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      momenta_[i].mul_(kMomentum).add_(gradients[i]);
+      leaves_[i].add_(momenta_[i], -kRate);
+    }
+  }
+
+ private:
+  Network network_;
+  std::vector<at::Tensor> leaves_;
+  std::vector<at::Tensor> momenta_;
+};
+
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+template <class Work>
+void take(std::vector<double>& times, double (*clock)(), const Work& work) {
+  const double start = clock();
+  work();
+  times.push_back((clock() - start) * 1e3);
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+void compare(const std::string& name, const Graph& graph, int rounds) {
+  Network network{graph};
+  network.initialise(Init::kaiming_normal_fan_in, 1, "bench");
+  const Batch batch = drawn(graph);
+  Ours ours{network};
+  Tape tape{network};
+  ours.step(batch, 1, 1);
+  tape.step(batch);
+  std::vector<double> our_times, tape_times, one_thread, two_threads;
+  for (int round = 0; round < rounds; ++round) {
+    take(tape_times, thread_seconds, [&] { tape.step(batch); });
+    take(our_times, thread_seconds, [&] { ours.step(batch, 1, 1); });
+  }
+  for (int round = 0; round < rounds; ++round) {
+    take(one_thread, wall_seconds, [&] { ours.step(batch, 4, 1); });
+    take(two_threads, wall_seconds, [&] { ours.step(batch, 4, 2); });
+  }
+  fmt::print(
+      "{:<17} tape {:6.1f} ms  ours {:6.1f} ms  ratio {:4.2f}   one thread {:6.1f} ms  two {:6.1f} "
+      "ms  ratio {:4.2f}\n",
+      name, median(tape_times), median(our_times), median(tape_times) / median(our_times),
+      median(one_thread), median(two_threads), median(one_thread) / median(two_threads));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  use_single_threaded_math();
+  at::manual_seed(1);
+  const int rounds = argc > 1 ? std::atoi(argv[1]) : 15;
+  for (const std::string name : {"resnet8", "mobilenet_v1_025", "cnn_1d"}) {
+    if (argc > 2 && name != argv[2]) continue;
+    PluginLoader plugins = thimble::testing::plugins();
+    const auto zoo =
+        thimble::testing::make<SearchSpace>(plugins, "zoo", "{networks: [" + name + "]}");
+    compare(name, zoo->build(Genotype{0}), rounds);
+  }
+}
