@@ -12,6 +12,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
