@@ -35,7 +35,8 @@ TEST_F(Commands, NewRefusesNamesOfPluginsThatExist) {
 }
 
 TEST_F(Commands, NewCallsNoClassAsItsTemplateDoes) {
-  for (const std::string kind : {"proxy", "searchspace", "searcher", "hardware", "dataset", "task"}) {
+  for (const std::string kind :
+       {"proxy", "searchspace", "searcher", "hardware", "dataset", "task"}) {
     EXPECT_EQ(run("new " + kind + " params --folder " + kind).code, 0);
     EXPECT_THAT(read_file(folder_.path() / kind / "params.cpp"), Not(HasSubstr("class Params ")));
   }

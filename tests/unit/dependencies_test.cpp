@@ -210,8 +210,8 @@ TEST(Dependencies, OnlyNetworksAndTheirTrainingSeeTensors) {
   }
   for (const fs::path& file : files_in(kRoot / "plugins")) {
     const std::string name = shown(file);
-    const bool may = name.starts_with("plugins/proxies/") || name.starts_with("plugins/datasets/") ||
-                     name.starts_with("plugins/tasks/");
+    const bool may = name.starts_with("plugins/proxies/") ||
+                     name.starts_with("plugins/datasets/") || name.starts_with("plugins/tasks/");
     EXPECT_TRUE(may || !includes_torch(file)) << name << " includes LibTorch";
   }
 }

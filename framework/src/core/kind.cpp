@@ -15,8 +15,8 @@ const char* name_of(Kind kind) {
 }
 
 const std::vector<Kind>& all_kinds() {
-  static const std::vector<Kind> kinds{Kind::proxy, Kind::searchspace, Kind::searcher,
-                                       Kind::hardware, Kind::dataset, Kind::task};
+  static const std::vector<Kind> kinds{Kind::proxy,    Kind::searchspace, Kind::searcher,
+                                       Kind::hardware, Kind::dataset,     Kind::task};
   return kinds;
 }
 

@@ -84,8 +84,7 @@ class TrainReader {
     const Value& networks = settings.networks;
     if (networks.is_sequence()) return read_list(settings.networks);
     const std::string name = networks.is_scalar() ? networks.text() : "";
-    if (std::ranges::find(kPicks, name) == kPicks.end())
-      return refuse_pick(networks, name);
+    if (std::ranges::find(kPicks, name) == kPicks.end()) return refuse_pick(networks, name);
     if (name == "selected" && !study_.select)
       error(networks, "nothing is selected to be trained",
             "add select: {k: 5}, or train networks: best");

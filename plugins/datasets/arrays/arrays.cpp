@@ -140,7 +140,7 @@ struct Order {
 };
 
 /// Reads the description's arrays.
-class Arrays final : public thimble::Dataset {
+class Arrays final : public thimble::TableDataset {
  public:
   struct Params {
     std::string file;
@@ -156,20 +156,9 @@ class Arrays final : public thimble::Dataset {
   Arrays(const Params& params, const thimble::Context& context)
       : file_{context.data_folder / params.file}, given_{read_description(file_)}, table_{open()} {}
 
-  thimble::DatasetInfo describe() const override { return table_.describe(); }
-
-  thimble::Samples batch(thimble::Split split,
-                         std::span<const std::int64_t> indices) const override {
-    return table_.batch(split, indices);
-  }
-  std::vector<std::int64_t> labels(thimble::Split split) const override {
-    return table_.labels(split);
-  }
-  std::vector<std::int64_t> groups(thimble::Split split) const override {
-    return table_.groups(split);
-  }
-
  private:
+  const thimble::SampleTable& table() const override { return table_; }
+
   struct Part {
     thimble::Npy samples;
     Order order;

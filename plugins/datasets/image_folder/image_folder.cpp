@@ -53,7 +53,7 @@ std::vector<fs::path> entries(const fs::path& folder) {
   return found;
 }
 
-class ImageFolder final : public thimble::Dataset {
+class ImageFolder final : public thimble::TableDataset {
  public:
   struct Params {
     std::string folder;
@@ -86,20 +86,9 @@ class ImageFolder final : public thimble::Dataset {
         folder_{context.data_folder / params_.folder},
         table_{open(context)} {}
 
-  thimble::DatasetInfo describe() const override { return table_.describe(); }
-
-  thimble::Samples batch(thimble::Split split,
-                         std::span<const std::int64_t> indices) const override {
-    return table_.batch(split, indices);
-  }
-  std::vector<std::int64_t> labels(thimble::Split split) const override {
-    return table_.labels(split);
-  }
-  std::vector<std::int64_t> groups(thimble::Split split) const override {
-    return table_.groups(split);
-  }
-
  private:
+  const thimble::SampleTable& table() const override { return table_; }
+
   /// Files and classes, before classes have numbers.
   struct Found {
     std::vector<fs::path> files;

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using recordings::refuse;
 
-class Recordings final : public thimble::Dataset {
+class Recordings final : public thimble::TableDataset {
  public:
   struct Params {
     std::string folder;
@@ -69,20 +69,9 @@ class Recordings final : public thimble::Dataset {
   Recordings(Params params, const thimble::Context& context)
       : params_{std::move(params)}, folder_{context.data_folder / params_.folder}, table_{open()} {}
 
-  thimble::DatasetInfo describe() const override { return table_.describe(); }
-
-  thimble::Samples batch(thimble::Split split,
-                         std::span<const std::int64_t> indices) const override {
-    return table_.batch(split, indices);
-  }
-  std::vector<std::int64_t> labels(thimble::Split split) const override {
-    return table_.labels(split);
-  }
-  std::vector<std::int64_t> groups(thimble::Split split) const override {
-    return table_.groups(split);
-  }
-
  private:
+  const thimble::SampleTable& table() const override { return table_; }
+
   void read_ts_files(thimble::SampleList& list) {
     if (params_.train.empty() || params_.test.empty() || !params_.signals.empty())
       refuse({folder_.string()}, "neither 'signals' alone nor both 'train' and 'test' are given",

@@ -46,7 +46,9 @@ class TwoWidths final : public SearchSpace {
 
 class Noise : public Dataset {
  public:
-  DatasetInfo describe() const override { return {.name = "noise", .shape = {3, 8, 8}, .classes = 2, .train_samples = 1000}; }
+  DatasetInfo describe() const override {
+    return {.name = "noise", .shape = {3, 8, 8}, .classes = 2, .train_samples = 1000};
+  }
   Samples batch(Split, std::span<const std::int64_t> indices) const override {
     std::vector<at::Tensor> images;
     for (const std::int64_t index : indices) {

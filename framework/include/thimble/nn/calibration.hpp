@@ -9,8 +9,8 @@
 namespace thimble {
 
 /// A network with what lower() needs: its weights in plain memory, the range of every node's output
-/// on these images, and what batch norm normalises by: its statistics, or else the images' own. images: N x C x H x W, real ones, a few
-/// hundred: the ranges are exactly those seen. Thread safe.
+/// on these images, and what batch norm normalises by: its statistics, or else the images' own.
+/// images: N x C x H x W, real ones, a few hundred: the ranges are exactly those seen. Thread safe.
 THIMBLE_EXPORT FloatNetwork calibrated(const Network& network, const at::Tensor& images);
 
 /// How far the outputs of an int8 network are from those of the network that it was lowered from.

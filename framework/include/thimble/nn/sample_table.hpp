@@ -113,4 +113,18 @@ class THIMBLE_EXPORT SampleTable {
   mutable Scaling scaling_;  ///< complete once is_known_
 };
 
+/// A dataset whose samples are those of a table.
+class THIMBLE_EXPORT TableDataset : public Dataset {
+ public:
+  DatasetInfo describe() const final { return table().describe(); }
+  Samples batch(Split split, std::span<const std::int64_t> indices) const final {
+    return table().batch(split, indices);
+  }
+  std::vector<std::int64_t> labels(Split split) const final { return table().labels(split); }
+  std::vector<std::int64_t> groups(Split split) const final { return table().groups(split); }
+
+ private:
+  virtual const SampleTable& table() const = 0;
+};
+
 }  // namespace thimble

@@ -18,7 +18,8 @@
 namespace thimble {
 
 /// Accuracies by architecture: published ones, from a CSV with a header (separated by commas,
-/// semicolons or tabs), or a run's own. For reports alone: no searcher ever sees it. const is thread safe.
+/// semicolons or tabs), or a run's own. For reports alone: no searcher ever sees it. const is
+/// thread safe.
 class THIMBLE_EXPORT Benchmark {
  public:
   /// How an architecture stands among those that cost as much (equal MACs).
