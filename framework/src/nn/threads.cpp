@@ -4,7 +4,6 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
-#include <malloc.h>
 
 namespace thimble {
 namespace {
@@ -18,11 +17,6 @@ Function* blas_function(const char* name) {
 }  // namespace
 
 void use_single_threaded_math() {
-  // Tensors of a few MiB come and go all the time: given back to the system, each would be cleared
-  // and mapped again, a tenth of a pass.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, -1);
-  mallopt(M_ARENA_MAX, 1);
   at::set_num_threads(1);
   // OpenBLAS has threads of its own, which LibTorch's setting does not reach.
   if (auto* const set_threads = blas_function<void(int)>("openblas_set_num_threads"))

@@ -7,8 +7,7 @@
 namespace thimble {
 
 /// Sets LibTorch and the BLAS library to one thread each: the kernel runs candidates in parallel,
-/// and many small networks lose by threads inside. Makes malloc keep what is freed, for the tensors
-/// to come. To be called once, before any other work.
+/// and many small networks lose by threads inside. To be called once, before any other work.
 THIMBLE_EXPORT void use_single_threaded_math();
 
 /// Carries the number of threads over to the thread that calls: OpenMP counts for each its own.
