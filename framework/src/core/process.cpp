@@ -69,7 +69,8 @@ Pipe make_pipe(const std::filesystem::path& program) {
   return {Descriptor{ends[0]}, Descriptor{ends[1]}};
 }
 
-/// Everything that the child needs between fork and exec, where it must not allocate.
+/// Everything that the child needs between vfork and exec, where it must not allocate, nor change
+/// what the parent has.
 struct Start {
   const char* program = nullptr;
   std::vector<char*> arguments;
@@ -131,7 +132,7 @@ Child::Child(const std::filesystem::path& program, const std::vector<std::string
               .file_bytes = {limits.file_bytes, limits.file_bytes}};
   for (std::string& word : words) start.arguments.push_back(word.data());
   start.arguments.push_back(nullptr);
-  id_ = ::fork();
+  id_ = ::vfork();  // fork() would copy the page tables of a program that holds LibTorch
   if (id_ < 0) cannot_start(program, errno);
   if (id_ == 0) become(start);
   for (Pipe* const pipe : {&said, &complained, &trouble}) pipe->to.close();

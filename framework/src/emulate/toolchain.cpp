@@ -1,6 +1,8 @@
 #include <thimble/emulate/toolchain.hpp>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -95,6 +97,40 @@ fs::path installed_firmware() {
   return folder;
 }
 
+/// The objects of start-up code, semihosting and numbers, for each set of the compiler's words that
+/// was asked for.
+class Toolchain::StartUp {
+ public:
+  /// Compiled when first asked for, in a folder that lives as long as this.
+  const std::vector<std::string>& objects(const Toolchain& toolchain,
+                                          const std::vector<std::string>& words) {
+    const std::lock_guard lock{mutex_};
+    if (const auto known = objects_.find(words); known != objects_.end()) return known->second;
+    const fs::path folder = folder_.path() / std::to_string(objects_.size());
+    fs::create_directories(folder);
+    std::vector<std::string> compile = words;
+    std::vector<std::string> made;
+    compile.emplace_back("-c");
+    for (const char* const name : {"start", "semihosting", "print_number"}) {
+      compile.push_back((toolchain.firmware_ / name).string() + ".c");
+      made.push_back((folder / name).string() + ".o");
+    }
+    const ProcessLimits limits{.time = kLimit};
+    const ProcessResult result = run_process(toolchain.gcc_, compile, folder, limits);
+    if (result.end != ProcessResult::End::exited || !result.succeeded())
+      throw Error{fmt::format("{} cannot build thimble's start-up code: {}", kGcc,
+                              failure_text(kGcc, result, limits))};
+    return objects_.emplace(words, std::move(made)).first->second;
+  }
+
+ private:
+  static constexpr std::chrono::seconds kLimit{120};
+
+  TemporaryFolder folder_;
+  std::mutex mutex_;
+  std::map<std::vector<std::string>, std::vector<std::string>> objects_;
+};
+
 Toolchain Toolchain::find() {
   const auto gcc = find_program(kGcc);
   if (!gcc) throw Error{fmt::format("there is no {} here", kGcc), kInstall};
@@ -104,6 +140,7 @@ Toolchain Toolchain::find() {
   if (!fs::exists(ask(*gcc, "-print-file-name=libc.a")))  // it prints a bare name when unknown
     throw Error{fmt::format("{} has no C library", kGcc), kInstall};
   toolchain.firmware_ = installed_firmware();
+  toolchain.start_up_ = std::make_shared<StartUp>();
   return toolchain;
 }
 
@@ -122,13 +159,13 @@ Firmware Toolchain::compile(const std::vector<fs::path>& sources, const fs::path
   };
   add({"-mthumb", "-std=c99", options.optimisation, "-ffunction-sections", "-fdata-sections"});
   if (options.has_marks) add({"-DTHIMBLE_PROFILE"});
+  const std::vector<std::string>& start_up = start_up_->objects(*this, words);
   add({fmt::format("-DTHIMBLE_REGIONS={}", options.regions)});
   for (const std::string& definition : options.definitions) add({"-D" + definition});
   for (const fs::path& folder : options.include_folders) add({"-I", fs::absolute(folder).string()});
   add({"-I", firmware});
   for (const fs::path& source : sources) add({fs::absolute(source).string()});
-  for (const char* const source : {"start.c", "semihosting.c", "print_number.c"})
-    add({firmware + "/" + source});
+  words.insert(words.end(), start_up.begin(), start_up.end());
   if (options.has_marks) add({firmware + "/profile.c"});
   add({"-nostartfiles", "-Wl,--gc-sections", "-L" + firmware, "-Wl,-T," + script.string(),
        fmt::format("-Wl,--defsym=THIMBLE_STACK_BYTES={}", options.stack_bytes), "-o",

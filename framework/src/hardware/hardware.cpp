@@ -9,11 +9,11 @@
 namespace thimble {
 
 const std::vector<std::pair<std::string, Origin>>& names_of(Origin) {
-  static const std::vector<std::pair<std::string, Origin>> names{{"measured", Origin::measured},
-                                                                 {"counted", Origin::counted},
-                                                                 {"fitted", Origin::fitted},
-                                                                 {"guessed", Origin::guessed}};
-  return names;
+  static const std::vector<std::pair<std::string, Origin>> kNames{{"measured", Origin::measured},
+                                                                  {"counted", Origin::counted},
+                                                                  {"fitted", Origin::fitted},
+                                                                  {"guessed", Origin::guessed}};
+  return kNames;
 }
 
 Hardware::~Hardware() = default;

@@ -72,9 +72,9 @@ struct OpCosts::Samples {
 };
 
 const std::vector<std::pair<std::string, OnMiss>>& names_of(OnMiss) {
-  static const std::vector<std::pair<std::string, OnMiss>> names{
+  static const std::vector<std::pair<std::string, OnMiss>> kNames{
       {"profile", OnMiss::profile}, {"fit", OnMiss::fit}, {"refuse", OnMiss::refuse}};
-  return names;
+  return kNames;
 }
 
 std::size_t OpCosts::Hash::operator()(const OpShape& op) const noexcept {

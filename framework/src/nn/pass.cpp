@@ -8,21 +8,21 @@
 namespace thimble {
 
 const std::vector<std::pair<std::string, InputKind>>& names_of(InputKind) {
-  static const std::vector<std::pair<std::string, InputKind>> names{
+  static const std::vector<std::pair<std::string, InputKind>> kNames{
       {"data", InputKind::data}, {"normal", InputKind::normal}, {"ones", InputKind::ones}};
-  return names;
+  return kNames;
 }
 
 const std::vector<std::pair<std::string, Fit>>& names_of(Fit) {
-  static const std::vector<std::pair<std::string, Fit>> names{{"resize", Fit::resize},
-                                                              {"crop", Fit::crop}};
-  return names;
+  static const std::vector<std::pair<std::string, Fit>> kNames{{"resize", Fit::resize},
+                                                               {"crop", Fit::crop}};
+  return kNames;
 }
 
 const std::vector<std::pair<std::string, BatchNorm>>& names_of(BatchNorm) {
-  static const std::vector<std::pair<std::string, BatchNorm>> names{{"batch", BatchNorm::batch},
-                                                                    {"off", BatchNorm::off}};
-  return names;
+  static const std::vector<std::pair<std::string, BatchNorm>> kNames{{"batch", BatchNorm::batch},
+                                                                     {"off", BatchNorm::off}};
+  return kNames;
 }
 
 Reads& Reads::operator|=(const Reads& other) noexcept {

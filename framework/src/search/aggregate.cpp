@@ -50,11 +50,11 @@ Goodness votes(const std::vector<Goodness>& members) {
 }  // namespace
 
 const std::vector<std::pair<std::string, AggregateKind>>& names_of(AggregateKind) {
-  static const std::vector<std::pair<std::string, AggregateKind>> names{
+  static const std::vector<std::pair<std::string, AggregateKind>> kNames{
       {"rank_sum", AggregateKind::rank_sum},
       {"log_rank_sum", AggregateKind::log_rank_sum},
       {"vote", AggregateKind::vote}};
-  return names;
+  return kNames;
 }
 
 std::vector<double> combine(AggregateKind kind, std::vector<std::vector<double>> members) {

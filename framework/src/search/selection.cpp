@@ -233,12 +233,12 @@ std::vector<Point> projected(const std::vector<Point>& points,
 }  // namespace
 
 const std::vector<std::pair<std::string, SelectionMethod>>& names_of(SelectionMethod) {
-  static const std::vector<std::pair<std::string, SelectionMethod>> names{
+  static const std::vector<std::pair<std::string, SelectionMethod>> kNames{
       {"automatic", SelectionMethod::automatic},
       {"exact", SelectionMethod::exact},
       {"greedy", SelectionMethod::greedy},
       {"evolutionary", SelectionMethod::evolutionary}};
-  return names;
+  return kNames;
 }
 
 std::vector<std::size_t> select_subset(const std::vector<Point>& points, std::size_t count,

@@ -21,9 +21,9 @@ constexpr std::int64_t kTestRecords = 10000;
 enum class Labels { coarse, fine };
 
 const std::vector<std::pair<std::string, Labels>>& names_of(Labels) {
-  static const std::vector<std::pair<std::string, Labels>> names{{"fine", Labels::fine},
-                                                                 {"coarse", Labels::coarse}};
-  return names;
+  static const std::vector<std::pair<std::string, Labels>> kNames{{"fine", Labels::fine},
+                                                                  {"coarse", Labels::coarse}};
+  return kNames;
 }
 
 class Cifar100 final : public thimble::Dataset {

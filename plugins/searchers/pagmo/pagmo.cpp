@@ -41,9 +41,9 @@ using thimble::Prospector;
 
 enum class Method : std::uint8_t { nspso, maco };
 const std::vector<std::pair<std::string, Method>>& names_of(Method) {
-  static const std::vector<std::pair<std::string, Method>> names{{"nspso", Method::nspso},
-                                                                 {"maco", Method::maco}};
-  return names;
+  static const std::vector<std::pair<std::string, Method>> kNames{{"nspso", Method::nspso},
+                                                                  {"maco", Method::maco}};
+  return kNames;
 }
 
 struct Params {

@@ -26,9 +26,9 @@ constexpr int kNodes = 4;
 constexpr int kEdges = 6;
 
 const std::vector<std::string>& operators() {
-  static const std::vector<std::string> names{"none", "skip_connect", "nor_conv_1x1",
-                                              "nor_conv_3x3", "avg_pool_3x3"};
-  return names;
+  static const std::vector<std::string> kNames{"none", "skip_connect", "nor_conv_1x1",
+                                               "nor_conv_3x3", "avg_pool_3x3"};
+  return kNames;
 }
 
 /// Edges are ordered by target and then by source, as in the benchmark's text.

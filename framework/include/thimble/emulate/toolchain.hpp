@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,9 +64,12 @@ class THIMBLE_EXPORT Toolchain {
                    const std::filesystem::path& file, const FirmwareOptions& options) const;
 
  private:
+  class StartUp;
+
   std::filesystem::path gcc_;
   std::filesystem::path firmware_;
   std::string version_;
+  std::shared_ptr<StartUp> start_up_;  ///< what all programs hold, compiled once for each core
 };
 
 }  // namespace thimble

@@ -33,9 +33,9 @@ std::vector<at::Tensor> make_leaves(Network& copy) {
 }  // namespace
 
 const std::vector<std::pair<std::string, SampleCoupling>>& names_of(SampleCoupling) {
-  static const std::vector<std::pair<std::string, SampleCoupling>> names{
+  static const std::vector<std::pair<std::string, SampleCoupling>> kNames{
       {"coupled", SampleCoupling::coupled}, {"frozen", SampleCoupling::frozen}};
-  return names;
+  return kNames;
 }
 
 at::Tensor ntk_gram(const Network& network, const at::Tensor& images, SampleCoupling coupling) {

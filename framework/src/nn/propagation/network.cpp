@@ -155,12 +155,12 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
 }  // namespace
 
 const std::vector<std::pair<std::string, Init>>& names_of(Init) {
-  static const std::vector<std::pair<std::string, Init>> names{
+  static const std::vector<std::pair<std::string, Init>> kNames{
       {"torch_default", Init::torch_default},
       {"kaiming_normal_fan_out", Init::kaiming_normal_fan_out},
       {"kaiming_normal_fan_in", Init::kaiming_normal_fan_in},
       {"standard_normal", Init::standard_normal}};
-  return names;
+  return kNames;
 }
 
 at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,

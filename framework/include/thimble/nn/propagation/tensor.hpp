@@ -4,6 +4,9 @@
 // costs to compile. A plugin that needs another function includes its <ATen/ops/NAME.h>, or all of
 // <ATen/ATen.h>.
 
+// Before the others: clang wants the type whole where these use it.
+#include <ATen/core/ivalue.h>
+
 #include <ATen/core/Tensor.h>
 
 #ifndef AT_PER_OPERATOR_HEADERS
