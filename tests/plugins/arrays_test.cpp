@@ -1,5 +1,7 @@
 // Small arrays, written here, and real ones, where they are.
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -7,6 +9,9 @@
 
 #include <support/datasets.hpp>
 #include <thimble/dataset.hpp>
+#include <thimble/graph/graph.hpp>
+#include <thimble/task.hpp>
+#include <thimble/train/train_network.hpp>
 
 namespace thimble {
 namespace {
@@ -312,18 +317,23 @@ std::vector<Real> real_data() {
   return all;
 }
 
+/// The description with whole paths: it lies elsewhere.
+std::string description_of(const Real& real) {
+  const fs::path folder = fs::absolute(testing::test_data()) / real.folder;
+  std::string text = real.rest;
+  for (std::size_t at = 0; (at = text.find(".npy", at)) != std::string::npos;) {
+    const std::size_t begin = text.find_last_of(' ', at) + 1;
+    text.insert(begin, folder.string() + "/");
+    at += folder.string().size() + 5;
+  }
+  return text;
+}
+
 TEST_F(Arrays, OpenRealData) {
   for (const Real& real : real_data()) {
     THIMBLE_NEEDS_DATA(real.folder);
-    const fs::path folder = fs::absolute(testing::test_data()) / real.folder;
     SCOPED_TRACE(real.folder + real.rest);
-    std::string text = real.rest;  // with whole paths: the description lies elsewhere
-    for (std::size_t at = 0; (at = text.find(".npy", at)) != std::string::npos;) {
-      const std::size_t begin = text.find_last_of(' ', at) + 1;
-      text.insert(begin, folder.string() + "/");
-      at += folder.string().size() + 5;
-    }
-    const auto dataset = open(text);
+    const auto dataset = open(description_of(real));
     const DatasetInfo info = dataset->describe();
     EXPECT_EQ(info.shape, real.shape);
     EXPECT_EQ(info.classes, real.classes);
@@ -341,6 +351,46 @@ TEST_F(Arrays, OpenRealData) {
     const at::Tensor train = testing::all_samples(*dataset, Split::train).images;
     EXPECT_LT(train.mean().abs().item<double>(), 1e-3);
     EXPECT_LT((train.std(false) - 1).abs().item<double>(), 1e-2);
+  }
+}
+
+/// A small network for samples of any shape.
+Graph plain_network(const Shape& shape, int classes) {
+  Graph g;
+  NodeId x = g.input(shape);
+  const auto taps = [](int extent) { return std::min(extent, 5); };
+  const auto step = [](int extent) { return extent >= 16 ? 2 : 1; };
+  x = g.conv(x, {.out = 16,
+                 .kernel = {taps(shape.height), taps(shape.width)},
+                 .stride = {step(shape.height), step(shape.width)}});
+  x = g.relu(g.batch_norm(x));
+  g.linear(g.global_avg_pool(x), classes);
+  return g;
+}
+
+TEST_F(Arrays, AreLearnedFrom) {
+  PluginLoader loader = testing::plugins();
+  const auto task = testing::make<Task>(loader, "classification");
+  int trainings = 0;
+  for (const Real& real : real_data()) {
+    THIMBLE_NEEDS_DATA(real.folder);
+    SCOPED_TRACE(real.folder + real.rest);
+    const auto dataset = open(description_of(real));
+    const Graph graph = plain_network(real.shape, real.classes);
+    TrainingOrder order;
+    order.graph = &graph;
+    order.dataset = dataset.get();
+    order.task = task.get();
+    order.recipe.epochs = 1;
+    order.recipe.learning_rate = 0.1;
+    order.recipe.augmentation = {.flip = Flip::none, .crop = 0};
+    order.folder = folder_.path() / std::to_string(++trainings);
+    const TrainingOutcome outcome = train_network(order);
+    EXPECT_LT(outcome.epochs.front().loss, 1.5 * std::log(real.classes));
+    EXPECT_LE(outcome.metrics[0], 100);
+    if (dataset->describe().train_samples > 2000) {
+      EXPECT_GT(outcome.metrics[0], 200.0 / real.classes);
+    }
   }
 }
 

@@ -31,10 +31,10 @@ inline at::Tensor drawn(at::IntArrayRef sizes, std::uint64_t seed) {
 /// Noise about a picture a class; the labels can be anything. As many for testing.
 class Pictures final : public Dataset {
  public:
-  Pictures(std::int64_t samples, bool has_true_labels, float noise = 1)
-      : labels_{at::arange(2 * samples) % kClasses} {
-    const at::Tensor means = drawn({kClasses, kShape.channels, kShape.height, kShape.width}, 1);
-    images_ = noise * drawn({2 * samples, kShape.channels, kShape.height, kShape.width}, 2);
+  Pictures(std::int64_t samples, bool has_true_labels, float noise = 1, Shape shape = kShape)
+      : shape_{shape}, labels_{at::arange(2 * samples) % kClasses} {
+    const at::Tensor means = drawn({kClasses, shape.channels, shape.height, shape.width}, 1);
+    images_ = noise * drawn({2 * samples, shape.channels, shape.height, shape.width}, 2);
     images_ += means.index_select(0, labels_);
     if (has_true_labels) return;
     Random random = Random::stream(3, {"labels"});
@@ -44,7 +44,7 @@ class Pictures final : public Dataset {
 
   DatasetInfo describe() const override {
     return {.name = "pictures",
-            .shape = kShape,
+            .shape = shape_,
             .classes = kClasses,
             .train_samples = images_.size(0) / 2,
             .test_samples = images_.size(0) / 2};
@@ -72,6 +72,7 @@ class Pictures final : public Dataset {
   std::vector<std::int64_t> people;  ///< of the training samples
 
  private:
+  Shape shape_;
   at::Tensor images_;
   at::Tensor labels_;
 };
@@ -94,6 +95,8 @@ inline Graph small_graph(int width = 8) {
   Graph g;
   NodeId x = g.input(kShape);
   x = g.relu(g.batch_norm(g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}})));
+  x = g.relu(g.batch_norm(
+      g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}, .groups = width})));
   const NodeId y = g.batch_norm(g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}}));
   x = g.relu(g.add({{x, y}}));
   g.linear(g.global_avg_pool(x), kClasses);

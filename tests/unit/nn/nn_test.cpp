@@ -592,23 +592,31 @@ TEST(Propagation, StandsChannelsThatVaryLittle) {
   EXPECT_LE(relative_error(found.parameters[1].weight, truth.parameters[1].weight), 1e-4);
 }
 
-/// As in InceptionTime on few steps; oneDNN's own padding corrupts the heap there.
+/// As in InceptionTime on few steps; oneDNN's own padding corrupts the heap there, or leaves
+/// gradients unwritten.
 TEST(Propagation, StandsWindowsThatAreLargerThanTheirInput) {
-  Graph graph;
-  const NodeId x = graph.conv(graph.input({3, 16, 1}), {.out = 24});
-  graph.conv(x, {.out = 24, .kernel = {39, 1}, .padding = {19, 0}});
-  graph.linear(graph.relu(graph.output()), 4);
-  const auto gradients = [&](at::ScalarType precision) {
-    const Network net = network(graph, precision);
-    const Forward forward = propagate_forward(net, images(graph, 16, precision));
-    const auto seed = at::ones_like(logits_of(net, forward));
-    return propagate_backward(net, forward, graph.output(), seed, {}).parameters;
-  };
-  const auto exact = gradients(at::kDouble), rough = gradients(at::kFloat);
-  for (const NodeId id : {x, x + 1})
-    EXPECT_LE(relative_error(rough[static_cast<std::size_t>(id)].weight.to(at::kDouble),
-                             exact[static_cast<std::size_t>(id)].weight),
-              1e-4);
+  for (const int window : {31, 33, 39, 55, 63})
+    for (const int stride : {1, 2})
+      for (const int inputs : {1, 24}) {
+        SCOPED_TRACE(::testing::Message() << window << " by " << stride << " of " << inputs);
+        Graph graph;
+        const NodeId x = graph.conv(graph.input({3, 32, 4}), {.out = inputs});
+        graph.conv(
+            x,
+            {.out = 24, .kernel = {window, 1}, .stride = {stride, 4}, .padding = {window / 2, 0}});
+        graph.linear(graph.relu(graph.output()), 4);
+        const auto gradients = [&](at::ScalarType precision) {
+          const Network net = network(graph, precision);
+          const Forward forward = propagate_forward(net, images(graph, 16, precision));
+          const auto seed = at::ones_like(logits_of(net, forward));
+          return propagate_backward(net, forward, graph.output(), seed, {}).parameters;
+        };
+        const auto exact = gradients(at::kDouble), rough = gradients(at::kFloat);
+        for (const NodeId id : {x, x + 1})
+          EXPECT_LE(relative_error(rough[static_cast<std::size_t>(id)].weight.to(at::kDouble),
+                                   exact[static_cast<std::size_t>(id)].weight),
+                    1e-4);
+      }
 }
 
 TEST(Propagation, StartsAndStopsAnywhere) {

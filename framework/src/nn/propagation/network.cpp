@@ -176,7 +176,9 @@ at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,
 
 PaddedInput padded_input(const at::Tensor& x, const Node& convolution) {
   const auto [high, wide] = convolution.padding;
-  if (high < x.size(2) && wide < x.size(3)) return {x, convolution.padding};
+  const auto [height, width] = convolution.kernel;
+  if (std::max(height, high + 1) <= x.size(2) && std::max(width, wide + 1) <= x.size(3))
+    return {x, convolution.padding};
   return {at::constant_pad_nd(x, {wide, wide, high, high}), {0, 0}};
 }
 

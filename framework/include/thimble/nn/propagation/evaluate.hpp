@@ -34,9 +34,9 @@ struct PaddedInput {
   Extent padding;
 };
 
-/// oneDNN 2.6 writes beyond its buffers in the backward pass of convolutions whose padding is as
-/// large as their input, as a window of 39 on 16 steps has it. There the zeros are put around it
-/// beforehand.
+/// oneDNN 2.6 gives gradients of weights that it never wrote, and writes beyond its buffers, where a
+/// convolution's window is larger than its input or the padding as large, as a window of 39 on 16
+/// steps has it. There the zeros are put around it beforehand.
 PaddedInput padded_input(const at::Tensor& x, const Node& convolution);
 
 /// How the tensors of a network lie in memory.
