@@ -155,9 +155,8 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
                                 study.space->supernet() != nullptr ? ", with a supernet" : ""));
   if (study.dataset != nullptr) {
     const DatasetInfo info = study.dataset->describe();
-    lines.push_back(fmt::format("dataset {}: {} samples of {}, {} classes{}{}", info.name,
-                                info.train_samples, to_string(info.shape), info.classes,
-                                info.remark.empty() ? "" : "; ", info.remark));
+    lines.push_back(fmt::format("dataset {}: {} samples of {}, {} classes", info.name,
+                                info.train_samples, to_string(info.shape), info.classes));
   }
   for (const SharedPass& shared : merge_passes(study.scoring().proxies))
     lines.push_back(pass_line(shared, study, networks));

@@ -44,6 +44,7 @@ struct ScoreArguments {
   std::vector<std::string> overrides;
   std::vector<std::string> archs;
   std::string archs_file;
+  std::optional<std::int64_t> network;  ///< its number, where `experiment` is a run's folder
   int jobs = 0;
   bool as_json = false;
 };

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <span>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/documents.hpp>
 #include <thimble/report/training_tables.hpp>
+#include <thimble/run/recorded_network.hpp>
 
 #include "cli.hpp"
 #include "progress.hpp"
@@ -64,13 +67,25 @@ std::string best_lines(const RunOutcome& outcome) {
   return text;
 }
 
-std::vector<std::string> asked_archs(const ScoreArguments& arguments) {
+/// What is to be scored, and as which experiment would.
+struct Asked {
+  std::filesystem::path experiment;
+  std::vector<std::string> archs;
+};
+
+Asked asked_of(const ScoreArguments& arguments) {
+  if (arguments.network) {
+    RecordedNetwork network =
+        find_network(arguments.experiment, static_cast<std::size_t>(*arguments.network));
+    return {std::move(network.experiment), {std::move(network.arch)}};
+  }
   std::vector<std::string> archs = arguments.archs;
   if (!arguments.archs_file.empty())
     for (const Line& line : lines_of(arguments.archs_file)) archs.push_back(line.text);
   if (archs.empty())
-    throw InputError{"no architecture to score", "give --arch TEXT, or --archs FILE"};
-  return archs;
+    throw InputError{"no architecture to score",
+                     "give --arch TEXT, or --archs FILE, or --network N with a run's folder"};
+  return {arguments.experiment, std::move(archs)};
 }
 
 /// In blocks, so that who interrupts a long list keeps what is done. What is missing at the end was
@@ -143,12 +158,17 @@ std::string failure_of(const PointOutcome& point) {
   return remarks.empty() ? "nothing was found" : remarks.back();
 }
 
-/// A training that failed has been remarked on.
+/// Tells of the trainings that failed; whether there are any.
 bool has_failed_training(const RunOutcome& outcome) {
-  return std::ranges::any_of(outcome.points, [](const PointOutcome& point) {
-    return std::ranges::any_of(point.trained,
-                               [](const TrainedRow& row) { return !row.failure.empty(); });
-  });
+  bool found = false;
+  for (const PointOutcome& point : outcome.points)
+    for (const TrainedRow& row : point.trained) {
+      if (row.failure.empty()) continue;
+      found = true;
+      fmt::print(stderr, "thimble: error: network {} was not trained with seed {}: {}\n",
+                 number_of(point, row.network.text), row.seed, row.failure);
+    }
+  return found;
 }
 
 /// A run that found no valid network, or lacks a training, has failed (1), one that found none
@@ -233,9 +253,8 @@ int run(const RunArguments& arguments, const World& world) {
 
 int score(const ScoreArguments& arguments, const World& world) {
   use_single_threaded_math();
-  const auto archs = asked_archs(arguments);
-  const auto experiment =
-      load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
+  const auto [file, archs] = asked_of(arguments);
+  const auto experiment = load_experiment(file, parse_overrides(arguments.overrides), world.loader);
   const Study& study = experiment.studies.front();
   if (experiment.studies.size() > 1)
     fmt::print(stderr, "remark: the sweep has {} points; scoring as its first does{}\n",

@@ -160,10 +160,13 @@ class Program {
   void add_score() {
     auto* const sub = add("score", "score architectures as an experiment would",
                           [this](const World& world) { return score(score_, world); });
-    add_experiment(sub, score_.experiment, score_.overrides);
-    sub->add_option("--arch", score_.archs, "an architecture, as the search space writes it")
-        ->allow_extra_args(false);
-    sub->add_option("--archs", score_.archs_file, "file of architectures, one a line; - for input");
+    add_experiment_or_run(sub, score_.experiment, score_.overrides);
+    auto* const arch =
+        sub->add_option("--arch", score_.archs, "an architecture, as the search space writes it")
+            ->allow_extra_args(false);
+    auto* const archs = sub->add_option("--archs", score_.archs_file,
+                                        "file of architectures, one a line; - for input");
+    add_number(sub, score_.network)->excludes(arch)->excludes(archs);
     sub->add_option("--jobs,-j", score_.jobs, "candidates at a time; 0: one a core");
     sub->add_flag("--json", score_.as_json, "one JSON object a line");
     add_data(sub);
@@ -206,17 +209,24 @@ class Program {
     sub->add_option("--jobs,-j", evaluate_.jobs, "threads; 0: one a core");
   }
 
+  static void add_experiment_or_run(CLI::App* sub, std::string& experiment,
+                                    std::vector<std::string>& overrides) {
+    sub->add_option("experiment", experiment, "experiment file (YAML), or the folder of a run")
+        ->required();
+    sub->add_option("overrides", overrides, "key.path=value");
+  }
+
+  static CLI::Option* add_number(CLI::App* sub, std::optional<std::int64_t>& number) {
+    return sub->add_option("--network", number, "its number in the run's tables")
+        ->check(CLI::Range(1, 1'000'000'000));
+  }
+
   /// A network of an experiment, or of a run.
   void add_network(CLI::App* sub, NetworkArguments& network) {
-    sub->add_option("experiment", network.experiment,
-                    "experiment file (YAML), or the folder of a run")
-        ->required();
-    sub->add_option("overrides", network.overrides, "key.path=value");
+    add_experiment_or_run(sub, network.experiment, network.overrides);
     auto* const arch =
         sub->add_option("--arch", network.arch, "the architecture, as the search space writes it");
-    sub->add_option("--network", network.network, "its number in the run's tables")
-        ->check(CLI::Range(1, 1'000'000'000))
-        ->excludes(arch);
+    add_number(sub, network.network)->excludes(arch);
     sub->add_option("--seed", network.seed, "of its training; by default the run's first")
         ->check(CLI::NonNegativeNumber);
     add_data(sub);

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 
 #include <support/commands.hpp>
+#include <support/datasets.hpp>
 #include <support/world.hpp>
 #include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
@@ -163,6 +164,20 @@ TEST_F(TrainingRun, IsDeployedAndEvaluatedByNumber) {
   EXPECT_EQ(samples, 60);
 }
 
+TEST_F(TrainingRun, IsScoredByNumberAsByName) {
+  const std::string made = folder(run("")).string();
+  const Finished by_number = thimble_command("score " + made + " --network 1 --json", here_.path());
+  EXPECT_EQ(by_number.code, 0) << by_number.errors;
+  const Finished by_name =
+      thimble_command("score small.yaml --arch network=cnn_1d --json", here_.path());
+  EXPECT_EQ(by_number.output, by_name.output);
+  for (const char* const wrong : {"small.yaml --network 1", ". --network 1"}) {
+    const Finished finished = thimble_command(std::string{"score "} + wrong, here_.path());
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.errors, HasSubstr("note"));
+  }
+}
+
 TEST_F(TrainingRun, SaysWhatIsNotTrained) {
   const std::string made = folder(run("")).string();
   for (const char* const command : {"deploy", "evaluate"}) {
@@ -196,6 +211,71 @@ TEST_F(TrainingRun, TellsOfATrainingThatDivergesAndKeepsTheOthers) {
           "weight_decay: 10, seeds: [1]}'");
   EXPECT_EQ(finished.code, 1);
   EXPECT_THAT(content(folder_of(finished) / "trained.csv"), HasSubstr("not finite"));
+}
+
+/// Arrays of eight series to train with and eight to test with, of the classes given; for three
+/// classes.
+class ThinData : public TrainingRun {
+ protected:
+  Finished run_on(const std::vector<std::uint8_t>& labels, const std::string& more) const {
+    const std::size_t count = labels.size();
+    std::vector<std::int8_t> values(count * 32);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<std::int8_t>(7 * i % 100);
+    std::vector<std::uint8_t> split(count);
+    std::fill(split.begin() + static_cast<std::ptrdiff_t>(count / 2), split.end(), 1);
+    const fs::path data = here_.path() / "data/thin";
+    const std::string rows = std::to_string(count);
+    testing::write(data / "X.npy",
+                   testing::npy("|i1", "(" + rows + ", 1, 32)", testing::bytes_of(values)));
+    testing::write(data / "y.npy",
+                   testing::npy("|u1", "(" + rows + ",)", testing::bytes_of(labels)));
+    testing::write(data / "split.npy",
+                   testing::npy("|u1", "(" + rows + ",)", testing::bytes_of(split)));
+    testing::write(data / "thin.yaml",
+                   "{X: X.npy, y: y.npy, split: split.npy, axes: NCT, layout: rows, classes: 8}");
+    return run(
+        "--data data 'dataset={use: arrays, file: thin/thin.yaml}' 'search_space={use: zoo, "
+        "networks: [cnn_1d], height: 32, width: 1, classes: 8}' 'train={epochs: 2, seeds: "
+        "[1]" +
+        more + "}'");
+  }
+};
+
+TEST_F(ThinData, MayHaveOneSampleAClass) {
+  const std::vector<std::uint8_t> one{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
+  const Finished all = run_on(one, "");
+  EXPECT_EQ(all.code, 0) << all.errors;
+  const Finished some = run_on(one, ", validation: 0.5");
+  EXPECT_EQ(some.code, 2);
+  EXPECT_THAT(some.errors, AllOf(HasSubstr("leaves 4 samples to learn from"), HasSubstr("note")));
+}
+
+TEST_F(ThinData, MayLackAClass) {
+  const Finished fine = run_on({0, 1, 2, 3, 4, 5, 6, 6, 0, 1, 2, 3, 4, 5, 6, 6}, "");
+  ASSERT_EQ(fine.code, 0) << fine.errors;
+  EXPECT_THAT(content(folder_of(fine) / "report.md"), HasSubstr("no training sample of class 7"));
+}
+
+TEST_F(ThinData, MayBeTooThin) {
+  const Finished few = run_on({0, 1, 2, 0, 1, 2}, "");
+  EXPECT_EQ(few.code, 2);
+  EXPECT_THAT(few.errors, HasSubstr("leaves 3 samples to learn from, at least 8 are needed"));
+}
+
+/// Two channels for three are refused; another height or width is resized, which is said.
+TEST_F(TrainingRun, RefusesChannelsThatTheNetworkDoesNotTake) {
+  const auto with = [&](const std::string& data, const std::string& network) {
+    return run("'dataset={use: synthetic, classes: 10, samples: 64, test_samples: 20, " + data +
+               "}' 'search_space={use: zoo, networks: [resnet8]" + network +
+               "}' 'train={epochs: 1, seeds: [1]}'");
+  };
+  const Finished two = with("channels: 2, height: 32, width: 32", "");
+  EXPECT_EQ(two.code, 2) << two.errors;
+  EXPECT_THAT(two.errors,
+              HasSubstr("networks read 3x32x32, dataset 'synthetic' has 2x32x32\n  note: "));
+  const Finished small = with("channels: 3, height: 20, width: 24", "");
+  EXPECT_EQ(small.code, 0) << small.errors;
 }
 
 TEST_F(TrainingRun, LeavesNothingHalfWhereItCannotWrite) {

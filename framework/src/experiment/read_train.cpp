@@ -8,6 +8,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/train/task.hpp>
+#include <thimble/train/training_data.hpp>
 
 #include "reading.hpp"
 
@@ -39,7 +40,7 @@ class TrainReader {
     read_networks(settings);
     check_seeds(settings);
     check_recipe(settings.recipe);
-    check_network();
+    check_network(settings);
     reading_.resolved.set("train", write_params(settings));
     study_.train = std::move(settings);
   }
@@ -154,8 +155,9 @@ class TrainReader {
             "shift by fewer: augmentation: {time_shift: 2}");
   }
 
-  /// The network must have the data's channels and the task's outputs; said now, not hours later.
-  void check_network() {
+  /// The network must have the data's channels and the task's outputs, and the data enough samples;
+  /// said now, not hours later.
+  void check_network(const TrainSettings& settings) {
     if (study_.space == nullptr || study_.task == nullptr) return;
     const DatasetInfo info = study_.dataset->describe();
     try {
@@ -176,6 +178,9 @@ class TrainReader {
       else if (!(input == info.shape))
         study_.remarks.push_back(fmt::format("training resizes the {} of dataset '{}' to {}",
                                              to_string(info.shape), info.name, to_string(input)));
+      if (reading_.problems.empty())
+        TrainingData{*study_.dataset, input, settings.recipe.validation,
+                     static_cast<std::uint64_t>(settings.seeds.front())};
     } catch (const Error& problem) {
       error(given_, problem.diagnostics().front().message, problem.diagnostics().front().note);
     }

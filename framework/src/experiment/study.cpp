@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/nn/dataset.hpp>
 #include <thimble/nn/proxy.hpp>
 
 #include "reading.hpp"
@@ -133,6 +134,9 @@ Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& mad
   read_analysis(reading);
   study.space = reading.make<SearchSpace>(settings.search_space, "search_space", reading.space);
   study.dataset = reading.make<Dataset>(settings.dataset, "dataset", reading.dataset);
+  if (study.dataset != nullptr)
+    if (const DatasetInfo info = study.dataset->describe(); !info.remark.empty())
+      study.remarks.push_back(fmt::format("dataset {}: {}", info.name, info.remark));
   read_proxies(reading);
   PluginUse hardware;
   study.hardware = reading.make<Hardware>(settings.hardware, "hardware", hardware);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -82,16 +83,19 @@ class FrontPicture {
     for (const Evaluation& network : outcome.result.front)
       add(network,
           fronts_[selection.by ? static_cast<std::size_t>(network.genotype[*selection.by]) : 0]);
-    for (const std::size_t place : selection.chosen) add(outcome.result.front[place], chosen_);
-    for (const std::size_t place : selection.landmarks.extremes)
-      add(outcome.result.front[place], ends_);
-    add(outcome.result.front[selection.landmarks.knee], knee_);
+    const auto mark = [&](std::size_t place, Rows& rows) {
+      add(outcome.result.front[place], rows);
+      marked_.insert(place);
+    };
+    for (const std::size_t place : selection.chosen) mark(place, chosen_);
+    for (const std::size_t place : selection.landmarks.extremes) mark(place, ends_);
+    mark(selection.landmarks.knee, knee_);
   }
 
   std::string script(const std::string& name) const {
     if (std::ranges::all_of(fronts_, &Rows::empty)) return "";
     return head(name, 1000, 900) + block("all", all_) + front_blocks() + block("chosen", chosen_) +
-           block("ends", ends_) + block("knee", knee_) +
+           block("ends", ends_) + block("knee", knee_) + block("numbers", numbers()) +
            title(outcome_.row.empty() ? "Front" : outcome_.row,
                  fmt::format("{}, {} on the front, {} selected",
                              count_text(std::ssize(outcome_.evaluated), "network"),
@@ -102,7 +106,9 @@ class FrontPicture {
            front_plots() +
            "  $ends using 1:2 with points pt 8 ps 2.8 lc rgb '#222222' title 'ends', \\\n"
            "  $knee using 1:2 with points pt 12 ps 2.8 lc rgb '#222222' title 'knee', \\\n"
-           "  $chosen using 1:2 with points pt 6 ps 2.4 lw 2 lc rgb '#d7191c' title 'selected'\n";
+           "  $chosen using 1:2 with points pt 6 ps 2.4 lw 2 lc rgb '#d7191c' title 'selected', "
+           "\\\n"
+           "  $numbers using 1:2:3 with labels offset 0,1.1 notitle\n";
   }
 
  private:
@@ -112,6 +118,19 @@ class FrontPicture {
     const double x = metric_of(network, x_, outcome_.metrics);
     const double y = metric_of(network, y_, outcome_.metrics);
     if (std::isfinite(x) && std::isfinite(y)) rows.push_back({x, y});
+  }
+
+  /// Of the marked networks, by which tables and the command line call them.
+  Rows numbers() const {
+    Rows rows;
+    for (const std::size_t place : marked_) {
+      const Evaluation& network = outcome_.result.front[place];
+      const std::size_t before = rows.size();
+      add(network, rows);
+      if (rows.size() > before)
+        rows.back().push_back(static_cast<double>(number_of(outcome_, network.text)));
+    }
+    return rows;
   }
 
   std::string front_blocks() const {
@@ -153,7 +172,8 @@ class FrontPicture {
   const PointOutcome& outcome_;
   std::string x_, y_;
   Rows all_, chosen_, ends_, knee_;
-  std::vector<Rows> fronts_;  ///< by option, or one for all
+  std::set<std::size_t> marked_;  ///< places in the front
+  std::vector<Rows> fronts_;      ///< by option, or one for all
 };
 
 }  // namespace

@@ -74,6 +74,21 @@ std::string row_label(const std::string& row, const std::vector<PointOutcome>& o
   return (row.empty() ? "result" : row) + (is_beyond ? " (beyond the limits)" : "");
 }
 
+/// The metrics that any of the points limits.
+std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcomes) {
+  std::vector<std::string> metrics;
+  for (const PointOutcome& outcome : outcomes)
+    for (const Limit& limit : outcome.limits)
+      if (std::ranges::find(metrics, limit.metric) == metrics.end())
+        metrics.push_back(limit.metric);
+  return metrics;
+}
+
+double limit_of(const PointOutcome& outcome, const std::string& metric) {
+  const auto found = std::ranges::find(outcome.limits, metric, &Limit::metric);
+  return found == outcome.limits.end() ? kNotANumber : found->most;
+}
+
 }  // namespace
 
 Table report_table(const std::vector<PointOutcome>& outcomes,
@@ -179,6 +194,8 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   add_known_costs(outcomes, metrics);
   table.header = selection_columns();
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  const auto limited = limited_metrics(outcomes);
+  for (const std::string& metric : limited) table.header.push_back(metric + "_limit");
   if (benchmark != nullptr) table.header.emplace_back("accuracy");
   for (const PointOutcome& outcome : outcomes) {
     if (!outcome.selection) continue;
@@ -191,6 +208,8 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
                             is_chosen(outcome, place) ? "true" : "false", marks});
       for (const std::string& metric : metrics)
         table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));
+      for (const std::string& metric : limited)
+        table.rows.back().push_back(shown(limit_of(outcome, metric)));
       if (benchmark != nullptr)
         table.rows.back().push_back(shown(benchmark->accuracy(network.text).value_or(kNotANumber)));
     }

@@ -87,6 +87,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.keys = keys_of(study);
   outcome.predictors = study.predictors();
   outcome.objectives = study.objectives;
+  outcome.limits = study.limits;
   outcome.compared = study.compared;
   outcome.evaluated = scoring.evaluated();
   list_unscored(outcome, *study.space);

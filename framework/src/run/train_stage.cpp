@@ -75,11 +75,6 @@ class Trainings {
                   begin_worker();
                   train(all[i]);
                 });
-    for (const Training& training : all)
-      if (!training.row->failure.empty())
-        stage_.say(fmt::format("network {} was not trained with seed {}: {}",
-                               number_of(outcomes_[training.point], training.row->network.text),
-                               training.row->seed, training.row->failure));
   }
 
  private:

@@ -46,7 +46,8 @@ TrainingData::TrainingData(const Dataset& data, const Shape& input, double valid
   set_aside(validation, seed);
   if (learned_.size() < kFewestToLearnFrom)
     throw Error{fmt::format("dataset '{}' leaves {} samples to learn from, at least {} are needed",
-                            info_.name, learned_.size(), kFewestToLearnFrom)};
+                            info_.name, learned_.size(), kFewestToLearnFrom),
+                "take more data, or a smaller validation part"};
   count_classes();
 }
 

@@ -95,6 +95,21 @@ TEST(SelectionTable, HasWhatWasSelectedAndWhatStandsOut) {
                   ElementsAre("5", "", "0", "n4", "false", "most merit", "10", "10", "7", "0")));
 }
 
+TEST(SelectionTable, HasTheLimitsBesideTheCosts) {
+  std::vector<PointOutcome> points{outcome(kBend), outcome(kBend)};
+  points[0].limits = {{"ram_bytes", 320}};
+  points[1].limits = {{"ram_bytes", 64}, {"macs", 5}};
+  for (PointOutcome& point : points) select(point, {.k = 1});
+  const Table table = selection_table(points, nullptr, Digits::all);
+  EXPECT_EQ(std::vector(table.header.end() - 2, table.header.end()),
+            (std::vector<std::string>{"ram_bytes_limit", "macs_limit"}));
+  const auto limits = [](const std::vector<std::string>& row) {
+    return std::vector(row.end() - 2, row.end());
+  };
+  EXPECT_EQ(limits(table.rows.front()), (std::vector<std::string>{"320", ""}));
+  EXPECT_EQ(limits(table.rows.back()), (std::vector<std::string>{"64", "5"}));
+}
+
 TEST(SelectionTable, IsReadableWhereItIsToBeRead) {
   std::vector<PointOutcome> points{outcome({{1, 0.123456789}, {0, 0}})};
   points[0].result.front[0].text = points[0].evaluated[0].text = "|a|b|";

@@ -34,6 +34,7 @@ struct PointOutcome {
   std::map<std::string, std::string> keys;  ///< of what the value of each metric depends on
   std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
+  std::vector<Limit> limits;
   std::vector<DirectedMetric> compared;  ///< in which fronts of several points are
   SearchResult result;
   std::optional<Selection> selection;
