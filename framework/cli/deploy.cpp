@@ -139,8 +139,8 @@ bool is_drawn(const ChosenNetwork& chosen, const DeployArguments& arguments) {
 Network weights_for(const ChosenNetwork& chosen, const DeployArguments& arguments) {
   if (arguments.network && !arguments.is_drawn && !chosen.weights)
     throw InputError{fmt::format("network {} was not trained in this run", *arguments.network),
-                     "add 'train' to its experiment and run that with --resume, or take drawn "
-                     "weights with --drawn"};
+                     "trained.csv says why it failed; else add 'train' to its experiment and run "
+                     "that with --resume, or take drawn weights with --drawn"};
   if (!is_drawn(chosen, arguments)) return read_trained(chosen.graph, *chosen.weights).network;
   Network drawn{chosen.graph};
   drawn.initialise(Init::kaiming_normal_fan_out, chosen.study().seed, "deploy");

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <string_view>
 
 #include <unistd.h>
@@ -228,7 +229,7 @@ class Program {
         sub->add_option("--arch", network.arch, "the architecture, as the search space writes it");
     add_number(sub, network.network)->excludes(arch);
     sub->add_option("--seed", network.seed, "of its training; by default the run's first")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
     add_data(sub);
   }
 

@@ -184,6 +184,12 @@ TEST_F(ImageFolder, SaysWhichFileIsWrong) {
   testing::write(mine() / "b/2.jpg", "\xff\xd8\xff");
   EXPECT_THAT(problem(), ::testing::StartsWith("2.jpg: error: a damaged JPEG: "));
   fs::remove(mine() / "b/2.jpg");
+  fs::create_directory(mine() / "b/2.jpg");
+  EXPECT_EQ(problem(), "2.jpg: error: has an image's name and is no file");
+  fs::remove(mine() / "b/2.jpg");
+  fs::create_symlink("nowhere", mine() / "b/2.jpg");
+  EXPECT_EQ(problem(), "2.jpg: error: has an image's name and is no file");
+  fs::remove(mine() / "b/2.jpg");
   const std::string png = read_file(mine() / "b/1.png");
   testing::write(mine() / "b/1.png", png.substr(0, png.size() - 20));
   EXPECT_THAT(problem(), ::testing::StartsWith("1.png: error: a damaged PNG: "));

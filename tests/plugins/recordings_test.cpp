@@ -91,7 +91,8 @@ TEST_F(Recordings, AreOneFileWhenTheFolderIsOne) {
   const auto dataset = testing::make<Dataset>(
       loader, "recordings", "{folder: mine/a.csv, signals: [x], label: what, length: 1}");
   EXPECT_EQ(dataset->describe().train_samples, 7);
-  EXPECT_EQ(dataset->describe().remark, "no test samples: no group is small enough for test_share");
+  EXPECT_EQ(dataset->describe().remark,
+            "no test samples: no group is small enough for test_share; 'test_groups' names some");
 }
 
 const std::string kHeader =
@@ -137,6 +138,9 @@ TEST_F(Recordings, SayWhatIsWrongWithAFile) {
   add("a.csv", "x,y,what,who\n1,2,sitt,anna\n");
   EXPECT_EQ(problem(kColumns + ", class_names: [sit, walk]"),
             "a.csv:2:5: error: 'sitt' is no class; did you mean 'sit'?");
+  add("a.csv", "x,y,what,who\n1,2,sit,anna\n1,2,,anna\n");
+  EXPECT_EQ(problem(kColumns), "a.csv:3:5: error: no label");
+  add("a.csv", "x,y,what,who\n1,2,sitt,anna\n");
   EXPECT_THAT(problem(kColumns), ::testing::HasSubstr("no stretch of one label has 2 rows"));
   EXPECT_THAT(problem("signals: [z], length: 1, label: what"),
               ::testing::StartsWith("a.csv:1:1: error: "));

@@ -213,6 +213,17 @@ TEST_F(TrainingRun, TellsOfATrainingThatDivergesAndKeepsTheOthers) {
   EXPECT_THAT(content(folder_of(finished) / "trained.csv"), HasSubstr("not finite"));
 }
 
+/// Also where no proxy's value tells that something was computed.
+TEST_F(TrainingRun, KeepsItsFolderWhereItCannotGoOn) {
+  const fs::path made = folder(run(kTrain));
+  fs::remove(made / "result.yaml");
+  fs::remove_all(here_.path() / "runs/trainings");
+  std::ofstream{here_.path() / "runs/trainings"} << "in the way";
+  const Finished failed = run(std::string{kTrain} + "--resume");
+  EXPECT_EQ(failed.code, 2) << failed.errors;
+  EXPECT_TRUE(fs::exists(made / "trained.csv"));
+}
+
 /// Arrays of eight series to train with and eight to test with, of the classes given; for three
 /// classes.
 class ThinData : public TrainingRun {

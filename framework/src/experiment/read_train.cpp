@@ -106,12 +106,17 @@ class TrainReader {
   void read_list(Value& networks) {
     if (networks.items().empty())
       error(networks, "an empty list of networks", "name one, or leave 'networks' out");
+    std::vector<std::string> seen;
     for (Value& network : networks.items()) {
       if (study_.space == nullptr) return;
       try {
         const Genotype genotype = study_.space->decode(network.text());
         require_fit(genotype, network);
-        network = Value::scalar(study_.space->encode(genotype), true, network.where());
+        const std::string text = study_.space->encode(genotype);
+        if (std::ranges::count(seen, text) > 0)
+          error(network, in_quotes(text) + " stands twice in 'networks'", "name it once");
+        seen.push_back(text);
+        network = Value::scalar(text, true, network.where());
       } catch (const Error& problem) {
         error(network, problem.diagnostics().front().message, problem.diagnostics().front().note);
       }
@@ -145,14 +150,14 @@ class TrainReader {
     if (recipe.micro_batches > recipe.batch)
       error(at_key("micro_batches"),
             fmt::format("{} micro-batches of a batch of {}", recipe.micro_batches, recipe.batch),
-            "a micro-batch has a sample at least");
+            fmt::format("a micro-batch has a sample at least: micro_batches: {}", recipe.batch));
     const Augmentation& how = recipe.augmentation;
     const Shape shape = study_.dataset->describe().shape;
     const int time = shape.height == 1 ? shape.width : shape.height;
-    if (study_.dataset->describe().medium == Medium::series && how.time_shift >= time)
+    if (recipe.medium == Medium::series && how.time_shift >= time)
       error(at_key("augmentation"),
             fmt::format("a shift of {} samples, and windows of {}", how.time_shift, time),
-            "shift by fewer: augmentation: {time_shift: 2}");
+            fmt::format("shift by fewer: augmentation: {{time_shift: {}}}", (time - 1) / 4));
   }
 
   /// The network must have the data's channels and the task's outputs, and the data enough samples;

@@ -95,6 +95,23 @@ std::vector<double> for_each(const std::vector<double>& given, int features, dou
   return given;
 }
 
+std::string why_no_test(const SampleList& list, const SplitRule& rule) {
+  if (!list.is_test.empty() || rule.test_share == 0) return "";
+  return list.groups.empty()
+             ? ": no class is large enough for test_share"
+             : ": no group is small enough for test_share; 'test_groups' names some";
+}
+
+/// Tables and matrices call classes by their names.
+void require_names(const std::vector<std::string>& names, const std::string& source) {
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (trimmed(name).empty()) refuse_samples(source, "a class has no name", "name every class");
+    if (!seen.insert(name).second)
+      refuse_samples(source, "two classes are called " + in_quotes(name), "name each differently");
+  }
+}
+
 }  // namespace
 
 const std::vector<std::pair<std::string, Layout>>& names_of(Layout) {
@@ -135,6 +152,7 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
       run_{layout == Layout::rows ? 1 : info_.shape.pixels()},
       read_{std::move(read)},
       scaling_{std::move(scaling)} {
+  require_names(info_.class_names, source);
   if (scaling_.mean.empty() != scaling_.spread.empty())
     refuse_samples(source, "only one of 'mean' and 'spread' is given", "both, or neither");
   // Those that are for the training samples to say stay empty.
@@ -150,9 +168,7 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
   for (const std::string& group : list.groups)
     groups_.push_back(std::distance(names.begin(), names.find(group)));
   divide(choose_test(list, rule, source), source);
-  if (test_.empty() && list.is_test.empty() && rule.test_share > 0)
-    info_.remark = list.groups.empty() ? "no test samples: no class is large enough for test_share"
-                                       : "no test samples: no group is small enough for test_share";
+  if (test_.empty()) info_.remark = "no test samples" + why_no_test(list, rule);
   remark_on_absent_classes();
 }
 

@@ -106,9 +106,10 @@ class Runner {
 
   void note_interruption() { log_->info("interrupted; {} values known", store_.size()); }
 
-  /// A run that failed before it scored anything leaves nothing behind.
+  /// A run that failed before it scored anything leaves nothing behind, unless it went on with one.
   void discard_if_empty() {
-    if (store_.size() == 0 && !std::filesystem::exists(folder_.path() / kResultFile))
+    if (folder_.is_new() && store_.size() == 0 &&
+        !std::filesystem::exists(folder_.path() / kResultFile))
       folder_.discard();
   }
 

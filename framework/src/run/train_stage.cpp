@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -113,6 +114,10 @@ class Trainings {
                    {"search_space", detail::one_line(*study.resolved.find("search_space"))},
                    {"dataset", detail::one_line(*study.resolved.find("dataset"))},
                    {"recipe", detail::one_line(write_params(order.recipe))}};
+    order.say = [this](const std::string& line) {
+      const std::scoped_lock lock{saying_};
+      stage_.say(line);
+    };
     order.progress = [this](const EpochOutcome&, std::size_t) {
       stage_.progress(++done_, epochs_);
     };
@@ -130,10 +135,13 @@ class Trainings {
     }
   }
 
+  static std::string recipe_text(const Recipe& recipe) {
+    return (recipe.medium == Medium::series ? "series\n" : "") + to_yaml(write_params(recipe));
+  }
+
   std::string key_of(const Study& study, const TrainedRow& row) const {
     const std::string all = study.training_key + data_.at(study.dataset.get()) + row.network.text +
-                            "\n" + to_yaml(write_params(study.train->recipe)) +
-                            std::to_string(row.seed);
+                            "\n" + recipe_text(study.train->recipe) + std::to_string(row.seed);
     return hex(fingerprint(all));
   }
 
@@ -141,6 +149,7 @@ class Trainings {
   const LoadedExperiment& experiment_;
   const TrainStage& stage_;
   std::map<const Dataset*, std::string> data_;  ///< fingerprints
+  std::mutex saying_;
   std::int64_t epochs_ = 0;
   std::atomic<std::int64_t> done_ = 0;
 };

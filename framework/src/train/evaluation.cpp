@@ -16,7 +16,9 @@ namespace {
 
 /// So many places, spread over all there are.
 std::vector<std::int64_t> spread(std::int64_t all, std::int64_t wanted) {
-  if (all == 0) throw Error{"the dataset has no test samples"};
+  if (all == 0)
+    throw InputError{"the dataset has no test samples",
+                     "leave some out of training: 'test_share' or 'test_groups' of most datasets"};
   const std::int64_t count = wanted == 0 ? all : std::min(all, wanted);
   std::vector<std::int64_t> places;
   for (std::int64_t i = 0; i < count; ++i) places.push_back(i * all / count);

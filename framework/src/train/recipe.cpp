@@ -28,6 +28,7 @@ const std::vector<std::pair<std::string, Keep>>& names_of(Keep) {
 
 Recipe Recipe::series() {
   Recipe recipe;
+  recipe.medium = Medium::series;
   recipe.epochs = 40;
   recipe.optimiser = OptimiserKind::adamw;
   recipe.learning_rate = 2e-3;

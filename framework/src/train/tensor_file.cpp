@@ -12,6 +12,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/index.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
@@ -22,6 +23,7 @@ using Json = nlohmann::ordered_json;
 static_assert(std::endian::native == std::endian::little, "the format's numbers are written as is");
 
 constexpr const char* kAbout = "__metadata__";
+constexpr const char* kDigest = "digest";  // of the numbers, where thimble wrote the file
 constexpr std::size_t kAlignment = 8;
 
 struct Type {
@@ -53,6 +55,9 @@ class Reader {
         content.tensors[name] = read_tensor(name, entry);
       }
     }
+    const auto digest = content.about.extract(kDigest);
+    if (!digest.empty() && digest.mapped() != hex(fingerprint(body_)))
+      refuse("its numbers have changed since they were written");
     return content;
   }
 
@@ -106,7 +111,7 @@ class Reader {
 
 void write_tensors(const std::filesystem::path& file, const TensorFile& content) {
   Json header = Json::object();
-  if (!content.about.empty()) header[kAbout] = content.about;
+  header[kAbout] = content.about;
   std::string body;
   for (const auto& [name, given] : content.tensors) {
     const at::Tensor tensor = given.detach().contiguous();
@@ -117,6 +122,7 @@ void write_tensors(const std::filesystem::path& file, const TensorFile& content)
         {"shape", std::vector<std::int64_t>{tensor.sizes().begin(), tensor.sizes().end()}},
         {"data_offsets", {begin, body.size()}}};
   }
+  header[kAbout][kDigest] = hex(fingerprint(body));
   std::string text = header.dump();
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
   const std::uint64_t length = text.size();

@@ -101,6 +101,17 @@ class ThinnedClassifier {
   at::Tensor factors_;
 };
 
+/// A rate that is too high kills all ReLUs of a layer without batch norm for good: nothing but the
+/// last biases learns from then on, and no loss tells.
+void require_life(const at::Tensor& outputs, std::size_t epoch) {
+  if (outputs.size(0) > 1 && outputs.eq(outputs[0]).all().item<bool>())
+    throw Error{
+        fmt::format("the network gives all samples the same outputs in epoch {}, and learns "
+                    "nothing any more",
+                    epoch),
+        "take a lower learning rate, a longer warm-up, or gradient_clip"};
+}
+
 }  // namespace
 
 at::Tensor tensor_of(const std::vector<EpochOutcome>& epochs) {
@@ -173,6 +184,7 @@ const EpochOutcome& Trainer::run_epoch() {
     std::ranges::move(done.labels, std::back_inserter(all.labels));
     seen += std::ssize(places);
   }
+  require_life(all.outputs.back(), epochs_.size() + 1);
   outcome.loss = all.loss_sum / static_cast<double>(seen);
   outcome.train_metric = task_.measure(at::cat(all.outputs), at::cat(all.labels)).front();
   if (!data_.validated().empty()) {
@@ -214,7 +226,7 @@ Trainer::StepOutcome Trainer::learn(std::span<const std::int64_t> places, std::i
   const at::NoGradGuard no_grad;
   const int epoch = static_cast<int>(epochs_.size());
   Samples samples = data_.batch(Split::train, places);
-  augment(samples.images, data_.info().medium, recipe_.augmentation, seed_, epoch, places);
+  augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, epoch, places);
   const Forward forward = propagate_forward(network_, samples.images.to(network_.precision()));
   const NodeId output = network_.graph().output();
   const bool drops_out = recipe_.dropout > 0 && network_.graph().node(output).op == Op::linear;

@@ -40,7 +40,10 @@ const std::vector<std::pair<std::string, Channels>>& names_of(Channels) {
 bool is_image(const fs::path& file) {
   std::string extension = file.extension().string();
   for (char& letter : extension) letter = static_cast<char>(std::tolower(letter));
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg") return false;
+  if (!fs::is_regular_file(file))
+    refuse(file, "has an image's name and is no file", "remove or rename it");
+  return true;
 }
 
 /// What is directly in a folder, in order of names.

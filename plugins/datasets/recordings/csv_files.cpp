@@ -123,6 +123,7 @@ float number_of(const std::string& word, const thimble::Location& where) {
 
 void require_class(const std::string& label, const std::vector<std::string>& names,
                    const thimble::Location& where) {
+  if (thimble::trimmed(label).empty()) refuse(where, "no label", "fill in what is missing");
   if (names.empty() || std::ranges::count(names, label) > 0) return;
   refuse(where, thimble::in_quotes(label) + " is no class" + thimble::did_you_mean(label, names),
          "classes are " + thimble::join(names));

@@ -56,12 +56,15 @@ TEST_F(Trainings, GoOnWhereTheyWereLeft) {
     };
     EXPECT_THROW(train_network(broken), Interrupted);
     EXPECT_FALSE(fs::exists(folder_.path() / name / "weights.safetensors"));
+    const fs::path part = folder_.path() / name / "checkpoint.safetensors.part1-2";
+    std::ofstream{part} << "half";
     std::size_t told = 0;
     TrainingOrder resumed = order(name);
     resumed.progress = [&](const EpochOutcome&, std::size_t epoch) { EXPECT_EQ(epoch, told++); };
     EXPECT_EQ(read_file(train_network(resumed).weights), expected);
     EXPECT_EQ(told, 4U);
     EXPECT_FALSE(fs::exists(folder_.path() / name / "checkpoint.safetensors"));
+    EXPECT_FALSE(fs::exists(part));
   }
 }
 
@@ -81,6 +84,35 @@ TEST_F(Trainings, KeepTheNetworkThatTheyMeasured) {
   EXPECT_EQ(read.metrics, outcome.metrics);
   const Samples all = data_.all(Split::test);
   EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), outcome.metrics);
+}
+
+/// Of numbers, too, which no length tells.
+TEST_F(Trainings, AreMadeAnewWhereAFileIsDamaged) {
+  const std::string expected = read_file(train_network(order("whole")).weights);
+  const auto damage = [](const fs::path& file, std::size_t kept) {
+    std::string bytes = read_file(file);
+    bytes[bytes.size() - 5] ^= 0x10;
+    std::ofstream{file, std::ios::binary} << bytes.substr(0, kept);
+  };
+  for (const std::size_t kept : {std::string::npos, std::size_t{100}}) {
+    std::string said;
+    TrainingOrder again = order("whole");
+    again.say = [&](const std::string& line) { said = line; };
+    damage(folder_.path() / "whole/weights.safetensors", kept);
+    EXPECT_EQ(read_file(train_network(again).weights), expected);
+    EXPECT_THAT(said, HasSubstr("weights.safetensors' is damaged"));
+
+    TrainingOrder broken = order("broken");
+    broken.progress = [&](const EpochOutcome&, std::size_t epoch) {
+      if (epoch == 1) throw Interrupted{"stopped"};
+    };
+    EXPECT_THROW(train_network(broken), Interrupted);
+    damage(folder_.path() / "broken/checkpoint.safetensors", kept);
+    again.folder = folder_.path() / "broken";
+    EXPECT_EQ(read_file(train_network(again).weights), expected);
+    EXPECT_THAT(said, HasSubstr("checkpoint.safetensors' is damaged"));
+    fs::remove_all(folder_.path() / "broken");
+  }
 }
 
 TEST_F(Trainings, SayWhoseWeightsAreNotTheirs) {
@@ -128,8 +160,10 @@ TEST_F(TensorFiles, FollowTheFormat) {
   content.tensors["x"] = at::ones({2});
   write_tensors(file_, content);
   const std::string bytes = read_file(file_);
-  const std::string header = R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
-  ASSERT_EQ(bytes.substr(8, header.size()), header);
+  const std::string begin = R"({"__metadata__":{"digest":")";
+  const std::string end = R"("},"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  ASSERT_EQ(bytes.substr(8, begin.size()), begin);
+  ASSERT_EQ(bytes.substr(8 + begin.size() + 16, end.size()), end);
   EXPECT_EQ(static_cast<unsigned char>(bytes[0]) % 8, 0);  // the numbers are aligned
   EXPECT_EQ(bytes.substr(bytes.size() - 8), std::string("\0\0\x80\x3f\0\0\x80\x3f", 8));
 }

@@ -144,6 +144,29 @@ TEST(Statistics, AreThoseOfAllSamples) {
   EXPECT_TRUE(net.clone().statistics(2).mean.defined());
 }
 
+/// Not the data: a series may lie as images do.
+TEST(Trainer, AltersSamplesAsTheRecipeSays) {
+  const Pictures data{32, true};
+  const auto weights_with = [&](Medium medium, int crop, double noise) {
+    Network net = small_network();
+    Recipe recipe = short_recipe(1);
+    recipe.medium = medium;
+    recipe.augmentation.crop = crop;
+    recipe.augmentation.time_shift = 0;
+    recipe.augmentation.scale = 0;
+    recipe.augmentation.noise = noise;
+    const TrainingData part{data, kShape, 0, 1};
+    Trainer trainer{net, kTelling, part, recipe, 1, 1};
+    trainer.run_epoch();
+    return net.all_parameters().front().clone();
+  };
+  const at::Tensor plain = weights_with(Medium::images, 0, 0);
+  EXPECT_TRUE(at::equal(weights_with(Medium::images, 0, 1), plain));
+  EXPECT_FALSE(at::equal(weights_with(Medium::images, 2, 0), plain));
+  EXPECT_TRUE(at::equal(weights_with(Medium::series, 2, 0), plain));
+  EXPECT_FALSE(at::equal(weights_with(Medium::series, 0, 1), plain));
+}
+
 TEST(Trainer, SaysWhenItDiverges) {
   const Pictures data{64, true};
   Network net = small_network();
@@ -156,7 +179,21 @@ TEST(Trainer, SaysWhenItDiverges) {
   const auto train = [&] {
     for (int epoch = 0; epoch < 50; ++epoch) trainer.run_epoch();
   };
-  EXPECT_THAT(train, ::testing::ThrowsMessage<Error>(::testing::HasSubstr("not finite")));
+  EXPECT_THAT(train, ::testing::ThrowsMessage<Error>(::testing::HasSubstr("lower learning rate")));
+}
+
+TEST(Trainer, SaysWhenTheNetworkIsDead) {
+  const Pictures data{64, true};
+  Graph graph;
+  const NodeId conv = graph.conv(graph.input(kShape), {.out = 8, .bias = true});
+  graph.linear(graph.global_avg_pool(graph.relu(conv)), kClasses);
+  Network net = small_network(graph);
+  const TrainingData part{data, kShape, 0, 1};
+  Trainer alive{net, kTelling, part, short_recipe(3), 1, 1};
+  EXPECT_NO_THROW(alive.run_epoch());
+  net.parameters(conv).bias.fill_(-1e6);
+  EXPECT_THAT([&] { alive.run_epoch(); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("the same outputs in epoch 2")));
 }
 
 TEST(Trainer, TakesAllSamplesWhereABatchIsLargerThanTheData) {

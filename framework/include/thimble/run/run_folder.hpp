@@ -25,6 +25,7 @@ class THIMBLE_EXPORT RunFolder {
   ~RunFolder();
 
   const std::filesystem::path& path() const noexcept { return path_; }
+  bool is_new() const noexcept { return parent_.has_value(); }
   /// Takes the folder away with the object, all in it, and those above it that were made for it
   /// alone.
   void discard() noexcept { is_discarded_ = true; }

@@ -36,6 +36,7 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Keep>>& names_of(Keep);
 /// How a network is trained: everything but network, task, data and seed that its weights depend
 /// on. The plain one is for images.
 struct THIMBLE_EXPORT Recipe {
+  Medium medium = Medium::images;  ///< how samples are altered; no key of its own
   int epochs = 30;
   int batch = 64;
   int micro_batches = 2;

@@ -17,11 +17,12 @@ struct TensorFile {
   std::map<std::string, std::string> about;
 };
 
-/// Whole or not at all. Throws Error when it cannot be written.
+/// Whole or not at all, with a digest of the numbers among the text. Throws Error when it cannot be
+/// written.
 THIMBLE_EXPORT void write_tensors(const std::filesystem::path& file, const TensorFile& content);
 
 /// Tensors of one's own. Throws InputError that names the file when it is no such file, damaged or
-/// truncated, or has tensors of another type.
+/// truncated, has tensors of another type, or numbers that its digest is not of.
 THIMBLE_EXPORT TensorFile read_tensors(const std::filesystem::path& file);
 
 }  // namespace thimble

@@ -33,6 +33,8 @@ struct TrainingOrder {
   /// Called with every epoch, also with those that were run before.
   std::function<void(const EpochOutcome&, std::size_t epoch)> progress = [](const EpochOutcome&,
                                                                             std::size_t) {};
+  /// Told of a file in the folder that is damaged, and made anew.
+  std::function<void(const std::string& line)> say = [](const std::string&) {};
 };
 
 /// What came of it, beside the weights in its file.

@@ -36,8 +36,8 @@ class THIMBLE_EXPORT Trainer {
   bool is_done() const noexcept { return std::ssize(epochs_) >= recipe_.epochs; }
 
   /// Goes once through the samples, in an order that the seed and the epoch's number decide. Throws
-  /// Error when loss or gradient are not finite, and Interrupted between two steps; then this is
-  /// not to be used further.
+  /// Error when loss or gradient are not finite, or outputs no longer hang on the sample, and
+  /// Interrupted between two steps; then this is not to be used further.
   const EpochOutcome& run_epoch();
 
   /// Gives the network the weights and statistics that are handed on.
