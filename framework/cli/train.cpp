@@ -12,6 +12,7 @@
 #include <thimble/run/train_stage.hpp>
 #include <thimble/train/evaluation.hpp>
 #include <thimble/train/trained_network.hpp>
+#include <thimble/train/training_data.hpp>
 
 #include "calibration_samples.hpp"
 #include "chosen_network.hpp"
@@ -88,7 +89,11 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
     throw InputError{"the experiment does not say what outputs mean",
                      "add 'train' to it: 'train={task: {use: classification}}'"};
   const int jobs = jobs_or_all(arguments.jobs);
-  const Network network = read_trained(chosen.graph, *chosen.weights).network;
+  const TrainedNetwork trained = read_trained(chosen.graph, *chosen.weights);
+  if (const auto known = trained.about.find("data");
+      known != trained.about.end() && known->second != hex(fingerprint_of(*study.dataset)))
+    fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
+  const Network& network = trained.network;
   const TestOutcome real = test_float(network, *study.dataset, *study.task, jobs);
   const Shape& input = chosen.graph.node(0).shape;
   const Int8Network int8 = lower(calibrated(network, calibration_samples(study, input).images));

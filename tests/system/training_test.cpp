@@ -262,6 +262,21 @@ TEST_F(ThinData, MayHaveOneSampleAClass) {
   EXPECT_THAT(some.errors, AllOf(HasSubstr("leaves 4 samples to learn from"), HasSubstr("note")));
 }
 
+TEST_F(ThinData, IsKnownAgain) {
+  const std::vector<std::uint8_t> labels{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
+  const std::string evaluate =
+      "evaluate " + folder(run_on(labels, "")).string() + " --network 1 --data data";
+  const Finished same = thimble_command(evaluate, here_.path());
+  EXPECT_EQ(same.code, 0) << same.errors;
+  EXPECT_EQ(same.errors, "");
+  testing::write(here_.path() / "data/thin/y.npy",
+                 testing::npy("|u1", "(16,)",
+                              testing::bytes_of<std::uint8_t>(
+                                  {1, 0, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7})));
+  EXPECT_THAT(thimble_command(evaluate, here_.path()).errors,
+              HasSubstr("the data are not those that this network was trained on"));
+}
+
 TEST_F(ThinData, MayLackAClass) {
   const Finished fine = run_on({0, 1, 2, 3, 4, 5, 6, 6, 0, 1, 2, 3, 4, 5, 6, 6}, "");
   ASSERT_EQ(fine.code, 0) << fine.errors;

@@ -113,6 +113,7 @@ class Trainings {
                    {"seed", std::to_string(row.seed)},
                    {"search_space", detail::one_line(*study.resolved.find("search_space"))},
                    {"dataset", detail::one_line(*study.resolved.find("dataset"))},
+                   {"data", data_.at(study.dataset.get())},
                    {"recipe", detail::one_line(write_params(order.recipe))}};
     order.say = [this](const std::string& line) {
       const std::scoped_lock lock{saying_};
