@@ -90,7 +90,7 @@ std::int64_t Firmware::ram_bytes() const {
 }
 
 fs::path installed_firmware() {
-  const fs::path folder = installed_prefix() / "share" / "thimble" / "firmware";
+  fs::path folder = installed_prefix() / "share" / "thimble" / "firmware";
   if (!fs::exists(folder / "start.c"))
     throw Error{fmt::format("there is no start.c in '{}'", folder.string()),
                 "install thimble again"};

@@ -90,7 +90,7 @@ class TrainReader {
       error(networks, "nothing is selected to be trained",
             "add select: {k: 5}, or train networks: best");
     if (study_.searcher == nullptr && reading_.settings.searcher.is_null())
-      study_.remarks.push_back(
+      study_.remarks.emplace_back(
           "there is no searcher: 'train' holds for what `thimble train` names");
   }
 
