@@ -224,8 +224,7 @@ TEST_F(TrainingRun, KeepsItsFolderWhereItCannotGoOn) {
   EXPECT_TRUE(fs::exists(made / "trained.csv"));
 }
 
-/// Arrays of eight series to train with and eight to test with, of the classes given; for three
-/// classes.
+/// Arrays of series with these labels, half of them to train with and half to test with.
 class ThinData : public TrainingRun {
  protected:
   Finished run_on(const std::vector<std::uint8_t>& labels, const std::string& more) const {
@@ -302,6 +301,7 @@ TEST_F(TrainingRun, RefusesChannelsThatTheNetworkDoesNotTake) {
               HasSubstr("networks read 3x32x32, dataset 'synthetic' has 2x32x32\n  note: "));
   const Finished small = with("channels: 3, height: 20, width: 24", "");
   EXPECT_EQ(small.code, 0) << small.errors;
+  EXPECT_THAT(content(folder_of(small) / "report.md"), HasSubstr("training resizes the 3x20x24"));
 }
 
 TEST_F(TrainingRun, LeavesNothingHalfWhereItCannotWrite) {

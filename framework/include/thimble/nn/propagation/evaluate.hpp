@@ -34,8 +34,8 @@ struct PaddedInput {
   Extent padding;
 };
 
-/// oneDNN 2.6 gives gradients of weights that it never wrote, and writes beyond its buffers, where a
-/// convolution's window is larger than its input or the padding as large, as a window of 39 on 16
+/// oneDNN 2.6 gives gradients of weights that it never wrote, and writes beyond its buffers, where
+/// a convolution's window is larger than its input or the padding as large, as a window of 39 on 16
 /// steps has it. There the zeros are put around it beforehand.
 PaddedInput padded_input(const at::Tensor& x, const Node& convolution);
 
