@@ -159,7 +159,7 @@ std::string failure_of(const PointOutcome& point) {
 }
 
 /// Tells of the trainings that failed; whether there are any.
-bool has_failed_training(const RunOutcome& outcome) {
+bool tell_failed_trainings(const RunOutcome& outcome) {
   bool found = false;
   for (const PointOutcome& point : outcome.points)
     for (const TrainedRow& row : point.trained) {
@@ -174,7 +174,7 @@ bool has_failed_training(const RunOutcome& outcome) {
 /// A run that found no valid network, or lacks a training, has failed (1), one that found none
 /// within the limits has no answer (3); both say so even when they are quiet.
 int exit_code(const RunOutcome& outcome) {
-  int code = has_failed_training(outcome) ? 1 : 0;
+  int code = tell_failed_trainings(outcome) ? 1 : 0;
   for (const PointOutcome& point : outcome.points) {
     const std::string failure = failure_of(point);
     if (failure.empty()) continue;
