@@ -194,12 +194,52 @@ std::string one_line(const Value& value) {
   return "{" + join(entries) + "}";
 }
 
-void not_a_choice(const Value& value, const std::vector<std::string>& known, const Field& field,
-                  Diagnostics& problems) {
+std::optional<std::size_t> choice_in(const Value& value, const std::vector<std::string>& known,
+                                     const Field& field, Diagnostics& problems) {
+  const auto found =
+      value.is_scalar() ? std::find(known.begin(), known.end(), value.text()) : known.end();
+  if (found != known.end()) return found - known.begin();
   problems.error(value.where(),
                  in_quotes(field.name) + " cannot be " + value.found() +
                      (value.is_scalar() ? did_you_mean(value.text(), known) : ""),
                  "it is one of " + join(known));
+  return std::nullopt;
+}
+
+template Field field_of(bool&);
+template Field field_of(int&);
+template Field field_of(std::int64_t&);
+template Field field_of(double&);
+template Field field_of(std::string&);
+template Field field_of(Value&);
+
+Refine& Refine::range(double least, double most) {
+  schema_[index_].least = least;
+  schema_[index_].most = most;
+  return *this;
+}
+
+Refine& Refine::at_least(double least) {
+  schema_[index_].least = least;
+  return *this;
+}
+
+Refine& Refine::required() {
+  schema_[index_].is_required = true;
+  return *this;
+}
+
+Refine add_field(Schema& schema, Field field, std::string_view name, std::string_view sentence) {
+  field.name = name;
+  field.sentence = sentence;
+  schema.push_back(std::move(field));
+  return Refine{schema};
+}
+
+void include_fields(Schema& schema, Schema taken, std::initializer_list<std::string_view> fixed) {
+  for (Field& field : taken)
+    if (std::find(fixed.begin(), fixed.end(), field.name) == fixed.end())
+      schema.push_back(std::move(field));
 }
 
 }  // namespace detail

@@ -7,6 +7,8 @@
 
 namespace thimble {
 
+template Schema schema_of(Pass&);
+
 const std::vector<std::pair<std::string, InputKind>>& names_of(InputKind) {
   static const std::vector<std::pair<std::string, InputKind>> kNames{
       {"data", InputKind::data}, {"normal", InputKind::normal}, {"ones", InputKind::ones}};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -58,6 +59,10 @@ THIMBLE_EXPORT void read_fields(const Value& map, const Schema& schema, const st
 /// The fields as a map, defaults and all.
 THIMBLE_EXPORT Value write_fields(const Schema& schema);
 
+/// The fields of an object, bound to it: valid as long as the object stays where it is.
+template <class T>
+Schema schema_of(T& object);
+
 namespace detail {
 
 THIMBLE_EXPORT void wrong_type(const Value& value, const Field& field, Diagnostics& problems);
@@ -76,62 +81,55 @@ THIMBLE_EXPORT std::string one_line(const Value& value);
 template <class T>
 struct Codec;
 
+/// A field without name that reads and writes `target`.
+template <class Member>
+Field field_of(Member& target) {
+  Field field;
+  field.type = Codec<Member>::type();
+  field.choices = Codec<Member>::choices();
+  field.default_text = one_line(Codec<Member>::write(target));
+  field.read = [&target](const Value& value, const Field& self, Diagnostics& problems) {
+    Codec<Member>::read(value, target, self, problems);
+  };
+  field.write = [&target] { return Codec<Member>::write(target); };
+  return field;
+}
+
+/// What may be said of a field behind its name and sentence.
+class Refine {
+ public:
+  explicit Refine(Schema& schema) : schema_{schema}, index_{schema.size() - 1} {}
+  THIMBLE_EXPORT Refine& range(double least, double most);
+  THIMBLE_EXPORT Refine& at_least(double least);
+  THIMBLE_EXPORT Refine& required();
+
+ private:
+  Schema& schema_;
+  std::size_t index_;
+};
+
+// Not templates, so that a struct costs its plugin's compiler little.
+THIMBLE_EXPORT Refine add_field(Schema& schema, Field field, std::string_view name,
+                                std::string_view sentence);
+THIMBLE_EXPORT void include_fields(Schema& schema, Schema taken,
+                                   std::initializer_list<std::string_view> fixed);
+
 /// Builds the schema of an object while its struct's describe() runs.
 template <class T>
 class Binder {
  public:
-  class Refine {
-   public:
-    explicit Refine(Schema& schema) : schema_{schema}, index_{schema.size() - 1} {}
-    Refine& range(double least, double most) {
-      field().least = least;
-      field().most = most;
-      return *this;
-    }
-    Refine& at_least(double least) {
-      field().least = least;
-      return *this;
-    }
-    Refine& required() {
-      field().is_required = true;
-      return *this;
-    }
-
-   private:
-    Field& field() { return schema_[index_]; }
-    Schema& schema_;
-    std::size_t index_;
-  };
-
   Binder(T& object, Schema& schema) : object_{object}, schema_{schema} {}
 
   template <class Member, class Owner>
-  Refine operator()(Member Owner::*member, std::string name, std::string sentence) {
-    Member& target = object_.*member;
-    Field field;
-    field.name = std::move(name);
-    field.sentence = std::move(sentence);
-    field.type = Codec<Member>::type();
-    field.choices = Codec<Member>::choices();
-    field.default_text = one_line(Codec<Member>::write(target));
-    field.read = [&target](const Value& value, const Field& self, Diagnostics& problems) {
-      Codec<Member>::read(value, target, self, problems);
-    };
-    field.write = [&target] { return Codec<Member>::write(target); };
-    schema_.push_back(std::move(field));
-    return Refine{schema_};
+  Refine operator()(Member Owner::*member, std::string_view name, std::string_view sentence) {
+    return add_field(schema_, field_of(object_.*member), name, sentence);
   }
 
   /// Takes in the fields of a member that is itself described, as if they stood here, but for
   /// those that are `fixed`: they keep the value they have and cannot be set.
   template <class Member, class Owner>
   void include(Member Owner::*member, std::initializer_list<std::string_view> fixed = {}) {
-    Schema taken;
-    Binder<Member> inner{object_.*member, taken};
-    Member::describe(inner);
-    for (Field& field : taken)
-      if (std::find(fixed.begin(), fixed.end(), field.name) == fixed.end())
-        schema_.push_back(std::move(field));
+    include_fields(schema_, schema_of(object_.*member), fixed);
   }
 
  private:
@@ -141,7 +139,6 @@ class Binder {
 
 }  // namespace detail
 
-/// The fields of an object, bound to it: valid as long as the object stays where it is.
 template <class T>
 Schema schema_of(T& object) {
   Schema schema;
@@ -231,8 +228,17 @@ struct Codec<Value> {
   static Value write(const Value& value) { return value; }
 };
 
-THIMBLE_EXPORT void not_a_choice(const Value& value, const std::vector<std::string>& known,
-                                 const Field& field, Diagnostics& problems);
+extern template THIMBLE_EXPORT Field field_of(bool&);
+extern template THIMBLE_EXPORT Field field_of(int&);
+extern template THIMBLE_EXPORT Field field_of(std::int64_t&);
+extern template THIMBLE_EXPORT Field field_of(double&);
+extern template THIMBLE_EXPORT Field field_of(std::string&);
+extern template THIMBLE_EXPORT Field field_of(Value&);
+
+/// Which of the known names a value is, or a problem.
+THIMBLE_EXPORT std::optional<std::size_t> choice_in(const Value& value,
+                                                    const std::vector<std::string>& known,
+                                                    const Field& field, Diagnostics& problems);
 
 template <NamedEnum E>
 struct Codec<E> {
@@ -243,14 +249,9 @@ struct Codec<E> {
     return names;
   }
   static bool read(const Value& value, E& target, const Field& field, Diagnostics& problems) {
-    for (const auto& [name, known] : names_of(E{})) {
-      if (value.is_scalar() && value.text() == name) {
-        target = known;
-        return true;
-      }
-    }
-    not_a_choice(value, choices(), field, problems);
-    return false;
+    const auto index = choice_in(value, choices(), field, problems);
+    if (index) target = names_of(E{})[*index].second;
+    return index.has_value();
   }
   static Value write(E value) {
     for (const auto& [name, known] : names_of(E{}))

@@ -76,6 +76,7 @@ struct Pass {
     param(&Pass::double_precision, "double_precision", "compute in double instead of float");
   }
 };
+extern template THIMBLE_EXPORT Schema schema_of(Pass&);  // once, not in every proxy
 
 /// What a proxy reads of a pass. Telling lets it be computed once, beside what others read, and
 /// shown by `thimble check` and bounded in memory before it runs; reading more than was told works,
