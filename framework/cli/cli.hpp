@@ -69,7 +69,6 @@ struct DeployArguments : NetworkArguments {
 int deploy(const DeployArguments& arguments, const World& world);
 
 struct EvaluateArguments : NetworkArguments {
-  std::int64_t int8_samples = 1000;  ///< that the int8 network is run on; 0: all
   std::string output;                ///< folder for tables, or nothing
   int jobs = 0;
 };

@@ -202,10 +202,6 @@ class Program {
                           [this](const World& world) { return evaluate(evaluate_, world); });
     add_network(sub, evaluate_);
     add_weights(sub, evaluate_);
-    sub->add_option("--int8-samples", evaluate_.int8_samples,
-                    "test samples that the int8 network is run on; 0: all")
-        ->check(CLI::Range(0, 1'000'000'000))
-        ->capture_default_str();
     sub->add_option("--output", evaluate_.output, "folder for confusion matrix and classes");
     sub->add_option("--jobs,-j", evaluate_.jobs, "threads; 0: one a core");
   }

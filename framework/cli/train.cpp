@@ -6,6 +6,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/nn/calibration.hpp>
+#include <thimble/nn/integer_network.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/tables.hpp>
 #include <thimble/report/training_tables.hpp>
@@ -94,11 +95,13 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
       known != trained.about.end() && known->second != hex(fingerprint_of(*study.dataset)))
     fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
   const Network& network = trained.network;
-  const TestOutcome real = test_float(network, *study.dataset, *study.task, jobs);
   const Shape& input = chosen.graph.node(0).shape;
-  const Int8Network int8 = lower(calibrated(network, calibration_samples(study, input).images));
-  const TestOutcome board =
-      test_int8(int8, input, *study.dataset, *study.task, arguments.int8_samples, jobs);
+  const IntegerNetwork int8{lower(calibrated(network, calibration_samples(study, input).images))};
+  const auto test = [&](const Outputs& outputs) {
+    return test_of(outputs, input, *study.dataset, *study.task, jobs);
+  };
+  const TestOutcome real = test(outputs_of(network));
+  const TestOutcome board = test([&](const at::Tensor& images) { return int8.forward(images); });
   Table table{{"", "samples"}, {}};
   for (const std::string& metric : study.task->metrics()) table.header.push_back(metric);
   for (const auto& [name, outcome] : {std::pair{"float", &real}, std::pair{"int8", &board}}) {

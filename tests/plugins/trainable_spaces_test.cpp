@@ -56,7 +56,8 @@ TEST_P(EverySpace, HasNetworksThatFitSixtyFourSamplesOfNoise) {
   Network network = small_network(graph);
   const Telling task;
   const TrainingData part{data, shape, 0, 1};
-  Trainer trainer{network, task, part, recipe, 1, 1};
+  FloatLearner learner{network};
+  Trainer trainer{learner, task, part, recipe, 1, 1};
   double best = 0;
   while (!trainer.is_done() && best < 1) best = std::max(best, trainer.run_epoch().train_metric);
   EXPECT_EQ(best, 1) << "loss " << trainer.epochs().back().loss;

@@ -65,6 +65,76 @@ inline Graph random_time_series(std::uint64_t seed) {
   return g;
 }
 
+/// A network of any operators in any order, of odd sizes.
+class AnyGraph {
+ public:
+  explicit AnyGraph(std::uint64_t seed) : random_{Random::stream(seed, {"any graph"})} {}
+
+  Graph draw() {
+    NodeId x = g_.input({any(1, 6), any(5, 15), any(5, 15)});
+    for (int i = any(3, 8); i > 0; --i) x = layer(x);
+    x = any(0, 1) == 0 ? g_.linear(x, any(2, 9)) : g_.linear(g_.global_avg_pool(x), any(2, 9));
+    if (any(0, 3) == 0) g_.softmax(x);
+    return std::move(g_);
+  }
+
+ private:
+  int any(int least, int most) {
+    return least + static_cast<int>(random_.below(static_cast<std::uint64_t>(most - least + 1)));
+  }
+  Activation any_relu() { return any(0, 2) == 0 ? Activation::relu6 : Activation::relu; }
+
+  Extent window(NodeId x) {
+    const Shape& shape = g_.node(x).shape;
+    return {any(1, std::min(5, shape.height)), any(1, std::min(5, shape.width))};
+  }
+
+  NodeId conv(NodeId x, int out, int groups) {
+    const Extent size = window(x);
+    x = g_.conv(x, {.out = out,
+                    .kernel = size,
+                    .stride = {any(1, 2), any(1, 2)},
+                    .padding = {any(0, size.height / 2), any(0, size.width / 2)},
+                    .groups = groups,
+                    .bias = any(0, 1) == 0});
+    if (any(0, 1) == 0) x = g_.batch_norm(x);
+    return any(0, 2) > 0 ? g_.relu(x, any_relu()) : x;
+  }
+
+  /// A convolution that keeps the shape.
+  NodeId same(NodeId x) {
+    return g_.conv(x, {.out = g_.node(x).shape.channels, .kernel = {3, 3}, .padding = {1, 1}});
+  }
+
+  NodeId layer(NodeId x) {
+    const int channels = g_.node(x).shape.channels;
+    switch (any(0, 8)) {
+      case 0: return conv(x, any(1, 20), 1);
+      case 1: return conv(x, channels, channels);
+      case 2: return conv(conv(x, 6, 1), 9, 3);
+      case 3: return g_.add({{x, g_.relu(same(x), any_relu()), g_.batch_norm(x)}});
+      case 4: return g_.concat({{x, g_.relu(same(x)), same(x)}});
+      case 5: return g_.batch_norm(g_.relu(x, any_relu()));
+      case 6: {
+        const Extent size = window(x);
+        return g_.max_pool(x, {.kernel = size,
+                               .stride = {any(1, 2), any(1, 2)},
+                               .padding = {size.height / 2, size.width / 2}});
+      }
+      case 7: {
+        const Extent size = window(x);
+        return g_.avg_pool(x, {.kernel = size,
+                               .stride = {any(1, 2), any(1, 2)},
+                               .padding = {size.height / 2, size.width / 2}});
+      }
+      default: return g_.relu(x, any_relu());
+    }
+  }
+
+  Random random_;
+  Graph g_;
+};
+
 inline std::vector<std::int8_t> input_of(const Int8Network& network, std::uint64_t seed) {
   Random random = Random::stream(seed, {"input"});
   std::vector<std::int8_t> values(static_cast<std::size_t>(network.tensor(0).shape.elements()));

@@ -152,8 +152,8 @@ TEST_F(TrainingRun, IsDeployedAndEvaluatedByNumber) {
   const Finished drawn =
       thimble_command("deploy " + made + " --network 1 --output drawn --drawn", here_.path());
   EXPECT_THAT(drawn.output, HasSubstr("the weights are drawn"));
-  const Finished tested = thimble_command(
-      "evaluate " + made + " --network 1 --output tables --int8-samples 20", here_.path());
+  const Finished tested =
+      thimble_command("evaluate " + made + " --network 1 --output tables", here_.path());
   EXPECT_EQ(tested.code, 0) << tested.errors;
   EXPECT_THAT(tested.output, AllOf(HasSubstr("float"), HasSubstr("int8"), HasSubstr("60")));
   const CsvTable confusion =

@@ -20,19 +20,6 @@ Rescale rescale_of(double factor) {
   return {static_cast<std::int32_t>(multiplier), shift};
 }
 
-std::int32_t rescaled(std::int32_t x, Rescale factor) {
-  const int left = factor.shift > 0 ? factor.shift : 0;
-  const int right = factor.shift > 0 ? 0 : -factor.shift;
-  const std::int32_t shifted = wrapped(std::int64_t{x} * (std::int64_t{1} << left));
-  // The product cannot saturate: a multiplier is never negative.
-  const std::int64_t product = std::int64_t{shifted} * factor.multiplier;
-  const auto high = static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
-  const auto mask = static_cast<std::int32_t>((std::int64_t{1} << right) - 1);
-  const std::int32_t threshold = (mask >> 1) + (high < 0 ? 1 : 0);
-  const auto floor = static_cast<std::int32_t>(std::int64_t{high} >> right);
-  return floor + ((high & mask) > threshold ? 1 : 0);
-}
-
 const char* name_of(Kernel kernel) {
   switch (kernel) {
     case Kernel::conv: return "conv";

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -64,16 +66,10 @@ Int8Layer bare_layer(const Graph& graph, NodeId id) {
 class Lowering {
  public:
   explicit Lowering(const FloatNetwork& network)
-      : network_{network},
-        deployment_{deployment(network.graph)},
-        graph_{deployment_.deployed},
-        lowered_{skeleton(graph_)} {}
+      : network_{network}, graph_{network.graph}, lowered_{skeleton(graph_)} {}
 
   Int8Network run() {
-    std::vector<Range> seen;
-    for (NodeId id = 0; id < graph_.size(); ++id)
-      seen.push_back(network_.ranges[at(deployment_.made_of[at(id)].back())]);
-    const auto quantisations = quantisations_of(graph_, seen);
+    const auto quantisations = quantisations_of(graph_, network_.ranges);
     for (NodeId id = 0; id < graph_.size(); ++id)
       lowered_.tensors[at(id)].quantisation = quantisations[at(id)];
     for (Int8Layer& layer : lowered_.layers) fill(layer);
@@ -83,8 +79,6 @@ class Lowering {
  private:
   const Quantisation& quantised(NodeId id) const { return lowered_.tensors[at(id)].quantisation; }
   NodeId source(NodeId id) const { return graph_.inputs(id)[0]; }
-  /// The original node that made a deployed node what it is, not what was folded into it.
-  NodeId origin(NodeId id) const { return deployment_.made_of[at(id)].front(); }
 
   float largest_scale(NodeId id) const {
     float largest = 0;
@@ -100,8 +94,7 @@ class Lowering {
     const Quantisation& out = quantised(id);
     switch (made.kernel) {
       case Kernel::conv:
-      case Kernel::depthwise:
-        return graph_.node(id).op == Op::batch_norm ? batch_norm(made, id) : conv(made, id);
+      case Kernel::depthwise: return conv(made, id);
       case Kernel::linear: return linear(made, id);
       case Kernel::avg_pool:
       case Kernel::max_pool: return;
@@ -129,14 +122,8 @@ class Lowering {
   }
 
   Filters filters(NodeId id) const {
-    const FloatParameters& own = network_.parameters[at(origin(id))];
-    Filters made{own.weight, own.bias, 0};
-    made.bias.resize(static_cast<std::size_t>(graph_.node(id).shape.channels));
-    made.length = made.weights.size() / made.bias.size();
-    for (const NodeId folded : deployment_.made_of[at(id)])
-      if (network_.graph.node(folded).op == Op::batch_norm)
-        fold(made, network_.parameters[at(folded)]);
-    return made;
+    const auto& [weight, bias, mean, variance] = network_.parameters[at(id)];
+    return {weight, bias, weight.size() / bias.size()};
   }
 
   /// Constants of a layer with filters, whose scales are known.
@@ -172,18 +159,6 @@ class Lowering {
           const std::size_t place = is_depthwise ? tap * channels + c : (c * taps + tap) * deep + k;
           made.weights[place] = rounded_weight(filter[k * taps + tap], scale);
         }
-    }
-    quantise_bias(made, real.bias);
-  }
-
-  void batch_norm(Int8Layer& made, NodeId id) const {
-    const FloatParameters& norm = network_.parameters[at(origin(id))];
-    Filters real{std::vector<float>(norm.weight.size(), 1.0F),
-                 std::vector<float>(norm.weight.size()), 1};
-    fold(real, norm);
-    for (const float gain : real.weights) {
-      made.weight_scales.push_back(symmetric_scale({&gain, 1}));
-      made.weights.push_back(rounded_weight(gain, made.weight_scales.back()));
     }
     quantise_bias(made, real.bias);
   }
@@ -245,11 +220,33 @@ class Lowering {
     made.diff_min = -static_cast<std::int32_t>(std::min(std::floor(radius), 255.0));
   }
 
-  const FloatNetwork& network_;
-  Deployment deployment_;
+  const FloatNetwork& network_;  ///< folded
   const Graph& graph_;
   Int8Network lowered_;
 };
+
+/// What the nodes that become one layer make of its input: a filter a channel, and a bias.
+FloatParameters folded_parameters(const FloatNetwork& network, std::span<const NodeId> nodes) {
+  Filters made;
+  for (const NodeId id : nodes) {
+    const FloatParameters& own = network.parameters[at(id)];
+    const auto channels = at(network.graph.node(id).shape.channels);
+    switch (network.graph.node(id).op) {
+      case Op::conv:
+      case Op::linear:
+        made = {own.weight, own.bias, own.weight.size() / channels};
+        made.bias.resize(channels);
+        break;
+      case Op::batch_norm:
+        if (made.weights.empty())
+          made = {std::vector<float>(channels, 1.0F), std::vector<float>(channels), 1};
+        fold(made, own);
+        break;
+      default: break;
+    }
+  }
+  return {std::move(made.weights), std::move(made.bias), {}, {}};
+}
 
 /// Behind a ReLU, and wherever only such tensors meet. `network` has the ranges before `id`.
 bool is_positive(const FloatNetwork& network, NodeId id) {
@@ -311,6 +308,16 @@ Int8Network skeleton(const Graph& deployed) {
   return made;
 }
 
-Int8Network lower(const FloatNetwork& network) { return Lowering{network}.run(); }
+FloatNetwork folded(const FloatNetwork& network) {
+  const auto [graph, made_of] = deployment(network.graph);
+  FloatNetwork made{as_filters(graph), {}, {}};
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    made.parameters.push_back(folded_parameters(network, made_of[at(id)]));
+    made.ranges.push_back(network.ranges[at(made_of[at(id)].back())]);
+  }
+  return made;
+}
+
+Int8Network lower(const FloatNetwork& network) { return Lowering{folded(network)}.run(); }
 
 }  // namespace thimble

@@ -28,7 +28,7 @@ class Layer {
         x_{values[static_cast<std::size_t>(layer.inputs[0])]} {}
 
   Values run() const {
-    if (layer_.kernel == Kernel::softmax) return softmax();
+    if (layer_.kernel == Kernel::softmax) return softmax_of(layer_, x_);
     if (layer_.kernel == Kernel::concat) return concat();
     Values y(static_cast<std::size_t>(out_.shape.elements()));
     std::size_t place = 0;
@@ -125,7 +125,7 @@ class Layer {
       sum += input(y, x, channel);
       ++cells;
     });
-    return (sum + (sum >= 0 ? cells / 2 : -(cells / 2))) / cells;
+    return mean_of(sum, cells);
   }
 
   std::int32_t max_pool(int row, int column, int channel) const {
@@ -145,12 +145,11 @@ class Layer {
   }
 
   std::int32_t add(std::size_t place) const {
-    constexpr int kLeftShift = 20;
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < layer_.inputs.size(); ++i) {
       const auto index = static_cast<std::size_t>(layer_.inputs[i]);
       const std::int32_t zero_point = network_.tensors[index].quantisation.zero_point;
-      sum += rescaled((values_[index][place] - zero_point) * (1 << kLeftShift),
+      sum += rescaled((values_[index][place] - zero_point) * (1 << kSumShift),
                       layer_.input_rescale[i]);
     }
     return rescaled(sum, layer_.rescale[0]) + out_.quantisation.zero_point;
@@ -176,27 +175,6 @@ class Layer {
     return y;
   }
 
-  Values softmax() const {
-    const std::int32_t largest = *std::max_element(x_.begin(), x_.end());
-    const auto scaled = [&](std::int8_t x) { return rescaled(x - largest, layer_.rescale[0]); };
-    constexpr std::int64_t kMostSum = 1 << 28;  // 512: shares of at most half a step, which are 0
-    std::int64_t total = 0;                     // Q12.19
-    for (const std::int8_t x : x_)
-      if (x - largest >= layer_.diff_min)
-        total += rounding_divide_by_power_of_two(exp_on_negative_values(scaled(x)), 12);
-    if (total >= kMostSum) return Values(x_.size(), clamped(-128));
-    const auto [inverse, exponent] = reciprocal(static_cast<std::int32_t>(total));
-    Values y;
-    for (const std::int8_t x : x_) {
-      std::int32_t share = 0;
-      if (x - largest >= layer_.diff_min)
-        share = rounding_divide_by_power_of_two(
-            doubling_high_product(inverse, exp_on_negative_values(scaled(x))), exponent + 31 - 8);
-      y.push_back(clamped(share - 128));
-    }
-    return y;
-  }
-
   const Int8Network& network_;
   const Int8Layer& layer_;
   const std::vector<Values>& values_;
@@ -206,6 +184,30 @@ class Layer {
 };
 
 }  // namespace
+
+std::vector<std::int8_t> softmax_of(const Int8Layer& layer, std::span<const std::int8_t> values) {
+  const auto clamped = [&](std::int32_t value) {
+    return static_cast<std::int8_t>(std::clamp(value, layer.lowest, layer.highest));
+  };
+  const std::int32_t largest = *std::max_element(values.begin(), values.end());
+  const auto scaled = [&](std::int8_t x) { return rescaled(x - largest, layer.rescale[0]); };
+  constexpr std::int64_t kMostSum = 1 << 28;  // 512: shares of at most half a step, which are 0
+  std::int64_t total = 0;                     // Q12.19
+  for (const std::int8_t x : values)
+    if (x - largest >= layer.diff_min)
+      total += rounding_divide_by_power_of_two(exp_on_negative_values(scaled(x)), 12);
+  if (total >= kMostSum) return Values(values.size(), clamped(-128));
+  const auto [inverse, exponent] = reciprocal(static_cast<std::int32_t>(total));
+  Values y;
+  for (const std::int8_t x : values) {
+    std::int32_t share = 0;
+    if (x - largest >= layer.diff_min)
+      share = rounding_divide_by_power_of_two(
+          doubling_high_product(inverse, exp_on_negative_values(scaled(x))), exponent + 31 - 8);
+    y.push_back(clamped(share - 128));
+  }
+  return y;
+}
 
 std::vector<std::vector<std::int8_t>> run_reference(const Int8Network& network,
                                                     std::span<const std::int8_t> input) {

@@ -229,6 +229,20 @@ Graph plain_graph(const Graph& graph) {
 
 }  // namespace
 
+Graph as_filters(const Graph& graph) {
+  Rewriter out{graph};
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    out.keep(id, graph.inputs(id));  // node for node: ids stay
+    Node& node = out.made(id);
+    if (node.op == Op::batch_norm) {
+      node.op = Op::conv;
+      node.groups = node.shape.channels;
+    }
+    if (node.op == Op::conv) node.has_bias = true;
+  }
+  return out.finish();
+}
+
 Graph deployed(const Graph& graph) {
   return deployed(plain_graph(graph), [](NodeId, const Node&) {});
 }

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/nn/integer_network.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
@@ -92,25 +93,14 @@ Deviation deviation_of(const Int8Network& lowered, const Network& network,
   at::Tensor truth = has_statistics(network)
                          ? network.forward(images)
                          : propagate_forward(network, images).output(network.graph().output());
-  truth = truth.detach().to(at::kDouble);
-  if (truth.dim() == 4) truth = truth.permute({0, 2, 3, 1});
-  truth = truth.flatten(1);
-  const auto& [scale, zero_point] = lowered.tensor(lowered.output).quantisation;
+  truth = truth.detach().flatten(1).to(at::kDouble);
+  const at::Tensor found = IntegerNetwork{lowered}.forward(images).to(at::kDouble);
+  const at::Tensor norms = truth.norm(2, 1);
+  const at::Tensor errors = at::where(norms > 0, (found - truth).norm(2, 1) / norms, 0.0);
   Deviation made;
-  const auto samples = static_cast<double>(images.size(0));
-  for (std::int64_t i = 0; i < images.size(0); ++i) {
-    const auto values =
-        run_reference(lowered, quantised(images[i], lowered.tensor(0).quantisation));
-    const auto& output = values[static_cast<std::size_t>(lowered.output)];
-    const std::vector<double> levels{output.begin(), output.end()};
-    const at::Tensor found = (at::tensor(levels, at::kDouble) - zero_point) * scale;
-    const double norm = truth[i].norm().item<double>();
-    const double error = norm > 0 ? (found - truth[i]).norm().item<double>() / norm : 0;
-    made.mean_error += error / samples;
-    made.largest_error = std::max(made.largest_error, error);
-    if (found.argmax().item<std::int64_t>() == truth[i].argmax().item<std::int64_t>())
-      made.equal_argmax += 1 / samples;
-  }
+  made.mean_error = errors.mean().item<double>();
+  made.largest_error = errors.max().item<double>();
+  made.equal_argmax = (found.argmax(1) == truth.argmax(1)).to(at::kDouble).mean().item<double>();
   return made;
 }
 

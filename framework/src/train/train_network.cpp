@@ -19,12 +19,12 @@ namespace {
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 
-std::vector<double> test_metrics(const Network& network, const TrainingOrder& order,
+std::vector<double> test_metrics(const Learner& learner, const TrainingOrder& order,
                                  const TrainingData& data) {
   std::vector<std::int64_t> places(at(data.info().test_samples));
   std::iota(places.begin(), places.end(), 0);
   if (places.empty()) return {};
-  const auto [outputs, labels] = answers(network, data, Split::test, places, order.jobs);
+  const auto [outputs, labels] = answers(learner.outputs(), data, Split::test, places, order.jobs);
   return order.task->measure(outputs, labels);
 }
 
@@ -55,7 +55,8 @@ TrainedNetwork learn(const TrainingOrder& order) {
                           order.seed};
   TrainedNetwork trained{Network{*order.graph}, {}, {}, order.about};
   trained.network.initialise(Init::kaiming_normal_fan_out, order.seed, "train");
-  Trainer trainer{trained.network, *order.task, data, order.recipe, order.seed, order.jobs};
+  FloatLearner learner{trained.network};
+  Trainer trainer{learner, *order.task, data, order.recipe, order.seed, order.jobs};
   const auto checkpoint = order.folder / kCheckpoint;
   if (const auto state = kept(order, checkpoint, read_tensors)) {
     trainer.restore(state->tensors);
@@ -69,7 +70,7 @@ TrainedNetwork learn(const TrainingOrder& order) {
   }
   trainer.finish();
   trained.epochs = trainer.epochs();
-  trained.metrics = test_metrics(trained.network, order, data);
+  trained.metrics = test_metrics(learner, order, data);
   return trained;
 }
 

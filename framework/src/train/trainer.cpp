@@ -101,6 +101,12 @@ class ThinnedClassifier {
   at::Tensor factors_;
 };
 
+std::map<std::string, at::Tensor> cloned(const std::map<std::string, at::Tensor>& tensors) {
+  std::map<std::string, at::Tensor> made;
+  for (const auto& [name, tensor] : tensors) made[name] = tensor.clone();
+  return made;
+}
+
 /// A rate that is too high kills all ReLUs of a layer without batch norm for good: nothing but the
 /// last biases learns from then on, and no loss tells.
 void require_life(const at::Tensor& outputs, std::size_t epoch) {
@@ -145,25 +151,26 @@ struct Trainer::StepOutcome {
   std::vector<at::Tensor> labels;
 };
 
-Trainer::Trainer(Network& network, const Task& task, const TrainingData& data, const Recipe& recipe,
+Trainer::Trainer(Learner& learner, const Task& task, const TrainingData& data, const Recipe& recipe,
                  std::uint64_t seed, int jobs)
-    : network_{network},
+    : learner_{learner},
+      graph_{learner.network().graph()},
       task_{task},
       data_{data},
       recipe_{recipe},
       seed_{seed},
       jobs_{jobs},
-      parameters_{network},
+      parameters_{learner.network()},
       optimiser_{recipe, parameters_},
       batch_{std::min<std::int64_t>(recipe.batch, std::ssize(data.learned()))},
       steps_of_epoch_{steps_for(std::ssize(data.learned()), batch_)} {
   const int wanted = task.outputs(data.info());
-  const std::int64_t outputs = network.graph().node(network.graph().output()).shape.elements();
+  const std::int64_t outputs = graph_.node(graph_.output()).shape.elements();
   if (outputs != wanted)
     throw Error{fmt::format("the network has {} outputs, dataset '{}' needs {}", outputs,
                             data.info().name, wanted)};
   if (recipe.averaging > 0) mean_ = parameters_.values().clone();
-  if (recipe.keep == Keep::best) best_ = parameters_.values().clone();
+  if (recipe.keep == Keep::best) best_ = cloned(handed_on());
 }
 
 const EpochOutcome& Trainer::run_epoch() {
@@ -200,11 +207,12 @@ Trainer::StepOutcome Trainer::step(std::span<const std::int64_t> places, double 
   const std::int64_t parts = std::min<std::int64_t>(recipe_.micro_batches, count);
   std::vector<StepOutcome> outcomes(at(parts));
   std::vector<at::Tensor> gradients(at(parts));
+  learner_.begin_step(at(parts));
   in_parallel(jobs_, at(parts), [&](std::size_t i) {
     begin_worker();
     const auto begin = count * static_cast<std::int64_t>(i) / parts;
     const auto end = count * static_cast<std::int64_t>(i + 1) / parts;
-    outcomes[i] = learn(places.subspan(at(begin), at(end - begin)), count, gradients[i]);
+    outcomes[i] = learn(places.subspan(at(begin), at(end - begin)), count, i, gradients[i]);
   });
   StepOutcome outcome;
   for (StepOutcome& part : outcomes) {
@@ -216,31 +224,33 @@ Trainer::StepOutcome Trainer::step(std::span<const std::int64_t> places, double 
     throw Error{"the loss is not finite", "take a lower learning rate, or a longer warm-up"};
   for (std::size_t i = 1; i < gradients.size(); ++i) gradients[0] += gradients[i];
   optimiser_.step(gradients[0], learning_rate);
+  learner_.end_step(std::ssize(epochs_));
   average();
   return outcome;
 }
 
 /// Gradients of the mean loss over a batch, of a part of it.
 Trainer::StepOutcome Trainer::learn(std::span<const std::int64_t> places, std::int64_t batch,
-                                    at::Tensor& gradient) {
+                                    std::size_t part, at::Tensor& gradient) {
   const at::NoGradGuard no_grad;
   const int epoch = static_cast<int>(epochs_.size());
   Samples samples = data_.batch(Split::train, places);
   augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, epoch, places);
-  const Forward forward = propagate_forward(network_, samples.images.to(network_.precision()));
-  const NodeId output = network_.graph().output();
-  const bool drops_out = recipe_.dropout > 0 && network_.graph().node(output).op == Op::linear;
+  const Forward forward = learner_.forward(samples.images, part);
+  const Network& network = learner_.weights();
+  const NodeId output = graph_.output();
+  const bool drops_out = recipe_.dropout > 0 && graph_.node(output).op == Op::linear;
   std::optional<ThinnedClassifier> thinned;
   if (drops_out) {
-    thinned.emplace(network_, forward);
+    thinned.emplace(network, forward);
     thinned->drop(recipe_.dropout, seed_, epoch, places);
   }
-  const at::Tensor outputs = drops_out ? thinned->outputs() : logits_of(network_, forward);
+  const at::Tensor outputs = drops_out ? thinned->outputs() : logits_of(network, forward);
   const Loss loss = task_.loss(outputs, samples.labels, data_.counts());
   const at::Tensor seed = loss.gradient / static_cast<double>(batch);
   gradient = parameters_.flat(
       drops_out ? thinned->gradients(seed)
-                : propagate_backward(network_, forward, output,
+                : propagate_backward(network, forward, output,
                                      seed.view(forward.output(output).sizes()), kOfParameters));
   return {loss.sum, {outputs}, {samples.labels}};
 }
@@ -257,41 +267,49 @@ double Trainer::validate() {
   const at::Tensor learned = parameters_.values().clone();
   if (mean_.defined()) parameters_.values().copy_(mean_);
   settle();
-  const auto [outputs, labels] = answers(network_, data_, Split::train, data_.validated(), jobs_);
+  const auto [outputs, labels] =
+      answers(learner_.outputs(), data_, Split::train, data_.validated(), jobs_);
   const double metric = task_.measure(outputs, labels).front();
   parameters_.values().copy_(learned);
   return metric;
 }
 
 void Trainer::keep_if_best(double metric) {
-  if (!best_.defined()) return;
+  if (best_.empty()) return;
   for (const EpochOutcome& earlier : epochs_)
     if (*earlier.validation_metric >= metric) return;
-  best_.copy_(mean_.defined() ? mean_ : parameters_.values());
+  best_ = cloned(handed_on());
+}
+
+/// What would be handed on now.
+std::map<std::string, at::Tensor> Trainer::handed_on() const {
+  std::map<std::string, at::Tensor> made = learner_.state();
+  made["values"] = mean_.defined() ? mean_ : parameters_.values();
+  return made;
 }
 
 void Trainer::settle() {
   const auto samples =
       std::min<std::int64_t>(std::ssize(data_.learned()), kStatisticsBatches * batch_);
   const auto order = shuffled(data_.learned(), Random::stream(seed_, {"statistics"}));
-  settle_statistics(network_, data_.batch(Split::train, part_of(order, 0, samples)),
-                    std::max(kFewestSamples, batch_ / recipe_.micro_batches));
+  learner_.settle(data_.batch(Split::train, part_of(order, 0, samples)),
+                  std::max(kFewestSamples, batch_ / recipe_.micro_batches));
 }
 
 void Trainer::finish() {
-  if (best_.defined() && !data_.validated().empty()) {
-    parameters_.values().copy_(best_);
-  } else if (mean_.defined()) {
-    parameters_.values().copy_(mean_);
-  }
+  const bool has_best = !best_.empty() && !data_.validated().empty();
+  const auto last = cloned(has_best ? best_ : handed_on());
+  for (auto& [name, tensor] : learner_.state()) tensor.copy_(last.at(name));
+  parameters_.values().copy_(last.at("values"));
   settle();
 }
 
 std::map<std::string, at::Tensor> Trainer::state() const {
   std::map<std::string, at::Tensor> state = optimiser_.state();
+  state.merge(learner_.state());
   state["values"] = parameters_.values();
   if (mean_.defined()) state["mean"] = mean_;
-  if (best_.defined()) state["best"] = best_;
+  for (const auto& [name, tensor] : best_) state["best/" + name] = tensor;
   state["epochs"] = tensor_of(epochs_);
   return state;
 }
@@ -308,8 +326,9 @@ void Trainer::restore(const std::map<std::string, at::Tensor>& state) {
   if (epochs == state.end()) throw Error{"the state of the training does not tell its epochs"};
   take("values", parameters_.values());
   for (auto& [name, tensor] : optimiser_.state()) take(name, tensor);
+  for (auto& [name, tensor] : learner_.state()) take(name, tensor);
   if (mean_.defined()) take("mean", mean_);
-  if (best_.defined()) take("best", best_);
+  for (auto& [name, tensor] : best_) take("best/" + name, tensor);
   epochs_ = epochs_of(epochs->second);
 }
 
@@ -343,21 +362,21 @@ void settle_statistics(Network& network, const Samples& samples, std::int64_t ba
   }
 }
 
-Answers answers(const Network& network, const TrainingData& data, Split split,
+Answers answers(const Outputs& outputs, const TrainingData& data, Split split,
                 std::span<const std::int64_t> places, int jobs) {
   constexpr std::int64_t kBatch = 128;
   const auto batches = at((std::ssize(places) + kBatch - 1) / kBatch);
-  std::vector<at::Tensor> outputs(batches), labels(batches);
+  std::vector<at::Tensor> found(batches), labels(batches);
   in_parallel(jobs, batches, [&](std::size_t i) {
     begin_worker();
     stop_if_requested();
     const at::NoGradGuard no_grad;
     const Samples batch =
         data.batch(split, part_of(places, static_cast<std::int64_t>(i) * kBatch, kBatch));
-    outputs[i] = network.forward(batch.images.to(network.precision()));
+    found[i] = outputs(batch.images);
     labels[i] = batch.labels;
   });
-  return {at::cat(outputs), at::cat(labels)};
+  return {at::cat(found), at::cat(labels)};
 }
 
 }  // namespace thimble

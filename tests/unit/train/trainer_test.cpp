@@ -23,7 +23,7 @@ const Telling kTelling;
 
 /// Of the test part.
 double share_right(const Network& net, const TrainingData& part, const Pictures& data) {
-  const auto [outputs, labels] = answers(net, part, Split::test, data.all(), 2);
+  const auto [outputs, labels] = answers(outputs_of(net), part, Split::test, data.all(), 2);
   return kTelling.measure(outputs, labels).front();
 }
 
@@ -63,7 +63,8 @@ TEST(Trainer, FitsSixtyFourSamplesOfNoise) {
     Recipe recipe = short_recipe(100);  // two steps each
     recipe.weight_decay = 0;
     const TrainingData part{data, kShape, 0, 1};
-    Trainer trainer{net, kTelling, part, recipe, 1, 2};
+    FloatLearner learner{net};
+    Trainer trainer{learner, kTelling, part, recipe, 1, 2};
     while (!trainer.is_done()) trainer.run_epoch();
     EXPECT_EQ(trainer.epochs().back().train_metric, 1)
         << width << ": loss " << trainer.epochs().back().loss;
@@ -75,7 +76,8 @@ TEST(Trainer, LearnsWhatThereIsToLearnAndNothingElse) {
     const Pictures data{512, has_true_labels, /*noise=*/1};
     Network net = small_network();
     const TrainingData part{data, kShape, 0, 1};
-    Trainer trainer{net, kTelling, part, short_recipe(10), 1, 2};
+    FloatLearner learner{net};
+    Trainer trainer{learner, kTelling, part, short_recipe(10), 1, 2};
     while (!trainer.is_done()) trainer.run_epoch();
     trainer.finish();
     const double found = share_right(net, part, data);
@@ -95,7 +97,8 @@ TEST(Trainer, GivesTheSameWeightsAtAnyNumberOfThreads) {
     Recipe recipe = short_recipe(3);
     recipe.micro_batches = 4;
     const TrainingData part{data, kShape, 0, 1};
-    Trainer trainer{net, kTelling, part, recipe, 5, jobs};
+    FloatLearner learner{net};
+    Trainer trainer{learner, kTelling, part, recipe, 5, jobs};
     EXPECT_EQ(trainer.steps_of_epoch(), 3);
     for (int epoch = 0; epoch < 3; ++epoch) trainer.run_epoch();
     const auto weights = net.clone().all_parameters();
@@ -120,7 +123,8 @@ TEST(Trainer, StepsDownTheGradientOfLibTorchsTape) {
   const at::Tensor loss = at::cross_entropy_loss(taped.forward(all.images), all.labels);
   const auto gradients = torch::autograd::grad({loss}, leaves);
   const TrainingData part{data, kShape, 0, 1};
-  Trainer trainer{net, kTelling, part, recipe, 1, 1};
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, recipe, 1, 1};
   EXPECT_NEAR(trainer.run_epoch().loss, loss.item<double>(), 1e-5);
   const auto weights = net.all_parameters();
   for (std::size_t i = 0; i < weights.size(); ++i)
@@ -156,7 +160,8 @@ TEST(Trainer, AltersSamplesAsTheRecipeSays) {
     recipe.augmentation.scale = 0;
     recipe.augmentation.noise = noise;
     const TrainingData part{data, kShape, 0, 1};
-    Trainer trainer{net, kTelling, part, recipe, 1, 1};
+    FloatLearner learner{net};
+    Trainer trainer{learner, kTelling, part, recipe, 1, 1};
     trainer.run_epoch();
     return net.all_parameters().front().clone();
   };
@@ -175,7 +180,8 @@ TEST(Trainer, SaysWhenItDiverges) {
   recipe.weight_decay = 1;
   recipe.warm_up = 0;
   const TrainingData part{data, kShape, 0, 1};
-  Trainer trainer{net, kTelling, part, recipe, 1, 1};
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, recipe, 1, 1};
   EXPECT_THAT([&] { trainer.run_epoch(); },
               ::testing::ThrowsMessage<Error>(::testing::HasSubstr("not finite")));
 }
@@ -187,7 +193,8 @@ TEST(Trainer, SaysWhenTheNetworkIsDead) {
   graph.linear(graph.global_avg_pool(graph.relu(conv)), kClasses);
   Network net = small_network(graph);
   const TrainingData part{data, kShape, 0, 1};
-  Trainer alive{net, kTelling, part, short_recipe(3), 1, 1};
+  FloatLearner alive_learner{net};
+  Trainer alive{alive_learner, kTelling, part, short_recipe(3), 1, 1};
   EXPECT_NO_THROW(alive.run_epoch());
   net.parameters(conv).bias.fill_(-1e6);
   EXPECT_THAT([&] { alive.run_epoch(); },
@@ -200,7 +207,8 @@ TEST(Trainer, TakesAllSamplesWhereABatchIsLargerThanTheData) {
   Recipe recipe = short_recipe(1);
   recipe.batch = 512;
   const TrainingData part{data, kShape, 0, 1};
-  EXPECT_EQ((Trainer{net, kTelling, part, recipe, 1, 1}.steps_of_epoch()), 1);
+  FloatLearner learner{net};
+  EXPECT_EQ((Trainer{learner, kTelling, part, recipe, 1, 1}.steps_of_epoch()), 1);
 }
 
 TEST(Trainer, GoesOnFromAStateBitForBit) {
@@ -215,15 +223,18 @@ TEST(Trainer, GoesOnFromAStateBitForBit) {
     recipe.keep = Keep::best;
     recipe.augmentation = {};
     Network whole = small_network();
-    Trainer unbroken{whole, kTelling, part, recipe, 5, 1};
+    FloatLearner unbroken_learner{whole};
+    Trainer unbroken{unbroken_learner, kTelling, part, recipe, 5, 1};
     while (!unbroken.is_done()) unbroken.run_epoch();
     unbroken.finish();
     Network first = small_network();
-    Trainer begun{first, kTelling, part, recipe, 5, 2};
+    FloatLearner begun_learner{first};
+    Trainer begun{begun_learner, kTelling, part, recipe, 5, 2};
     begun.run_epoch();
     begun.run_epoch();
     Network second = small_network(small_graph(), 77);  // its weights are taken over
-    Trainer resumed{second, kTelling, part, recipe, 5, 2};
+    FloatLearner resumed_learner{second};
+    Trainer resumed{resumed_learner, kTelling, part, recipe, 5, 2};
     resumed.restore(begun.state());
     EXPECT_EQ(resumed.epochs().size(), 2U);
     while (!resumed.is_done()) resumed.run_epoch();
@@ -239,8 +250,10 @@ TEST(Trainer, RefusesTheStateOfAnotherTraining) {
   const Pictures data{64, true};
   const TrainingData part{data, kShape, 0, 1};
   Network net = small_network(), wide = small_network(small_graph(16));
-  const Trainer other{wide, kTelling, part, short_recipe(1), 1, 1};
-  Trainer trainer{net, kTelling, part, short_recipe(1), 1, 1};
+  FloatLearner other_learner{wide};
+  const Trainer other{other_learner, kTelling, part, short_recipe(1), 1, 1};
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, short_recipe(1), 1, 1};
   EXPECT_THROW(trainer.restore(other.state()), Error);
   EXPECT_THROW(trainer.restore({}), Error);
 }
@@ -253,13 +266,15 @@ TEST(Trainer, LeavesOutSomeOfTheClassifiersInputs) {
   Recipe recipe = short_recipe(30);
   recipe.dropout = 0.5;
   Network net = small_network(small_graph(32));
-  Trainer trainer{net, kTelling, part, recipe, 1, 2};
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, recipe, 1, 2};
   while (!trainer.is_done()) trainer.run_epoch();
   trainer.finish();
   EXPECT_GT(share_right(net, part, data), 0.8);
   // Another seed leaves out others.
   Network again = small_network(small_graph(32));
-  Trainer other{again, kTelling, part, recipe, 2, 2};
+  FloatLearner other_learner{again};
+  Trainer other{other_learner, kTelling, part, recipe, 2, 2};
   EXPECT_NE(other.run_epoch().loss, trainer.epochs().front().loss);
 }
 
@@ -269,7 +284,8 @@ TEST(Trainer, HandsOnTheMeanOfItsWeightsWhereAsked) {
   Recipe recipe = short_recipe(1);
   recipe.averaging = 0.5;
   Network net = small_network();
-  Trainer trainer{net, kTelling, part, recipe, 1, 1};
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, recipe, 1, 1};
   const at::Tensor begun = trainer.state().at("values").clone();
   trainer.run_epoch();  // two steps: the first keeps 2/11 of the mean, the second 3/12
   const at::Tensor mean = trainer.state().at("mean").clone();
@@ -287,11 +303,12 @@ TEST(Trainer, KeepsTheBestEpochOfTheValidationPart) {
   Recipe recipe = short_recipe(12);
   recipe.keep = Keep::best;
   Network net = small_network();
-  Trainer trainer{net, kTelling, part, recipe, 1, 2};
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, recipe, 1, 2};
   double best = 0;
   while (!trainer.is_done()) best = std::max(best, *trainer.run_epoch().validation_metric);
   trainer.finish();
-  const auto [outputs, labels] = answers(net, part, Split::train, part.validated(), 1);
+  const auto [outputs, labels] = answers(outputs_of(net), part, Split::train, part.validated(), 1);
   EXPECT_EQ(kTelling.measure(outputs, labels).front(), best);
 }
 

@@ -38,7 +38,18 @@ THIMBLE_EXPORT Rescale rescale_of(double factor);
 
 /// x times the factor, rounded twice: first to 32 bits, ties up, then to the shift, ties away from
 /// 0 (gemmlowp's SaturatingRoundingDoublingHighMul and RoundingDivideByPOT).
-THIMBLE_EXPORT std::int32_t rescaled(std::int32_t x, Rescale factor);
+inline std::int32_t rescaled(std::int32_t x, Rescale factor) {
+  const int left = factor.shift > 0 ? factor.shift : 0;
+  const int right = factor.shift > 0 ? 0 : -factor.shift;
+  const std::int32_t shifted = wrapped(std::int64_t{x} * (std::int64_t{1} << left));
+  // The product cannot saturate: a multiplier is never negative.
+  const std::int64_t product = std::int64_t{shifted} * factor.multiplier;
+  const auto high = static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
+  const auto mask = static_cast<std::int32_t>((std::int64_t{1} << right) - 1);
+  const std::int32_t threshold = (mask >> 1) + (high < 0 ? 1 : 0);
+  const auto floor = static_cast<std::int32_t>(std::int64_t{high} >> right);
+  return floor + ((high & mask) > threshold ? 1 : 0);
+}
 
 /// What a layer computes. Tensors are int8, height x width x channels (NHWC without N).
 enum class Kernel : std::uint8_t {
@@ -110,6 +121,18 @@ struct Int8Network {
 
   const Int8Tensor& tensor(int index) const { return tensors[static_cast<std::size_t>(index)]; }
 };
+
+/// How far the terms of a sum are moved to the left before they are rescaled.
+inline constexpr int kSumShift = 20;
+
+/// A mean of int8 values, rounded to the nearest, ties away from zero.
+constexpr std::int32_t mean_of(std::int32_t sum, std::int32_t cells) {
+  return (sum + (sum >= 0 ? cells / 2 : -(cells / 2))) / cells;
+}
+
+/// A softmax layer on what it reads.
+THIMBLE_EXPORT std::vector<std::int8_t> softmax_of(const Int8Layer& layer,
+                                                   std::span<const std::int8_t> values);
 
 /// Runs the network in plain C++ with the exact arithmetic above: every tensor, in the order of
 /// `tensors`. input: height x width x channels values. Throws Error when its size is wrong.

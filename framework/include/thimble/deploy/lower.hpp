@@ -48,10 +48,14 @@ THIMBLE_EXPORT FloatNetwork drawn_network(const Graph& graph, std::uint64_t seed
 /// the same: all that costs and memory plans need. `deployed` is what deployed() gives.
 THIMBLE_EXPORT Int8Network skeleton(const Graph& deployed);
 
-/// Lowers a network to int8: batch norm folded, ReLU fused where it can be, weights symmetric in
+/// The same function as its int8 layers will compute it: a node for each of them, batch norms in
+/// the filters before them or, where there are none, as depthwise convolutions of 1x1, and a bias
+/// for every filter. What was folded already stays as it is.
+THIMBLE_EXPORT FloatNetwork folded(const FloatNetwork& network);
+
+/// Lowers a network to int8: folded, ReLU fused where it can be, weights symmetric in
 /// [-127, 127] per output channel (fully connected: per tensor), activations asymmetric per tensor.
-/// A batch norm that cannot be folded becomes a 1x1 depthwise convolution. Throws Unsupported for a
-/// sum of more than sixteen terms, and when a node is a choice.
+/// Throws Unsupported for a sum of more than sixteen terms, and when a node is a choice.
 THIMBLE_EXPORT Int8Network lower(const FloatNetwork& network);
 
 }  // namespace thimble

@@ -39,6 +39,10 @@ THIMBLE_EXPORT Graph live(const Graph& graph);
 /// The same with what batch norm reads in place of what it gives.
 THIMBLE_EXPORT Graph without_batch_norm(const Graph& graph);
 
+/// The same with filters and biases alone: a depthwise convolution of 1x1 in place of every batch
+/// norm, and a bias for every convolution.
+THIMBLE_EXPORT Graph as_filters(const Graph& graph);
+
 /// The network as a code generator runs it, from a connected graph without open choices: live
 /// nodes only, batch norm folded into the convolution before it, equal nodes merged, and a ReLU
 /// fused into its producer when nobody else reads that. A ReLU behind a tensor with other readers

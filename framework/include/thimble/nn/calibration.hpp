@@ -21,7 +21,7 @@ struct Deviation {
 };
 
 /// Runs both on images, N x C x H x W with N > 0; batch norm works as in calibrated(), so
-/// without statistics they should be the same images. Slow: the int8 network runs in the reference.
+/// without statistics they should be the same images.
 THIMBLE_EXPORT Deviation deviation_of(const Int8Network& lowered, const Network& network,
                                       const at::Tensor& images);
 

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include <thimble/core/export.hpp>
-#include <thimble/deploy/int8_network.hpp>
-#include <thimble/nn/propagation/network.hpp>
+#include <thimble/train/learner.hpp>
 #include <thimble/train/task.hpp>
 
 namespace thimble {
@@ -18,15 +17,9 @@ struct TestOutcome {
   std::vector<NamedTable> details;  ///< the task's
 };
 
-/// Of a network with its statistics. Throws Error when there are no test samples, or they do not
-/// fit it.
-THIMBLE_EXPORT TestOutcome test_float(const Network& network, const Dataset& dataset,
-                                      const Task& task, int jobs);
-
-/// Of what runs on the board, by the reference, which is slow: on `samples` of the test part,
-/// spread over all of it; 0: on all. `input` is the network's.
-THIMBLE_EXPORT TestOutcome test_int8(const Int8Network& network, const Shape& input,
-                                     const Dataset& dataset, const Task& task, std::int64_t samples,
-                                     int jobs);
+/// Of a network for images of this size. Throws Error when there are no test samples, or they do
+/// not fit it.
+THIMBLE_EXPORT TestOutcome test_of(const Outputs& outputs, const Shape& input,
+                                   const Dataset& dataset, const Task& task, int jobs);
 
 }  // namespace thimble

@@ -9,6 +9,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/train/epoch.hpp>
+#include <thimble/train/learner.hpp>
 #include <thimble/train/optimiser.hpp>
 #include <thimble/train/recipe.hpp>
 #include <thimble/train/task.hpp>
@@ -20,14 +21,15 @@ namespace thimble {
 THIMBLE_EXPORT at::Tensor tensor_of(const std::vector<EpochOutcome>& epochs);
 THIMBLE_EXPORT std::vector<EpochOutcome> epochs_of(const at::Tensor& numbers);
 
-/// Trains a network, an epoch at a time. A batch is cut into the recipe's micro-batches, which run
-/// side by side, each with batch norm's statistics of its own; their gradients are added in one
-/// order. So weights depend on network, task, data, recipe and seed, not on `jobs`.
+/// Trains a network in the form that a Learner gives it, an epoch at a time. A batch is cut into
+/// the recipe's micro-batches, which run side by side, each with batch norm's statistics of its
+/// own; their gradients are added in one order. So weights depend on network, task, data, recipe
+/// and seed, not on `jobs`.
 class THIMBLE_EXPORT Trainer {
  public:
   /// All outlive this; the network's tensors become views of one buffer. Throws Error when the
   /// network has not as many outputs as the task wants.
-  Trainer(Network& network, const Task& task, const TrainingData& data, const Recipe& recipe,
+  Trainer(Learner& learner, const Task& task, const TrainingData& data, const Recipe& recipe,
           std::uint64_t seed, int jobs);
 
   std::int64_t steps_of_epoch() const noexcept { return steps_of_epoch_; }
@@ -40,7 +42,7 @@ class THIMBLE_EXPORT Trainer {
   /// Interrupted between two steps; then this is not to be used further.
   const EpochOutcome& run_epoch();
 
-  /// Gives the network the weights and statistics that are handed on.
+  /// Gives the learner the weights and statistics that are handed on.
   void finish();
 
   /// All that the epochs to come depend on beside what the constructor takes.
@@ -51,14 +53,17 @@ class THIMBLE_EXPORT Trainer {
  private:
   struct StepOutcome;
   StepOutcome step(std::span<const std::int64_t> places, double learning_rate);
-  StepOutcome learn(std::span<const std::int64_t> places, std::int64_t batch, at::Tensor& gradient);
+  StepOutcome learn(std::span<const std::int64_t> places, std::int64_t batch, std::size_t part,
+                    at::Tensor& gradient);
   void average();
   double validate();
   void keep_if_best(double metric);
+  std::map<std::string, at::Tensor> handed_on() const;
   /// Statistics of the training samples, as they are.
   void settle();
 
-  Network& network_;
+  Learner& learner_;
+  const Graph& graph_;
   const Task& task_;
   const TrainingData& data_;
   Recipe recipe_;
@@ -67,7 +72,8 @@ class THIMBLE_EXPORT Trainer {
   FlatParameters parameters_;
   Optimiser optimiser_;
   at::Tensor mean_;  ///< of the weights so far, where there is averaging
-  at::Tensor best_;  ///< the weights of the best epoch, where it is asked for
+  /// Of the best epoch, where it is asked for: its weights, and the state of the learner.
+  std::map<std::string, at::Tensor> best_;
   std::int64_t batch_;
   std::int64_t steps_of_epoch_;
   std::vector<EpochOutcome> epochs_;
@@ -77,12 +83,12 @@ class THIMBLE_EXPORT Trainer {
 /// `batch` samples with their own statistics see them.
 THIMBLE_EXPORT void settle_statistics(Network& network, const Samples& samples, std::int64_t batch);
 
-/// The outputs of a network with its statistics for samples of a split, and their labels.
+/// Outputs for samples of a split, and their labels.
 struct Answers {
   at::Tensor outputs;
   at::Tensor labels;
 };
-THIMBLE_EXPORT Answers answers(const Network& network, const TrainingData& data, Split split,
+THIMBLE_EXPORT Answers answers(const Outputs& outputs, const TrainingData& data, Split split,
                                std::span<const std::int64_t> places, int jobs);
 
 }  // namespace thimble

@@ -121,6 +121,7 @@ class Backward {
   bool is_passed(NodeId id) const {
     const auto& terms = pending_[at(id)].terms;
     return graph_.node(id).op == Op::relu && network_.is_channels_last() &&
+           forward_.clamps.empty() &&
            std::ranges::none_of(terms, [](const auto& term) { return term.gate.defined(); });
   }
 
@@ -140,7 +141,12 @@ class Backward {
       return;
     }
     at::Tensor gradient = gathered(id);
-    if (node.activation != Activation::none) gradient = by_activation(id, gradient);
+    if (!forward_.clamps.empty()) {
+      const auto [lowest, highest] = forward_.clamps[at(id)];
+      gradient = at::hardtanh_backward(gradient, output(id), lowest, highest);
+    } else if (node.activation != Activation::none) {
+      gradient = by_activation(id, gradient);
+    }
     switch (node.op) {
       case Op::input:
       case Op::zero: return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -14,12 +15,20 @@
 /// asked for. Functions here change nothing they are given and are thread safe.
 namespace thimble {
 
+/// Between which values an output was held.
+struct Bounds {
+  float lowest = -std::numeric_limits<float>::infinity();
+  float highest = std::numeric_limits<float>::infinity();
+};
+
 /// What a forward run leaves, by node. In wide networks, what batch norm gives is not written down
 /// where only sums and ReLUs read it, and sums not where only ReLUs do.
 struct THIMBLE_EXPORT Forward {
   std::vector<Blend> blends;
   std::vector<at::Tensor> means;               ///< of batch norm's inputs, by channel
   std::vector<at::Tensor> inverse_deviations;  ///< 1 / sqrt(variance + 1e-5), likewise
+  /// Where an output has reached these, no gradient passes. Empty: only activations clamp.
+  std::vector<Bounds> clamps;
 
   /// A node's output, N x C x H x W, or N x out behind fully connected layers; computed with every
   /// call where it is not written down.

@@ -1,0 +1,156 @@
+#include <thimble/train/learner.hpp>
+
+#include <algorithm>
+#include <limits>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
+#include <thimble/nn/propagation/evaluate.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/trainer.hpp>
+
+namespace thimble {
+namespace {
+
+std::vector<float> plain(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.contiguous();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
+
+at::Tensor tensor_of(const std::vector<Range>& ranges) {
+  at::Tensor made = at::empty({std::ssize(ranges), 2});
+  auto* number = made.data_ptr<float>();
+  for (const auto& [lowest, highest] : ranges) {
+    *number++ = lowest;
+    *number++ = highest;
+  }
+  return made;
+}
+
+/// Real values at whose ends a layer's output was clamped; pools and softmax clamp nothing.
+Bounds bounds_of(const Int8Network& network, const Int8Layer& layer) {
+  switch (layer.kernel) {
+    case Kernel::avg_pool:
+    case Kernel::max_pool:
+    case Kernel::softmax: return {};
+    default: break;
+  }
+  const auto& [scale, zero] = network.tensor(layer.output).quantisation;
+  return {static_cast<float>(layer.lowest - zero) * scale,
+          static_cast<float>(layer.highest - zero) * scale};
+}
+
+}  // namespace
+
+Learner::~Learner() = default;
+FloatLearner::~FloatLearner() = default;
+IntegerLearner::~IntegerLearner() = default;
+
+Forward FloatLearner::forward(const at::Tensor& images, std::size_t) {
+  return propagate_forward(network_, images.to(network_.precision()));
+}
+
+void FloatLearner::settle(const Samples& samples, std::int64_t batch) {
+  settle_statistics(network_, samples, batch);
+}
+
+Outputs FloatLearner::outputs() const { return outputs_of(network_); }
+
+IntegerLearner::IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch)
+    : real_{std::move(real)},
+      frozen_from_{frozen_from_epoch},
+      network_{network_of(real_)},
+      rounded_{network_.clone()},
+      ranges_{tensor_of(real_.ranges)},
+      integers_{lower(real_)} {
+  if (integers_.network().tensors.size() != at(real_.graph.size()))
+    throw Error{"a network that is not folded cannot learn as integers"};
+}
+
+void IntegerLearner::begin_step(std::size_t parts) {
+  seen_.assign(parts, {});
+  lower_again();
+}
+
+void IntegerLearner::lower_again() {
+  real_ = real();
+  integers_ = IntegerNetwork{lower(real_)};
+  for (std::size_t i = 0; i < integers_.network().layers.size(); ++i) {
+    const Int8Layer& layer = integers_.network().layers[i];
+    if (layer.weights.empty()) continue;
+    at::Tensor& weight = rounded_.parameters(layer.output).weight;
+    std::vector<std::int64_t> by_filter(at(weight.dim()), 1);
+    by_filter[0] = -1;
+    weight = integers_.weights(i) * at::tensor(layer.weight_scales).view(by_filter);
+  }
+}
+
+Forward IntegerLearner::forward(const at::Tensor& images, std::size_t part) {
+  const IntegerRun run = integers_.run(images);
+  seen_[part] = run.ranges;
+  Forward made;
+  for (NodeId id = 0; id < real_.graph.size(); ++id) {
+    const at::Tensor value = integers_.real(run, id).contiguous(memory_format_of(network_));
+    made.blends.emplace_back(real_.graph.node(id).op == Op::linear ? value.flatten(1) : value);
+  }
+  made.means.resize(made.blends.size());
+  made.inverse_deviations.resize(made.blends.size());
+  made.clamps.resize(made.blends.size());
+  for (const Int8Layer& layer : integers_.network().layers)
+    made.clamps[at(layer.output)] = bounds_of(integers_.network(), layer);
+  return made;
+}
+
+void IntegerLearner::end_step(std::int64_t epoch) {
+  constexpr float kKept = 0.99F;
+  if (epoch >= frozen_from_) return;
+  auto* range = ranges_.data_ptr<float>();
+  for (std::size_t i = 0; i < real_.ranges.size(); ++i, range += 2) {
+    float lowest = std::numeric_limits<float>::max(), highest = -lowest;
+    for (const std::vector<Range>& part : seen_) {
+      lowest = std::min(lowest, part[i].lowest);
+      highest = std::max(highest, part[i].highest);
+    }
+    range[0] = kKept * range[0] + (1 - kKept) * lowest;
+    range[1] = kKept * range[1] + (1 - kKept) * highest;
+  }
+}
+
+void IntegerLearner::settle(const Samples&, std::int64_t) { lower_again(); }
+
+Outputs IntegerLearner::outputs() const {
+  return [this](const at::Tensor& images) { return integers_.forward(images); };
+}
+
+FloatNetwork IntegerLearner::real() const {
+  FloatNetwork made{real_.graph, {}, {}};
+  const auto* range = ranges_.data_ptr<float>();
+  for (NodeId id = 0; id < made.graph.size(); ++id, range += 2) {
+    const auto& [weight, bias] = network_.parameters(id);
+    FloatParameters& own = made.parameters.emplace_back();
+    if (weight.defined()) own = {plain(weight), plain(bias), {}, {}};
+    made.ranges.push_back({range[0], range[1]});
+  }
+  return made;
+}
+
+Outputs outputs_of(const Network& network) {
+  return [&network](const at::Tensor& images) {
+    return network.forward(images.to(network.precision()));
+  };
+}
+
+Network network_of(const FloatNetwork& folded) {
+  Network made{folded.graph};
+  for (NodeId id = 0; id < folded.graph.size(); ++id) {
+    const FloatParameters& own = folded.parameters[at(id)];
+    const auto give = [](at::Tensor& to, const std::vector<float>& values) {
+      if (to.defined()) to.copy_(at::tensor(values).view(to.sizes()));
+    };
+    give(made.parameters(id).weight, own.weight);
+    give(made.parameters(id).bias, own.bias);
+  }
+  return made;
+}
+
+}  // namespace thimble
