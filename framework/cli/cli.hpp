@@ -69,7 +69,7 @@ struct DeployArguments : NetworkArguments {
 int deploy(const DeployArguments& arguments, const World& world);
 
 struct EvaluateArguments : NetworkArguments {
-  std::string output;                ///< folder for tables, or nothing
+  std::string output;  ///< folder for tables, or nothing
   int jobs = 0;
 };
 int evaluate(const EvaluateArguments& arguments, const World& world);

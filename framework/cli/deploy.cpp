@@ -136,14 +136,14 @@ bool is_drawn(const ChosenNetwork& chosen, const DeployArguments& arguments) {
 }
 
 /// Drawn weights tell what a network costs; nobody should take them for a network that works.
-Network weights_for(const ChosenNetwork& chosen, const DeployArguments& arguments) {
+TrainedNetwork weights_for(const ChosenNetwork& chosen, const DeployArguments& arguments) {
   if (arguments.network && !arguments.is_drawn && !chosen.weights)
     throw InputError{fmt::format("network {} was not trained in this run", *arguments.network),
                      "trained.csv says why it failed; else add 'train' to its experiment and run "
                      "that with --resume, or take drawn weights with --drawn"};
-  if (!is_drawn(chosen, arguments)) return read_trained(chosen.graph, *chosen.weights).network;
-  Network drawn{chosen.graph};
-  drawn.initialise(Init::kaiming_normal_fan_out, chosen.study().seed, "deploy");
+  if (!is_drawn(chosen, arguments)) return read_trained(chosen.graph, *chosen.weights);
+  TrainedNetwork drawn{Network{chosen.graph}, {}, {}, {}, {}, {}};
+  drawn.network.initialise(Init::kaiming_normal_fan_out, chosen.study().seed, "deploy");
   return drawn;
 }
 
@@ -165,10 +165,10 @@ int deploy(const DeployArguments& arguments, const World& world) {
   if (!arguments.verify.empty()) profiler.emplace(parse_core(arguments.verify));
   const ChosenNetwork chosen = chosen_network(arguments, world);
   const Study& study = study_to_deploy(chosen.experiment);
-  const Network weights = weights_for(chosen, arguments);
+  const TrainedNetwork trained = weights_for(chosen, arguments);
   const Samples samples = calibration_samples(study, chosen.graph.node(0).shape);
-  const FloatNetwork real = calibrated(weights, samples.images);
-  Int8Network network = lower(real);
+  const FloatNetwork board = board_network(trained, samples.images);
+  Int8Network network = lower(board);
   network.name = arguments.name;
   const CSource source = generate_c(network);
   const auto input = quantised(samples.images[0], network.tensor(0).quantisation);
@@ -177,7 +177,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   const std::filesystem::path folder = arguments.output;
   const auto named = [&](const char* ending) { return folder / (network.name + ending); };
   const std::string test = self_test(network, input, output);
-  const std::string onnx = onnx_of(real);
+  const std::string onnx = onnx_of(calibrated(trained.network, samples.images));
   const std::string int8_onnx = onnx_of(network);
   const MadeFolder made{folder};
   write_files({{named(".c"), source.source},
@@ -187,7 +187,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
                {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", chosen.arch);
   if (is_drawn(chosen, arguments)) fmt::print("  remark: the weights are drawn, not trained\n");
-  print_deviation(deviation_of(network, weights, samples.images), samples.images.size(0));
+  print_deviation(deviation_of(network, trained.network, samples.images), samples.images.size(0));
   if (study.hardware != nullptr) print_cost(study, study.space->build(chosen.genotype));
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);

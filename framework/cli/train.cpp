@@ -12,6 +12,7 @@
 #include <thimble/report/training_tables.hpp>
 #include <thimble/run/train_stage.hpp>
 #include <thimble/train/evaluation.hpp>
+#include <thimble/train/quantise.hpp>
 #include <thimble/train/trained_network.hpp>
 #include <thimble/train/training_data.hpp>
 
@@ -48,6 +49,15 @@ void write_details(const TestOutcome& outcome, const std::string& which,
     write_file(file, to_csv(details.table));
     fmt::print("{}\n", file.string());
   }
+}
+
+/// How well the integers of each layer stand for its output.
+Table layer_table(const FloatNetwork& board, const at::Tensor& images) {
+  Table table{{"layer", "kernel", "signal_to_noise_db", "range_use", "saturated"}, {}};
+  for (const LayerFit& fit : layer_fits(board, images))
+    table.rows.push_back({fit.name, fit.kernel, number_text(fit.signal_to_noise_db),
+                          number_text(fit.range_use), number_text(fit.saturated)});
+  return table;
 }
 
 }  // namespace
@@ -96,15 +106,17 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
     fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
   const Network& network = trained.network;
   const Shape& input = chosen.graph.node(0).shape;
-  const IntegerNetwork int8{lower(calibrated(network, calibration_samples(study, input).images))};
+  const at::Tensor samples = calibration_samples(study, input).images;
+  const FloatNetwork board = board_network(trained, samples);
+  const IntegerNetwork int8{lower(board)};
   const auto test = [&](const Outputs& outputs) {
     return test_of(outputs, input, *study.dataset, *study.task, jobs);
   };
   const TestOutcome real = test(outputs_of(network));
-  const TestOutcome board = test([&](const at::Tensor& images) { return int8.forward(images); });
+  const TestOutcome integers = test([&](const at::Tensor& images) { return int8.forward(images); });
   Table table{{"", "samples"}, {}};
   for (const std::string& metric : study.task->metrics()) table.header.push_back(metric);
-  for (const auto& [name, outcome] : {std::pair{"float", &real}, std::pair{"int8", &board}}) {
+  for (const auto& [name, outcome] : {std::pair{"float", &real}, std::pair{"int8", &integers}}) {
     table.rows.push_back({name, std::to_string(outcome->samples)});
     for (const double value : outcome->metrics)
       table.rows.back().push_back(fmt::format("{:.2f}", value));
@@ -113,7 +125,10 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
   if (arguments.output.empty()) return 0;
   make_folder(arguments.output);
   write_details(real, "float", arguments.output);
-  write_details(board, "int8", arguments.output);
+  write_details(integers, "int8", arguments.output);
+  const auto layers = std::filesystem::path{arguments.output} / "int8_layers.csv";
+  write_file(layers, to_csv(layer_table(board, samples)));
+  fmt::print("{}\n", layers.string());
   return 0;
 }
 

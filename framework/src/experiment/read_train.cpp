@@ -151,6 +151,11 @@ class TrainReader {
       error(at_key("micro_batches"),
             fmt::format("{} micro-batches of a batch of {}", recipe.micro_batches, recipe.batch),
             fmt::format("a micro-batch has a sample at least: micro_batches: {}", recipe.batch));
+    if (recipe.prune && recipe.prune->begin >= recipe.prune->end)
+      error(at_key("prune"),
+            fmt::format("masking begins at {} and ends at {} of the epochs", recipe.prune->begin,
+                        recipe.prune->end),
+            "let it begin before: prune: {begin: 0.1, end: 0.6}");
     const Augmentation& how = recipe.augmentation;
     const Shape shape = study_.dataset->describe().shape;
     const int time = shape.height == 1 ? shape.width : shape.height;

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/deploy/quantisation.hpp>
 #include <thimble/nn/integer_network.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
@@ -29,15 +30,50 @@ bool has_statistics(const Network& network) {
   return false;
 }
 
-void note_range(FloatNetwork& made, NodeId id, const at::Tensor& output) {
-  made.ranges[static_cast<std::size_t>(id)] = {output.min().item<float>(),
-                                               output.max().item<float>()};
+Range extremes_of(const at::Tensor& values) {
+  return {values.min().item<float>(), values.max().item<float>()};
+}
+
+/// Values between these shares of all, in their order.
+Range quantiles_of(const at::Tensor& values, double percentile) {
+  const at::Tensor sorted = std::get<0>(values.sort());
+  const auto last = static_cast<double>(sorted.numel() - 1);
+  const auto outside = static_cast<std::int64_t>(std::llround(last * (1 - percentile / 100) / 2));
+  return {sorted[outside].item<float>(), sorted[sorted.numel() - 1 - outside].item<float>()};
+}
+
+double error_of(const at::Tensor& values, Range range) {
+  const auto [scale, zero] = quantisation_of(range);
+  const at::Tensor q = (values / scale).round_().clamp_(-128 - zero, 127 - zero);
+  return (q * scale - values).square_().mean().item<double>();
+}
+
+/// The best of the whole range and of narrower ones of its form.
+Range of_least_error(const at::Tensor& values) {
+  constexpr int kSteps = 40;
+  const Range whole = extremes_of(values);
+  Range best = whole;
+  double least = error_of(values, whole);
+  for (int step = 1; step < kSteps; ++step) {
+    const auto share = static_cast<float>(kSteps - step) / kSteps;
+    const Range narrower{share * whole.lowest, share * whole.highest};
+    const double error = error_of(values, narrower);
+    if (error >= least) continue;
+    least = error;
+    best = narrower;
+  }
+  return best;
+}
+
+void note_range(FloatNetwork& made, NodeId id, const at::Tensor& output, const Calibration& how) {
   if (!output.isfinite().all().item<bool>())
     throw Error{"the outputs of " + made.graph.name(id) + " overflow"};
+  made.ranges[static_cast<std::size_t>(id)] = range_of(output, how);
 }
 
 /// Ranges, and what batch norm normalises by: `variance` has what is added to it in it.
-void run_by_batch(FloatNetwork& made, const Network& network, const at::Tensor& images) {
+void run_by_batch(FloatNetwork& made, const Network& network, const at::Tensor& images,
+                  const Calibration& how) {
   const Forward forward = propagate_forward(network, images);
   for (NodeId id = 0; id < network.graph().size(); ++id) {
     const auto i = static_cast<std::size_t>(id);
@@ -45,11 +81,12 @@ void run_by_batch(FloatNetwork& made, const Network& network, const at::Tensor& 
     if (const at::Tensor& inverse_deviation = forward.inverse_deviations[i];
         inverse_deviation.defined())
       made.parameters[i].variance = plain(inverse_deviation.pow(-2));
-    note_range(made, id, forward.output(id));
+    note_range(made, id, forward.output(id), how);
   }
 }
 
-void run_by_statistics(FloatNetwork& made, const Network& network, const at::Tensor& images) {
+void run_by_statistics(FloatNetwork& made, const Network& network, const at::Tensor& images,
+                       const Calibration& how) {
   for (NodeId id = 0; id < network.graph().size(); ++id) {
     const auto& [mean, variance] = network.statistics(id);
     if (!mean.defined()) continue;
@@ -57,23 +94,49 @@ void run_by_statistics(FloatNetwork& made, const Network& network, const at::Ten
     made.parameters[static_cast<std::size_t>(id)].variance = plain(variance + kBatchNormEpsilon);
   }
   for_each_output(network, images,
-                  [&](NodeId id, const at::Tensor& output) { note_range(made, id, output); });
+                  [&](NodeId id, const at::Tensor& output) { note_range(made, id, output, how); });
 }
 
 }  // namespace
 
-FloatNetwork calibrated(const Network& network, const at::Tensor& images) {
-  const at::NoGradGuard no_grad;
-  FloatNetwork made{network.graph(), {}, {}};
+const std::vector<std::pair<std::string, RangeRule>>& names_of(RangeRule) {
+  static const std::vector<std::pair<std::string, RangeRule>> kNames{
+      {"extremes", RangeRule::extremes},
+      {"percentile", RangeRule::percentile},
+      {"mean_square", RangeRule::mean_square}};
+  return kNames;
+}
+
+Range range_of(const at::Tensor& values, const Calibration& how) {
+  constexpr std::int64_t kMost = 1 << 20;  // more say the same, and take long to be sorted
+  at::Tensor some = values.reshape(-1);
+  if (how.rule != RangeRule::extremes && some.numel() > kMost)
+    some = some.slice(0, 0, some.numel(), (some.numel() + kMost - 1) / kMost).contiguous();
+  switch (how.rule) {
+    case RangeRule::percentile: return quantiles_of(some, how.percentile);
+    case RangeRule::mean_square: return of_least_error(some);
+    case RangeRule::extremes: break;
+  }
+  return extremes_of(values);
+}
+
+std::vector<FloatParameters> parameters_of(const Network& network) {
+  std::vector<FloatParameters> made;
   for (NodeId id = 0; id < network.graph().size(); ++id) {
     const auto& [weight, bias] = network.parameters(id);
-    made.parameters.push_back({plain(weight), plain(bias), {}, {}});
+    made.push_back({plain(weight), plain(bias), {}, {}});
   }
+  return made;
+}
+
+FloatNetwork calibrated(const Network& network, const at::Tensor& images, const Calibration& how) {
+  const at::NoGradGuard no_grad;
+  FloatNetwork made{network.graph(), parameters_of(network), {}};
   made.ranges.resize(made.parameters.size());
   if (has_statistics(network)) {
-    run_by_statistics(made, network, images);
+    run_by_statistics(made, network, images, how);
   } else {
-    run_by_batch(made, network, images);
+    run_by_batch(made, network, images, how);
   }
   return made;
 }

@@ -285,10 +285,6 @@ class LayerRun {
   Ends ends_;
 };
 
-Range range_of(const at::Tensor& images) {
-  return {images.min().item<float>(), images.max().item<float>()};
-}
-
 Range hull(const Range& a, const Range& b) {
   return {std::min(a.lowest, b.lowest), std::max(a.highest, b.highest)};
 }
@@ -314,6 +310,12 @@ IntegerNetwork::IntegerNetwork(Int8Network network) : network_{std::move(network
 }
 
 IntegerRun IntegerNetwork::run(const at::Tensor& images) const {
+  IntegerRun made = begin(images);
+  for (std::size_t i = 0; i < network_.layers.size(); ++i) run_layer(i, made);
+  return made;
+}
+
+IntegerRun IntegerNetwork::begin(const at::Tensor& images) const {
   const at::NoGradGuard no_grad;
   const Shape& shape = network_.tensor(0).shape;
   if (images.dim() != 4 ||
@@ -323,19 +325,26 @@ IntegerRun IntegerNetwork::run(const at::Tensor& images) const {
   made.values.resize(network_.tensors.size());
   made.ranges.resize(network_.tensors.size());
   made.values[0] = centred(images, network_.tensor(0).quantisation);
-  made.ranges[0] = range_of(images);
-  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
-    const Int8Layer& layer = network_.layers[i];
-    LayerRun layer_run{network_, layer, weights_[i], is_double_[i], made.values};
-    made.values[at(layer.output)] = layer_run.run();
-    Range& range = made.ranges[at(layer.output)];
-    range = layer_run.range();
-    if (layer.kernel == Kernel::concat) {  // which has what its inputs have
-      range = made.ranges[at(layer.inputs[0])];
-      for (const int input : layer.inputs) range = hull(range, made.ranges[at(input)]);
-    }
-  }
+  made.ranges[0] = {images.min().item<float>(), images.max().item<float>()};
   return made;
+}
+
+void IntegerNetwork::run_layer(std::size_t index, IntegerRun& run) const {
+  const at::NoGradGuard no_grad;
+  const Int8Layer& layer = network_.layers[index];
+  LayerRun layer_run{network_, layer, weights_[index], is_double_[index], run.values};
+  run.values[at(layer.output)] = layer_run.run();
+  Range& range = run.ranges[at(layer.output)];
+  range = layer_run.range();
+  if (layer.kernel != Kernel::concat) return;
+  range = run.ranges[at(layer.inputs[0])];  // it has what its inputs have
+  for (const int input : layer.inputs) range = hull(range, run.ranges[at(input)]);
+}
+
+at::Tensor IntegerNetwork::rounded_weights(std::size_t layer) const {
+  std::vector<std::int64_t> by_filter(at(weights_[layer].dim()), 1);
+  by_filter[0] = -1;
+  return weights_[layer] * at::tensor(network_.layers[layer].weight_scales).view(by_filter);
 }
 
 at::Tensor IntegerNetwork::real(const IntegerRun& run, int tensor) const {

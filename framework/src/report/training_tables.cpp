@@ -23,10 +23,34 @@ std::vector<std::string> all_metrics(const std::vector<PointOutcome>& outcomes) 
   return all;
 }
 
-double metric_of_row(const PointOutcome& outcome, const TrainedRow& row, const std::string& name) {
+/// A form of a trained network that was tested.
+struct Form {
+  const char* name;
+  std::vector<double> TrainedRow::*metrics;
+};
+constexpr Form kForms[]{{"float", &TrainedRow::metrics},
+                        {"narrow", &TrainedRow::narrow_metrics},
+                        {"pruned", &TrainedRow::pruned_metrics},
+                        {"int8", &TrainedRow::int8_metrics}};
+
+/// Those that any training has; the float one always.
+std::vector<Form> forms_in(const std::vector<PointOutcome>& outcomes) {
+  std::vector<Form> made;
+  for (const Form& form : kForms) {
+    bool is_there = form.metrics == &TrainedRow::metrics;
+    for (const PointOutcome& outcome : outcomes)
+      for (const TrainedRow& row : outcome.trained) is_there |= !(row.*form.metrics).empty();
+    if (is_there) made.push_back(form);
+  }
+  return made;
+}
+
+double metric_of_row(const PointOutcome& outcome, const TrainedRow& row, const Form& form,
+                     const std::string& name) {
   const auto found = std::ranges::find(outcome.trained_metrics, name);
   const auto place = static_cast<std::size_t>(found - outcome.trained_metrics.begin());
-  return place < row.metrics.size() ? row.metrics[place] : kNotANumber;
+  const std::vector<double>& metrics = row.*form.metrics;
+  return place < metrics.size() ? metrics[place] : kNotANumber;
 }
 
 /// Calls visit(outcome, row, number) for every training.
@@ -73,15 +97,19 @@ Table trained_table(const std::vector<PointOutcome>& outcomes) {
   Table table;
   const auto metrics = all_metrics(outcomes);
   table.header = {"network", "row", "arch", "seed", "epochs"};
-  for (const std::string& metric : metrics) table.header.push_back("float_" + metric);
+  const auto forms = forms_in(outcomes);
+  for (const Form& form : forms)
+    for (const std::string& metric : metrics)
+      table.header.push_back(fmt::format("{}_{}", form.name, metric));
   for (const CostMetric& metric : cost_metrics()) table.header.emplace_back(metric.name);
   table.header.emplace_back("failure");
   for_each_training(
       outcomes, [&](const PointOutcome& outcome, const TrainedRow& row, std::size_t number) {
         std::vector<std::string> cells{std::to_string(number), outcome.row, row.network.text,
                                        std::to_string(row.seed), std::to_string(row.epochs.size())};
-        for (const std::string& metric : metrics)
-          cells.push_back(number_or_nothing(metric_of_row(outcome, row, metric)));
+        for (const Form& form : forms)
+          for (const std::string& metric : metrics)
+            cells.push_back(number_or_nothing(metric_of_row(outcome, row, form, metric)));
         for (const CostMetric& metric : cost_metrics())
           cells.push_back(number_or_nothing(cost_metric(row.network, metric.name)));
         cells.push_back(row.failure);
@@ -110,18 +138,23 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
   Table table;
   const auto metrics = all_metrics(outcomes);
   table.header = {"network", "arch", "trainings"};
-  table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  const auto forms = forms_in(outcomes);
+  for (const Form& form : forms)
+    for (const std::string& metric : metrics)
+      table.header.push_back(forms.size() == 1 ? metric : fmt::format("{} {}", form.name, metric));
   for (const CostMetric& metric : cost_metrics()) table.header.emplace_back(metric.column);
   for (const PointOutcome& outcome : outcomes) {
     for (std::size_t i = 0; i < outcome.trained.size();) {
       const Evaluation& network = outcome.trained[i].network;
-      std::vector<std::vector<double>> values(metrics.size());
+      std::vector<std::vector<double>> values(forms.size() * metrics.size());
       std::size_t count = 0;
       for (; i < outcome.trained.size() && outcome.trained[i].network.text == network.text; ++i) {
         if (!outcome.trained[i].failure.empty()) continue;
         ++count;
-        for (std::size_t k = 0; k < metrics.size(); ++k)
-          values[k].push_back(metric_of_row(outcome, outcome.trained[i], metrics[k]));
+        auto into = values.begin();
+        for (const Form& form : forms)
+          for (const std::string& metric : metrics)
+            (into++)->push_back(metric_of_row(outcome, outcome.trained[i], form, metric));
       }
       table.rows.push_back({std::to_string(number_of(outcome, network.text)), cut(network.text),
                             std::to_string(count)});

@@ -13,6 +13,8 @@
 #include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
+#include <thimble/graph/counts.hpp>
+#include <thimble/graph/pruning.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/threads.hpp>
@@ -49,6 +51,20 @@ std::vector<Evaluation> picked(const PointOutcome& outcome, const TrainSettings&
   return all;
 }
 
+/// Of a training, and of those that it is compared with.
+int all_epochs(const Recipe& recipe) {
+  int trainings = 1;
+  if (recipe.prune) trainings += recipe.prune->narrow ? 2 : 1;
+  const bool learns_integers = recipe.quantise && recipe.quantise->method == QuantiseMethod::qat;
+  return trainings * recipe.epochs + (learns_integers ? recipe.quantise->epochs : 0);
+}
+
+/// A network without this share of every group's channels.
+Graph without_channels(const Graph& graph, double sparsity) {
+  const Coupling coupling = coupled_channels(graph);
+  return pruned(graph, coupling, std::vector<double>(coupling.groups.size(), sparsity)).graph;
+}
+
 /// One training of one point.
 struct Training {
   std::size_t point = 0;
@@ -68,7 +84,7 @@ class Trainings {
     for (std::size_t i = 0; i < outcomes_.size(); ++i)
       for (TrainedRow& row : outcomes_[i].trained) {
         all.push_back({i, &row});
-        epochs_ += experiment_.studies[i].train->recipe.epochs;
+        epochs_ += all_epochs(experiment_.studies[i].train->recipe);
       }
     in_parallel(std::min(stage_.jobs, static_cast<int>(all.size())), all.size(),
                 [&](std::size_t i) {
@@ -86,47 +102,40 @@ class Trainings {
     outcome.trained_metrics = study.task->metrics();
     if (data_.try_emplace(study.dataset.get()).second)
       data_[study.dataset.get()] = hex(fingerprint_of(*study.dataset));
-    for (const Evaluation& network : picked(outcome, *study.train)) {
+    for (Evaluation network : picked(outcome, *study.train)) {
       if (!network.is_feasible()) {
         stage_.say(fmt::format("network {} is not trained: {}", number_of(outcome, network.text),
                                network.invalid.empty() ? network.excess : network.invalid));
         continue;
       }
+      if (study.train->recipe.prune) thin_out(network, study);
       for (const std::int64_t seed : study.train->seeds)
-        outcome.trained.push_back({network, static_cast<std::uint64_t>(seed), {}, {}, {}, {}});
+        outcome.trained.push_back(
+            {network, static_cast<std::uint64_t>(seed), {}, {}, {}, {}, {}, {}, {}});
     }
+  }
+
+  /// Which channels go decides neither counts nor cost.
+  static void thin_out(Evaluation& network, const Study& study) {
+    const Graph left = without_channels(live(study.space->build(network.genotype)),
+                                        study.train->recipe.prune->sparsity);
+    network.macs = macs(left);
+    network.params = params(left);
+    if (study.hardware != nullptr) network.cost = study.hardware->cost(left);
   }
 
   void train(const Training& training) {
     const Study& study = experiment_.studies[training.point];
     TrainedRow& row = *training.row;
     const Graph graph = live(study.space->build(row.network.genotype));
-    TrainingOrder order;
-    order.graph = &graph;
-    order.dataset = study.dataset.get();
-    order.task = study.task.get();
-    order.recipe = study.train->recipe;
-    order.seed = row.seed;
-    order.jobs = stage_.jobs;
-    order.folder = stage_.trainings / key_of(study, row);
-    order.about = {{"arch", row.network.text},
-                   {"seed", std::to_string(row.seed)},
-                   {"search_space", detail::one_line(*study.resolved.find("search_space"))},
-                   {"dataset", detail::one_line(*study.resolved.find("dataset"))},
-                   {"data", data_.at(study.dataset.get())},
-                   {"recipe", detail::one_line(write_params(order.recipe))}};
-    order.say = [this](const std::string& line) {
-      const std::scoped_lock lock{saying_};
-      stage_.say(line);
-    };
-    order.progress = [this](const EpochOutcome&, std::size_t) {
-      stage_.progress(++done_, epochs_);
-    };
+    const Recipe& recipe = study.train->recipe;
     try {
-      const TrainingOutcome outcome = train_network(order);
+      const TrainingOutcome outcome = train_network(order_for(study, row, recipe, graph, ""));
       row.weights = outcome.weights;
       row.epochs = outcome.epochs;
-      row.metrics = outcome.metrics;
+      row.int8_metrics = outcome.int8_metrics;
+      (recipe.prune ? row.pruned_metrics : row.metrics) = outcome.metrics;
+      if (recipe.prune) train_to_compare(study, row, graph);
     } catch (const InputError&) {
       throw;
     } catch (const Interrupted&) {
@@ -136,13 +145,54 @@ class Trainings {
     }
   }
 
+  /// The same network unpruned and, where it is asked for, what was left of it from new weights.
+  void train_to_compare(const Study& study, TrainedRow& row, const Graph& graph) {
+    const Recipe& pruned = study.train->recipe;
+    Recipe plain = pruned;
+    plain.prune.reset();
+    plain.quantise.reset();
+    row.metrics = train_network(order_for(study, row, plain, graph, "")).metrics;
+    if (!pruned.prune->narrow) return;
+    const Graph left = without_channels(graph, pruned.prune->sparsity);
+    const std::string words = fmt::format("without {} of its channels", pruned.prune->sparsity);
+    row.narrow_metrics = train_network(order_for(study, row, plain, left, words)).metrics;
+  }
+
+  /// `words` say what became of the network before.
+  TrainingOrder order_for(const Study& study, const TrainedRow& row, const Recipe& recipe,
+                          const Graph& graph, const std::string& words) {
+    TrainingOrder order;
+    order.graph = &graph;
+    order.dataset = study.dataset.get();
+    order.task = study.task.get();
+    order.recipe = recipe;
+    order.seed = row.seed;
+    order.jobs = stage_.jobs;
+    order.folder = stage_.trainings / key_of(study, row, recipe, words);
+    order.about = {{"arch", row.network.text},
+                   {"seed", std::to_string(row.seed)},
+                   {"search_space", detail::one_line(*study.resolved.find("search_space"))},
+                   {"dataset", detail::one_line(*study.resolved.find("dataset"))},
+                   {"data", data_.at(study.dataset.get())},
+                   {"recipe", detail::one_line(write_params(recipe))}};
+    order.say = [this](const std::string& line) {
+      const std::scoped_lock lock{saying_};
+      stage_.say(line);
+    };
+    order.progress = [this](const EpochOutcome&, std::size_t) {
+      stage_.progress(++done_, epochs_);
+    };
+    return order;
+  }
+
   static std::string recipe_text(const Recipe& recipe) {
     return (recipe.medium == Medium::series ? "series\n" : "") + to_yaml(write_params(recipe));
   }
 
-  std::string key_of(const Study& study, const TrainedRow& row) const {
+  std::string key_of(const Study& study, const TrainedRow& row, const Recipe& recipe,
+                     const std::string& words) const {
     const std::string all = study.training_key + data_.at(study.dataset.get()) + row.network.text +
-                            "\n" + recipe_text(study.train->recipe) + std::to_string(row.seed);
+                            "\n" + words + recipe_text(recipe) + std::to_string(row.seed);
     return hex(fingerprint(all));
   }
 

@@ -5,17 +5,13 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
+#include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/trainer.hpp>
 
 namespace thimble {
 namespace {
-
-std::vector<float> plain(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.contiguous();
-  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
-}
 
 at::Tensor tensor_of(const std::vector<Range>& ranges) {
   at::Tensor made = at::empty({std::ssize(ranges), 2});
@@ -28,7 +24,7 @@ at::Tensor tensor_of(const std::vector<Range>& ranges) {
 }
 
 /// Real values at whose ends a layer's output was clamped; pools and softmax clamp nothing.
-Bounds bounds_of(const Int8Network& network, const Int8Layer& layer) {
+Clamp clamp_of(const Int8Network& network, const Int8Layer& layer) {
   switch (layer.kernel) {
     case Kernel::avg_pool:
     case Kernel::max_pool:
@@ -78,10 +74,7 @@ void IntegerLearner::lower_again() {
   for (std::size_t i = 0; i < integers_.network().layers.size(); ++i) {
     const Int8Layer& layer = integers_.network().layers[i];
     if (layer.weights.empty()) continue;
-    at::Tensor& weight = rounded_.parameters(layer.output).weight;
-    std::vector<std::int64_t> by_filter(at(weight.dim()), 1);
-    by_filter[0] = -1;
-    weight = integers_.weights(i) * at::tensor(layer.weight_scales).view(by_filter);
+    rounded_.parameters(layer.output).weight = integers_.rounded_weights(i);
   }
 }
 
@@ -97,7 +90,7 @@ Forward IntegerLearner::forward(const at::Tensor& images, std::size_t part) {
   made.inverse_deviations.resize(made.blends.size());
   made.clamps.resize(made.blends.size());
   for (const Int8Layer& layer : integers_.network().layers)
-    made.clamps[at(layer.output)] = bounds_of(integers_.network(), layer);
+    made.clamps[at(layer.output)] = clamp_of(integers_.network(), layer);
   return made;
 }
 
@@ -123,14 +116,10 @@ Outputs IntegerLearner::outputs() const {
 }
 
 FloatNetwork IntegerLearner::real() const {
-  FloatNetwork made{real_.graph, {}, {}};
+  FloatNetwork made{real_.graph, parameters_of(network_), {}};
   const auto* range = ranges_.data_ptr<float>();
-  for (NodeId id = 0; id < made.graph.size(); ++id, range += 2) {
-    const auto& [weight, bias] = network_.parameters(id);
-    FloatParameters& own = made.parameters.emplace_back();
-    if (weight.defined()) own = {plain(weight), plain(bias), {}, {}};
+  for (std::size_t i = 0; i < real_.ranges.size(); ++i, range += 2)
     made.ranges.push_back({range[0], range[1]});
-  }
   return made;
 }
 

@@ -26,6 +26,27 @@ const std::vector<std::pair<std::string, Keep>>& names_of(Keep) {
   return kNames;
 }
 
+const std::vector<std::pair<std::string, QuantiseMethod>>& names_of(QuantiseMethod) {
+  static const std::vector<std::pair<std::string, QuantiseMethod>> kNames{
+      {"ptq", QuantiseMethod::ptq}, {"qat", QuantiseMethod::qat}};
+  return kNames;
+}
+
+const std::vector<std::pair<std::string, PruneCriterion>>& names_of(PruneCriterion) {
+  static const std::vector<std::pair<std::string, PruneCriterion>> kNames{
+      {"taylor", PruneCriterion::taylor},
+      {"scale", PruneCriterion::scale},
+      {"l1", PruneCriterion::l1},
+      {"random", PruneCriterion::random}};
+  return kNames;
+}
+
+const std::vector<std::pair<std::string, PruneSchedule>>& names_of(PruneSchedule) {
+  static const std::vector<std::pair<std::string, PruneSchedule>> kNames{
+      {"cubic", PruneSchedule::cubic}, {"one_shot", PruneSchedule::one_shot}};
+  return kNames;
+}
+
 Recipe Recipe::series() {
   Recipe recipe;
   recipe.medium = Medium::series;

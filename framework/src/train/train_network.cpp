@@ -1,5 +1,7 @@
 #include <thimble/train/train_network.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -8,7 +10,10 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/index.hpp>
+#include <thimble/core/random.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/pruner.hpp>
+#include <thimble/train/quantise.hpp>
 #include <thimble/train/tensor_file.hpp>
 #include <thimble/train/trained_network.hpp>
 #include <thimble/train/trainer.hpp>
@@ -18,13 +23,15 @@ namespace {
 
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
+constexpr const char* kPrunedCheckpoint = "pruned_checkpoint.safetensors";
+constexpr const char* kIntegerCheckpoint = "int8_checkpoint.safetensors";
 
-std::vector<double> test_metrics(const Learner& learner, const TrainingOrder& order,
+std::vector<double> test_metrics(const Outputs& outputs_for, const TrainingOrder& order,
                                  const TrainingData& data) {
   std::vector<std::int64_t> places(at(data.info().test_samples));
   std::iota(places.begin(), places.end(), 0);
   if (places.empty()) return {};
-  const auto [outputs, labels] = answers(learner.outputs(), data, Split::test, places, order.jobs);
+  const auto [outputs, labels] = answers(outputs_for, data, Split::test, places, order.jobs);
   return order.task->measure(outputs, labels);
 }
 
@@ -50,27 +57,103 @@ void remove_parts(const std::filesystem::path& folder) {
       std::filesystem::remove(entry.path());
 }
 
-TrainedNetwork learn(const TrainingOrder& order) {
-  const TrainingData data{*order.dataset, order.graph->node(0).shape, order.recipe.validation,
-                          order.seed};
-  TrainedNetwork trained{Network{*order.graph}, {}, {}, order.about};
-  trained.network.initialise(Init::kaiming_normal_fan_out, order.seed, "train");
-  FloatLearner learner{trained.network};
-  Trainer trainer{learner, *order.task, data, order.recipe, order.seed, order.jobs};
-  const auto checkpoint = order.folder / kCheckpoint;
+/// Runs a trainer until an epoch, from where an earlier process left it, if it did. Epochs of
+/// stages before it count.
+void run_stage(Trainer& trainer, const TrainingOrder& order, const char* file, int until,
+               std::size_t before = 0) {
+  const auto checkpoint = order.folder / file;
   if (const auto state = kept(order, checkpoint, read_tensors)) {
     trainer.restore(state->tensors);
     for (std::size_t i = 0; i < trainer.epochs().size(); ++i)
-      order.progress(trainer.epochs()[i], i);
+      order.progress(trainer.epochs()[i], before + i);
   }
-  while (!trainer.is_done()) {
+  while (std::ssize(trainer.epochs()) < until) {
     const EpochOutcome& epoch = trainer.run_epoch();
     write_tensors(checkpoint, {trainer.state(), order.about});
-    order.progress(epoch, trainer.epochs().size() - 1);
+    order.progress(epoch, before + trainer.epochs().size() - 1);
   }
+}
+
+/// Of a training's samples, as many as ranges are taken from, drawn without regard to anything.
+at::Tensor calibration_images(const TrainingOrder& order, const TrainingData& data) {
+  const auto all = std::ssize(data.learned());
+  std::vector<std::int64_t> places;
+  for (const std::int64_t i :
+       Random::stream(order.seed, {"calibration"})
+           .sample(all, std::min<std::int64_t>(all, order.recipe.quantise->samples)))
+    places.push_back(data.learned()[at(i)]);
+  return data.batch(Split::train, places).images;
+}
+
+/// Integers of what has learned, and, if asked for, by learning on.
+void quantise(TrainedNetwork& trained, const TrainingOrder& order, const TrainingData& data) {
+  const Quantise& how = *order.recipe.quantise;
+  FloatNetwork made =
+      quantised_after_training(trained.network, calibration_images(order, data), how);
+  if (how.method == QuantiseMethod::qat) {
+    const auto frozen_from = std::llround(how.frozen_from * how.epochs);
+    IntegerLearner learner{std::move(made), frozen_from};
+    const std::uint64_t seed = Random::stream(order.seed, {"integers"})();
+    Trainer trainer{learner, *order.task, data, integer_recipe(order.recipe), seed, order.jobs};
+    run_stage(trainer, order, kIntegerCheckpoint, how.epochs, trained.epochs.size());
+    trainer.finish();
+    trained.epochs.insert(trained.epochs.end(), trainer.epochs().begin(), trainer.epochs().end());
+    made = learner.real();
+  }
+  const IntegerNetwork integers{lower(made)};
+  trained.board =
+      BoardNetwork{std::move(made),
+                   test_metrics([&](const at::Tensor& images) { return integers.forward(images); },
+                                order, data)};
+}
+
+TrainedNetwork fresh(const TrainingOrder& order, const Graph& graph) {
+  TrainedNetwork made{Network{graph}, {}, {}, order.about, {}, {}};
+  made.network.initialise(Init::kaiming_normal_fan_out, order.seed, "train");
+  return made;
+}
+
+/// Learns with all channels, more and more of them masked, and on without those. Which are kept is
+/// told by the first trainer's last state, so a process that was killed finds them again.
+TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data) {
+  const Recipe& recipe = order.recipe;
+  const auto until =
+      std::clamp(static_cast<int>(std::ceil(recipe.prune->end * recipe.epochs)), 1, recipe.epochs);
+  TrainedNetwork dense = fresh(order, *order.graph);
+  FloatLearner all{dense.network};
+  Trainer before{all, *order.task, data, recipe, order.seed, order.jobs};
+  Pruner pruner{dense.network, *recipe.prune, order.seed, before.steps_of_epoch() * recipe.epochs};
+  before.hook(pruner);
+  run_stage(before, order, kCheckpoint, until);
+  const Removal removal = removed(dense.network, pruner.kept());
+  TrainedNetwork trained = fresh(order, removal.graph);
+  trained.kept_channels = pruner.kept();
+  FloatLearner learner{trained.network};
+  Trainer trainer{learner, *order.task, data, recipe, order.seed, order.jobs};
+  trainer.take_over(before.state(), removal.places);
+  run_stage(trainer, order, kPrunedCheckpoint, recipe.epochs);
   trainer.finish();
   trained.epochs = trainer.epochs();
-  trained.metrics = test_metrics(learner, order, data);
+  return trained;
+}
+
+TrainedNetwork learn_whole(const TrainingOrder& order, const TrainingData& data) {
+  TrainedNetwork trained = fresh(order, *order.graph);
+  FloatLearner learner{trained.network};
+  Trainer trainer{learner, *order.task, data, order.recipe, order.seed, order.jobs};
+  run_stage(trainer, order, kCheckpoint, order.recipe.epochs);
+  trainer.finish();
+  trained.epochs = trainer.epochs();
+  return trained;
+}
+
+TrainedNetwork learn(const TrainingOrder& order) {
+  const TrainingData data{*order.dataset, order.graph->node(0).shape, order.recipe.validation,
+                          order.seed};
+  TrainedNetwork trained =
+      order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
+  trained.metrics = test_metrics(outputs_of(trained.network), order, data);
+  if (order.recipe.quantise) quantise(trained, order, data);
   return trained;
 }
 
@@ -80,22 +163,23 @@ TrainingOutcome train_network(const TrainingOrder& order) {
   make_folder(order.folder);
   const FileLock lock{order.folder / kWeights};
   remove_parts(order.folder);
-  TrainingOutcome outcome{order.folder / kWeights, {}, {}};
+  const auto weights = order.folder / kWeights;
+  const auto outcome_of = [&](const TrainedNetwork& trained) {
+    return TrainingOutcome{weights, trained.epochs, trained.metrics,
+                           trained.board ? trained.board->metrics : std::vector<double>{}};
+  };
   const auto read = [&](const std::filesystem::path& file) {
     return read_trained(*order.graph, file);
   };
-  if (const auto known = kept(order, outcome.weights, read)) {
+  if (const auto known = kept(order, weights, read)) {
     for (std::size_t i = 0; i < known->epochs.size(); ++i) order.progress(known->epochs[i], i);
-    outcome.epochs = known->epochs;
-    outcome.metrics = known->metrics;
-    return outcome;
+    return outcome_of(*known);
   }
   const TrainedNetwork trained = learn(order);
-  write_trained(outcome.weights, trained);
-  std::filesystem::remove(order.folder / kCheckpoint);
-  outcome.epochs = trained.epochs;
-  outcome.metrics = trained.metrics;
-  return outcome;
+  write_trained(weights, trained);
+  for (const char* const checkpoint : {kCheckpoint, kPrunedCheckpoint, kIntegerCheckpoint})
+    std::filesystem::remove(order.folder / checkpoint);
+  return outcome_of(trained);
 }
 
 }  // namespace thimble

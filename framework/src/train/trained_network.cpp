@@ -1,7 +1,14 @@
 #include <thimble/train/trained_network.hpp>
 
+#include <string_view>
+
 #include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/learner.hpp>
+#include <thimble/train/pruner.hpp>
 #include <thimble/train/tensor_file.hpp>
 #include <thimble/train/trainer.hpp>
 
@@ -11,6 +18,9 @@ namespace {
 // In a file of weights, names that no node has.
 constexpr const char* kEpochs = "training/epochs";
 constexpr const char* kMetrics = "training/metrics";
+constexpr const char* kKept = "pruning/kept";
+constexpr const char* kBoard = "int8/";
+constexpr const char* kBoardMetrics = "training/int8_metrics";
 
 /// Calls visit(name, tensor) for all that a trained network consists of.
 template <class SomeNetwork, class Visit>
@@ -26,6 +36,62 @@ void for_each_weight(SomeNetwork& network, const Visit& visit) {
     visit(name + ".running_mean", mean);
     visit(name + ".running_var", variance);
   }
+}
+
+std::vector<double> numbers_of(const at::Tensor& metrics) {
+  if (!metrics.defined() || metrics.scalar_type() != at::kDouble || metrics.dim() != 1)
+    throw Error{"it does not tell what it should"};
+  return {metrics.data_ptr<double>(), metrics.data_ptr<double>() + metrics.numel()};
+}
+
+/// By groups of channels; nothing when it was not pruned.
+std::vector<std::vector<double>> kept_in(const Graph& graph, const TensorFile& content) {
+  std::vector<std::vector<double>> made;
+  const auto found = content.tensors.find(kKept);
+  if (found == content.tensors.end()) return made;
+  const std::vector<double> kept = numbers_of(found->second);
+  std::size_t next = 0;
+  for (const ChannelGroup& group : coupled_channels(graph).groups) {
+    const std::size_t end = next + at(group.channels);
+    if (end > kept.size()) break;
+    made.emplace_back(kept.begin() + static_cast<std::ptrdiff_t>(next),
+                      kept.begin() + static_cast<std::ptrdiff_t>(end));
+    next = end;
+  }
+  if (next != kept.size()) throw Error{"its channels are not those of this network"};
+  return made;
+}
+
+std::string range_name(const Graph& graph, NodeId id) { return kBoard + graph.name(id) + ".range"; }
+
+void add_board(TensorFile& content, const BoardNetwork& board) {
+  for (const auto& [name, tensor] : named_weights(network_of(board.real)))
+    content.tensors[kBoard + name] = tensor;
+  for (NodeId id = 0; id < board.real.graph.size(); ++id) {
+    const auto& [lowest, highest] = board.real.ranges[at(id)];
+    content.tensors[range_name(board.real.graph, id)] = at::tensor({lowest, highest});
+  }
+  content.tensors[kBoardMetrics] = at::tensor(board.metrics, at::kDouble);
+}
+
+/// With the folded graph of a network, and the file's numbers.
+BoardNetwork board_of(const Graph& graph, const TensorFile& content) {
+  std::map<std::string, at::Tensor> weights;
+  for (const auto& [name, tensor] : content.tensors)
+    if (name.starts_with(kBoard)) weights[name.substr(std::string_view{kBoard}.size())] = tensor;
+  Network network{as_filters(deployed(graph))};
+  set_weights(network, weights);
+  BoardNetwork made{{network.graph(), parameters_of(network), {}},
+                    numbers_of(content.tensors.at(kBoardMetrics))};
+  for (NodeId id = 0; id < network.graph().size(); ++id) {
+    const auto range = content.tensors.find(range_name(network.graph(), id));
+    if (range == content.tensors.end() || range->second.sizes() != at::IntArrayRef{2} ||
+        range->second.scalar_type() != at::kFloat)
+      throw Error{"there is no range of '" + network.graph().name(id) + "'"};
+    const auto* const ends = range->second.data_ptr<float>();
+    made.real.ranges.push_back({ends[0], ends[1]});
+  }
+  return made;
 }
 
 }  // namespace
@@ -56,27 +122,32 @@ void write_trained(const std::filesystem::path& file, const TrainedNetwork& trai
   TensorFile content{named_weights(trained.network), trained.about};
   content.tensors[kEpochs] = tensor_of(trained.epochs);
   content.tensors[kMetrics] = at::tensor(trained.metrics, at::kDouble);
+  std::vector<double> kept;
+  for (const auto& group : trained.kept_channels)
+    kept.insert(kept.end(), group.begin(), group.end());
+  if (!kept.empty()) content.tensors[kKept] = at::tensor(kept, at::kDouble);
+  if (trained.board) add_board(content, *trained.board);
   write_tensors(file, content);
 }
 
 TrainedNetwork read_trained(const Graph& graph, const std::filesystem::path& file) {
   TensorFile content = read_tensors(file);
-  TrainedNetwork trained{Network{graph}, {}, {}, std::move(content.about)};
-  const auto refuse = [&](const std::string& message) {
-    throw InputError{
-        Diagnostic{{file.string()}, message, "these are the weights of another network"}};
-  };
   try {
+    const auto kept = kept_in(graph, content);
+    TrainedNetwork trained{
+        Network{kept.empty() ? graph : removed(Network{graph}, kept).graph}, {}, {}, {}, {}, kept};
     set_weights(trained.network, content.tensors);
     trained.epochs = epochs_of(content.tensors[kEpochs]);
+    trained.metrics = numbers_of(content.tensors[kMetrics]);
+    if (content.tensors.contains(kBoardMetrics))
+      trained.board = board_of(trained.network.graph(), content);
+    trained.about = std::move(content.about);
+    return trained;
   } catch (const Error& error) {
-    refuse(error.diagnostics().front().message);
+    throw InputError{Diagnostic{{file.string()},
+                                error.diagnostics().front().message,
+                                "these are the weights of another network"}};
   }
-  const at::Tensor metrics = content.tensors[kMetrics];
-  if (!metrics.defined() || metrics.scalar_type() != at::kDouble || metrics.dim() != 1)
-    refuse("it does not tell what was measured");
-  trained.metrics.assign(metrics.data_ptr<double>(), metrics.data_ptr<double>() + metrics.numel());
-  return trained;
 }
 
 }  // namespace thimble

@@ -163,7 +163,8 @@ Trainer::Trainer(Learner& learner, const Task& task, const TrainingData& data, c
       parameters_{learner.network()},
       optimiser_{recipe, parameters_},
       batch_{std::min<std::int64_t>(recipe.batch, std::ssize(data.learned()))},
-      steps_of_epoch_{steps_for(std::ssize(data.learned()), batch_)} {
+      steps_of_epoch_{steps_for(std::ssize(data.learned()), batch_)},
+      first_epoch_{at::zeros({1}, at::kLong)} {
   const int wanted = task.outputs(data.info());
   const std::int64_t outputs = graph_.node(graph_.output()).shape.elements();
   if (outputs != wanted)
@@ -172,6 +173,8 @@ Trainer::Trainer(Learner& learner, const Task& task, const TrainingData& data, c
   if (recipe.averaging > 0) mean_ = parameters_.values().clone();
   if (recipe.keep == Keep::best) best_ = cloned(handed_on());
 }
+
+TrainerHook::~TrainerHook() = default;
 
 const EpochOutcome& Trainer::run_epoch() {
   const auto epoch = static_cast<std::int64_t>(epochs_.size());
@@ -223,7 +226,9 @@ Trainer::StepOutcome Trainer::step(std::span<const std::int64_t> places, double 
   if (!std::isfinite(outcome.loss_sum))
     throw Error{"the loss is not finite", "take a lower learning rate, or a longer warm-up"};
   for (std::size_t i = 1; i < gradients.size(); ++i) gradients[0] += gradients[i];
+  if (hook_ != nullptr) hook_->before_update(parameters_, gradients[0]);
   optimiser_.step(gradients[0], learning_rate);
+  if (hook_ != nullptr) hook_->after_update(parameters_, optimiser_, optimiser_.steps() - 1);
   learner_.end_step(std::ssize(epochs_));
   average();
   return outcome;
@@ -276,8 +281,8 @@ double Trainer::validate() {
 
 void Trainer::keep_if_best(double metric) {
   if (best_.empty()) return;
-  for (const EpochOutcome& earlier : epochs_)
-    if (*earlier.validation_metric >= metric) return;
+  for (std::size_t i = at(first_epoch_.item<std::int64_t>()); i < epochs_.size(); ++i)
+    if (*epochs_[i].validation_metric >= metric) return;
   best_ = cloned(handed_on());
 }
 
@@ -307,6 +312,8 @@ void Trainer::finish() {
 std::map<std::string, at::Tensor> Trainer::state() const {
   std::map<std::string, at::Tensor> state = optimiser_.state();
   state.merge(learner_.state());
+  if (hook_ != nullptr) state.merge(hook_->state());
+  state["first_epoch"] = first_epoch_;
   state["values"] = parameters_.values();
   if (mean_.defined()) state["mean"] = mean_;
   for (const auto& [name, tensor] : best_) state["best/" + name] = tensor;
@@ -327,9 +334,22 @@ void Trainer::restore(const std::map<std::string, at::Tensor>& state) {
   take("values", parameters_.values());
   for (auto& [name, tensor] : optimiser_.state()) take(name, tensor);
   for (auto& [name, tensor] : learner_.state()) take(name, tensor);
+  if (hook_ != nullptr)
+    for (auto& [name, tensor] : hook_->state()) take(name, tensor);
+  take("first_epoch", first_epoch_);
   if (mean_.defined()) take("mean", mean_);
   for (auto& [name, tensor] : best_) take("best/" + name, tensor);
   epochs_ = epochs_of(epochs->second);
+}
+
+void Trainer::take_over(const std::map<std::string, at::Tensor>& state, const at::Tensor& places) {
+  const std::int64_t all = state.at("values").numel();
+  std::map<std::string, at::Tensor> own;
+  for (const auto& [name, tensor] : state)
+    own[name] = tensor.numel() == all ? tensor.index_select(0, places) : tensor;
+  for (const auto& [name, tensor] : best_) own["best/" + name] = own.at("values");
+  restore(own);
+  first_epoch_.fill_(std::ssize(epochs_));
 }
 
 void settle_statistics(Network& network, const Samples& samples, std::int64_t batch) {

@@ -17,12 +17,15 @@ namespace thimble {
 
 /// A network that a point had trained, with one seed.
 struct TrainedRow {
-  Evaluation network;
+  Evaluation network;  ///< counts and cost are those of what is left of it where it was pruned
   std::uint64_t seed = 0;
   std::filesystem::path weights;  ///< where they are kept
   std::vector<EpochOutcome> epochs;
-  std::vector<double> metrics;  ///< of the task, in the order of its names
-  std::string failure;          ///< why there is none of this, or nothing
+  std::vector<double> metrics;         ///< of the task, in the order of its names: unpruned, float
+  std::vector<double> pruned_metrics;  ///< the same where it was pruned
+  std::vector<double> narrow_metrics;  ///< of what is left of it, trained from new weights
+  std::vector<double> int8_metrics;    ///< the same of the integers, where it was quantised
+  std::string failure;                 ///< why there is none of this, or nothing
 };
 
 /// What came of one point of a sweep.

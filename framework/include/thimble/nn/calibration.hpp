@@ -5,13 +5,28 @@
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/nn/propagation/network.hpp>
+#include <thimble/nn/range_rule.hpp>
 
 namespace thimble {
 
+/// How ranges are taken of values that were seen.
+struct Calibration {
+  RangeRule rule = RangeRule::extremes;
+  double percentile = 99.99;  ///< of the values between the ends, where it is the rule
+};
+
 /// A network with what lower() needs: its weights in plain memory, the range of every node's output
 /// on these images, and what batch norm normalises by: its statistics, or else the images' own.
-/// images: N x C x H x W, real ones, a few hundred: the ranges are exactly those seen. Thread safe.
-THIMBLE_EXPORT FloatNetwork calibrated(const Network& network, const at::Tensor& images);
+/// images: N x C x H x W, real ones, a few hundred. Throws Error when outputs overflow. Thread
+/// safe.
+THIMBLE_EXPORT FloatNetwork calibrated(const Network& network, const at::Tensor& images,
+                                       const Calibration& how = {});
+
+/// Weights and biases, a node each.
+THIMBLE_EXPORT std::vector<FloatParameters> parameters_of(const Network& network);
+
+/// The range that a rule gives to these values.
+THIMBLE_EXPORT Range range_of(const at::Tensor& values, const Calibration& how);
 
 /// How far the outputs of an int8 network are from those of the network that it was lowered from.
 struct Deviation {

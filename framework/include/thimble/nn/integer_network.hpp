@@ -33,12 +33,17 @@ class THIMBLE_EXPORT IntegerNetwork {
   /// A layer's weights as LibTorch has them (out x in/groups x kh x kw; linear: out x in, of the
   /// input channel by channel), whole numbers; undefined where it has none.
   const at::Tensor& weights(std::size_t layer) const { return weights_[layer]; }
+  /// The same times their scales: real.
+  at::Tensor rounded_weights(std::size_t layer) const;
   /// Whether float is not exact for the layer.
   bool is_double(std::size_t layer) const { return is_double_[layer]; }
 
   /// images: N x C x H x W in float, real values; they are rounded and clamped. Throws Error when
   /// they are of another shape.
   IntegerRun run(const at::Tensor& images) const;
+  /// The same step by step: the input alone, and then one layer after the other.
+  IntegerRun begin(const at::Tensor& images) const;
+  void run_layer(std::size_t layer, IntegerRun& run) const;
   /// What a run's tensor stands for: scale x (q - zero point), N x C x H x W.
   at::Tensor real(const IntegerRun& run, int tensor) const;
   /// The outputs, N x classes, real: what a float network's logits are compared with.

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
+#include <thimble/nn/range_rule.hpp>
 #include <thimble/train/augmentation.hpp>
 
 namespace thimble {
@@ -33,6 +35,86 @@ enum class Keep {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Keep>>& names_of(Keep);
 
+/// Whether integers are made of a network that has learned, or learn themselves.
+enum class QuantiseMethod {
+  ptq,  ///< post-training quantisation
+  qat,  ///< quantisation-aware training behind it
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, QuantiseMethod>>& names_of(QuantiseMethod);
+
+/// How int8 is made of a network that was trained.
+struct THIMBLE_EXPORT Quantise {
+  QuantiseMethod method = QuantiseMethod::ptq;
+  int samples = 512;
+  RangeRule ranges = RangeRule::extremes;
+  double percentile = 99.99;
+  bool equalise = false;
+  bool bias_correction = true;
+  int epochs = 15;
+  double learning_rate = 0.05;
+  double frozen_from = 0.34;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Quantise::method, "method", "ptq: integers are made; qat: they learn behind that");
+    param(&Quantise::samples, "samples", "training samples that ranges are taken from")
+        .range(1, 65536);
+    param(&Quantise::ranges, "ranges", "which range of values integers span");
+    param(&Quantise::percentile, "percentile", "of the values that ranges: percentile keeps")
+        .range(50, 100);
+    param(&Quantise::equalise, "equalise",
+          "scale channels between layers so that weights have equal ranges");
+    param(&Quantise::bias_correction, "bias_correction",
+          "give biases what rounding took from the means of sums");
+    param(&Quantise::epochs, "epochs", "of qat").range(1, 100000);
+    param(&Quantise::learning_rate, "learning_rate", "of qat, as a share of the training's")
+        .range(1e-8, 10);
+    param(&Quantise::frozen_from, "frozen_from",
+          "share of qat's epochs after which ranges of values stay as they are")
+        .range(0, 1);
+  }
+};
+
+/// By what channels are judged; all compare within a group of channels that go together.
+enum class PruneCriterion {
+  taylor,  ///< (sum over what lets it through of value x gradient)^2, a mean over steps: what the
+           ///< loss would lose (Molchanov et al., arXiv 1906.10771, equation 8)
+  scale,   ///< norm of what lets it through x norm of the weights that read it
+  l1,      ///< sum of the magnitudes of its filters (Li et al., arXiv 1608.08710)
+  random,  ///< a control
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, PruneCriterion>>& names_of(PruneCriterion);
+
+enum class PruneSchedule {
+  cubic,     ///< more and more, from begin to end
+  one_shot,  ///< all at begin
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, PruneSchedule>>& names_of(PruneSchedule);
+
+/// How channels are pruned while a network learns.
+struct THIMBLE_EXPORT Prune {
+  double sparsity = 0.5;
+  PruneCriterion criterion = PruneCriterion::taylor;
+  PruneSchedule schedule = PruneSchedule::cubic;
+  double begin = 0.1;
+  double end = 0.6;
+  bool narrow = false;
+
+  template <class Describe>
+  static void describe(Describe& param) {
+    param(&Prune::sparsity, "sparsity",
+          "share of every group's channels that goes; what stays is a multiple of four")
+        .range(0, 1);
+    param(&Prune::criterion, "criterion", "by what channels are judged");
+    param(&Prune::schedule, "schedule", "how more and more are masked");
+    param(&Prune::begin, "begin", "share of the epochs after which masking begins").range(0, 1);
+    param(&Prune::end, "end", "share of the epochs after which masked channels are removed")
+        .range(0, 1);
+    param(&Prune::narrow, "narrow",
+          "also train the network that comes out from new weights, to compare with");
+  }
+};
+
 /// How a network is trained: everything but network, task, data and seed that its weights depend
 /// on. The plain one is for images.
 struct THIMBLE_EXPORT Recipe {
@@ -52,6 +134,8 @@ struct THIMBLE_EXPORT Recipe {
   Augmentation augmentation;
   double validation = 0;
   Keep keep = Keep::last;
+  std::optional<Prune> prune;
+  std::optional<Quantise> quantise;
 
   /// For time series.
   static Recipe series();
@@ -88,6 +172,8 @@ struct THIMBLE_EXPORT Recipe {
         .range(0, 0.9);
     param(&Recipe::keep, "keep",
           "the epoch that is handed on: last, or the best on the validation part");
+    param(&Recipe::prune, "prune", "channels to prune in the training: {} or its keys");
+    param(&Recipe::quantise, "quantise", "int8 behind the training: {} or its keys");
   }
 };
 

@@ -41,7 +41,8 @@ struct TrainingOrder {
 struct TrainingOutcome {
   std::filesystem::path weights;  ///< a file that read_trained() reads
   std::vector<EpochOutcome> epochs;
-  std::vector<double> metrics;  ///< the task's, of the test part
+  std::vector<double> metrics;       ///< the task's, of the test part
+  std::vector<double> int8_metrics;  ///< the same of the integers, where there are any
 };
 
 /// Trains a graph from weights that its seed decides, or goes on where an earlier call stopped:

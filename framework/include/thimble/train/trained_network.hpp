@@ -2,14 +2,22 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/deploy/lower.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/train/epoch.hpp>
 
 namespace thimble {
+
+/// What the board's integers are made from.
+struct BoardNetwork {
+  FloatNetwork real;            ///< folded; lower() makes the integers
+  std::vector<double> metrics;  ///< the task's, of the integers on the test part
+};
 
 /// A network that learned, as it lies in its file.
 struct TrainedNetwork {
@@ -17,6 +25,10 @@ struct TrainedNetwork {
   std::vector<EpochOutcome> epochs;
   std::vector<double> metrics;               ///< the task's, of the test part
   std::map<std::string, std::string> about;  ///< what the file says of itself
+  std::optional<BoardNetwork> board;         ///< where it was quantised
+  /// Where it was pruned: 1 for every channel that was kept, by the groups that coupled_channels()
+  /// finds in the graph it was made from.
+  std::vector<std::vector<double>> kept_channels;
 };
 
 /// A network's weights and statistics by the names of its nodes, as PyTorch calls them:
@@ -27,7 +39,8 @@ THIMBLE_EXPORT void set_weights(Network& network, const std::map<std::string, at
 
 /// A file of the safetensors format. Throws Error when it cannot be written.
 THIMBLE_EXPORT void write_trained(const std::filesystem::path& file, const TrainedNetwork& trained);
-/// Throws InputError when the file is missing or damaged, or holds another network's weights.
+/// `graph` is that of before any pruning. Throws InputError when the file is missing or damaged, or
+/// holds another network's weights.
 THIMBLE_EXPORT TrainedNetwork read_trained(const Graph& graph, const std::filesystem::path& file);
 
 }  // namespace thimble

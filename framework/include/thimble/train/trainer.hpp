@@ -21,6 +21,22 @@ namespace thimble {
 THIMBLE_EXPORT at::Tensor tensor_of(const std::vector<EpochOutcome>& epochs);
 THIMBLE_EXPORT std::vector<EpochOutcome> epochs_of(const at::Tensor& numbers);
 
+/// What changes parameters beside an optimiser.
+class THIMBLE_EXPORT TrainerHook {
+ public:
+  TrainerHook() = default;
+  virtual ~TrainerHook();
+  TrainerHook(const TrainerHook&) = delete;
+  TrainerHook& operator=(const TrainerHook&) = delete;
+
+  /// Before and after the optimiser's step; steps count from 0.
+  virtual void before_update(const FlatParameters& parameters, const at::Tensor& gradient) = 0;
+  virtual void after_update(const FlatParameters& parameters, const Optimiser& optimiser,
+                            std::int64_t step) = 0;
+  /// What the steps to come depend on: views, to be read and to be written.
+  virtual std::map<std::string, at::Tensor> state() const = 0;
+};
+
 /// Trains a network in the form that a Learner gives it, an epoch at a time. A batch is cut into
 /// the recipe's micro-batches, which run side by side, each with batch norm's statistics of its
 /// own; their gradients are added in one order. So weights depend on network, task, data, recipe
@@ -31,6 +47,8 @@ class THIMBLE_EXPORT Trainer {
   /// network has not as many outputs as the task wants.
   Trainer(Learner& learner, const Task& task, const TrainingData& data, const Recipe& recipe,
           std::uint64_t seed, int jobs);
+  /// From now on; it outlives this.
+  void hook(TrainerHook& hook) { hook_ = &hook; }
 
   std::int64_t steps_of_epoch() const noexcept { return steps_of_epoch_; }
   /// Of which some may have been run by another trainer, whose state this one took over.
@@ -49,6 +67,9 @@ class THIMBLE_EXPORT Trainer {
   std::map<std::string, at::Tensor> state() const;
   /// Throws Error when it is not the state of such a training.
   void restore(const std::map<std::string, at::Tensor>& state);
+  /// Goes on where another trainer stopped, whose network had more parameters: those at `places`
+  /// are this one's. Which epoch was the best is told anew.
+  void take_over(const std::map<std::string, at::Tensor>& state, const at::Tensor& places);
 
  private:
   struct StepOutcome;
@@ -69,6 +90,7 @@ class THIMBLE_EXPORT Trainer {
   Recipe recipe_;
   std::uint64_t seed_;
   int jobs_;
+  TrainerHook* hook_ = nullptr;
   FlatParameters parameters_;
   Optimiser optimiser_;
   at::Tensor mean_;  ///< of the weights so far, where there is averaging
@@ -77,6 +99,7 @@ class THIMBLE_EXPORT Trainer {
   std::int64_t batch_;
   std::int64_t steps_of_epoch_;
   std::vector<EpochOutcome> epochs_;
+  at::Tensor first_epoch_;  ///< number of the first one of this network, as all that is kept
 };
 
 /// Sets what batch norms normalise by to mean and variance over all of these samples, as runs of

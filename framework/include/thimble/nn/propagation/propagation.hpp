@@ -16,7 +16,7 @@
 namespace thimble {
 
 /// Between which values an output was held.
-struct Bounds {
+struct Clamp {
   float lowest = -std::numeric_limits<float>::infinity();
   float highest = std::numeric_limits<float>::infinity();
 };
@@ -28,7 +28,7 @@ struct THIMBLE_EXPORT Forward {
   std::vector<at::Tensor> means;               ///< of batch norm's inputs, by channel
   std::vector<at::Tensor> inverse_deviations;  ///< 1 / sqrt(variance + 1e-5), likewise
   /// Where an output has reached these, no gradient passes. Empty: only activations clamp.
-  std::vector<Bounds> clamps;
+  std::vector<Clamp> clamps;
 
   /// A node's output, N x C x H x W, or N x out behind fully connected layers; computed with every
   /// call where it is not written down.

@@ -1,0 +1,255 @@
+#include <thimble/train/pruner.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
+#include <thimble/core/random.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+
+namespace thimble {
+namespace {
+
+bool is_depthwise_conv(const Graph& graph, const Node& node) {
+  return node.op == Op::conv && node.groups > 1 && node.groups == graph.input_shape(node).channels;
+}
+
+/// Where each node's weight and bias begin among all parameters; -1 where there is none.
+struct Begin {
+  std::int64_t weight = -1;
+  std::int64_t bias = -1;
+};
+
+std::vector<Begin> begins_of(const Network& network) {
+  std::vector<Begin> begins(at(network.graph().size()));
+  std::int64_t next = 0;
+  for (NodeId id = 0; id < network.graph().size(); ++id) {
+    const auto& [weight, bias] = network.parameters(id);
+    if (weight.defined()) begins[at(id)].weight = std::exchange(next, next + weight.numel());
+    if (bias.defined()) begins[at(id)].bias = std::exchange(next, next + bias.numel());
+  }
+  return begins;
+}
+
+at::Tensor places_of(const Network& network, NodeId id, std::int64_t begin,
+                     const std::vector<int>& outputs, const std::vector<int>& inputs) {
+  const Node& node = network.graph().node(id);
+  const at::Tensor& weight = network.parameters(id).weight;
+  at::Tensor all = at::arange(weight.numel(), at::kLong).view(weight.sizes()) + begin;
+  const auto choose = [](const std::vector<int>& channels) {
+    return at::tensor(std::vector<std::int64_t>{channels.begin(), channels.end()});
+  };
+  all = all.index_select(0, choose(outputs));
+  const bool reads_all =
+      node.op == Op::batch_norm || is_depthwise_conv(network.graph(), node) || node.groups > 1;
+  if (reads_all) return all.flatten();
+  const std::int64_t pixels =
+      node.op == Op::linear ? network.graph().input_shape(node).pixels() : 1;
+  if (node.op == Op::linear) all = all.view({all.size(0), -1, pixels});
+  return all.index_select(1, choose(inputs)).flatten();
+}
+
+}  // namespace
+
+double masked_share(const Prune& how, double progress) {
+  if (progress < how.begin) return 0;
+  if (how.schedule == PruneSchedule::one_shot || progress >= how.end) return 1;
+  return 1 - std::pow(1 - (progress - how.begin) / (how.end - how.begin), 3);
+}
+
+Pruner::~Pruner() = default;
+
+Pruner::Pruner(const Network& network, const Prune& how, std::uint64_t seed, std::int64_t steps)
+    : network_{network}, how_{how}, steps_{steps}, coupling_{coupled_channels(network.graph())} {
+  find_channels();
+  std::int64_t count = 0;
+  for (const auto& group : channels_)
+    first_.push_back(std::exchange(count, count + std::ssize(group)));
+  masks_ = at::zeros({count}, at::kLong);
+  importance_ = at::zeros({count}, at::kDouble);
+  std::vector<double> drawn(at(count));
+  Random random = Random::stream(seed, {"prune"});
+  for (double& value : drawn) value = random.uniform();
+  drawn_ = at::tensor(drawn, at::kDouble);
+  std::vector<at::Tensor> parameters;
+  for (const at::Tensor& parameter : network.all_parameters())
+    parameters.push_back(parameter.reshape(-1));
+  unmasked_ = at::cat(parameters);
+}
+
+void Pruner::find_channels() {
+  const Graph& graph = network_.graph();
+  const auto begins = begins_of(network_);
+  for (const ChannelGroup& group : coupling_.groups) channels_.emplace_back(at(group.channels));
+  std::vector<bool> is_normalised(at(graph.size()), true);  // nothing but batch norms read it
+  for (NodeId id = 0; id < graph.size(); ++id)
+    for (const NodeId input : graph.inputs(id))
+      if (graph.node(id).op != Op::batch_norm) is_normalised[at(input)] = false;
+  is_normalised[at(graph.output())] = false;
+  const auto each = [&](NodeId node, const auto& visit) {
+    const auto& places = coupling_.places[at(node)];
+    for (std::size_t k = 0; k < places.size(); ++k)
+      if (places[k].group >= 0)
+        visit(channels_[at(places[k].group)][at(places[k].index)], static_cast<std::int64_t>(k));
+  };
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Node& node = graph.node(id);
+    const auto [weight, bias] = begins[at(id)];
+    if (weight < 0) continue;
+    const std::int64_t length = network_.parameters(id).weight.numel() / node.shape.channels;
+    const bool is_norm = node.op == Op::batch_norm;
+    each(id, [&](Channel& channel, std::int64_t k) {
+      const Stretch filter{weight + k * length, weight + (k + 1) * length};
+      if (is_norm || !is_normalised[at(id)]) {
+        channel.gates.push_back(filter);
+        if (bias >= 0) channel.gates.push_back({bias + k, bias + k + 1});
+      }
+      if (!is_norm) channel.filters.push_back(filter);
+    });
+    if (is_norm || node.groups > 1) continue;
+    const NodeId input = graph.inputs(id)[0];
+    const std::int64_t plane = length / graph.node(input).shape.channels;
+    each(input, [&](Channel& channel, std::int64_t k) {
+      for (std::int64_t out = 0; out < node.shape.channels; ++out)
+        channel.consumers.push_back(
+            {weight + out * length + k * plane, weight + out * length + (k + 1) * plane});
+    });
+  }
+}
+
+void Pruner::before_update(const FlatParameters&, const at::Tensor& gradient) {
+  if (how_.criterion != PruneCriterion::taylor) return;
+  constexpr double kKept = 0.9;
+  const at::Tensor products = (unmasked_ * gradient).to(at::kDouble);
+  const auto* const product = products.data_ptr<double>();
+  auto* importance = importance_.data_ptr<double>();
+  for (const auto& group : channels_)
+    for (const Channel& channel : group) {
+      double sum = 0;
+      for (const auto& [begin, end] : channel.gates)
+        sum = std::accumulate(product + begin, product + end, sum);
+      *importance = kKept * *importance + (1 - kKept) * sum * sum;
+      ++importance;
+    }
+}
+
+/// Scores of a group's channels; higher is better.
+std::vector<double> Pruner::scores_of(std::size_t group) const {
+  const auto power_sum = [&](const std::vector<Stretch>& stretches, int power) {
+    double sum = 0;
+    for (const auto& [begin, end] : stretches)
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto value = std::abs(static_cast<double>(unmasked_.data_ptr<float>()[i]));
+        sum += power == 1 ? value : value * value;
+      }
+    return sum;
+  };
+  std::vector<double> scores;
+  for (std::size_t c = 0; c < channels_[group].size(); ++c) {
+    const Channel& channel = channels_[group][c];
+    const std::size_t number = at(first_[group]) + c;
+    switch (how_.criterion) {
+      case PruneCriterion::taylor: scores.push_back(importance_.data_ptr<double>()[number]); break;
+      case PruneCriterion::scale:
+        scores.push_back(std::sqrt(power_sum(channel.gates, 2)) *
+                         std::sqrt(power_sum(channel.consumers, 2)));
+        break;
+      case PruneCriterion::l1: scores.push_back(power_sum(channel.filters, 1)); break;
+      case PruneCriterion::random: scores.push_back(drawn_.data_ptr<double>()[number]); break;
+    }
+  }
+  return scores;
+}
+
+/// Masks this share of what is to go, the least first; what is masked already is judged by what it
+/// was.
+void Pruner::choose(double share) {
+  auto* const mask = masks_.data_ptr<std::int64_t>();
+  for (std::size_t g = 0; g < channels_.size(); ++g) {
+    const auto count = static_cast<int>(channels_[g].size());
+    const int gone = count - remaining_channels(count, how_.sparsity);
+    const auto masked = static_cast<std::int64_t>(share * gone + 1e-9);
+    const auto scores = scores_of(g);
+    std::vector<std::int64_t> order(channels_[g].size());
+    std::iota(order.begin(), order.end(), 0);
+    // Of equals the first stays.
+    std::ranges::stable_sort(order, [&](std::int64_t a, std::int64_t b) {
+      return scores[at(a)] != scores[at(b)] ? scores[at(a)] < scores[at(b)] : a > b;
+    });
+    for (std::int64_t i = 0; i < count; ++i) mask[first_[g] + order[at(i)]] = i < masked ? 1 : 0;
+  }
+}
+
+/// Calls visit(place) for every number of the gates that are masked, or of those that are not.
+template <class Visit>
+void Pruner::each_gate(bool masked, const Visit& visit) const {
+  const auto* mask = masks_.data_ptr<std::int64_t>();
+  for (const auto& group : channels_)
+    for (const Channel& channel : group)
+      if ((*mask++ != 0) == masked)
+        for (const auto& [begin, end] : channel.gates)
+          for (std::int64_t i = begin; i < end; ++i) visit(i);
+}
+
+void Pruner::after_update(const FlatParameters& parameters, const Optimiser& optimiser,
+                          std::int64_t step) {
+  constexpr std::int64_t kEvery = 32;
+  const at::Tensor masked_ones = unmasked_.clone();
+  unmasked_.copy_(parameters.values());
+  auto* const unmasked = unmasked_.data_ptr<float>();
+  each_gate(true, [&](std::int64_t i) { unmasked[i] = masked_ones.data_ptr<float>()[i]; });
+  const double share =
+      masked_share(how_, static_cast<double>(step + 1) / static_cast<double>(steps_));
+  if (share > 0 && (step % kEvery == 0 || share == 1)) choose(share);
+  auto* const value = parameters.values().data_ptr<float>();
+  each_gate(false, [&](std::int64_t i) { value[i] = unmasked[i]; });
+  std::vector<float*> zeroed{value};
+  for (const auto& [name, tensor] : optimiser.state())
+    if (tensor.numel() == unmasked_.numel()) zeroed.push_back(tensor.data_ptr<float>());
+  each_gate(true, [&](std::int64_t i) {
+    for (float* const numbers : zeroed) numbers[i] = 0;
+  });
+}
+
+std::map<std::string, at::Tensor> Pruner::state() const {
+  return {
+      {"prune/masks", masks_}, {"prune/importance", importance_}, {"prune/unmasked", unmasked_}};
+}
+
+std::vector<std::vector<double>> Pruner::kept() const {
+  std::vector<std::vector<double>> made;
+  const auto* mask = masks_.data_ptr<std::int64_t>();
+  for (const auto& group : channels_) {
+    auto& own = made.emplace_back();
+    for (std::size_t c = 0; c < group.size(); ++c) own.push_back(*mask++ == 0 ? 1 : 0);
+  }
+  return made;
+}
+
+Removal removed(const Network& network, const std::vector<std::vector<double>>& kept) {
+  const Graph& graph = network.graph();
+  const Coupling coupling = coupled_channels(graph);
+  std::vector<double> sparsity;
+  for (const auto& group : kept) {
+    const double all = static_cast<double>(group.size());
+    sparsity.push_back(1 - std::accumulate(group.begin(), group.end(), 0.0) / all);
+  }
+  const Pruned pruned = thimble::pruned(graph, coupling, sparsity, kept, 1);
+  const auto begins = begins_of(network);
+  std::vector<at::Tensor> places;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const auto [weight, bias] = begins[at(id)];
+    const std::vector<int>& outputs = pruned.kept[at(id)];
+    if (weight >= 0)
+      places.push_back(
+          places_of(network, id, weight, outputs, pruned.kept[at(graph.inputs(id)[0])]));
+    if (bias >= 0)
+      places.push_back(at::tensor(std::vector<std::int64_t>{outputs.begin(), outputs.end()}) +
+                       bias);
+  }
+  return {pruned.graph, at::cat(places)};
+}
+
+}  // namespace thimble
