@@ -12,6 +12,7 @@
 #include <thimble/emulate/profile.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/train/learner.hpp>
 #include <thimble/train/trained_network.hpp>
 
 #include "calibration_samples.hpp"
@@ -187,8 +188,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
                {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", chosen.arch);
   if (is_drawn(chosen, arguments)) fmt::print("  remark: the weights are drawn, not trained\n");
-  print_deviation(deviation_of(network, trained.network, samples.images), samples.images.size(0));
-  if (study.hardware != nullptr) print_cost(study, study.space->build(chosen.genotype));
+  print_deviation(deviation_of(network, network_of(board), samples.images), samples.images.size(0));
+  if (study.hardware != nullptr) print_cost(study, trained.network.graph());
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
   if (profiler)

@@ -68,6 +68,35 @@ TEST_F(Trainings, GoOnWhereTheyWereLeft) {
   }
 }
 
+/// In the ramp, where channels go, behind it, between the stages, and while integers learn.
+TEST_F(Trainings, GoOnInEveryStage) {
+  const auto staged = [&](const std::string& name) {
+    TrainingOrder made = order(name);
+    made.recipe.prune = Prune{.begin = 0.2, .end = 0.5};
+    made.recipe.quantise = Quantise{.method = QuantiseMethod::qat, .samples = 50, .epochs = 3};
+    return made;
+  };
+  const TrainingOutcome whole = train_network(staged("whole"));
+  EXPECT_EQ(whole.epochs.size(), 7U);
+  EXPECT_EQ(whole.int8_metrics.size(), 1U);
+  const std::string expected = read_file(whole.weights);
+  for (std::size_t last = 0; last < 7; ++last) {
+    TrainingOrder broken = staged("broken" + std::to_string(last));
+    broken.progress = [&](const EpochOutcome&, std::size_t epoch) {
+      if (epoch == last) throw Interrupted{"stopped"};
+    };
+    EXPECT_THROW(train_network(broken), Interrupted);
+    EXPECT_EQ(read_file(train_network(staged("broken" + std::to_string(last))).weights), expected)
+        << last;
+  }
+  const TrainedNetwork read = read_trained(graph_, whole.weights);
+  EXPECT_EQ(read.network.graph().node(1).shape.channels, 4);
+  const Samples all = data_.all(Split::test);
+  EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), whole.metrics);
+  const IntegerNetwork integers{lower(read.board->real)};
+  EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8_metrics);
+}
+
 TEST_F(Trainings, AreNotRepeated) {
   const TrainingOutcome first = train_network(order("once"));
   const auto written = fs::last_write_time(first.weights);
