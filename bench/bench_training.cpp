@@ -1,6 +1,6 @@
 // A training step (forwards, backwards, SGD) of ours against the same on LibTorch's tape, both
 // channels last, in turns: medians of processor time on one thread. Then two threads against one,
-// by the clock.
+// by the clock; and integers against float, a step that learns and a forward run that evaluates.
 //
 //   bench_training [rounds [network]]
 
@@ -14,12 +14,15 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <thimble/core/parallel.hpp>
+#include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/search_space.hpp>
+#include <thimble/train/learner.hpp>
 #include <thimble/train/loss.hpp>
 #include <thimble/train/optimiser.hpp>
+#include <thimble/train/trainer.hpp>
 
 #include "support/world.hpp"
 
@@ -49,19 +52,22 @@ Batch drawn(const Graph& graph) {
 
 class Ours {
  public:
-  explicit Ours(const Network& network)
-      : network_{network.clone()}, parameters_{network_}, optimiser_{recipe(), parameters_} {}
+  /// `learner` outlives this.
+  explicit Ours(Learner& learner)
+      : learner_{learner}, parameters_{learner.network()}, optimiser_{recipe(), parameters_} {}
 
   void step(const Batch& batch, std::size_t parts, int jobs) {
     std::vector<at::Tensor> gradients(parts);
+    learner_.begin_step(parts);
     in_parallel(jobs, parts, [&](std::size_t i) {
       begin_worker();
       const std::int64_t each = kBatch / static_cast<std::int64_t>(parts);
       const auto begin = each * static_cast<std::int64_t>(i);
-      gradients[i] = gradient(batch.part(begin, begin + each));
+      gradients[i] = gradient(batch.part(begin, begin + each), i);
     });
     for (std::size_t i = 1; i < parts; ++i) gradients[0] += gradients[i];
     optimiser_.step(gradients[0], kRate);
+    learner_.end_step(0);
   }
 
  private:
@@ -71,18 +77,19 @@ class Ours {
     return made;
   }
 
-  at::Tensor gradient(const Batch& batch) const {
+  at::Tensor gradient(const Batch& batch, std::size_t part) const {
     const at::NoGradGuard no_grad;
-    const Forward forward = propagate_forward(network_, batch.images);
-    const at::Tensor logits = logits_of(network_, forward);
+    const Forward forward = learner_.forward(batch.images, part);
+    const Network& network = learner_.weights();
+    const at::Tensor logits = logits_of(network, forward);
     const Loss loss = cross_entropy(logits, batch.labels, 0);
     const Wanted wanted{.parameters = true, .outputs = {}};
     const at::Tensor seed = loss.gradient / static_cast<double>(kBatch);
     return parameters_.flat(
-        propagate_backward(network_, forward, network_.graph().output(), seed, wanted));
+        propagate_backward(network, forward, network.graph().output(), seed, wanted));
   }
 
-  Network network_;
+  Learner& learner_;
   FlatParameters parameters_;
   Optimiser optimiser_;
 };
@@ -138,8 +145,10 @@ void compare(const std::string& name, const Graph& graph, int rounds) {
   Network network{graph};
   network.initialise(Init::kaiming_normal_fan_in, 1, "bench");
   const Batch batch = drawn(graph);
-  Ours ours{network};
   Tape tape{network};
+  Network own = network.clone();
+  FloatLearner learner{own};
+  Ours ours{learner};
   ours.step(batch, 1, 1);
   tape.step(batch);
   std::vector<double> our_times, tape_times, one_thread, two_threads;
@@ -158,6 +167,34 @@ void compare(const std::string& name, const Graph& graph, int rounds) {
       median(one_thread), median(two_threads), median(one_thread) / median(two_threads));
 }
 
+/// Both from the same network; what is evaluated has settled statistics.
+void compare_integers(const std::string& name, const Graph& graph, int rounds) {
+  Network network{graph};
+  network.initialise(Init::kaiming_normal_fan_in, 1, "bench");
+  const Batch batch = drawn(graph);
+  settle_statistics(network, {batch.images, batch.labels}, kBatch);
+  IntegerLearner integers{folded(calibrated(network, batch.images)), 1};
+  FloatLearner floats{network};
+  Ours float_steps{floats}, integer_steps{integers};
+  float_steps.step(batch, 1, 1);
+  integer_steps.step(batch, 1, 1);
+  const Outputs float_outputs = floats.outputs(), integer_outputs = integers.outputs();
+  std::vector<double> float_times, integer_times, float_forward, integer_forward;
+  const at::NoGradGuard no_grad;
+  for (int round = 0; round < rounds; ++round) {
+    take(float_times, thread_seconds, [&] { float_steps.step(batch, 1, 1); });
+    take(integer_times, thread_seconds, [&] { integer_steps.step(batch, 1, 1); });
+    take(float_forward, thread_seconds, [&] { float_outputs(batch.images); });
+    take(integer_forward, thread_seconds, [&] { integer_outputs(batch.images); });
+  }
+  fmt::print(
+      "{:<17} step: float {:6.1f} ms  integers {:6.1f} ms  ratio {:4.2f}   forward: float {:6.1f} "
+      "ms  integers {:6.1f} ms  ratio {:4.2f}\n",
+      name, median(float_times), median(integer_times), median(integer_times) / median(float_times),
+      median(float_forward), median(integer_forward),
+      median(integer_forward) / median(float_forward));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -169,6 +206,8 @@ int main(int argc, char** argv) {
     PluginLoader plugins = thimble::testing::plugins();
     const auto zoo =
         thimble::testing::make<SearchSpace>(plugins, "zoo", "{networks: [" + name + "]}");
-    compare(name, zoo->build(Genotype{0}), rounds);
+    const Graph graph = zoo->build(Genotype{0});
+    compare(name, graph, rounds);
+    compare_integers(name, graph, rounds);
   }
 }

@@ -115,13 +115,21 @@ void print_cost(const Study& study, const Graph& graph) {
   fmt::print("\n");
 }
 
-void print_execution(const Execution& execution, const ProgramSize& size, Core core) {
+/// Runs the first samples in the emulator; a value that is not the reference's is an error there.
+void verify(const Profiler& profiler, const Int8Network& network, const at::Tensor& images) {
+  constexpr std::int64_t kSamples = 4;
+  const std::int64_t count = std::min(kSamples, images.size(0));
+  Execution execution;
+  for (std::int64_t i = 0; i < count; ++i)
+    execution = profiler.execute(network, quantised(images[i], network.tensor(0).quantisation));
+  const ProgramSize size = profiler.size(network);
   fmt::print(
-      "  executed on an emulated {}: {} instructions, every value as the reference has it\n"
+      "  executed on an emulated {} with {} samples: {} instructions, every value as the reference "
+      "has it\n"
       "  program: ROM {:.1f} KiB, RAM {:.1f} KiB (arena {:.1f} KiB) and {} bytes of stack\n",
-      name_of(core), execution.instructions, static_cast<double>(size.rom_bytes) / 1024,
-      static_cast<double>(size.ram_bytes) / 1024, static_cast<double>(size.arena_bytes) / 1024,
-      execution.stack_bytes);
+      name_of(profiler.core()), count, execution.instructions,
+      static_cast<double>(size.rom_bytes) / 1024, static_cast<double>(size.ram_bytes) / 1024,
+      static_cast<double>(size.arena_bytes) / 1024, execution.stack_bytes);
 }
 
 const Study& study_to_deploy(const LoadedExperiment& experiment) {
@@ -192,8 +200,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   if (study.hardware != nullptr) print_cost(study, trained.network.graph());
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
-  if (profiler)
-    print_execution(profiler->execute(network, input), profiler->size(network), profiler->core());
+  if (profiler) verify(*profiler, network, samples.images);
   for (const char* const ending : {".c", ".h", "_test.c", ".onnx", "_int8.onnx"})
     fmt::print("{}\n", named(ending).string());
   return 0;
