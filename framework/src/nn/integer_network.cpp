@@ -301,8 +301,10 @@ at::Tensor centred(const at::Tensor& images, const Quantisation& q) {
 
 }  // namespace
 
-IntegerNetwork::IntegerNetwork(Int8Network network) : network_{std::move(network)} {
+IntegerNetwork::IntegerNetwork(Int8Network network)
+    : network_{std::move(network)}, last_readers_(network_.tensors.size()) {
   for (const Int8Layer& layer : network_.layers) {
+    for (const int input : layer.inputs) last_readers_[at(input)] = weights_.size();
     const at::Tensor& weights = weights_.emplace_back(weights_of(network_, layer));
     is_double_.push_back(weights.defined() &&
                          exceeds_float(weights, network_.tensor(layer.inputs[0]).quantisation));
@@ -352,7 +354,13 @@ at::Tensor IntegerNetwork::real(const IntegerRun& run, int tensor) const {
 }
 
 at::Tensor IntegerNetwork::forward(const at::Tensor& images) const {
-  return real(run(images), network_.output).contiguous().flatten(1);
+  IntegerRun run = begin(images);
+  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+    run_layer(i, run);
+    for (const int input : network_.layers[i].inputs)
+      if (last_readers_[at(input)] == i && input != network_.output) run.values[at(input)].reset();
+  }
+  return real(run, network_.output).contiguous().flatten(1);
 }
 
 }  // namespace thimble

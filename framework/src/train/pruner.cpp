@@ -12,10 +12,6 @@
 namespace thimble {
 namespace {
 
-bool is_depthwise_conv(const Graph& graph, const Node& node) {
-  return node.op == Op::conv && node.groups > 1 && node.groups == graph.input_shape(node).channels;
-}
-
 /// Where each node's weight and bias begin among all parameters; -1 where there is none.
 struct Begin {
   std::int64_t weight = -1;
@@ -42,8 +38,8 @@ at::Tensor places_of(const Network& network, NodeId id, std::int64_t begin,
     return at::tensor(std::vector<std::int64_t>{channels.begin(), channels.end()});
   };
   all = all.index_select(0, choose(outputs));
-  const bool reads_all =
-      node.op == Op::batch_norm || is_depthwise_conv(network.graph(), node) || node.groups > 1;
+  // Depthwise, or of a group whose channels all stay.
+  const bool reads_all = node.op == Op::batch_norm || node.groups > 1;
   if (reads_all) return all.flatten();
   const std::int64_t pixels =
       node.op == Op::linear ? network.graph().input_shape(node).pixels() : 1;
