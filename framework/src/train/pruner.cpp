@@ -117,7 +117,8 @@ void Pruner::find_channels() {
 
 void Pruner::before_update(const FlatParameters&, const at::Tensor& gradient) {
   if (how_.criterion != PruneCriterion::taylor) return;
-  constexpr double kKept = 0.9;
+  constexpr double kKept =
+      0.99;  // fewer steps are noise, which would change the choice again and again
   const at::Tensor products = (unmasked_ * gradient).to(at::kDouble);
   const auto* const product = products.data_ptr<double>();
   auto* importance = importance_.data_ptr<double>();
@@ -201,12 +202,9 @@ void Pruner::after_update(const FlatParameters& parameters, const Optimiser& opt
   if (share > 0 && (step % kEvery == 0 || share == 1)) choose(share);
   auto* const value = parameters.values().data_ptr<float>();
   each_gate(false, [&](std::int64_t i) { value[i] = unmasked[i]; });
-  std::vector<float*> zeroed{value};
-  for (const auto& [name, tensor] : optimiser.state())
-    if (tensor.numel() == unmasked_.numel()) zeroed.push_back(tensor.data_ptr<float>());
-  each_gate(true, [&](std::int64_t i) {
-    for (float* const numbers : zeroed) numbers[i] = 0;
-  });
+  // Not Adam's second moment: from zero, a channel that comes back would leap.
+  auto* const momentum = optimiser.state().at("first_moment").data_ptr<float>();
+  each_gate(true, [&](std::int64_t i) { value[i] = momentum[i] = 0; });
 }
 
 std::map<std::string, at::Tensor> Pruner::state() const {
