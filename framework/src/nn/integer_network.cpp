@@ -170,23 +170,31 @@ class LayerRun {
 
   /// sums: with the channels running fastest.
   void requantise(const at::Tensor& sums) {
+    if (sums.scalar_type() == at::kDouble) return requantise_one_by_one(sums.data_ptr<double>());
+    const bool is_whole = out_.shape.channels % 8 == 0 &&
+                          std::ranges::all_of(layer_.rescale, [](const Rescale& factor) {
+                            return factor.shift <= 0;
+                          });
+    if (!is_whole) return requantise_one_by_one(sums.data_ptr<float>());
     std::vector<std::int32_t> multiplier, shift;
     for (const Rescale& factor : layer_.rescale) {
       multiplier.push_back(factor.multiplier);
       shift.push_back(factor.shift);
     }
     const std::int64_t channels = out_.shape.channels;
-    const Requantising run{made_.numel() / channels,
-                           channels,
-                           layer_.bias.data(),
-                           multiplier.data(),
-                           shift.data(),
-                           lowest_,
-                           highest_};
-    float* const into = made_.data_ptr<float>();
-    ends_ = sums.scalar_type() == at::kDouble
-                ? THIMBLE_BEST(requantise<double>)(run, sums.data_ptr<double>(), into)
-                : THIMBLE_BEST(requantise<float>)(run, sums.data_ptr<float>(), into);
+    ends_ = THIMBLE_BEST(requantise)({made_.numel() / channels, channels, layer_.bias.data(),
+                                      multiplier.data(), shift.data(), lowest_, highest_},
+                                     sums.data_ptr<float>(), made_.data_ptr<float>());
+  }
+
+  template <class Sum>
+  void requantise_one_by_one(const Sum* sums) {
+    const auto channels = at(out_.shape.channels);
+    each([&](std::size_t i) {
+      const std::size_t c = i % channels;
+      return rescaled(wrapped(static_cast<std::int64_t>(sums[i]) + layer_.bias[c]),
+                      layer_.rescale[c]);
+    });
   }
 
   /// Numbers one by one: what value(i) gives, clamped.
@@ -214,7 +222,12 @@ class LayerRun {
     for (std::size_t i = 0; i < layer_.inputs.size(); ++i) THIMBLE_BEST(add_term)
     (values_[at(layer_.inputs[i])].data_ptr<float>(), made_.numel(), layer_.input_rescale[i],
      sums.data());
-    each([&](std::size_t i) { return rescaled(sums[i], layer_.rescale[0]); });
+    const Rescale factor = layer_.rescale[0];
+    if (factor.shift <= 0 && made_.numel() % 8 == 0)
+      ends_ = THIMBLE_BEST(finish_sum)(sums.data(), made_.numel(), factor, lowest_, highest_,
+                                       made_.data_ptr<float>());
+    else
+      each([&](std::size_t i) { return rescaled(sums[i], factor); });
   }
 
   /// Means of the values with their zero point, as the kernels take them.

@@ -36,19 +36,18 @@ struct Rescale {
 /// The factor as TFLite's QuantizeMultiplier() writes it. `factor` must not be negative.
 THIMBLE_EXPORT Rescale rescale_of(double factor);
 
+#define THIMBLE_TARGET
+#include <thimble/deploy/rescale.inc>
+#undef THIMBLE_TARGET
+
 /// x times the factor, rounded twice: first to 32 bits, ties up, then to the shift, ties away from
 /// 0 (gemmlowp's SaturatingRoundingDoublingHighMul and RoundingDivideByPOT).
 inline std::int32_t rescaled(std::int32_t x, Rescale factor) {
   const int left = factor.shift > 0 ? factor.shift : 0;
-  const int right = factor.shift > 0 ? 0 : -factor.shift;
   const std::int32_t shifted = wrapped(std::int64_t{x} * (std::int64_t{1} << left));
-  // The product cannot saturate: a multiplier is never negative.
-  const std::int64_t product = std::int64_t{shifted} * factor.multiplier;
-  const auto high = static_cast<std::int32_t>((product + (std::int64_t{1} << 30)) >> 31);
-  const auto mask = static_cast<std::int32_t>((std::int64_t{1} << right) - 1);
-  const std::int32_t threshold = (mask >> 1) + (high < 0 ? 1 : 0);
-  const auto floor = static_cast<std::int32_t>(std::int64_t{high} >> right);
-  return floor + ((high & mask) > threshold ? 1 : 0);
+  std::int64_t y = 0;
+  rescale_right<std::int64_t>(shifted, factor.multiplier, factor.shift > 0 ? 0 : -factor.shift, y);
+  return static_cast<std::int32_t>(y);
 }
 
 /// What a layer computes. Tensors are int8, height x width x channels (NHWC without N).
