@@ -177,7 +177,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   const TrainedNetwork trained = weights_for(chosen, arguments);
   const Samples samples = calibration_samples(study, chosen.graph.node(0).shape);
   const FloatNetwork board = board_network(trained, samples.images);
-  Int8Network network = lower(board);
+  Int8Network network = lower_folded(board);
   network.name = arguments.name;
   const CSource source = generate_c(network);
   const auto input = quantised(samples.images[0], network.tensor(0).quantisation);

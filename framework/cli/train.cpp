@@ -108,7 +108,7 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
   const Shape& input = chosen.graph.node(0).shape;
   const at::Tensor samples = calibration_samples(study, input).images;
   const FloatNetwork board = board_network(trained, samples);
-  const IntegerNetwork int8{lower(board)};
+  const IntegerNetwork int8{lower_folded(board)};
   const auto test = [&](const Outputs& outputs) {
     return test_of(outputs, input, *study.dataset, *study.task, jobs);
   };

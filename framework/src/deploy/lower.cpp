@@ -318,6 +318,8 @@ FloatNetwork folded(const FloatNetwork& network) {
   return made;
 }
 
-Int8Network lower(const FloatNetwork& network) { return Lowering{folded(network)}.run(); }
+Int8Network lower_folded(const FloatNetwork& folded) { return Lowering{folded}.run(); }
+
+Int8Network lower(const FloatNetwork& network) { return lower_folded(folded(network)); }
 
 }  // namespace thimble

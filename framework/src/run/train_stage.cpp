@@ -155,7 +155,17 @@ class Trainings {
     if (!pruned.prune->narrow) return;
     const Graph left = without_channels(graph, pruned.prune->sparsity);
     const std::string words = fmt::format("without {} of its channels", pruned.prune->sparsity);
-    row.narrow_metrics = train_network(order_for(study, row, plain, left, words)).metrics;
+    const TrainingOrder narrow = order_for(study, row, plain, left, words);
+    try {
+      row.narrow_metrics = train_network(narrow).metrics;
+    } catch (const InputError&) {
+      throw;
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {  // which is no fault of what was asked for
+      narrow.say(fmt::format("'{}' narrow from the start: {}", row.network.text,
+                             error.diagnostics().front().message));
+    }
   }
 
   /// `words` say what became of the network before.

@@ -58,7 +58,7 @@ IntegerLearner::IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch
       network_{network_of(real_)},
       rounded_{network_.clone()},
       ranges_{tensor_of(real_.ranges)},
-      integers_{lower(real_)} {
+      integers_{lower_folded(real_)} {
   if (integers_.network().tensors.size() != at(real_.graph.size()))
     throw Error{"a network that is not folded cannot learn as integers"};
 }
@@ -70,7 +70,7 @@ void IntegerLearner::begin_step(std::size_t parts) {
 
 void IntegerLearner::lower_again() {
   real_ = real();
-  integers_ = IntegerNetwork{lower(real_)};
+  integers_ = IntegerNetwork{lower_folded(real_)};
   for (std::size_t i = 0; i < integers_.network().layers.size(); ++i) {
     const Int8Layer& layer = integers_.network().layers[i];
     if (layer.weights.empty()) continue;

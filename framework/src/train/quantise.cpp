@@ -132,7 +132,7 @@ FloatNetwork bias_corrected(FloatNetwork folded, const at::Tensor& images) {
   std::vector<at::Tensor> means(at(folded.graph.size()));
   for_each_output(real, images,
                   [&](NodeId id, const at::Tensor& output) { means[at(id)] = mean_image(output); });
-  IntegerNetwork integers{lower(folded)};
+  IntegerNetwork integers{lower_folded(folded)};
   IntegerRun run = integers.begin(images);
   for (std::size_t i = 0; i < integers.network().layers.size(); ++i) {
     const Int8Layer& layer = integers.network().layers[i];
@@ -147,7 +147,7 @@ FloatNetwork bias_corrected(FloatNetwork folded, const at::Tensor& images) {
       const at::Tensor missing = by_channel_mean(wanted - found).contiguous();
       for (std::size_t c = 0; c < folded.parameters[at(id)].bias.size(); ++c)
         folded.parameters[at(id)].bias[c] += static_cast<float>(missing.data_ptr<double>()[c]);
-      integers = IntegerNetwork{lower(folded)};
+      integers = IntegerNetwork{lower_folded(folded)};
     }
     integers.run_layer(i, run);
   }
@@ -161,7 +161,7 @@ FloatNetwork quantised_after_training(const Network& trained, const at::Tensor& 
   FloatNetwork made = folded(calibrated(trained, images, calibration));
   if (how.equalise) {
     made = equalised(std::move(made));
-    made = folded(calibrated(network_of(made), images, calibration));
+    made = calibrated(network_of(made), images, calibration);
   }
   if (how.bias_correction)
     made =
@@ -171,7 +171,7 @@ FloatNetwork quantised_after_training(const Network& trained, const at::Tensor& 
 
 std::vector<LayerFit> layer_fits(const FloatNetwork& folded, const at::Tensor& images) {
   const at::NoGradGuard no_grad;
-  const IntegerNetwork integers{lower(folded)};
+  const IntegerNetwork integers{lower_folded(folded)};
   const IntegerRun run = integers.run(images);
   std::vector<LayerFit> made;
   for_each_output(network_of(folded), images, [&](NodeId id, const at::Tensor& output) {

@@ -100,7 +100,7 @@ void quantise(TrainedNetwork& trained, const TrainingOrder& order, const Trainin
     trained.epochs.insert(trained.epochs.end(), trainer.epochs().begin(), trainer.epochs().end());
     made = learner.real();
   }
-  const IntegerNetwork integers{lower(made)};
+  const IntegerNetwork integers{lower_folded(made)};
   trained.board =
       BoardNetwork{std::move(made),
                    test_metrics([&](const at::Tensor& images) { return integers.forward(images); },

@@ -1,5 +1,7 @@
 #include <thimble/train/trained_network.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <string_view>
 
 #include <thimble/core/error.hpp>
@@ -50,6 +52,8 @@ std::vector<std::vector<double>> kept_in(const Graph& graph, const TensorFile& c
   const auto found = content.tensors.find(kKept);
   if (found == content.tensors.end()) return made;
   const std::vector<double> kept = numbers_of(found->second);
+  if (!std::ranges::all_of(kept, [](double is_kept) { return is_kept == 0 || is_kept == 1; }))
+    throw Error{"it does not tell which channels were kept"};
   std::size_t next = 0;
   for (const ChannelGroup& group : coupled_channels(graph).groups) {
     const std::size_t end = next + at(group.channels);
@@ -89,6 +93,8 @@ BoardNetwork board_of(const Graph& graph, const TensorFile& content) {
         range->second.scalar_type() != at::kFloat)
       throw Error{"there is no range of '" + network.graph().name(id) + "'"};
     const auto* const ends = range->second.data_ptr<float>();
+    if (!std::isfinite(ends[0]) || !std::isfinite(ends[1]) || ends[0] > ends[1])
+      throw Error{"the range of '" + network.graph().name(id) + "' is none"};
     made.real.ranges.push_back({ends[0], ends[1]});
   }
   return made;

@@ -93,7 +93,7 @@ TEST_F(Trainings, GoOnInEveryStage) {
   EXPECT_EQ(read.network.graph().node(1).shape.channels, 4);
   const Samples all = data_.all(Split::test);
   EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), whole.metrics);
-  const IntegerNetwork integers{lower(read.board->real)};
+  const IntegerNetwork integers{lower_folded(read.board->real)};
   EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8_metrics);
 }
 

@@ -50,12 +50,14 @@ THIMBLE_EXPORT Int8Network skeleton(const Graph& deployed);
 
 /// The same function as its int8 layers will compute it: a node for each of them, batch norms in
 /// the filters before them or, where there are none, as depthwise convolutions of 1x1, and a bias
-/// for every filter. What was folded already stays as it is.
+/// for every filter.
 THIMBLE_EXPORT FloatNetwork folded(const FloatNetwork& network);
 
 /// Lowers a network to int8: folded, ReLU fused where it can be, weights symmetric in
 /// [-127, 127] per output channel (fully connected: per tensor), activations asymmetric per tensor.
 /// Throws Unsupported for a sum of more than sixteen terms, and when a node is a choice.
 THIMBLE_EXPORT Int8Network lower(const FloatNetwork& network);
+/// The same of what folded() gives, node for layer; lower(n) is lower_folded(folded(n)).
+THIMBLE_EXPORT Int8Network lower_folded(const FloatNetwork& folded);
 
 }  // namespace thimble
