@@ -42,6 +42,7 @@ Kernel kernel_of(const Graph& graph, const Node& node) {
     case Op::softmax: return Kernel::softmax;
     case Op::input:
     case Op::zero:
+    case Op::mask:
     case Op::choice: break;
   }
   throw Unsupported{fmt::format("a {} cannot be lowered to int8", name_of(node.op))};

@@ -83,6 +83,7 @@ class FloatExport {
       case Op::concat: return writer_.concat(y, inputs);
       case Op::softmax: return writer_.softmax(y, inputs[0]);
       case Op::zero:
+      case Op::mask:
       case Op::choice: break;
     }
     throw Error{fmt::format("a {} cannot be exported to ONNX", name_of(node.op))};

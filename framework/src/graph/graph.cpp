@@ -23,6 +23,7 @@ const char* name_of(Op op) {
     case Op::add: return "add";
     case Op::concat: return "concat";
     case Op::softmax: return "softmax";
+    case Op::mask: return "mask";
     case Op::choice: return "choice";
   }
   return "?";
@@ -238,6 +239,28 @@ NodeId Graph::choice(const std::string& decision, const std::vector<Option>& opt
   made.alive = ~std::uint64_t{0} >> (64 - ends.size());
   made.shape = node(ends.front()).shape;
   return append(made, ends);
+}
+
+NodeId Graph::mask(NodeId x, int first_channels) {
+  Node made;
+  made.op = Op::mask;
+  made.shape = node(x).shape;
+  made.first_channels = first_channels;
+  return append(made, {&x, 1});
+}
+
+NodeId Graph::channels(NodeId x, const std::string& decision, std::span<const int> widths) {
+  require(x);
+  const bool ascends = std::ranges::is_sorted(widths, std::ranges::less_equal{});
+  if (widths.empty() || widths.front() < 1 || widths.back() != node(x).shape.channels || !ascends)
+    throw Error{fmt::format("widths '{}' of {} channels: {}", decision, node(x).shape.channels,
+                            fmt::join(widths, ", ")),
+                "they ascend and end with all channels"};
+  if (widths.size() == 1) return x;
+  std::vector<Option> options;
+  for (const int width : widths)
+    options.emplace_back(std::to_string(width), [this, x, width] { return mask(x, width); });
+  return choice(decision, options);
 }
 
 void Graph::set_output(NodeId node) {

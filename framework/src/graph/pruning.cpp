@@ -102,6 +102,7 @@ class ChannelSets {
         }
         return;
       }
+      case Op::mask:
       case Op::choice: break;
     }
     throw Error{"a network with open choices cannot be pruned"};

@@ -11,6 +11,7 @@
 
 #include "reach.hpp"
 #include "rewriter.hpp"
+#include "unmasked.hpp"
 
 namespace thimble {
 namespace {
@@ -83,7 +84,9 @@ AliveOptions without(AliveOptions alive, std::size_t decision, int option) {
   return alive;
 }
 
-Graph restricted(const Graph& supernet, const AliveOptions& alive) {
+namespace {
+
+Graph still_masked(const Graph& supernet, const AliveOptions& alive) {
   const auto& decisions = supernet.decisions();
   if (alive.size() != decisions.size())
     throw Error{fmt::format("{} masks for {} decisions", alive.size(), decisions.size())};
@@ -129,10 +132,29 @@ Graph restricted(const Graph& supernet, const AliveOptions& alive) {
   return out.finish();
 }
 
-Graph resolved(const Graph& supernet, std::span<const int> options) {
+AliveOptions only(std::span<const int> options) {
   AliveOptions alive;
   for (const int option : options) alive.push_back(std::uint64_t{1} << option);
-  return restricted(supernet, alive);
+  return alive;
+}
+
+bool has_masks(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes(), [](const Node& node) { return node.op == Op::mask; });
+}
+
+}  // namespace
+
+Graph restricted(const Graph& supernet, const AliveOptions& alive) {
+  Graph left = still_masked(supernet, alive);
+  return left.is_supernet() || !has_masks(left) ? left : unmasked(left).graph;
+}
+
+Graph resolved(const Graph& supernet, std::span<const int> options) {
+  return restricted(supernet, only(options));
+}
+
+Extracted extracted(const Graph& supernet, std::span<const int> options) {
+  return unmasked(still_masked(supernet, only(options)));
 }
 
 bool is_connected(const Graph& graph) { return reach(graph).from_input[at(graph.output())]; }

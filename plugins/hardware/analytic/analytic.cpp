@@ -320,6 +320,7 @@ class Analytic final : public thimble::Hardware {
         work.calls = kernel_calls(node);
         return priced(operators.add, work, node);
       }
+      case Op::mask:
       case Op::choice: break;
     }
     return unsupported("an open choice cannot run");

@@ -26,6 +26,7 @@ enum class Op : std::uint8_t {
   add,              ///< sum of all inputs
   concat,           ///< channels of all inputs, one behind the other
   softmax,          ///< over all elements; only behind the last layer
+  mask,             ///< the first channels as they are, zeros in place of the others
   choice,           ///< open: the mean of the alive options, until one of them is left
 };
 
@@ -72,8 +73,9 @@ struct Node {
   Extent kernel;
   Extent stride;
   Extent padding{0, 0};
-  std::int32_t decision = -1;  ///< of a choice: index into decisions()
-  std::int32_t option = -1;    ///< the option this node was built for: index into options(), or -1
+  std::int32_t first_channels = 0;  ///< of a mask: how many it lets through
+  std::int32_t decision = -1;       ///< of a choice: index into decisions()
+  std::int32_t option = -1;  ///< the option this node was built for: index into options(), or -1
   /// Of a choice: the options that are left of its decision, a bit each; its inputs are these, in
   /// this order. options_in() lists them.
   std::uint64_t alive = 0;
@@ -135,6 +137,12 @@ class THIMBLE_EXPORT Graph {
   /// An open choice between options of one shape; at most 64. Choices of one name are decided
   /// together and must have the same labels.
   NodeId choice(const std::string& decision, const std::vector<Option>& options);
+  /// An open choice of how many of x's channels there are: option "w" is its first w, masked in a
+  /// supernet (a dynamic convolution: Wan et al., arXiv 2004.05565) and nothing else is left where
+  /// all choices are made. `widths` ascend and end with all channels; one width is no choice. What
+  /// makes x is read by nobody else, no batch norm stands behind this without a convolution
+  /// between, and terms of a sum behind it have one width.
+  NodeId channels(NodeId x, const std::string& decision, std::span<const int> widths);
   void set_output(NodeId node);
 
   /// Names every node built while it lives "outer/inner/...".
@@ -184,6 +192,7 @@ class THIMBLE_EXPORT Graph {
   Words& words();
   NodeId append(Node node, std::span<const NodeId> inputs);
   NodeId append_windowed(Node node, NodeId x);
+  NodeId mask(NodeId x, int first_channels);
   NodeId append_pool(Op op, NodeId x, const Pool& pool);
   std::int32_t decision_index(const std::string& decision, const std::vector<Option>& options);
   void require(NodeId id) const;

@@ -20,13 +20,22 @@ THIMBLE_EXPORT std::vector<int> options_in(std::uint64_t alive);
 THIMBLE_EXPORT AliveOptions without(AliveOptions alive, std::size_t decision, int option);
 
 /// The supernet in which only these options are alive. A choice with one option left becomes that
-/// option; nodes built for other options are gone. `alive` has one non-empty mask a decision.
+/// option; nodes built for other options are gone; where no choice is left, so are masks and the
+/// channels that they hide. `alive` has one non-empty mask a decision.
 /// Restricting step by step comes to the same as at once; throws Error when nothing is left of a
 /// choice, or of a decision that was taken otherwise.
 THIMBLE_EXPORT Graph restricted(const Graph& supernet, const AliveOptions& alive);
 
-/// The single network with this option for each decision.
+/// The single network with this option for each decision, without the channels that are masked.
 THIMBLE_EXPORT Graph resolved(const Graph& supernet, std::span<const int> options);
+
+/// The same, and which channels of the supernet's node of that name each of its nodes has,
+/// ascending: what weights are carried over by.
+struct Extracted {
+  Graph graph;
+  std::vector<std::vector<int>> kept;
+};
+THIMBLE_EXPORT Extracted extracted(const Graph& supernet, std::span<const int> options);
 
 /// True when the output depends on the input at all.
 THIMBLE_EXPORT bool is_connected(const Graph& graph);

@@ -53,7 +53,8 @@ class Walk {
 
   static void require_known(const Node& node) {
     const bool is_relu6 = node.op == Op::relu && node.activation != Activation::relu;
-    if (is_relu6 || node.op == Op::max_pool || node.op == Op::concat || node.op == Op::softmax)
+    if (is_relu6 || node.op == Op::max_pool || node.op == Op::concat || node.op == Op::softmax ||
+        node.op == Op::mask)
       throw Error{fmt::format("the tangent kernel of a network with {} is not built",
                               is_relu6 ? "relu6" : name_of(node.op))};
     if (node.op != Op::relu && node.activation != Activation::none)

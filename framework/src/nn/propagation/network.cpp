@@ -144,6 +144,7 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
       return at::cat(parts, 1);
     }
     case Op::softmax: return at::softmax(x().flatten(1), 1);
+    case Op::mask: return masked(x(), node);
     case Op::choice: {
       const auto options = static_cast<double>(node.input_count);
       return sum_of_inputs(graph, id, outputs) / options;
@@ -180,6 +181,12 @@ PaddedInput padded_input(const at::Tensor& x, const Node& convolution) {
   if (std::max(height, high + 1) <= x.size(2) && std::max(width, wide + 1) <= x.size(3))
     return {x, convolution.padding};
   return {at::constant_pad_nd(x, {wide, wide, high, high}), {0, 0}};
+}
+
+at::Tensor masked(const at::Tensor& x, const Node& mask) {
+  at::Tensor made = x.clone();
+  made.narrow(1, mask.first_channels, mask.shape.channels - mask.first_channels).zero_();
+  return made;
 }
 
 at::MemoryFormat memory_format_of(const Network& network) {

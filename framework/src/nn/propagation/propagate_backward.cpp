@@ -167,6 +167,7 @@ class Backward {
         return give(inputs[0],
                     (gradient / pixels).expand_as(x).contiguous(memory_format_of(network_)));
       }
+      case Op::mask: return give(inputs[0], masked(gradient, node));
       case Op::choice: gradient = gradient / static_cast<double>(node.input_count); [[fallthrough]];
       case Op::add:
         for (const NodeId input : inputs) give(input, gradient);

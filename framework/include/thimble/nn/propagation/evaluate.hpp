@@ -39,6 +39,9 @@ struct PaddedInput {
 /// steps has it. There the zeros are put around it beforehand.
 PaddedInput padded_input(const at::Tensor& x, const Node& convolution);
 
+/// What a mask lets through of x, N x C x H x W or N x C.
+at::Tensor masked(const at::Tensor& x, const Node& mask);
+
 /// How the tensors of a network lie in memory.
 at::MemoryFormat memory_format_of(const Network& network);
 
