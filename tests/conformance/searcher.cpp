@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -125,6 +127,9 @@ class FakeEvaluator final : public Evaluator {
   const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const override {
     return metric == "merit" && !evaluation.proxies.empty() ? evaluation.proxies.data() : nullptr;
   }
+  std::unique_ptr<Relaxation> relaxation(const RelaxationOrder&) override {
+    return std::make_unique<FakeRelaxation>(*this);
+  }
   void log(const std::string&) override {}
   void expect(std::int64_t evaluations) override { EXPECT_GE(evaluations, 0); }
 
@@ -138,6 +143,30 @@ class FakeEvaluator final : public Evaluator {
   bool has_evaluated(const Evaluation& evaluation) const { return seen_.contains(evaluation.text); }
 
  private:
+  /// Weights that need not learn: a network's loss is what it lacks in merit.
+  class FakeRelaxation final : public Relaxation {
+   public:
+    explicit FakeRelaxation(FakeEvaluator& all) : all_{all} {}
+    std::int64_t steps_of_epoch() const override { return 20; }
+    double learn(std::span<const Genotype> networks) override { return losses(networks)[0]; }
+    std::vector<double> losses(std::span<const Genotype> networks) override {
+      std::vector<double> found;
+      for (const Genotype& network : networks) found.push_back(-validate(network));
+      return found;
+    }
+    double validate(const Genotype& network) override {
+      if (all_.scored() >= all_.interrupt_after_) throw Interrupted{"interrupted"};
+      double value = 0;
+      for (std::size_t i = 0; i < network.size(); ++i) value += merit(i, network[i]);
+      return value;
+    }
+    void keep(const NamedNumbers&) override {}
+    std::optional<NamedNumbers> kept() override { return {}; }
+
+   private:
+    FakeEvaluator& all_;
+  };
+
   /// The middle option is best for one decision, the last for the others.
   static double merit(std::size_t decision, double option) {
     if (decision == 0) return option == 1 ? 4 : 1;

@@ -6,7 +6,6 @@
 #include <gmock/gmock.h>
 
 #include <support/world.hpp>
-#include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
@@ -76,7 +75,7 @@ TEST(TimeSeriesCells, AllCanBeBuiltForAnyData) {
   for (const char* const yaml :
        {"{}", "{steps: 2, sensors: 1, classes: 2}", "{steps: 151, sensors: 3, classes: 4}",
         "{steps: 500, sensors: 8, classes: 20, fusions: 0}", "{norm: paper, head_relu: true}",
-        "{sensors: 64, steps: 17, classes: 3, least_sensors: 20, fusion_width: 8}"}) {
+        "{sensors: 64, steps: 17, classes: 3, least_sensors: 1, fusion_widths: 1}"}) {
     const auto made = space(yaml);
     Random random{1};
     const Shape in = made->supernet()->node(0).shape;
@@ -93,11 +92,6 @@ TEST(TimeSeriesCells, AllCanBeBuiltForAnyData) {
       EXPECT_EQ(macs(live(graph)), macs(live(same)));
     }
   }
-}
-
-TEST(TimeSeriesCells, OfNoWidthAreRefused) {
-  EXPECT_THROW(space("{reduce_width: 10}"), Error);
-  EXPECT_THROW(space("{fusion_width: 12}"), Error);
 }
 
 }  // namespace

@@ -36,9 +36,9 @@ const std::map<std::string, Words>& allowed_floors() {
         {"nn/ntk", {"core", "graph", "nn/propagation"}},
         {"nn", {"core", "graph", "deploy", "nn/propagation", "nn/ntk"}},
         {"train", {"core", "graph", "deploy", "nn/propagation", "nn"}}};
-    Words below{"core", "graph", "space", "deploy", "hardware", "nn", "nn/propagation", "nn/ntk"};
+    Words below{"core", "graph",          "space",  "deploy", "hardware",
+                "nn",   "nn/propagation", "nn/ntk", "train"};
     for (const char* const floor : {"search", "plugin", "experiment", "report", "run"}) {
-      if (floor == std::string{"experiment"}) below.insert("train");
       floors[floor] = below;
       below.insert(floor);
     }

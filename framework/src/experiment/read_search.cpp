@@ -92,7 +92,7 @@ void require_supernet(Reading& reading) {
 void require_objectives(Reading& reading) {
   if (reading.study.searcher == nullptr || reading.study.space == nullptr) return;
   if (reading.study.objectives.empty() && reading.settings.objectives.empty() &&
-      reading.settings.proxies.empty())
+      reading.settings.proxies.empty() && !reading.study.searcher->needs_relaxation())
     reading.problems.error(reading.point.root.where(), "the experiment has no objectives",
                            "add proxies, or objectives such as - {minimize: macs}");
 }

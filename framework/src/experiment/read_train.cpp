@@ -23,7 +23,7 @@ class TrainReader {
       : reading_{reading}, study_{reading.study}, given_{reading.settings.train} {}
 
   void read() {
-    if (given_.is_null()) return;
+    if (given_.is_null()) return read_for_search();
     if (!given_.is_map())
       return error(given_, "'train' must be a map, found " + given_.found(),
                    "write train: {epochs: 30, ...}");
@@ -40,12 +40,27 @@ class TrainReader {
     read_networks(settings);
     check_seeds(settings);
     check_recipe(settings.recipe);
-    check_network(settings);
+    check_network(settings, given_);
     reading_.resolved.set("train", write_params(settings));
     study_.train = std::move(settings);
   }
 
  private:
+  /// A search whose networks learn needs data and what their outputs mean.
+  void read_for_search() {
+    if (study_.searcher == nullptr || !study_.searcher->needs_relaxation()) return;
+    const Value& searcher = reading_.settings.searcher;
+    if (study_.dataset == nullptr) {
+      if (reading_.settings.dataset.is_null())
+        error(searcher, "networks learn in this search, which needs a 'dataset'",
+              "add dataset: {use: cifar10}");
+      return;
+    }
+    TrainSettings settings;
+    read_task(settings);
+    check_network(settings, searcher);
+  }
+
   void error(const Value& where, const std::string& message, const std::string& note) {
     reading_.problems.error(where.where(), message, note);
   }
@@ -167,7 +182,7 @@ class TrainReader {
 
   /// The network must have the data's channels and the task's outputs, and the data enough samples;
   /// said now, not hours later.
-  void check_network(const TrainSettings& settings) {
+  void check_network(const TrainSettings& settings, const Value& section) {
     if (study_.space == nullptr || study_.task == nullptr) return;
     const DatasetInfo info = study_.dataset->describe();
     try {
@@ -176,12 +191,12 @@ class TrainReader {
       const std::int64_t found = graph.node(graph.output()).shape.elements();
       const Shape& input = graph.node(0).shape;
       if (found != outputs)
-        error(given_,
+        error(section,
               fmt::format("networks have {}, dataset '{}' needs {}", count_text(found, "output"),
                           info.name, outputs),
               "give the search space as many classes as the data has");
       if (input.channels != info.shape.channels)
-        error(given_,
+        error(section,
               fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
                           to_string(info.shape)),
               "give the search space as many input channels as the data has");
@@ -192,7 +207,7 @@ class TrainReader {
         TrainingData{*study_.dataset, input, settings.recipe.validation,
                      static_cast<std::uint64_t>(settings.seeds.front())};
     } catch (const Error& problem) {
-      error(given_, problem.diagnostics().front().message, problem.diagnostics().front().note);
+      error(section, problem.diagnostics().front().message, problem.diagnostics().front().note);
     }
   }
 

@@ -170,6 +170,7 @@ ScoringSetup Study::scoring() const {
   setup.limits = limits;
   setup.most_bytes = most_bytes;
   setup.seed = seed;
+  setup.task = task.get();
   return setup;
 }
 

@@ -118,6 +118,7 @@ class Runner {
     ScoringSetup setup = experiment_.studies[point].scoring();
     setup.jobs = options_.jobs;
     setup.store = &store_;
+    setup.kept_search = folder_.path() / fmt::format("search{}.safetensors", point + 1);
     setup.log = [this](const std::string& line) { log_->info(line); };
     setup.progress = [this, point](std::int64_t done, std::int64_t expected) {
       options_.progress(done, expected, point, experiment_.studies.size());

@@ -13,6 +13,7 @@
 
 #include "judge.hpp"
 #include "pass_runner.hpp"
+#include "relaxed_supernet.hpp"
 
 namespace thimble {
 namespace {
@@ -87,6 +88,10 @@ Evaluation Scoring::cost(const Genotype& genotype) const {
   }
   judge_->judge(evaluation);
   return evaluation;
+}
+
+std::unique_ptr<Relaxation> Scoring::relaxation(const RelaxationOrder& order) {
+  return relaxed_supernet(setup_, order, [this] { setup_.progress(++done_, expected_); });
 }
 
 const ProxyValue* Scoring::proxy(const Evaluation& evaluation, std::string_view metric) const {

@@ -1,6 +1,7 @@
 #include <thimble/search/searcher.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -8,11 +9,17 @@
 
 namespace thimble {
 
+Relaxation::~Relaxation() = default;
 Evaluator::~Evaluator() = default;
 void Evaluator::judge_together(std::span<Evaluation>) const {}
 Searcher::~Searcher() = default;
 
 bool Searcher::needs_supernet() const { return false; }
+bool Searcher::needs_relaxation() const { return false; }
+
+std::unique_ptr<Relaxation> Evaluator::relaxation(const RelaxationOrder&) {
+  throw std::logic_error{"this evaluator has no weights that networks share"};
+}
 
 std::optional<std::int64_t> Searcher::expected_evaluations(const Problem&) const {
   return std::nullopt;

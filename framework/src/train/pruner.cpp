@@ -8,46 +8,9 @@
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/parameter_places.hpp>
 
 namespace thimble {
-namespace {
-
-/// Where each node's weight and bias begin among all parameters; -1 where there is none.
-struct Begin {
-  std::int64_t weight = -1;
-  std::int64_t bias = -1;
-};
-
-std::vector<Begin> begins_of(const Network& network) {
-  std::vector<Begin> begins(at(network.graph().size()));
-  std::int64_t next = 0;
-  for (NodeId id = 0; id < network.graph().size(); ++id) {
-    const auto& [weight, bias] = network.parameters(id);
-    if (weight.defined()) begins[at(id)].weight = std::exchange(next, next + weight.numel());
-    if (bias.defined()) begins[at(id)].bias = std::exchange(next, next + bias.numel());
-  }
-  return begins;
-}
-
-at::Tensor places_of(const Network& network, NodeId id, std::int64_t begin,
-                     const std::vector<int>& outputs, const std::vector<int>& inputs) {
-  const Node& node = network.graph().node(id);
-  const at::Tensor& weight = network.parameters(id).weight;
-  at::Tensor all = at::arange(weight.numel(), at::kLong).view(weight.sizes()) + begin;
-  const auto choose = [](const std::vector<int>& channels) {
-    return at::tensor(std::vector<std::int64_t>{channels.begin(), channels.end()});
-  };
-  all = all.index_select(0, choose(outputs));
-  // Depthwise, or of a group whose channels all stay.
-  const bool reads_all = node.op == Op::batch_norm || node.groups > 1;
-  if (reads_all) return all.flatten();
-  const std::int64_t pixels =
-      node.op == Op::linear ? network.graph().input_shape(node).pixels() : 1;
-  if (node.op == Op::linear) all = all.view({all.size(0), -1, pixels});
-  return all.index_select(1, choose(inputs)).flatten();
-}
-
-}  // namespace
 
 double masked_share(const Prune& how, double progress) {
   if (progress < how.begin) return 0;
@@ -77,7 +40,7 @@ Pruner::Pruner(const Network& network, const Prune& how, std::uint64_t seed, std
 
 void Pruner::find_channels() {
   const Graph& graph = network_.graph();
-  const auto begins = begins_of(network_);
+  const auto begins = parameter_begins(network_);
   for (const ChannelGroup& group : coupling_.groups) channels_.emplace_back(at(group.channels));
   std::vector<bool> is_normalised(at(graph.size()), true);  // nothing but batch norms read it
   for (NodeId id = 0; id < graph.size(); ++id)
@@ -231,19 +194,7 @@ Removal removed(const Network& network, const std::vector<std::vector<double>>& 
     sparsity.push_back(1 - std::accumulate(group.begin(), group.end(), 0.0) / all);
   }
   const Pruned pruned = thimble::pruned(graph, coupling, sparsity, kept, 1);
-  const auto begins = begins_of(network);
-  std::vector<at::Tensor> places;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const auto [weight, bias] = begins[at(id)];
-    const std::vector<int>& outputs = pruned.kept[at(id)];
-    if (weight >= 0)
-      places.push_back(
-          places_of(network, id, weight, outputs, pruned.kept[at(graph.inputs(id)[0])]));
-    if (bias >= 0)
-      places.push_back(at::tensor(std::vector<std::int64_t>{outputs.begin(), outputs.end()}) +
-                       bias);
-  }
-  return {pruned.graph, at::cat(places)};
+  return {pruned.graph, parameter_places(network, pruned.graph, pruned.kept)};
 }
 
 }  // namespace thimble

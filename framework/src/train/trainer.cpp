@@ -21,31 +21,13 @@
 namespace thimble {
 namespace {
 
-/// Of a batch, fewer samples are left out: batch norm would see too few.
-constexpr std::int64_t kFewestSamples = 8;
-
-/// Batches that batch norm's final statistics are taken over.
-constexpr std::int64_t kStatisticsBatches = 20;
-
 /// In a state, where there is no number.
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-std::int64_t steps_for(std::int64_t samples, std::int64_t batch) {
-  const std::int64_t rest = samples % batch;
-  return samples / batch + (rest >= kFewestSamples ? 1 : 0);
-}
 
 std::span<const std::int64_t> part_of(std::span<const std::int64_t> all, std::int64_t begin,
                                       std::int64_t count) {
   const auto rest = all.subspan(at(begin));
   return rest.first(std::min(rest.size(), at(count)));
-}
-
-std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& places, Random random) {
-  std::vector<std::int64_t> order;
-  for (const std::int64_t i : random.sample(std::ssize(places), std::ssize(places)))
-    order.push_back(places[at(i)]);
-  return order;
 }
 
 const Wanted kOfParameters{.parameters = true, .outputs = {}};
@@ -162,8 +144,7 @@ Trainer::Trainer(Learner& learner, const Task& task, const TrainingData& data, c
       jobs_{jobs},
       parameters_{learner.network()},
       optimiser_{recipe, parameters_},
-      batch_{std::min<std::int64_t>(recipe.batch, std::ssize(data.learned()))},
-      steps_of_epoch_{steps_for(std::ssize(data.learned()), batch_)},
+      batches_{data.learned(), recipe.batch, seed, "order"},
       first_epoch_{at::zeros({1}, at::kLong)} {
   const int wanted = task.outputs(data.info());
   const std::int64_t outputs = graph_.node(graph_.output()).shape.elements();
@@ -178,16 +159,14 @@ TrainerHook::~TrainerHook() = default;
 
 const EpochOutcome& Trainer::run_epoch() {
   const auto epoch = static_cast<std::int64_t>(epochs_.size());
-  const auto order =
-      shuffled(data_.learned(), Random::stream(seed_, {"order", std::to_string(epoch)}));
   EpochOutcome outcome;
   StepOutcome all;
   std::int64_t seen = 0;
-  for (std::int64_t i = 0; i < steps_of_epoch_; ++i) {
+  for (std::int64_t i = 0; i < steps_of_epoch(); ++i) {
     stop_if_requested();
-    outcome.learning_rate =
-        learning_rate(recipe_, epoch * steps_of_epoch_ + i, steps_of_epoch_ * recipe_.epochs);
-    const auto places = part_of(order, i * batch_, batch_);
+    const std::int64_t number = epoch * steps_of_epoch() + i;
+    outcome.learning_rate = learning_rate(recipe_, number, steps_of_epoch() * recipe_.epochs);
+    const auto places = batches_.at_step(number);
     StepOutcome done = step(places, outcome.learning_rate);
     all.loss_sum += done.loss_sum;
     std::ranges::move(done.outputs, std::back_inserter(all.outputs));
@@ -294,11 +273,8 @@ std::map<std::string, at::Tensor> Trainer::handed_on() const {
 }
 
 void Trainer::settle() {
-  const auto samples =
-      std::min<std::int64_t>(std::ssize(data_.learned()), kStatisticsBatches * batch_);
-  const auto order = shuffled(data_.learned(), Random::stream(seed_, {"statistics"}));
-  learner_.settle(data_.batch(Split::train, part_of(order, 0, samples)),
-                  std::max(kFewestSamples, batch_ / recipe_.micro_batches));
+  learner_.settle(samples_for_statistics(data_, batches_.size(), seed_),
+                  std::max(kFewestSamples, batches_.size() / recipe_.micro_batches));
 }
 
 void Trainer::finish() {

@@ -10,12 +10,10 @@
 
 #include <array>
 
-#include <thimble/core/error.hpp>
 #include <thimble/search_space.hpp>
 
 namespace {
 
-using thimble::Error;
 using thimble::Genotype;
 using thimble::Graph;
 using thimble::NodeId;
@@ -37,16 +35,16 @@ const std::vector<std::pair<std::string, Norm>>& names_of(Norm) {
 /// How often a length can be halved before it falls below the least, once at least.
 int halvings(int length, int least) {
   int count = 0;
-  while ((length + 1) / 2 >= least) {
+  while (length > 1 && (length + 1) / 2 >= least) {
     length = (length + 1) / 2;
     ++count;
   }
   return std::max(count, 1);
 }
 
-std::vector<int> widths(int step, int most) {
+std::vector<int> multiples(int of, int count) {
   std::vector<int> made;
-  for (int width = step; width <= most; width += step) made.push_back(width);
+  for (int i = 1; i <= count; ++i) made.push_back(i * of);
   return made;
 }
 
@@ -59,10 +57,10 @@ class TimeSeriesCells final : public thimble::SearchSpace {
     int least_steps = 16;
     int least_sensors = 5;
     int fusions = 2;
-    int reduce_width = 16;
-    int reduce_width_step = 4;
-    int fusion_width = 64;
-    int fusion_width_step = 8;
+    int reduce_width = 4;
+    int reduce_widths = 4;
+    int fusion_width = 8;
+    int fusion_widths = 8;
     Norm norm = Norm::before_relu;
     bool head_relu = false;
 
@@ -79,14 +77,14 @@ class TimeSeriesCells final : public thimble::SearchSpace {
           .range(1, 4096);
       param(&Params::fusions, "fusions", "cells of a group that halve nothing and may be skipped")
           .range(0, 16);
-      param(&Params::reduce_width, "reduce_width", "most channels of a Time-Reduce cell")
+      param(&Params::reduce_width, "reduce_width", "fewest channels of a Time-Reduce cell")
           .range(1, 1024);
-      param(&Params::reduce_width_step, "reduce_width_step", "by which its widths differ")
+      param(&Params::reduce_widths, "reduce_widths", "how many multiples of it there are")
+          .range(1, 64);
+      param(&Params::fusion_width, "fusion_width", "fewest channels in a Sensor-Fusion cell")
           .range(1, 1024);
-      param(&Params::fusion_width, "fusion_width", "most channels in a Sensor-Fusion cell")
-          .range(1, 1024);
-      param(&Params::fusion_width_step, "fusion_width_step", "by which its widths differ")
-          .range(1, 1024);
+      param(&Params::fusion_widths, "fusion_widths", "how many multiples of it there are")
+          .range(1, 64);
       param(&Params::norm, "norm", "batch norm before the ReLU, or behind it as in the paper");
       param(&Params::head_relu, "head_relu",
             "as the authors' code: scores at every place, a ReLU, and their mean");
@@ -94,8 +92,6 @@ class TimeSeriesCells final : public thimble::SearchSpace {
   };
 
   explicit TimeSeriesCells(const Params& params) : params_{params} {
-    require_steps(params.reduce_width, params.reduce_width_step, "reduce_width");
-    require_steps(params.fusion_width, params.fusion_width_step, "fusion_width");
     NodeId x = graph_.input({1, params.steps, params.sensors});
     for (int i = 0; i < halvings(params.steps, params.least_steps); ++i) x = time_reduce(x, i);
     int cell = 0;
@@ -119,11 +115,6 @@ class TimeSeriesCells final : public thimble::SearchSpace {
   }
 
  private:
-  static void require_steps(int most, int step, const char* name) {
-    if (most % step != 0 || most / step > 64)
-      throw Error{std::string{name} + " must be 1 to 64 times its step"};
-  }
-
   bool is_skip(const Genotype& genotype, std::size_t decision) const {
     return graph_.decisions()[decision].options[static_cast<std::size_t>(genotype[decision])] ==
            "skip";
@@ -138,13 +129,13 @@ class TimeSeriesCells final : public thimble::SearchSpace {
   }
 
   /// ReLU and width, with batch norm of each term or of their rectified sum.
-  NodeId activated(NodeId x, const std::string& width, int most, int step) {
+  NodeId activated(NodeId x, const std::string& width, int fewest, int count) {
     if (params_.norm == Norm::paper) {
       x = graph_.batch_norm(graph_.relu(x));
     } else {
       x = graph_.relu(x);
     }
-    return graph_.channels(x, width, widths(step, most));
+    return graph_.channels(x, width, multiples(fewest, count));
   }
   NodeId normed(NodeId x) { return params_.norm == Norm::paper ? x : graph_.batch_norm(x); }
 
@@ -154,19 +145,20 @@ class TimeSeriesCells final : public thimble::SearchSpace {
     std::vector<Graph::Option> options;
     for (const int kernel : kKernels)
       options.emplace_back(std::to_string(kernel), [this, x, kernel] {
-        return conv(x, params_.reduce_width, {kernel, 1}, 2, 1);
+        return conv(x, params_.reduce_width * params_.reduce_widths, {kernel, 1}, 2, 1);
       });
     return activated(normed(graph_.choice(name + "_kernel", options)), name + "_width",
-                     params_.reduce_width, params_.reduce_width_step);
+                     params_.reduce_width, params_.reduce_widths);
   }
 
   NodeId sensor_fusion(NodeId x, const std::string& name, int stride) {
     const Graph::Scope scope{graph_, name};
-    const int width = params_.fusion_width, step = params_.fusion_width_step;
+    const int fewest = params_.fusion_width, count = params_.fusion_widths;
+    const int width = fewest * count;
     const int sensors = graph_.node(x).shape.width;
     const int all_of_them = sensors % 2 == 0 ? sensors + 1 : sensors;
     const NodeId mixed = activated(normed(conv(x, width, {1, all_of_them}, 1, stride)),
-                                   name + "_bottleneck", width, step);
+                                   name + "_bottleneck", fewest, count);
     std::vector<NodeId> terms;
     for (const int kernel : kKernels)
       terms.push_back(gate(name + "_conv" + std::to_string(kernel), mixed, [&] {
@@ -175,7 +167,7 @@ class TimeSeriesCells final : public thimble::SearchSpace {
     terms.push_back(gate(name + "_residual", mixed, [&] {
       return conv(x, width, {1, 1}, 1, stride);
     }));
-    return activated(graph_.add(terms), name + "_width", width, step);
+    return activated(graph_.add(terms), name + "_width", fewest, count);
   }
 
   /// A term of a sum, or nothing; of the shape of `like`.
@@ -204,9 +196,5 @@ class TimeSeriesCells final : public thimble::SearchSpace {
 }  // namespace
 
 THIMBLE_PLUGIN("time_series_cells", "1.0.0") {
-  plugin.provides<TimeSeriesCells>("Time-Reduce and Sensor-Fusion cells for sensor data (MicroNAS)")
-      .profile("narrow", "{reduce_width: 8, fusion_width: 16}")
-      .profile("tiny",
-               "{steps: 8, sensors: 2, classes: 2, fusions: 1, reduce_width: 4, "
-               "reduce_width_step: 2, fusion_width: 4, fusion_width_step: 2}");
+  plugin.provides<TimeSeriesCells>("Time-Reduce and Sensor-Fusion cells for sensor data (MicroNAS)");
 }

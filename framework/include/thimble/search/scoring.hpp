@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@ namespace thimble {
 class Dataset;
 class Judge;
 class PassRunner;
+class Task;
 struct ScoringTask;
 
 /// Where proxy values are kept beyond the life of a process. Thread safe.
@@ -47,6 +49,9 @@ struct ScoringSetup {
   std::uint64_t seed = 0;
   int jobs = 1;
   ProxyStore* store = nullptr;  ///< or none
+  const Task* task = nullptr;   ///< that supernets learn, or none
+  /// Where a search that takes long keeps how far it came; empty: nowhere.
+  std::filesystem::path kept_search;
   std::function<void(const std::string&)> log = [](const std::string&) {};
   /// Called after each candidate scored, with how many are done and how many are expected.
   std::function<void(std::int64_t done, std::int64_t expected)> progress = [](std::int64_t,
@@ -66,6 +71,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
   Evaluation cost(const Genotype& genotype) const override;
   const ProxyValue* proxy(const Evaluation& evaluation, std::string_view metric) const override;
   void judge_together(std::span<Evaluation> population) const override;
+  std::unique_ptr<Relaxation> relaxation(const RelaxationOrder& order) override;
   void log(const std::string& line) override;
   void expect(std::int64_t evaluations) override;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include <thimble/core/kind.hpp>
 #include <thimble/search/cost_metrics.hpp>
 #include <thimble/search/evaluation.hpp>
+#include <thimble/search/relaxation.hpp>
 
 namespace thimble {
 
@@ -32,6 +34,9 @@ class THIMBLE_EXPORT Evaluator {
   /// Judges evaluations anew, by aggregates relative to these alone: parents and offspring, or
   /// everything seen so far. Runs nothing. Default: nothing to do, as without aggregates.
   virtual void judge_together(std::span<Evaluation> population) const;
+  /// The weights that networks of the supernet share; for searchers that need them. Throws Error
+  /// when data and networks do not fit, or too few samples are left to learn from.
+  virtual std::unique_ptr<Relaxation> relaxation(const RelaxationOrder& order);
   /// A line for the run's log.
   virtual void log(const std::string& line) = 0;
   /// Tells how many evaluations are still to come, for the time left.
@@ -60,6 +65,9 @@ class THIMBLE_EXPORT Searcher {
   virtual SearchResult search(const Problem& problem, Evaluator& evaluator) const = 0;
   /// Required: no. Default: false. When true, the space must have a supernet.
   virtual bool needs_supernet() const;
+  /// Required: no. Default: false. When true, the experiment must have a dataset that the space's
+  /// supernet can learn.
+  virtual bool needs_relaxation() const;
   /// Roughly how many candidates it will score, for `thimble check`; nothing when unknown.
   virtual std::optional<std::int64_t> expected_evaluations(const Problem& problem) const;
 };

@@ -8,6 +8,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/nn/propagation/network.hpp>
+#include <thimble/train/batches.hpp>
 #include <thimble/train/epoch.hpp>
 #include <thimble/train/learner.hpp>
 #include <thimble/train/optimiser.hpp>
@@ -50,7 +51,7 @@ class THIMBLE_EXPORT Trainer {
   /// From now on; it outlives this.
   void hook(TrainerHook& hook) { hook_ = &hook; }
 
-  std::int64_t steps_of_epoch() const noexcept { return steps_of_epoch_; }
+  std::int64_t steps_of_epoch() const noexcept { return batches_.of_epoch(); }
   /// Of which some may have been run by another trainer, whose state this one took over.
   const std::vector<EpochOutcome>& epochs() const noexcept { return epochs_; }
   bool is_done() const noexcept { return std::ssize(epochs_) >= recipe_.epochs; }
@@ -96,8 +97,7 @@ class THIMBLE_EXPORT Trainer {
   at::Tensor mean_;  ///< of the weights so far, where there is averaging
   /// Of the best epoch, where it is asked for: its weights, and the state of the learner.
   std::map<std::string, at::Tensor> best_;
-  std::int64_t batch_;
-  std::int64_t steps_of_epoch_;
+  Batches batches_;
   std::vector<EpochOutcome> epochs_;
   at::Tensor first_epoch_;  ///< number of the first one of this network, as all that is kept
 };

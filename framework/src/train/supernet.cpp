@@ -1,0 +1,224 @@
+#include <thimble/train/supernet.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/index.hpp>
+#include <thimble/core/parallel.hpp>
+#include <thimble/core/stop.hpp>
+#include <thimble/graph/transforms.hpp>
+#include <thimble/nn/propagation/propagation.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/nn/threads.hpp>
+#include <thimble/train/batches.hpp>
+#include <thimble/train/learner.hpp>
+#include <thimble/train/optimiser.hpp>
+#include <thimble/train/parameter_places.hpp>
+#include <thimble/train/task.hpp>
+#include <thimble/train/tensor_file.hpp>
+#include <thimble/train/trainer.hpp>
+#include <thimble/train/training_data.hpp>
+
+namespace thimble {
+namespace {
+
+/// A network with weights of its own that were copied, and where they come from.
+class Copied {
+ public:
+  Copied(const Network& whole, const at::Tensor& values, const Path& path)
+      : network_{live_part(whole.graph(), path)},
+        parameters_{network_},
+        places_{parameter_places(whole, network_.graph(), kept_)} {
+    parameters_.values().copy_(values.index_select(0, places_));
+  }
+
+  Network& network() { return network_; }
+  const FlatParameters& parameters() const { return parameters_; }
+  const at::Tensor& places() const { return places_; }
+
+ private:
+  /// Only what leads from the input to the output has a gradient.
+  Graph live_part(const Graph& supernet, const Path& path) {
+    const Extracted part = extracted(supernet, path);
+    Graph left = live(part.graph);
+    NodeId from = 0;  // nodes keep their order
+    for (NodeId id = 0; id < left.size(); ++id, ++from) {
+      while (part.graph.node(from).name != left.node(id).name) ++from;
+      kept_.push_back(part.kept[at(from)]);
+    }
+    return left;
+  }
+
+  std::vector<std::vector<int>> kept_;
+  Network network_;
+  FlatParameters parameters_;
+  at::Tensor places_;
+};
+
+}  // namespace
+
+class Supernet::Weights {
+ public:
+  Weights(const Graph& graph, const Task& task, const TrainingData& data, const Recipe& recipe,
+          std::uint64_t seed, int jobs)
+      : task_{task},
+        data_{data},
+        recipe_{recipe},
+        seed_{seed},
+        jobs_{jobs},
+        whole_{drawn(graph, seed)},
+        parameters_{whole_},
+        optimiser_{recipe, parameters_},
+        learned_{data.learned(), recipe.batch, seed, "order"},
+        probed_{data.validated(), recipe.batch, seed, "probe"},
+        probes_{at::zeros({1}, at::kLong)} {
+    if (probed_.of_epoch() == 0)
+      throw Error{"no samples are set aside to compare networks on", "set aside validation: 0.2"};
+  }
+
+  std::int64_t steps_of_epoch() const { return learned_.of_epoch(); }
+
+  double learn(std::span<const Path> paths) {
+    const std::int64_t step = optimiser_.steps();
+    const auto places = learned_.at_step(step);
+    const int epoch = static_cast<int>(step / steps_of_epoch());
+    std::vector<Learned> parts(std::min(paths.size(), places.size()));
+    each(parts.size(), [&](std::size_t i) {
+      const std::size_t begin = places.size() * i / parts.size();
+      const std::size_t end = places.size() * (i + 1) / parts.size();
+      parts[i] = learn(paths[i], places.subspan(begin, end - begin), epoch, places.size());
+    });
+    at::Tensor gradient = at::zeros_like(parameters_.values());
+    double loss = 0;
+    for (const Learned& part : parts) {
+      gradient.index_add_(0, part.places, part.gradient);
+      loss += part.loss_sum;
+    }
+    if (!std::isfinite(loss))
+      throw Error{"the loss is not finite", "take a lower learning rate, or a longer warm-up"};
+    optimiser_.step(gradient, learning_rate(recipe_, step, steps_of_epoch() * recipe_.epochs));
+    return loss / static_cast<double>(places.size());
+  }
+
+  std::vector<double> losses(std::span<const Path> paths) {
+    const auto step = (*probes_.data_ptr<std::int64_t>())++;
+    const Samples samples = data_.batch(Split::train, probed_.at_step(step));
+    std::vector<double> found(paths.size());
+    each(paths.size(), [&](std::size_t i) {
+      const at::NoGradGuard no_grad;
+      Copied copied{whole_, parameters_.values(), paths[i]};
+      const at::Tensor outputs = copied.network().forward(samples.images).flatten(1);
+      found[i] = task_.loss(outputs, samples.labels, data_.counts()).sum /
+                 static_cast<double>(samples.labels.size(0));
+    });
+    return found;
+  }
+
+  double validate(const Path& path) const {
+    const at::NoGradGuard no_grad;
+    Copied copied{whole_, parameters_.values(), path};
+    settle_statistics(copied.network(), samples_for_statistics(data_, learned_.size(), seed_),
+                      learned_.size());
+    const auto [outputs, labels] =
+        answers(outputs_of(copied.network()), data_, Split::train, data_.validated(), jobs_);
+    return task_.measure(outputs, labels).front();
+  }
+
+  std::map<std::string, at::Tensor> state() const {
+    auto state = optimiser_.state();
+    state["values"] = parameters_.values();
+    state["probes"] = probes_;
+    return state;
+  }
+
+ private:
+  struct Learned {
+    at::Tensor places;
+    at::Tensor gradient;
+    double loss_sum = 0;
+  };
+
+  static Network drawn(const Graph& graph, std::uint64_t seed) {
+    Network made{graph};
+    made.initialise(Init::kaiming_normal_fan_out, seed, "supernet");
+    return made;
+  }
+
+  template <class Visit>
+  void each(std::size_t count, const Visit& visit) const {
+    in_parallel(jobs_, count, [&](std::size_t i) {
+      begin_worker();
+      stop_if_requested();
+      visit(i);
+    });
+  }
+
+  Learned learn(const Path& path, std::span<const std::int64_t> places, int epoch,
+                std::size_t batch) const {
+    const at::NoGradGuard no_grad;
+    Copied copied{whole_, parameters_.values(), path};
+    const Network& network = copied.network();
+    Samples samples = data_.batch(Split::train, places);
+    augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, epoch, places);
+    const Forward forward = propagate_forward(network, samples.images);
+    const NodeId output = network.graph().output();
+    const Loss loss = task_.loss(logits_of(network, forward), samples.labels, data_.counts());
+    const at::Tensor seed =
+        (loss.gradient / static_cast<double>(batch)).view(forward.output(output).sizes());
+    const Gradients gradients =
+        propagate_backward(network, forward, output, seed, {.parameters = true, .outputs = {}});
+    return {copied.places(), copied.parameters().flat(gradients), loss.sum};
+  }
+
+  const Task& task_;
+  const TrainingData& data_;
+  Recipe recipe_;
+  std::uint64_t seed_;
+  int jobs_;
+  Network whole_;
+  FlatParameters parameters_;
+  Optimiser optimiser_;
+  Batches learned_;
+  Batches probed_;
+  at::Tensor probes_;  ///< a number, as all that is kept
+};
+
+Supernet::Supernet(const Graph& graph, const Task& task, const TrainingData& data,
+                   const Recipe& recipe, std::uint64_t seed, int jobs)
+    : weights_{std::make_unique<Weights>(graph, task, data, recipe, seed, jobs)} {}
+Supernet::~Supernet() = default;
+
+std::int64_t Supernet::steps_of_epoch() const { return weights_->steps_of_epoch(); }
+double Supernet::learn(std::span<const Path> paths) { return weights_->learn(paths); }
+std::vector<double> Supernet::losses(std::span<const Path> paths) {
+  return weights_->losses(paths);
+}
+double Supernet::validate(const Path& path) const { return weights_->validate(path); }
+
+void Supernet::save(const std::filesystem::path& file,
+                    const std::map<std::string, std::vector<double>>& numbers) const {
+  TensorFile content{weights_->state(), {}};
+  for (const auto& [name, list] : numbers)
+    content.tensors["searcher/" + name] = at::tensor(list, at::kDouble);
+  write_tensors(file, content);
+}
+
+std::map<std::string, std::vector<double>> Supernet::restore(const std::filesystem::path& file) {
+  const TensorFile content = read_tensors(file);
+  for (auto& [name, tensor] : weights_->state()) {
+    const auto found = content.tensors.find(name);
+    if (found == content.tensors.end() || found->second.sizes() != tensor.sizes() ||
+        found->second.scalar_type() != tensor.scalar_type())
+      throw Error{"'" + file.string() + "' is of another supernet"};
+    tensor.copy_(found->second);
+  }
+  std::map<std::string, std::vector<double>> numbers;
+  for (const auto& [name, tensor] : content.tensors)
+    if (name.starts_with("searcher/"))
+      numbers[name.substr(9)] = {tensor.data_ptr<double>(),
+                                 tensor.data_ptr<double>() + tensor.numel()};
+  return numbers;
+}
+
+}  // namespace thimble
