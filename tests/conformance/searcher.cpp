@@ -155,7 +155,7 @@ class FakeEvaluator final : public Evaluator {
       return found;
     }
     double validate(const Genotype& network) override {
-      if (all_.scored() >= all_.interrupt_after_) throw Interrupted{"interrupted"};
+      if (asked_++ >= all_.interrupt_after_) throw Interrupted{"interrupted"};
       double value = 0;
       for (std::size_t i = 0; i < network.size(); ++i) value += merit(i, network[i]);
       return value;
@@ -165,6 +165,7 @@ class FakeEvaluator final : public Evaluator {
 
    private:
     FakeEvaluator& all_;
+    std::int64_t asked_ = 0;
   };
 
   /// The middle option is best for one decision, the last for the others.

@@ -42,6 +42,65 @@ double logarithm(const OptionNumbers& shares, const Genotype& genotype) {
   return sum;
 }
 
+/// The networks with the largest products of shares of all that it is shown; of those that compute
+/// the same, one.
+class Likeliest {
+ public:
+  Likeliest(const SearchSpace& space, const OptionNumbers& shares, std::size_t count)
+      : space_{space}, shares_{shares}, count_{count} {}
+
+  double score(const Genotype& genotype) const { return logarithm(shares_, genotype); }
+  bool wants(double score) const {
+    return found_.size() < count_ || -score < found_.rbegin()->first;
+  }
+
+  /// Returns its score.
+  double note(const Genotype& genotype) {
+    const double own = score(genotype);
+    const auto [equal, is_new] = of_equals_.try_emplace(space_.canonical(genotype), own, genotype);
+    if (!is_new) {
+      if (equal->second.first >= own) return own;
+      found_.erase({-equal->second.first, equal->second.second});
+      equal->second = {own, genotype};
+    }
+    found_.emplace(-own, genotype);
+    if (found_.size() > count_) found_.erase(std::prev(found_.end()));
+    return own;
+  }
+
+  std::vector<Genotype> best_first() const {
+    std::vector<Genotype> all;
+    for (const auto& [score, genotype] : found_) all.push_back(genotype);
+    return all;
+  }
+
+ private:
+  const SearchSpace& space_;
+  const OptionNumbers& shares_;
+  std::size_t count_;
+  std::map<Genotype, std::pair<double, Genotype>> of_equals_;  // by the one that stands for them
+  std::set<std::pair<double, Genotype>> found_;                // by minus the score
+};
+
+/// Calls visit(network) for all that differ in at most `changes` decisions, one or two; the network
+/// itself is among them.
+template <class Visit>
+void for_each_near(const Genotype& from, const std::vector<std::size_t>& options, int changes,
+                   const Visit& visit) {
+  for (std::size_t i = 0; i < options.size(); ++i)
+    for (std::size_t option = 0; option < options[i]; ++option) {
+      Genotype other = from;
+      other[i] = static_cast<double>(option);
+      visit(other);
+      for (std::size_t j = i + 1; changes > 1 && j < options.size(); ++j)
+        for (std::size_t second = 0; second < options[j]; ++second) {
+          Genotype both = other;
+          both[j] = static_cast<double>(second);
+          visit(both);
+        }
+    }
+}
+
 }  // namespace
 
 OptionNumbers shares_of(const OptionNumbers& logits, double temperature) {
@@ -212,56 +271,37 @@ FeasibleDraws::Draw FeasibleDraws::draw(const OptionNumbers& shares, Random& ran
 std::vector<Genotype> FeasibleDraws::likeliest(const OptionNumbers& shares, std::size_t count,
                                                Random& random) {
   constexpr int kDraws = 64;
-  std::map<Genotype, double> best_of_equals;    // by the network that stands for them
-  std::set<std::pair<double, Genotype>> found;  // the best of all seen, by minus their logarithm
-  const auto note = [&](const Genotype& genotype) {
-    const double score = logarithm(shares, genotype);
-    const auto [equal, is_new] =
-        best_of_equals.try_emplace(problem_.space.canonical(genotype), score);
-    if (!is_new && equal->second >= score) return score;
-    if (!is_new)
-      std::erase_if(found, [&](const auto& known) {
-        return problem_.space.canonical(known.second) == equal->first;
-      });
-    equal->second = score;
-    found.emplace(-score, genotype);
-    if (found.size() > count) found.erase(std::prev(found.end()));
-    return score;
-  };
-  const auto climb = [&](Genotype from, bool by_two) {
-    double best = note(from);
+  Likeliest found{problem_.space, shares, count};
+  const auto climb = [&](Genotype from, int changes) {
+    double best = found.note(from);
     for (bool is_moving = true; is_moving;) {
       is_moving = false;
-      const auto visit = [&](const Genotype& other) {
-        const double score = logarithm(shares, other);
-        const bool is_among_best = found.size() < count || -score < found.rbegin()->first;
-        if ((score <= best && !is_among_best) || !is_open(other)) return;
-        note(other);
+      for_each_near(Genotype{from}, options_, changes, [&](const Genotype& other) {
+        const double score = found.score(other);
+        if ((score <= best && !found.wants(score)) || !is_open(other)) return;
+        found.note(other);
         if (score <= best) return;
         best = score;
         from = other;
         is_moving = true;
-      };
-      for (std::size_t i = 0; i < options_.size(); ++i)
-        for (std::size_t option = 0; option < options_[i]; ++option) {
-          Genotype other = from;
-          other[i] = static_cast<double>(option);
-          visit(other);
-          for (std::size_t j = i + 1; by_two && j < options_.size(); ++j)
-            for (std::size_t second = 0; second < options_[j]; ++second) {
-              Genotype both = from;
-              both[i] = static_cast<double>(option);
-              both[j] = static_cast<double>(second);
-              visit(both);
-            }
-        }
+      });
     }
   };
-  for (int i = 0; i < kDraws; ++i) climb(draw(shares, random).genotype, false);
-  climb(found.begin()->second, true);
-  std::vector<Genotype> best;
-  for (const auto& [score, genotype] : found) best.push_back(genotype);
-  return best;
+  for (int i = 0; i < kDraws; ++i) climb(draw(shares, random).genotype, 1);
+  climb(found.best_first().front(), 2);
+  return found.best_first();
+}
+
+std::vector<Genotype> FeasibleDraws::likeliest_near(const Genotype& network,
+                                                    const OptionNumbers& shares,
+                                                    std::size_t count) {
+  Likeliest found{problem_.space, shares, count};
+  const Genotype own = problem_.space.canonical(network);
+  for_each_near(network, options_, 2, [&](const Genotype& other) {
+    if (found.wants(found.score(other)) && problem_.space.canonical(other) != own && is_open(other))
+      found.note(other);
+  });
+  return found.best_first();
 }
 
 }  // namespace thimble

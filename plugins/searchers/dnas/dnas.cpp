@@ -12,6 +12,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include <thimble/core/error.hpp>
@@ -48,12 +49,12 @@ struct Params {
   double warm_up = 0.25;
   int batch = 64;
   int draws = 4;
-  double learning_rate = 0.02;
+  double learning_rate = 0.007;
   double temperature = 1;
-  double last_temperature = 0.5;
+  double last_temperature = 1;
   double validation = 0.2;
   Constraint constraint = Constraint::masked;
-  int finalists = 16;
+  int finalists = 64;
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -75,7 +76,8 @@ struct Params {
     param(&Params::constraint, "constraint", "how limits are kept while it searches");
     param(
         &Params::finalists, "finalists",
-        "likeliest networks that keep the limits, of which the best on all validation samples wins")
+        "likeliest networks that keep the limits that compete on all validation samples, and near "
+        "the best as many again until none is better")
         .range(1, 1000);
   }
 };
@@ -317,6 +319,60 @@ class Run {
   int epoch_ = 0;
 };
 
+/// The likeliest networks by what they do on all samples that weights did not learn from, and as
+/// long as that finds a better one, those near the best.
+class Finals {
+ public:
+  Finals(FeasibleDraws& feasible, const OptionNumbers& shares, thimble::Relaxation& weights,
+         Evaluator& evaluator, std::size_t places)
+      : feasible_{feasible},
+        shares_{shares},
+        weights_{weights},
+        evaluator_{evaluator},
+        places_{places} {}
+
+  thimble::SearchResult play(std::uint64_t seed) {
+    Random random = Random::stream(seed, {"dnas", "finalists"});
+    bool is_better = look_at(feasible_.likeliest(shares_, places_, random));
+    while (is_better) is_better = look_at(feasible_.likeliest_near(best_, shares_, places_));
+    const std::vector<Genotype> found{best_};
+    thimble::SearchResult result;
+    result.front = evaluator_.evaluate(found);
+    result.best = result.front.front();
+    result.remarks.push_back("of " + thimble::count_text(std::ssize(metrics_), "network") +
+                             " that keep the limits, the best has " + decimals(metric_, 2) +
+                             " by shared weights, on samples that these did not learn from");
+    return result;
+  }
+
+ private:
+  /// Whether one is better than all before; of equals the first.
+  bool look_at(const std::vector<Genotype>& networks) {
+    bool is_better = false;
+    for (const Genotype& network : networks) {
+      const auto [known, is_new] = metrics_.try_emplace(network);
+      if (!is_new) continue;
+      known->second = weights_.validate(network);
+      evaluator_.log(decimals(known->second, 2) +
+                     " by shared weights: " + evaluator_.cost(network).text);
+      if (metrics_.size() > 1 && known->second <= metric_) continue;
+      metric_ = known->second;
+      best_ = network;
+      is_better = true;
+    }
+    return is_better;
+  }
+
+  FeasibleDraws& feasible_;
+  const OptionNumbers& shares_;
+  thimble::Relaxation& weights_;
+  Evaluator& evaluator_;
+  std::size_t places_;
+  std::map<Genotype, double> metrics_;
+  Genotype best_;
+  double metric_ = 0;
+};
+
 class Dnas final : public thimble::Searcher {
  public:
   using Params = ::Params;
@@ -325,11 +381,8 @@ class Dnas final : public thimble::Searcher {
   bool needs_supernet() const override { return true; }
   bool needs_relaxation() const override { return true; }
 
-  std::optional<std::int64_t> expected_evaluations(const Problem& problem) const override {
-    const auto size = thimble::space_size(problem.decisions);
-    const std::int64_t most = std::min<std::int64_t>(params_.finalists, problem.budget.evaluations);
-    return size ? std::min(most, static_cast<std::int64_t>(*size)) : most;
-  }
+  /// The one that it finds.
+  std::optional<std::int64_t> expected_evaluations(const Problem&) const override { return 1; }
 
   thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
     FeasibleDraws feasible{problem, evaluator};
@@ -340,40 +393,16 @@ class Dnas final : public thimble::Searcher {
       return result;
     }
     FeasibleDraws any{problem, evaluator, false};
-    const auto finalists = *expected_evaluations(problem);
-    evaluator.expect(params_.epochs + finalists);
+    evaluator.expect(params_.epochs + 1);
     const auto weights = evaluator.relaxation(
         {.epochs = params_.epochs, .batch = params_.batch, .validation = params_.validation});
     FeasibleDraws& draws = params_.constraint == Constraint::masked ? feasible : any;
     const OptionNumbers shares = Run{params_, problem, evaluator, *weights, draws}.search();
-    Random random = Random::stream(problem.seed, {"dnas", "finalists"});
-    return best_of(feasible.likeliest(shares, static_cast<std::size_t>(finalists), random),
-                   *weights, evaluator);
+    const auto places = static_cast<std::size_t>(params_.finalists);
+    return Finals{feasible, shares, *weights, evaluator, places}.play(problem.seed);
   }
 
  private:
-  /// By what they do on all samples that weights did not learn from; of equals the likeliest.
-  static thimble::SearchResult best_of(const std::vector<Genotype>& finalists,
-                                       thimble::Relaxation& weights, Evaluator& evaluator) {
-    const auto evaluations = evaluator.evaluate(finalists);
-    std::size_t best = 0;
-    std::vector<double> metrics;
-    for (std::size_t i = 0; i < finalists.size(); ++i) {
-      metrics.push_back(weights.validate(finalists[i]));
-      if (metrics[i] > metrics[best]) best = i;
-      evaluator.log(decimals(metrics[i], 2) + " by shared weights: " + evaluations[i].text);
-    }
-    thimble::SearchResult result;
-    result.best = evaluations[best];
-    result.front = {evaluations[best]};
-    result.remarks.push_back("of " + thimble::count_text(std::ssize(finalists), "network") +
-                             " that keep the limits, the best has " + decimals(metrics[best], 2) +
-                             " by shared weights, the last " +
-                             decimals(*std::ranges::min_element(metrics), 2) +
-                             ", on samples that these did not learn from");
-    return result;
-  }
-
   Params params_;
 };
 

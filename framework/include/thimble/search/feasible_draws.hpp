@@ -45,6 +45,10 @@ class THIMBLE_EXPORT FeasibleDraws {
   /// is found: by draws, and from the best of them by changes of one and two decisions. Best first.
   std::vector<Genotype> likeliest(const OptionNumbers& shares, std::size_t count, Random& random);
 
+  /// The same among those that differ from a network in one decision or two, without it.
+  std::vector<Genotype> likeliest_near(const Genotype& network, const OptionNumbers& shares,
+                                       std::size_t count);
+
   /// Whether it keeps the limits.
   bool is_open(const Genotype& genotype);
 
