@@ -138,14 +138,27 @@ std::string train_line(const Study& study) {
   const TrainSettings& train = *study.train;
   const Recipe& recipe = train.recipe;
   const Value& networks = train.networks;
-  return fmt::format("train {}: {} of {} each, {} with {}, batch {}, as {}",
+  std::string stages;
+  if (recipe.prune)
+    stages +=
+        fmt::format("; {} of the channels pruned by {}, beside the whole network{}",
+                    number_text(recipe.prune->sparsity),
+                    detail::one_line(detail::Codec<PruneCriterion>::write(recipe.prune->criterion)),
+                    recipe.prune->narrow ? " and the narrow one" : "");
+  if (recipe.quantise) {
+    const bool learns = recipe.quantise->method == QuantiseMethod::qat;
+    stages += "; int8 by " +
+              detail::one_line(detail::Codec<QuantiseMethod>::write(recipe.quantise->method));
+    if (learns) stages += fmt::format(" of {}", count_text(recipe.quantise->epochs, "epoch"));
+  }
+  return fmt::format("train {}: {} of {} each, {} with {}, batch {}, as {}{}",
                      networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
                                             : networks.text(),
                      count_text(std::ssize(train.seeds), "training"),
                      count_text(recipe.epochs, "epoch"),
                      detail::one_line(detail::Codec<OptimiserKind>::write(recipe.optimiser)),
                      detail::one_line(detail::Codec<Schedule>::write(recipe.schedule)),
-                     recipe.batch, train.task.find("use")->text());
+                     recipe.batch, train.task.find("use")->text(), stages);
 }
 
 std::vector<std::string> check_lines(const Study& study, RandomNetworks& networks) {

@@ -165,7 +165,7 @@ bool tell_failed_trainings(const RunOutcome& outcome) {
     for (const TrainedRow& row : point.trained) {
       if (row.failure.empty()) continue;
       found = true;
-      fmt::print(stderr, "thimble: error: network {} was not trained with seed {}: {}\n",
+      fmt::print(stderr, "thimble: error: network {}, training of seed {}: {}\n",
                  number_of(point, row.network.text), row.seed, row.failure);
     }
   return found;

@@ -79,9 +79,8 @@ int train(const TrainArguments& arguments, const World& world) {
   if (!arguments.is_quiet) fmt::print("{}\n", to_markdown(training_summary(outcomes)));
   int code = 0;
   for (const TrainedRow& row : outcomes[0].trained) {
-    if (row.failure.empty()) {
-      fmt::print("{}\n", row.weights.string());
-    } else {
+    if (!row.weights.empty()) fmt::print("{}\n", row.weights.string());
+    if (!row.failure.empty()) {
       fmt::print(stderr, "thimble: error: seed {}: {}\n", row.seed, row.failure);
       code = 1;
     }

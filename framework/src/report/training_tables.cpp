@@ -149,12 +149,15 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
       std::vector<std::vector<double>> values(forms.size() * metrics.size());
       std::size_t count = 0;
       for (; i < outcome.trained.size() && outcome.trained[i].network.text == network.text; ++i) {
-        if (!outcome.trained[i].failure.empty()) continue;
+        if (outcome.trained[i].weights.empty()) continue;
         ++count;
         auto into = values.begin();
         for (const Form& form : forms)
-          for (const std::string& metric : metrics)
-            (into++)->push_back(metric_of_row(outcome, outcome.trained[i], form, metric));
+          for (const std::string& metric : metrics) {
+            const double value = metric_of_row(outcome, outcome.trained[i], form, metric);
+            if (std::isfinite(value)) into->push_back(value);
+            ++into;
+          }
       }
       table.rows.push_back({std::to_string(number_of(outcome, network.text)), cut(network.text),
                             std::to_string(count)});

@@ -26,17 +26,18 @@ std::filesystem::path experiment_of(const std::filesystem::path& run, const CsvC
   return run / "resolved" / fmt::format("{:03}.yaml", *number);
 }
 
-std::vector<std::uint64_t> seeds_of(const std::filesystem::path& run, const std::string& number) {
+/// Of the trainings whose weights are there.
+std::vector<std::uint64_t> seeds_of(const std::filesystem::path& run, std::size_t number) {
   std::vector<std::uint64_t> seeds;
   const auto file = run / "trained.csv";
   if (!std::filesystem::exists(file)) return seeds;
   const CsvTable table = read_table(file);
-  const std::size_t network = table.column("network"), seed = table.column("seed"),
-                    failure = table.column("failure");
+  const std::size_t network = table.column("network"), seed = table.column("seed");
   for (const auto& row : table.rows) {
     const auto value = parse_integer(row[seed].text);
-    if (row[network].text == number && row[failure].text.empty() && value)
-      seeds.push_back(static_cast<std::uint64_t>(*value));
+    if (row[network].text != std::to_string(number) || !value) continue;
+    const auto known = static_cast<std::uint64_t>(*value);
+    if (std::filesystem::exists(run / weights_file(number, known))) seeds.push_back(known);
   }
   return seeds;
 }
@@ -59,7 +60,7 @@ RecordedNetwork find_network(const std::filesystem::path& run, std::size_t numbe
   const std::string name = std::to_string(number);
   for (const auto& row : table.rows)
     if (row[network].text == name)
-      return {number, row[arch].text, experiment_of(run, row[point]), seeds_of(run, name), run};
+      return {number, row[arch].text, experiment_of(run, row[point]), seeds_of(run, number), run};
   throw InputError{Diagnostic{{file.string()},
                               fmt::format("no network {}", number),
                               fmt::format("they have the numbers 1 to {}", table.rows.size())}};

@@ -72,7 +72,7 @@ class Writer {
     if (table.rows.empty()) return "";
     for (const PointOutcome& point : points)
       for (const TrainedRow& row : point.trained)
-        if (row.failure.empty()) write_training(point, row);
+        if (!row.weights.empty()) write_training(point, row);
     write_file(folder_ / "trained.csv", to_csv(table));
     write_file(folder_ / "history.csv", to_csv(history_table(points)));
     draw_figures(training_pictures(points));

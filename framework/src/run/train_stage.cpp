@@ -134,6 +134,7 @@ class Trainings {
       row.weights = outcome.weights;
       row.epochs = outcome.epochs;
       row.int8_metrics = outcome.int8_metrics;
+      row.failure = outcome.failure;
       (recipe.prune ? row.pruned_metrics : row.metrics) = outcome.metrics;
       if (recipe.prune) train_to_compare(study, row, graph);
     } catch (const InputError&) {

@@ -24,6 +24,8 @@ namespace {
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr const char* kPrunedCheckpoint = "pruned_checkpoint.safetensors";
+/// What a file of weights says of a stage that failed.
+constexpr const char* kFailure = "failure";
 constexpr const char* kIntegerCheckpoint = "int8_checkpoint.safetensors";
 
 std::vector<double> test_metrics(const Outputs& outputs_for, const TrainingOrder& order,
@@ -153,7 +155,14 @@ TrainedNetwork learn(const TrainingOrder& order) {
   TrainedNetwork trained =
       order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
   trained.metrics = test_metrics(outputs_of(trained.network), order, data);
-  if (order.recipe.quantise) quantise(trained, order, data);
+  if (!order.recipe.quantise) return trained;
+  try {
+    quantise(trained, order, data);
+  } catch (const InputError&) {
+    throw;
+  } catch (const Error& error) {  // which takes nothing from what was learned before
+    trained.about[kFailure] = "int8: " + error.diagnostics().front().message;
+  }
   return trained;
 }
 
@@ -165,8 +174,10 @@ TrainingOutcome train_network(const TrainingOrder& order) {
   remove_parts(order.folder);
   const auto weights = order.folder / kWeights;
   const auto outcome_of = [&](const TrainedNetwork& trained) {
+    const auto failure = trained.about.find(kFailure);
     return TrainingOutcome{weights, trained.epochs, trained.metrics,
-                           trained.board ? trained.board->metrics : std::vector<double>{}};
+                           trained.board ? trained.board->metrics : std::vector<double>{},
+                           failure == trained.about.end() ? "" : failure->second};
   };
   const auto read = [&](const std::filesystem::path& file) {
     return read_trained(*order.graph, file);

@@ -59,6 +59,13 @@ void TrainingData::set_aside(double validation, std::uint64_t seed) {
   const auto count = std::ssize(names);
   const auto wanted =
       static_cast<std::int64_t>(std::round(validation * static_cast<double>(count)));
+  // Of a single group, the samples behind the others: neighbours in time are alike.
+  if (validation > 0 && count == 1) {
+    const auto kept = std::llround((1 - validation) * static_cast<double>(info_.train_samples));
+    for (std::int64_t i = 0; i < info_.train_samples; ++i)
+      (i < kept ? learned_ : validated_).push_back(i);
+    return;
+  }
   std::set<std::int64_t> aside;
   if (validation > 0)
     for (const std::int64_t place : Random::stream(seed, {"validation"})

@@ -97,6 +97,20 @@ TEST_F(Trainings, GoOnInEveryStage) {
   EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8_metrics);
 }
 
+TEST_F(Trainings, KeepWhatWasLearnedWhereIntegersFail) {
+  const TrainingOutcome plain = train_network(order("plain"));
+  TrainingOrder diverging = order("diverging");
+  diverging.recipe.quantise =
+      Quantise{.method = QuantiseMethod::qat, .samples = 50, .epochs = 3, .learning_rate = 1e12};
+  for (int again = 0; again < 2; ++again) {
+    const TrainingOutcome outcome = train_network(diverging);
+    EXPECT_EQ(outcome.metrics, plain.metrics);
+    EXPECT_TRUE(outcome.int8_metrics.empty());
+    EXPECT_TRUE(outcome.failure.starts_with("int8: ")) << outcome.failure;
+    EXPECT_FALSE(read_trained(graph_, outcome.weights).board);
+  }
+}
+
 TEST_F(Trainings, AreNotRepeated) {
   const TrainingOutcome first = train_network(order("once"));
   const auto written = fs::last_write_time(first.weights);

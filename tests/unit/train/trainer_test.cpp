@@ -27,6 +27,16 @@ double share_right(const Network& net, const TrainingData& part, const Pictures&
   return kTelling.measure(outputs, labels).front();
 }
 
+TEST(TrainingData, OfOnePersonSetsTheLastSamplesAside) {
+  Pictures pictures{40, true};
+  pictures.people.assign(40, 7);
+  const TrainingData data{pictures, kShape, 0.25, 1};
+  ASSERT_EQ(data.validated().size(), 10U);
+  for (std::size_t i = 0; i < 10; ++i)
+    EXPECT_EQ(data.validated()[i], static_cast<std::int64_t>(30 + i));
+  EXPECT_EQ(data.learned().size(), 30U);
+}
+
 TEST(CrossEntropy, IsLibTorchsAndSoIsItsGradient) {
   for (const double smoothing : {0.0, 0.1, 0.7}) {
     const at::Tensor logits = drawn({6, 5}, 1).to(at::kDouble).requires_grad_();

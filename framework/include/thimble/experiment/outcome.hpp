@@ -25,7 +25,7 @@ struct TrainedRow {
   std::vector<double> pruned_metrics;  ///< the same where it was pruned
   std::vector<double> narrow_metrics;  ///< of what is left of it, trained from new weights
   std::vector<double> int8_metrics;    ///< the same of the integers, where it was quantised
-  std::string failure;                 ///< why there is none of this, or nothing
+  std::string failure;                 ///< why something of this is missing, or nothing
 };
 
 /// What came of one point of a sweep.

@@ -43,6 +43,7 @@ struct TrainingOutcome {
   std::vector<EpochOutcome> epochs;
   std::vector<double> metrics;       ///< the task's, of the test part
   std::vector<double> int8_metrics;  ///< the same of the integers, where there are any
+  std::string failure;               ///< why there are none, where they were asked for
 };
 
 /// Trains a graph from weights that its seed decides, or goes on where an earlier call stopped:

@@ -14,7 +14,8 @@ namespace thimble {
 class THIMBLE_EXPORT TrainingData {
  public:
   /// Sets `validation` of the training samples aside, by chance that hangs on the seed alone; where
-  /// samples belong to groups, whole groups of them, at least one. Images of another height or
+  /// samples belong to groups, whole groups of them, at least one; of a single group, its last
+  /// samples. Images of another height or
   /// width are resized. Throws Error when too few samples are left, or the network has another
   /// number of channels. The data must outlive this.
   TrainingData(const Dataset& data, const Shape& input, double validation, std::uint64_t seed);
