@@ -153,7 +153,8 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
 
 /// Empty when the point found what was searched for.
 std::string failure_of(const PointOutcome& point) {
-  const auto& [best, front, remarks] = point.result;
+  const std::optional<Evaluation>& best = point.result.best;
+  const std::vector<std::string>& remarks = point.result.remarks;
   if (best) return best->is_feasible() ? "" : "nothing keeps the limits: " + best->excess;
   return remarks.empty() ? "nothing was found" : remarks.back();
 }

@@ -1,8 +1,7 @@
 #include "unmasked.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+#include <boost/dynamic_bitset.hpp>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
@@ -13,7 +12,9 @@
 namespace thimble {
 namespace {
 
-using Channels = std::vector<bool>;
+using Channels = boost::dynamic_bitset<>;
+
+Channels all(int count) { return Channels(at(count)).set(); }
 
 /// Which channels of each node are to stay: those that can be other than zero, and that are read.
 class Hiding {
@@ -22,16 +23,20 @@ class Hiding {
       : graph_{graph}, reach_{reach(graph)}, alive_(at(graph.size())), kept_(at(graph.size())) {}
 
   std::vector<std::vector<int>> kept() {
-    for (NodeId id = 0; id < graph_.size(); ++id) alive_[at(id)] = alive(id);
-    for (NodeId id = 0; id < graph_.size(); ++id) kept_[at(id)].resize(alive_[at(id)].size());
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      alive_[at(id)] = alive(id);
+      kept_[at(id)].resize(alive_[at(id)].size());
+    }
     for (NodeId id = graph_.size() - 1; id >= 0; --id) {
-      const bool is_read = std::ranges::count(kept_[at(id)], true) > 0;
-      if (!is_read) kept_[at(id)] = alive_[at(id)];  // the output, and what is left over
+      if (kept_[at(id)].none())
+        kept_[at(id)] = alive_[at(id)];  // the output, and what is left over
       ask_inputs(id);
     }
-    for (NodeId id = 0; id < graph_.size(); ++id) require_agreement(id);
     std::vector<std::vector<int>> places;
-    for (const Channels& channels : kept_) places.push_back(places_of(channels));
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      require_agreement(id);
+      places.push_back(places_of(kept_[at(id)]));
+    }
     return places;
   }
 
@@ -39,34 +44,43 @@ class Hiding {
   /// A constant, which is zero, is as wide as is wanted of it.
   bool is_constant(NodeId id) const { return !reach_.from_input[at(id)]; }
 
+  bool is_depthwise(const Node& node) const {
+    return node.op == Op::conv && node.groups > 1 &&
+           node.groups == graph_.input_shape(node).channels;
+  }
   /// Whether its channels are its input's, one for one or several for one.
   bool passes_channels(const Node& node) const {
     return (node.op != Op::conv && node.op != Op::linear && node.op != Op::concat) ||
            is_depthwise(node);
   }
-  bool is_depthwise(const Node& node) const {
-    return node.op == Op::conv && node.groups > 1 &&
-           node.groups == graph_.input_shape(node).channels;
-  }
 
   Channels alive(NodeId id) const {
     const Node& node = graph_.node(id);
     if (node.op == Op::concat) return joined(node);
-    Channels made(at(node.shape.channels), true);
-    if (node.op == Op::input || is_constant(id) || !passes_channels(node)) return made;
-    for (std::size_t c = 0; c < made.size(); ++c)
-      made[c] = std::ranges::any_of(graph_.inputs(node), [&](NodeId input) {
-        const Channels& channels = alive_[at(input)];
-        return !is_constant(input) && channels[c * channels.size() / made.size()];
-      });
-    if (node.op == Op::mask) std::fill(made.begin() + node.first_channels, made.end(), false);
+    if (node.op == Op::input || is_constant(id) || !passes_channels(node))
+      return all(node.shape.channels);
+    Channels made(at(node.shape.channels));
+    for (const NodeId input : graph_.inputs(node))
+      if (!is_constant(input)) made |= resized(alive_[at(input)], made.size());
+    if (node.op == Op::mask)
+      made &= all(node.shape.channels) >> at(node.shape.channels - node.first_channels);
     return made;
   }
 
   Channels joined(const Node& concat) const {
     Channels made;
     for (const NodeId input : graph_.inputs(concat))
-      made.insert(made.end(), alive_[at(input)].begin(), alive_[at(input)].end());
+      for (std::size_t c = 0; c < alive_[at(input)].size(); ++c)
+        made.push_back(alive_[at(input)][c]);
+    return made;
+  }
+
+  /// Each channel several times, as depthwise convolutions with a multiplier have it, or each of
+  /// several once.
+  static Channels resized(const Channels& channels, std::size_t size) {
+    if (channels.size() == size) return channels;
+    Channels made(size);
+    for (std::size_t c = 0; c < size; ++c) made[c] = channels[c * channels.size() / size];
     return made;
   }
 
@@ -75,20 +89,16 @@ class Hiding {
     const Node& node = graph_.node(id);
     std::size_t first = 0;
     for (const NodeId input : graph_.inputs(node)) {
-      Channels& wanted = kept_[at(input)];
-      for (std::size_t c = 0; c < wanted.size(); ++c)
-        if (alive_[at(input)][c] && reads(id, first + c, wanted.size())) wanted[c] = true;
-      if (node.op == Op::concat) first += wanted.size();
+      const Channels& there = alive_[at(input)];
+      if (node.op == Op::concat) {
+        for (std::size_t c = 0; c < there.size(); ++c)
+          if (there[c] && kept_[at(id)][first + c]) kept_[at(input)].set(c);
+        first += there.size();
+      } else {
+        kept_[at(input)] |=
+            passes_channels(node) ? there & resized(kept_[at(id)], there.size()) : there;
+      }
     }
-  }
-
-  bool reads(NodeId id, std::size_t channel, std::size_t channels) const {
-    const Node& node = graph_.node(id);
-    const Channels& own = kept_[at(id)];
-    if (node.op == Op::concat) return own[channel];
-    if (!passes_channels(node)) return true;
-    const std::size_t several = own.size() / channels;
-    return own[channel * several];
   }
 
   void require_agreement(NodeId id) const {
@@ -97,21 +107,21 @@ class Hiding {
       throw Error{fmt::format("the width of what '{}' reads: {}", graph_.name(id), why)};
     };
     for (const NodeId input : graph_.inputs(node)) {
-      const bool is_whole = alive_[at(input)] == Channels(alive_[at(input)].size(), true);
+      const bool is_whole = alive_[at(input)].all();
       if (!is_whole && (node.op == Op::batch_norm || node.op == Op::softmax))
         refuse("it would make something of channels that are hidden");
       if (node.op == Op::conv && node.groups > 1 && !is_depthwise(node) && !is_whole)
         refuse("groups cannot be told apart");
-      if (node.op == Op::mask || (passes_channels(node) && !is_depthwise(node)))
-        if (kept_[at(input)] != kept_[at(id)])
-          refuse("it is read elsewhere by more of its channels, or is narrower than other terms");
+      if (passes_channels(node) && !is_depthwise(node) && kept_[at(input)] != kept_[at(id)])
+        refuse("it is read elsewhere by more of its channels, or is narrower than other terms");
     }
   }
 
   static std::vector<int> places_of(const Channels& channels) {
     std::vector<int> places;
-    for (std::size_t c = 0; c < channels.size(); ++c)
-      if (channels[c]) places.push_back(static_cast<int>(c));
+    places.reserve(channels.count());
+    for (auto c = channels.find_first(); c != Channels::npos; c = channels.find_next(c))
+      places.push_back(static_cast<int>(c));
     return places;
   }
 

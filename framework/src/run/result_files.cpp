@@ -10,6 +10,7 @@
 #include <thimble/experiment/columns.hpp>
 #include <thimble/report/analysis.hpp>
 #include <thimble/report/analysis_pictures.hpp>
+#include <thimble/report/course.hpp>
 #include <thimble/report/documents.hpp>
 #include <thimble/report/front_pictures.hpp>
 #include <thimble/report/fronts.hpp>
@@ -28,6 +29,7 @@ class Writer {
 
   /// Returns what the report says below its table.
   std::string write_details(const std::vector<PointOutcome>& points) {
+    show_courses(points);
     return show_selection(points) + show_trainings(points) + analyse_points(points);
   }
 
@@ -40,6 +42,14 @@ class Writer {
   void draw_figures(const std::vector<Picture>& pictures) {
     if (!experiment_.studies[0].analysis.figures) return;
     for (const std::string& remark : draw(pictures, folder_ / "figures")) say_(remark);
+  }
+
+  /// How searches went, if they tell.
+  void show_courses(const std::vector<PointOutcome>& points) {
+    const Table table = course_table(points);
+    if (table.rows.empty()) return;
+    write_file(folder_ / "course.csv", to_csv(table));
+    draw_figures(course_pictures(points));
   }
 
   /// Where the report shows how much of a front each search found.

@@ -219,27 +219,47 @@ class Run {
         weights_{weights},
         draws_{draws},
         logits_{problem},
-        penalty_{problem, params.constraint} {}
+        penalty_{problem, params.constraint} {
+    course_.columns = {"loss", "validation_loss", "entropy"};
+    for (const thimble::Limit& limit : problem.limits) course_.columns.push_back(limit.metric);
+  }
 
-  /// Goes on where an earlier process stopped.
+  /// Goes on where an earlier process stopped. Returns the shares of options in the end.
   OptionNumbers search() {
     if (const auto kept = weights_.kept()) {
       logits_.read(*kept);
       penalty_.multipliers = kept->at("multipliers");
       epoch_ = static_cast<int>(kept->at("epoch").at(0));
+      read_course(kept->at("course"));
     }
     while (epoch_ < params_.epochs) {
       run_epoch();
       ++epoch_;
       thimble::NamedNumbers numbers{{"multipliers", penalty_.multipliers},
-                                    {"epoch", {static_cast<double>(epoch_)}}};
+                                    {"epoch", {static_cast<double>(epoch_)}},
+                                    {"course", flat_course()}};
       logits_.write(numbers);
       weights_.keep(numbers);
     }
     return thimble::shares_of(logits_.values(), 1);
   }
 
+  /// By epoch.
+  const thimble::Course& course() const { return course_; }
+
  private:
+  /// Row by row.
+  std::vector<double> flat_course() const {
+    std::vector<double> all;
+    for (const auto& row : course_.rows) all.insert(all.end(), row.begin(), row.end());
+    return all;
+  }
+  void read_course(const std::vector<double>& numbers) {
+    const auto width = std::ssize(course_.columns);
+    for (auto next = numbers.begin(); next != numbers.end(); next += width)
+      course_.rows.emplace_back(next, next + width);
+  }
+
   /// From the first to the last over the epochs in which logits learn, by one factor each.
   double temperature() const {
     const double begin = params_.warm_up * params_.epochs;
@@ -250,20 +270,34 @@ class Run {
 
   void run_epoch() {
     const bool learns_logits = epoch_ >= params_.warm_up * params_.epochs;
-    std::vector<double> learned, compared;
+    std::vector<double> learned, compared, costs(problem_.limits.size());
     const std::int64_t steps = weights_.steps_of_epoch();
     for (std::int64_t i = 0; i < steps; ++i) {
       const std::string step = std::to_string(epoch_ * steps + i);
       Random random = Random::stream(problem_.seed, {"dnas", step});
       const OptionNumbers shares = thimble::shares_of(logits_.values(), temperature());
-      learned.push_back(weights_.learn(genotypes_of(drawn(shares, random))));
+      const auto networks = genotypes_of(drawn(shares, random));
+      learned.push_back(weights_.learn(networks));
+      add_costs(costs, networks);
       if (learns_logits) compared.push_back(learn_logits(shares, random));
     }
+    const double entropy = entropy_of(thimble::shares_of(logits_.values(), 1));
+    course_.rows.push_back({mean_of(learned), mean_of(compared), entropy});
+    for (const double sum : costs)
+      course_.rows.back().push_back(sum / static_cast<double>(steps * params_.draws));
     evaluator_.log(
         "epoch " + std::to_string(epoch_ + 1) + " of " + std::to_string(params_.epochs) +
         ": loss " + decimals(mean_of(learned), 4) +
         (compared.empty() ? "" : ", on the other part " + decimals(mean_of(compared), 4)) +
-        ", entropy " + decimals(entropy_of(thimble::shares_of(logits_.values(), 1)), 3));
+        ", entropy " + decimals(entropy, 3));
+  }
+
+  void add_costs(std::vector<double>& costs, const std::vector<Genotype>& networks) const {
+    for (const Genotype& network : networks) {
+      const Evaluation evaluation = evaluator_.cost(network);
+      for (std::size_t i = 0; i < costs.size(); ++i)
+        costs[i] += thimble::cost_metric(evaluation, problem_.limits[i].metric);
+    }
   }
 
   std::vector<FeasibleDraws::Draw> drawn(const OptionNumbers& shares, Random& random) {
@@ -317,6 +351,7 @@ class Run {
   Logits logits_;
   Penalty penalty_;
   int epoch_ = 0;
+  thimble::Course course_;
 };
 
 /// The likeliest networks by what they do on all samples that weights did not learn from, and as
@@ -397,9 +432,12 @@ class Dnas final : public thimble::Searcher {
     const auto weights = evaluator.relaxation(
         {.epochs = params_.epochs, .batch = params_.batch, .validation = params_.validation});
     FeasibleDraws& draws = params_.constraint == Constraint::masked ? feasible : any;
-    const OptionNumbers shares = Run{params_, problem, evaluator, *weights, draws}.search();
+    Run run{params_, problem, evaluator, *weights, draws};
+    const OptionNumbers shares = run.search();
     const auto places = static_cast<std::size_t>(params_.finalists);
-    return Finals{feasible, shares, *weights, evaluator, places}.play(problem.seed);
+    auto result = Finals{feasible, shares, *weights, evaluator, places}.play(problem.seed);
+    result.course = run.course();
+    return result;
   }
 
  private:

@@ -51,7 +51,7 @@ struct ScoringSetup {
   ProxyStore* store = nullptr;  ///< or none
   const Task* task = nullptr;   ///< that supernets learn, or none
   /// Where a search that takes long keeps how far it came; empty: nowhere.
-  std::filesystem::path kept_search;
+  std::filesystem::path kept_search{};
   std::function<void(const std::string&)> log = [](const std::string&) {};
   /// Called after each candidate scored, with how many are done and how many are expected.
   std::function<void(std::int64_t done, std::int64_t expected)> progress = [](std::int64_t,

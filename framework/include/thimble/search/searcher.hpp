@@ -43,6 +43,13 @@ class THIMBLE_EXPORT Evaluator {
   virtual void expect(std::int64_t evaluations) = 0;
 };
 
+/// How a search went, for a table and pictures: a number in each column for every epoch; NaN where
+/// there is none.
+struct Course {
+  std::vector<std::string> columns;
+  std::vector<std::vector<double>> rows;
+};
+
 /// What a search found.
 struct SearchResult {
   /// The one to take; nothing when no candidate is valid.
@@ -51,6 +58,7 @@ struct SearchResult {
   std::vector<Evaluation> front;
   /// What a person should know of it, one sentence each.
   std::vector<std::string> remarks;
+  Course course{};
 };
 
 /// Decides which candidates are looked at. Never sees a tensor. const is thread safe.
