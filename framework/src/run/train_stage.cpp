@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <thimble/core/error.hpp>
+#include <thimble/core/attempt.hpp>
 #include <thimble/core/parallel.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/stop.hpp>
@@ -129,7 +129,7 @@ class Trainings {
     TrainedRow& row = *training.row;
     const Graph graph = live(study.space->build(row.network.genotype));
     const Recipe& recipe = study.train->recipe;
-    try {
+    const std::string failure = attempt([&] {
       const TrainingOutcome outcome = train_network(order_for(study, row, recipe, graph, ""));
       row.weights = outcome.weights;
       row.epochs = outcome.epochs;
@@ -137,13 +137,8 @@ class Trainings {
       row.failure = outcome.failure;
       (recipe.prune ? row.pruned_metrics : row.metrics) = outcome.metrics;
       if (recipe.prune) train_to_compare(study, row, graph);
-    } catch (const InputError&) {
-      throw;
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {
-      row.failure = error.diagnostics().front().message;
-    }
+    });
+    if (!failure.empty()) row.failure = failure;
   }
 
   /// The same network unpruned and, where it is asked for, what was left of it from new weights.
@@ -157,16 +152,10 @@ class Trainings {
     const Graph left = without_channels(graph, pruned.prune->sparsity);
     const std::string words = fmt::format("without {} of its channels", pruned.prune->sparsity);
     const TrainingOrder narrow = order_for(study, row, plain, left, words);
-    try {
-      row.narrow_metrics = train_network(narrow).metrics;
-    } catch (const InputError&) {
-      throw;
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error& error) {  // which is no fault of what was asked for
-      narrow.say(fmt::format("'{}' narrow from the start: {}", row.network.text,
-                             error.diagnostics().front().message));
-    }
+    const std::string failure =
+        attempt([&] { row.narrow_metrics = train_network(narrow).metrics; });
+    if (!failure.empty())  // which is no fault of what was asked for
+      narrow.say(fmt::format("'{}' narrow from the start: {}", row.network.text, failure));
   }
 
   /// `words` say what became of the network before.

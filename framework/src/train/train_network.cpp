@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/attempt.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/index.hpp>
@@ -156,13 +157,9 @@ TrainedNetwork learn(const TrainingOrder& order) {
       order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
   trained.metrics = test_metrics(outputs_of(trained.network), order, data);
   if (!order.recipe.quantise) return trained;
-  try {
-    quantise(trained, order, data);
-  } catch (const InputError&) {
-    throw;
-  } catch (const Error& error) {  // which takes nothing from what was learned before
-    trained.about[kFailure] = "int8: " + error.diagnostics().front().message;
-  }
+  // A failure takes nothing from what was learned before.
+  const std::string failure = attempt([&] { quantise(trained, order, data); });
+  if (!failure.empty()) trained.about[kFailure] = "int8: " + failure;
   return trained;
 }
 

@@ -109,7 +109,9 @@ double entropy_of(const OptionNumbers& shares) {
 class Penalty {
  public:
   Penalty(const Problem& problem, Constraint constraint)
-      : problem_{problem}, constraint_{constraint}, multipliers(problem.limits.size()) {}
+      : multipliers(problem.limits.size()), problem_{problem}, constraint_{constraint} {}
+
+  std::vector<double> multipliers;  ///< of each limit, for `lagrangian`
 
   double of(const Evaluation& network) const {
     double sum = 0;
@@ -145,9 +147,6 @@ class Penalty {
 
   const Problem& problem_;
   Constraint constraint_;
-
- public:
-  std::vector<double> multipliers;
 };
 
 /// Logits that descend by Adam.
