@@ -23,6 +23,7 @@ class TrainReader {
       : reading_{reading}, study_{reading.study}, given_{reading.settings.train} {}
 
   void read() {
+    remark_on_objectives();
     if (given_.is_null()) return read_for_search();
     if (!given_.is_map())
       return error(given_, "'train' must be a map, found " + given_.found(),
@@ -46,6 +47,15 @@ class TrainReader {
   }
 
  private:
+  void remark_on_objectives() {
+    if (study_.searcher == nullptr || !study_.searcher->needs_relaxation()) return;
+    if (!study_.objectives.empty())
+      study_.remarks.push_back(
+          fmt::format("searcher '{}' follows what networks learn within the limits: objectives are "
+                      "told, not searched for",
+                      reading_.settings.searcher.find("use")->text()));
+  }
+
   /// A search whose networks learn needs data and what their outputs mean.
   void read_for_search() {
     if (study_.searcher == nullptr || !study_.searcher->needs_relaxation()) return;
@@ -53,7 +63,7 @@ class TrainReader {
     if (study_.dataset == nullptr) {
       if (reading_.settings.dataset.is_null())
         error(searcher, "networks learn in this search, which needs a 'dataset'",
-              "add dataset: {use: cifar10}");
+              "add dataset: {use: NAME}; thimble plugins dataset lists them");
       return;
     }
     TrainSettings settings;
@@ -200,6 +210,12 @@ class TrainReader {
               fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
                           to_string(info.shape)),
               "give the search space as many input channels as the data has");
+      else if (info.medium == Medium::series && info.shape.height > 1 &&
+               input.width != info.shape.width)
+        error(section,
+              fmt::format("networks read {}, dataset '{}' has {}: sensors are not resized",
+                          to_string(input), info.name, to_string(info.shape)),
+              "give the search space as many sensors as the data has");
       else if (!(input == info.shape))
         study_.remarks.push_back(fmt::format("training resizes the {} of dataset '{}' to {}",
                                              to_string(info.shape), info.name, to_string(input)));

@@ -375,7 +375,8 @@ class Finals {
     result.best = result.front.front();
     result.remarks.push_back("of " + thimble::count_text(std::ssize(metrics_), "network") +
                              " that keep the limits, the best has " + decimals(metric_, 2) +
-                             " by shared weights, on samples that these did not learn from");
+                             " (the first metric of the task) by shared weights, on samples that "
+                             "these did not learn from");
     return result;
   }
 
@@ -419,6 +420,7 @@ class Dnas final : public thimble::Searcher {
   std::optional<std::int64_t> expected_evaluations(const Problem&) const override { return 1; }
 
   thimble::SearchResult search(const Problem& problem, Evaluator& evaluator) const override {
+    evaluator.log("looking for a network that keeps the limits");
     FeasibleDraws feasible{problem, evaluator};
     if (!feasible.root().is_feasible()) {
       auto result = thimble::summarize({feasible.root()}, problem);
@@ -427,7 +429,7 @@ class Dnas final : public thimble::Searcher {
       return result;
     }
     FeasibleDraws any{problem, evaluator, false};
-    evaluator.expect(params_.epochs + 1);
+    evaluator.expect(params_.epochs);
     const auto weights = evaluator.relaxation(
         {.epochs = params_.epochs, .batch = params_.batch, .validation = params_.validation});
     FeasibleDraws& draws = params_.constraint == Constraint::masked ? feasible : any;
