@@ -159,7 +159,7 @@ bool FeasibleDraws::is_better(const Verdict& a, const Verdict& b) const {
 /// Any that can run: of first options, of last ones, or drawn.
 Genotype FeasibleDraws::some_network() {
   constexpr int kMostDraws = 10'000;
-  const Genotype first(options_.size());
+  Genotype first(options_.size());
   Genotype last;
   for (const std::size_t count : options_) last.push_back(static_cast<double>(count) - 1);
   for (const Genotype& genotype : {first, last})
