@@ -11,6 +11,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 
+#include "depthwise.hpp"
 #include "rewriter.hpp"
 
 namespace thimble {
@@ -18,12 +19,8 @@ namespace {
 
 constexpr int kFewestChannels = 4;
 
-bool is_depthwise(const Graph& graph, const Node& node) {
-  return node.op == Op::conv && node.groups > 1 && node.groups == graph.input_shape(node).channels;
-}
-
 bool is_producer(const Graph& graph, const Node& node) {
-  return node.op == Op::linear || (node.op == Op::conv && !is_depthwise(graph, node));
+  return node.op == Op::linear || (node.op == Op::conv && !reads_single_channels(graph, node));
 }
 
 /// The channels of all nodes as disjoint sets: what shares one is removed together. The first
@@ -70,7 +67,7 @@ class ChannelSets {
 
   void join_conv(NodeId id, const Node& node) {
     const NodeId input = graph_.inputs(node)[0];
-    if (is_depthwise(graph_, node)) {
+    if (reads_single_channels(graph_, node)) {
       pass_on(input, id, 0, node.shape.channels / node.groups);
     } else if (node.groups > 1) {
       pin(input);
@@ -234,7 +231,7 @@ Pruned pruned(const Graph& graph, const Coupling& coupling, std::span<const doub
     out.keep(id, graph.inputs(id));
     Node& node = out.made(id);
     node.shape.channels = static_cast<int>(kept.size());
-    if (is_depthwise(graph, graph.node(id)))
+    if (reads_single_channels(graph, graph.node(id)))
       node.groups = static_cast<int>(made.kept[at(graph.inputs(id)[0])].size());
   }
   made.graph = out.finish();

@@ -6,6 +6,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 
+#include "depthwise.hpp"
 #include "reach.hpp"
 #include "rewriter.hpp"
 
@@ -44,14 +45,10 @@ class Hiding {
   /// A constant, which is zero, is as wide as is wanted of it.
   bool is_constant(NodeId id) const { return !reach_.from_input[at(id)]; }
 
-  bool is_depthwise(const Node& node) const {
-    return node.op == Op::conv && node.groups > 1 &&
-           node.groups == graph_.input_shape(node).channels;
-  }
   /// Whether its channels are its input's, one for one or several for one.
   bool passes_channels(const Node& node) const {
     return (node.op != Op::conv && node.op != Op::linear && node.op != Op::concat) ||
-           is_depthwise(node);
+           reads_single_channels(graph_, node);
   }
 
   Channels alive(NodeId id) const {
@@ -110,9 +107,11 @@ class Hiding {
       const bool is_whole = alive_[at(input)].all();
       if (!is_whole && (node.op == Op::batch_norm || node.op == Op::softmax))
         refuse("it would make something of channels that are hidden");
-      if (node.op == Op::conv && node.groups > 1 && !is_depthwise(node) && !is_whole)
+      if (node.op == Op::conv && node.groups > 1 && !reads_single_channels(graph_, node) &&
+          !is_whole)
         refuse("groups cannot be told apart");
-      if (passes_channels(node) && !is_depthwise(node) && kept_[at(input)] != kept_[at(id)])
+      if (passes_channels(node) && !reads_single_channels(graph_, node) &&
+          kept_[at(input)] != kept_[at(id)])
         refuse("it is read elsewhere by more of its channels, or is narrower than other terms");
     }
   }
@@ -148,7 +147,7 @@ Extracted unmasked(const Graph& graph) {
     }
     out.keep(id, inputs);
     Node& changed = out.made(out[id]);
-    if (node.groups > 1 && node.groups == graph.input_shape(node).channels)
+    if (reads_single_channels(graph, node))
       changed.groups = static_cast<int>(kept[at(graph.inputs(id)[0])].size());
     changed.shape.channels = static_cast<int>(kept[at(id)].size());
     made.kept.push_back(kept[at(id)]);

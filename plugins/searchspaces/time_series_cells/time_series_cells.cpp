@@ -104,7 +104,7 @@ class TimeSeriesCells final : public thimble::SearchSpace {
 
   const Graph* supernet() const override { return &graph_; }
 
-  /// What a skipped cell decides, and how wide something is that nobody reads, counts for nothing.
+  /// What a skipped cell decides counts for nothing.
   Genotype canonical(const Genotype& genotype) const override {
     Genotype made = genotype;
     const auto& decisions = graph_.decisions();
@@ -196,5 +196,6 @@ class TimeSeriesCells final : public thimble::SearchSpace {
 }  // namespace
 
 THIMBLE_PLUGIN("time_series_cells", "1.0.0") {
-  plugin.provides<TimeSeriesCells>("Time-Reduce and Sensor-Fusion cells for sensor data (MicroNAS)");
+  plugin.provides<TimeSeriesCells>(
+      "Time-Reduce and Sensor-Fusion cells for sensor data (MicroNAS)");
 }

@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <support/problem_of.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/graph.hpp>
@@ -149,16 +150,6 @@ TEST(Channels, OfAnOpenNetworkAreMasked) {
   EXPECT_EQ(std::ranges::count(left.nodes(), Op::mask, &Node::op), 1 + 3);
   EXPECT_EQ(resolved(left, std::array{0, 1, 2}).size(),
             resolved(graph, std::array{0, 1, 2}).size());
-}
-
-template <class Build>
-std::string problem_of(Build build) {
-  try {
-    build();
-  } catch (const Error& error) {
-    return error.diagnostics()[0].message;
-  }
-  return "no problem";
 }
 
 TEST(Channels, OfOneWidthAreNoChoice) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <support/problem_of.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/graph/graph.hpp>
 #include <thimble/graph/transforms.hpp>
@@ -28,16 +29,6 @@ std::string sketch(const Graph& graph) {
     text += id == graph.output() ? ")!" : ")";
   }
   return text;
-}
-
-template <class Build>
-std::string problem_of(Build build) {
-  try {
-    build();
-  } catch (const Error& error) {
-    return error.diagnostics()[0].message;
-  }
-  return "no problem";
 }
 
 TEST(Graph, InfersShapesFromWindows) {

@@ -6,8 +6,8 @@
 
 namespace thimble {
 
-/// Runs work() and returns the message of its Error, or nothing. What the user can mend (InputError)
-/// or has stopped (Interrupted) goes on as it was thrown.
+/// Runs work() and returns the message of its Error, or nothing. What the user can mend
+/// (InputError) or has stopped (Interrupted) goes on as it was thrown.
 template <class Work>
 std::string attempt(const Work& work) {
   try {
