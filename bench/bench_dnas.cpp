@@ -14,6 +14,7 @@
 
 #include <ATen/ATen.h>
 
+#include <thimble/core/median.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/search/feasible_draws.hpp>
@@ -34,11 +35,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 /// Limits on latency, RAM and ROM, each at this share of the way, on a logarithmic scale, from the
@@ -166,6 +162,7 @@ void steps(const SearchSpace& space) {
     for (std::int64_t i = 0; i < net.steps_of_epoch(); ++i) net.learn(std::vector<Path>(4, path));
     ratios.push_back(seconds_since(start) / single);
   }
+  std::ranges::sort(ratios);
   fmt::print("a step of the supernet on one path, against one of that network: {:.2f}\n",
              median(ratios));
 }
