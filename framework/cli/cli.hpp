@@ -119,8 +119,13 @@ int import_rows(const ImportArguments& arguments);
 
 int list_plugins(const std::string& kind, const World& world);
 int show(const std::string& name, bool as_markdown, const World& world);
-int create(const std::string& kind, const std::string& name, const std::string& folder,
-           const World& world);
+struct NewArguments {
+  std::string kind;
+  std::string name;
+  std::string folder;
+  bool trains = false;  ///< of a searcher: whether networks learn in its search
+};
+int create(const NewArguments& arguments, const World& world);
 int complete(const std::string& shell);
 
 /// A kind of plugin by name. Throws InputError.

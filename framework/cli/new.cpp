@@ -53,9 +53,12 @@ std::string in_shell(const fs::path& path) {
 
 }  // namespace
 
-int create(const std::string& kind_text, const std::string& name, const std::string& folder,
-           const World& world) {
+int create(const NewArguments& arguments, const World& world) {
+  const auto& [kind_text, name, folder, trains] = arguments;
   const Kind kind = parse_kind(kind_text);
+  if (trains && kind != Kind::searcher)
+    throw InputError{"--trains is for searchers, not for " + in_quotes(kind_text),
+                     "leave it out; networks learn in a search, or behind it by 'train'"};
   constexpr std::size_t kLongestName = 100;  // files are called after it
   if (!is_identifier(name) || name.size() > kLongestName)
     throw InputError{in_quotes(name) + " is no name for a plugin",
@@ -79,7 +82,8 @@ int create(const std::string& kind_text, const std::string& name, const std::str
     text = filled(text, "@kind@", name_of(kind));
     return filled(text, "@folder@", folder_of(kind));
   };
-  const std::string source = text_of(std::string{name_of(kind)} + ".cpp.in");
+  const std::string source =
+      text_of(std::string{name_of(kind)} + (trains ? "_trains" : "") + ".cpp.in");
   const std::string project = text_of("CMakeLists.txt.in");
   const std::string readme = text_of("README.md.in");
   const MadeFolder made{target};

@@ -246,13 +246,13 @@ class Program {
   }
 
   void add_new() {
-    auto* const made = add("new", "write the folder of a new plugin", [this](const World& world) {
-      return create(kind_, name_, folder_, world);
-    });
-    made->add_option("kind", kind_, "proxy, searchspace, searcher, hardware, dataset or task")
+    auto* const made = add("new", "write the folder of a new plugin",
+                           [this](const World& world) { return create(new_, world); });
+    made->add_option("kind", new_.kind, "proxy, searchspace, searcher, hardware, dataset or task")
         ->required();
-    made->add_option("name", name_, "lower case letters, digits and _")->required();
-    made->add_option("--folder", folder_, "where to; ./NAME when left out");
+    made->add_option("name", new_.name, "lower case letters, digits and _")->required();
+    made->add_option("--folder", new_.folder, "where to; ./NAME when left out");
+    made->add_flag("--trains", new_.trains, "a searcher in whose search networks learn");
     auto* const completion = add("completion", "print a completion script",
                                  [this](const World&) { return complete(shell_); });
     completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
@@ -355,7 +355,8 @@ class Program {
   CalibrateArguments calibrate_;
   ImportArguments import_;
   std::string data_ = data_folder_by_default();
-  std::string kind_, name_, folder_, shell_ = "bash";
+  std::string kind_, name_, shell_ = "bash";
+  NewArguments new_;
   bool as_markdown_ = false;
 };
 

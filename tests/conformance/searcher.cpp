@@ -160,6 +160,23 @@ class FakeEvaluator final : public Evaluator {
       for (std::size_t i = 0; i < network.size(); ++i) value += merit(i, network[i]);
       return value;
     }
+    double validate_alone(const Genotype& network) override { return validate(network); }
+    double learn(std::span<const OptionNumbers> mixtures) override {
+      return losses(mixtures)[0].loss;
+    }
+    /// By shares as by options.
+    std::vector<MixtureLoss> losses(std::span<const OptionNumbers> mixtures) override {
+      std::vector<MixtureLoss> found(mixtures.size());
+      for (std::size_t m = 0; m < mixtures.size(); ++m)
+        for (std::size_t i = 0; i < mixtures[m].size(); ++i) {
+          auto& by_share = found[m].by_share.emplace_back();
+          for (std::size_t k = 0; k < mixtures[m][i].size(); ++k) {
+            by_share.push_back(-merit(i, static_cast<double>(k)));
+            found[m].loss += mixtures[m][i][k] * by_share.back();
+          }
+        }
+      return found;
+    }
     void keep(const NamedNumbers&) override {}
     std::optional<NamedNumbers> kept() override { return {}; }
 

@@ -19,6 +19,8 @@ for kind in proxy searchspace searcher hardware dataset task; do
   "$prefix/bin/thimble" new "$kind" "my_$kind" >/dev/null
   printf 'add_subdirectory(my_%s)\n' "$kind" >>CMakeLists.txt
 done
+"$prefix/bin/thimble" new searcher my_trainer --trains >/dev/null
+printf 'add_subdirectory(my_trainer)\n' >>CMakeLists.txt
 # A name that the templates use themselves; and one that is taken.
 "$prefix/bin/thimble" new proxy params >/dev/null
 printf 'add_subdirectory(params)\n' >>CMakeLists.txt

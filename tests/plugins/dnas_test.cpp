@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -31,7 +32,18 @@ class PlantedWeights final : public Relaxation {
       found.push_back(loss_of(network) + batch + noise_ * random_.normal());
     return found;
   }
+  double learn(std::span<const OptionNumbers> mixtures) override { return loss_of(mixtures[0]); }
+  std::vector<MixtureLoss> losses(std::span<const OptionNumbers> mixtures) override {
+    std::vector<MixtureLoss> found;
+    for (const OptionNumbers& mixture : mixtures) {
+      found.push_back({loss_of(mixture), losses_});
+      for (auto& own : found.back().by_share)
+        for (double& slope : own) slope += noise_ * random_.normal();
+    }
+    return found;
+  }
   double validate(const Genotype& network) override { return -loss_of(network); }
+  double validate_alone(const Genotype& network) override { return -loss_of(network); }
   void keep(const NamedNumbers& numbers) override {
     if (kept_ != nullptr) *kept_ = numbers;
   }
@@ -45,6 +57,13 @@ class PlantedWeights final : public Relaxation {
     double sum = 0;
     for (std::size_t i = 0; i < network.size(); ++i)
       sum += losses_[i][static_cast<std::size_t>(network[i])];
+    return sum;
+  }
+
+  double loss_of(const OptionNumbers& mixture) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < mixture.size(); ++i)
+      sum += std::inner_product(mixture[i].begin(), mixture[i].end(), losses_[i].begin(), 0.0);
     return sum;
   }
 
@@ -151,6 +170,27 @@ TEST(Dnas, KeepsLimitsWithAnyConstraint) {
       EXPECT_LE(loss_of(planted.losses, result.best->genotype), optimum.loss + 0.15)
           << constraint << share;
     }
+}
+
+TEST(Dnas, FindsThePlantedOptimumWithSoftMixtures) {
+  for (const char* const constraint : {"soft_log", "lagrangian"})
+    for (const double share : kBudgets) {
+      const PricedSpace space{Planted::drawn(1, true)};
+      const Optimum optimum = optimum_of(space, Planted::drawn(1, false), share);
+      Planted planted{space, optimum.most_ms, 1};
+      const Problem problem = planted.problem();
+      const auto searcher = dnas(
+          "{epochs: 50, warm_up: 0, mixture: soft, constraint: " + std::string{constraint} + "}");
+      const SearchResult result = searcher->search(problem, planted);
+      ASSERT_TRUE(result.best && result.best->is_feasible());
+      EXPECT_LE(loss_of(planted.losses, result.best->genotype), optimum.loss + 0.01)
+          << constraint << share;
+    }
+}
+
+TEST(Dnas, RefusesWhatDoesNotGoTogether) {
+  EXPECT_THROW(dnas("{mixture: soft}"), Error);
+  EXPECT_THROW(dnas("{draws: 1}"), Error);
 }
 
 TEST(Dnas, GoesOnToTheSameResult) {

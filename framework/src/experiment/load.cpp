@@ -117,10 +117,12 @@ void refuse_repeated(const SweepPoint& point) {
 }
 
 /// What a search hangs on: trainings and the report come behind it, and a finished search goes on
-/// with others.
+/// with others. Where networks are trained in the search, how that is done counts.
 std::string searched(const Study& study) {
   Value search = study.resolved;
   for (const char* const later : {"train", "report"}) search.erase(later);
+  if (study.train && study.searcher != nullptr && study.searcher->needs_relaxation())
+    search.set("recipe", write_params(study.train->recipe));
   std::vector<std::string> plugins = study.plugins;
   std::erase_if(plugins, [](const std::string& plugin) { return plugin.starts_with("task "); });
   return to_yaml(search) + join(plugins) + "\n";

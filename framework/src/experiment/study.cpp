@@ -171,6 +171,7 @@ ScoringSetup Study::scoring() const {
   setup.most_bytes = most_bytes;
   setup.seed = seed;
   setup.task = task.get();
+  if (train) setup.recipe = &train->recipe;
   return setup;
 }
 

@@ -18,6 +18,7 @@ class RelaxedSupernet final : public Relaxation {
       : file_{setup.kept_search},
         log_{setup.log},
         on_keep_{std::move(kept)},
+        alone_{recipe_alone(setup)},
         data_{*setup.dataset, setup.space->supernet()->node(0).shape, order.validation, setup.seed},
         net_{*setup.space->supernet(), *setup.task, data_,
              recipe_for(setup, order), setup.seed,  setup.jobs} {}
@@ -27,7 +28,14 @@ class RelaxedSupernet final : public Relaxation {
   std::vector<double> losses(std::span<const Genotype> networks) override {
     return net_.losses(paths(networks));
   }
+  double learn(std::span<const OptionNumbers> mixtures) override { return net_.learn(mixtures); }
+  std::vector<MixtureLoss> losses(std::span<const OptionNumbers> mixtures) override {
+    return net_.losses(mixtures);
+  }
   double validate(const Genotype& network) override { return net_.validate(options_of(network)); }
+  double validate_alone(const Genotype& network) override {
+    return net_.validate_alone(options_of(network), alone_);
+  }
 
   void keep(const NamedNumbers& numbers) override {
     if (!file_.empty()) net_.save(file_, numbers);
@@ -45,12 +53,27 @@ class RelaxedSupernet final : public Relaxation {
   }
 
  private:
+  static Recipe recipe_alone(const ScoringSetup& setup) {
+    if (setup.recipe == nullptr) return Recipe::for_medium(setup.dataset->describe().medium);
+    Recipe recipe = *setup.recipe;
+    recipe.prune.reset();
+    recipe.quantise.reset();
+    return recipe;
+  }
+
   static Recipe recipe_for(const ScoringSetup& setup, const RelaxationOrder& order) {
     Recipe recipe = Recipe::for_medium(setup.dataset->describe().medium);
     recipe.epochs = order.epochs;
     recipe.batch = order.batch;
     recipe.gradient_clip = 5;  // narrow and wide networks pull at the same weights
     recipe.dropout = 0;
+    if (order.learning_rate > 0) {
+      recipe.optimiser = OptimiserKind::adamw;
+      recipe.schedule = Schedule::constant;
+      recipe.learning_rate = order.learning_rate;
+      recipe.weight_decay = 0;
+      recipe.warm_up = 0;
+    }
     return recipe;
   }
 
@@ -63,6 +86,7 @@ class RelaxedSupernet final : public Relaxation {
   std::filesystem::path file_;
   std::function<void(const std::string&)> log_;
   std::function<void()> on_keep_;
+  Recipe alone_;
   TrainingData data_;
   Supernet net_;
 };

@@ -80,25 +80,18 @@ class Supernet::Weights {
   std::int64_t steps_of_epoch() const { return learned_.of_epoch(); }
 
   double learn(std::span<const Path> paths) {
-    const std::int64_t step = optimiser_.steps();
-    const auto places = learned_.at_step(step);
-    const int epoch = static_cast<int>(step / steps_of_epoch());
-    std::vector<Learned> parts(std::min(paths.size(), places.size()));
-    each(parts.size(), [&](std::size_t i) {
-      const std::size_t begin = places.size() * i / parts.size();
-      const std::size_t end = places.size() * (i + 1) / parts.size();
-      parts[i] = learn(paths[i], places.subspan(begin, end - begin), epoch, places.size());
+    return step(paths.size(), [&](std::size_t i, const Part& part) {
+      Copied copied{whole_, parameters_.values(), paths[i]};
+      Learned learned = learn(copied.network(), copied.parameters(), part);
+      learned.places = copied.places();
+      return learned;
     });
-    at::Tensor gradient = at::zeros_like(parameters_.values());
-    double loss = 0;
-    for (const Learned& part : parts) {
-      gradient.index_add_(0, part.places, part.gradient);
-      loss += part.loss_sum;
-    }
-    if (!std::isfinite(loss))
-      throw Error{"the loss is not finite", "take a lower learning rate, or a longer warm-up"};
-    optimiser_.step(gradient, learning_rate(recipe_, step, steps_of_epoch() * recipe_.epochs));
-    return loss / static_cast<double>(places.size());
+  }
+
+  double learn(std::span<const OptionNumbers> mixtures) {
+    return step(mixtures.size(), [&](std::size_t i, const Part& part) {
+      return learn(whole_.mixed(mixtures[i]), parameters_, part);
+    });
   }
 
   std::vector<double> losses(std::span<const Path> paths) {
@@ -115,6 +108,18 @@ class Supernet::Weights {
     return found;
   }
 
+  std::vector<MixtureLoss> losses(std::span<const OptionNumbers> mixtures) {
+    const auto step = (*probes_.data_ptr<std::int64_t>())++;
+    const auto places = probed_.at_step(step);
+    std::vector<MixtureLoss> found(std::min(mixtures.size(), places.size()));
+    each(found.size(), [&](std::size_t i) {
+      const at::NoGradGuard no_grad;
+      const Samples samples = data_.batch(Split::train, part_of(places, i, found.size()));
+      found[i] = loss_of(whole_.mixed(mixtures[i]), samples);
+    });
+    return found;
+  }
+
   double validate(const Path& path) const {
     const at::NoGradGuard no_grad;
     Copied copied{whole_, parameters_.values(), path};
@@ -125,6 +130,15 @@ class Supernet::Weights {
     return task_.measure(outputs, labels).front();
   }
 
+  double validate_alone(const Path& path, const Recipe& recipe) const {
+    Network network{live(resolved(whole_.graph(), path))};
+    network.initialise(Init::kaiming_normal_fan_out, seed_, "alone");
+    FloatLearner learner{network};
+    Trainer trainer{learner, task_, data_, recipe, seed_, jobs_};
+    while (!trainer.is_done()) trainer.run_epoch();
+    return trainer.epochs().back().validation_metric.value();
+  }
+
   std::map<std::string, at::Tensor> state() const {
     auto state = optimiser_.state();
     state["values"] = parameters_.values();
@@ -133,8 +147,15 @@ class Supernet::Weights {
   }
 
  private:
+  /// Of a batch.
+  struct Part {
+    std::span<const std::int64_t> places;
+    int epoch = 0;
+    std::size_t batch = 0;  ///< samples of all parts
+  };
+
   struct Learned {
-    at::Tensor places;
+    at::Tensor places;  ///< of the gradient's numbers; undefined: it is by all parameters
     at::Tensor gradient;
     double loss_sum = 0;
   };
@@ -154,21 +175,83 @@ class Supernet::Weights {
     });
   }
 
-  Learned learn(const Path& path, std::span<const std::int64_t> places, int epoch,
-                std::size_t batch) const {
-    const at::NoGradGuard no_grad;
-    Copied copied{whole_, parameters_.values(), path};
-    const Network& network = copied.network();
-    Samples samples = data_.batch(Split::train, places);
-    augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, epoch, places);
+  static std::span<const std::int64_t> part_of(std::span<const std::int64_t> places, std::size_t i,
+                                               std::size_t parts) {
+    const std::size_t begin = places.size() * i / parts;
+    return places.subspan(begin, places.size() * (i + 1) / parts - begin);
+  }
+
+  /// `learn(i, part)` says what the i-th network makes of its part of the next batch.
+  template <class Learn>
+  double step(std::size_t networks, const Learn& learn) {
+    const std::int64_t step = optimiser_.steps();
+    const auto places = learned_.at_step(step);
+    std::vector<Learned> parts(std::min(networks, places.size()));
+    each(parts.size(), [&](std::size_t i) {
+      const at::NoGradGuard no_grad;
+      parts[i] = learn(i, Part{.places = part_of(places, i, parts.size()),
+                               .epoch = static_cast<int>(step / steps_of_epoch()),
+                               .batch = places.size()});
+    });
+    at::Tensor gradient = at::zeros_like(parameters_.values());
+    double loss = 0;
+    for (const Learned& part : parts) {
+      if (part.places.defined())
+        gradient.index_add_(0, part.places, part.gradient);
+      else
+        gradient.add_(part.gradient);
+      loss += part.loss_sum;
+    }
+    if (!std::isfinite(loss))
+      throw Error{"the loss is not finite", "take a lower learning rate, or a longer warm-up"};
+    optimiser_.step(gradient, learning_rate(recipe_, step, steps_of_epoch() * recipe_.epochs));
+    return loss / static_cast<double>(places.size());
+  }
+
+  Learned learn(const Network& network, const FlatParameters& parameters, const Part& part) const {
+    Samples samples = data_.batch(Split::train, part.places);
+    augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, part.epoch, part.places);
     const Forward forward = propagate_forward(network, samples.images);
-    const NodeId output = network.graph().output();
     const Loss loss = task_.loss(logits_of(network, forward), samples.labels, data_.counts());
-    const at::Tensor seed =
-        (loss.gradient / static_cast<double>(batch)).view(forward.output(output).sizes());
     const Gradients gradients =
-        propagate_backward(network, forward, output, seed, {.parameters = true, .outputs = {}});
-    return {copied.places(), copied.parameters().flat(gradients), loss.sum};
+        gradients_of(network, forward, loss.gradient / static_cast<double>(part.batch),
+                     {.parameters = true, .outputs = {}});
+    return {{}, parameters.flat(gradients), loss.sum};
+  }
+
+  static Gradients gradients_of(const Network& network, const Forward& forward,
+                                const at::Tensor& by_outputs, const Wanted& wanted) {
+    const NodeId output = network.graph().output();
+    return propagate_backward(network, forward, output,
+                              by_outputs.view(forward.output(output).sizes()), wanted);
+  }
+
+  /// The gradient by an option's share is the product of what the option gives with the gradient
+  /// by the sum, over all choices that the decision makes.
+  MixtureLoss loss_of(const Network& network, const Samples& samples) const {
+    const Graph& graph = network.graph();
+    Wanted wanted{.parameters = false, .outputs = {}};
+    for (NodeId id = 0; id < graph.size(); ++id)
+      if (graph.node(id).op == Op::choice) wanted.outputs.push_back(id);
+    const Forward forward = propagate_forward(network, samples.images);
+    const Loss loss = task_.loss(logits_of(network, forward), samples.labels, data_.counts());
+    const auto count = static_cast<double>(samples.labels.size(0));
+    const Gradients gradients = gradients_of(network, forward, loss.gradient / count, wanted);
+    MixtureLoss made{.loss = loss.sum / count, .by_share = {}};
+    for (const ChoiceDecision& decision : graph.decisions())
+      made.by_share.emplace_back(decision.options.size());
+    for (const NodeId id : wanted.outputs) {
+      const at::Tensor& by_sum = gradients.outputs[at(id)];
+      if (!by_sum.defined()) continue;
+      const Node& choice = graph.node(id);
+      const auto options = options_in(choice.alive);
+      for (std::size_t i = 0; i < options.size(); ++i) {
+        const at::Tensor given = forward.output(graph.inputs(choice)[i]);
+        made.by_share[at(choice.decision)][at(options[i])] +=
+            (given * by_sum).sum(at::kDouble).item<double>();
+      }
+    }
+    return made;
   }
 
   const Task& task_;
@@ -194,7 +277,16 @@ double Supernet::learn(std::span<const Path> paths) { return weights_->learn(pat
 std::vector<double> Supernet::losses(std::span<const Path> paths) {
   return weights_->losses(paths);
 }
+double Supernet::learn(std::span<const OptionNumbers> mixtures) {
+  return weights_->learn(mixtures);
+}
+std::vector<MixtureLoss> Supernet::losses(std::span<const OptionNumbers> mixtures) {
+  return weights_->losses(mixtures);
+}
 double Supernet::validate(const Path& path) const { return weights_->validate(path); }
+double Supernet::validate_alone(const Path& path, const Recipe& recipe) const {
+  return weights_->validate_alone(path, recipe);
+}
 
 void Supernet::save(const std::filesystem::path& file,
                     const std::map<std::string, std::vector<double>>& numbers) const {

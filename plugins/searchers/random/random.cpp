@@ -5,25 +5,37 @@
 #include <set>
 
 #include <thimble/core/text.hpp>
+#include <thimble/search/feasible_draws.hpp>
 #include <thimble/searcher.hpp>
 
 namespace {
 
 using thimble::Evaluation;
+using thimble::FeasibleDraws;
 using thimble::Genotype;
 
 class RandomSearch final : public thimble::Searcher {
  public:
   struct Params {
     std::int64_t samples = 100;
+    bool trained = false;
+    double validation = 0.2;
 
     template <class Describe>
     static void describe(Describe& param) {
       param(&Params::samples, "samples", "networks to score").range(1, 10'000'000);
+      param(&Params::trained, "trained",
+            "train each, and take the best on samples that none learned from, not by objectives");
+      param(&Params::validation, "validation",
+            "then the share of the training part that is set aside for that, whole groups of it")
+          .range(0.01, 0.9);
     }
   };
 
   explicit RandomSearch(const Params& params) : params_{params} {}
+
+  bool needs_supernet() const override { return params_.trained; }
+  bool needs_relaxation() const override { return params_.trained; }
 
   std::optional<std::int64_t> expected_evaluations(const thimble::Problem& problem) const override {
     const auto size = thimble::space_size(problem.decisions);
@@ -33,6 +45,7 @@ class RandomSearch final : public thimble::Searcher {
 
   thimble::SearchResult search(const thimble::Problem& problem,
                                thimble::Evaluator& evaluator) const override {
+    if (params_.trained) return best_trained(problem, evaluator);
     const std::int64_t wanted = *expected_evaluations(problem);
     std::optional<Evaluation> nearest;
     std::string why_invalid;
@@ -50,6 +63,49 @@ class RandomSearch final : public thimble::Searcher {
   }
 
  private:
+  /// Goes on where an earlier process stopped.
+  thimble::SearchResult best_trained(const thimble::Problem& problem,
+                                     thimble::Evaluator& evaluator) const {
+    FeasibleDraws feasible{problem, evaluator};
+    if (!feasible.root().is_feasible()) return thimble::summarize({feasible.root()}, problem);
+    const auto networks = drawn_within(problem, feasible);
+    evaluator.expect(std::ssize(networks));
+    const auto weights = evaluator.relaxation({.epochs = 1, .validation = params_.validation});
+    std::vector<double> metrics;
+    if (const auto kept = weights->kept()) metrics = kept->at("metrics");
+    while (metrics.size() < networks.size()) {
+      metrics.push_back(weights->validate_alone(networks[metrics.size()]));
+      weights->keep({{"metrics", metrics}});
+    }
+    const auto best = std::ranges::max_element(metrics);
+    const std::vector<Genotype> found{networks[static_cast<std::size_t>(best - metrics.begin())]};
+    thimble::SearchResult result;
+    result.front = evaluator.evaluate(found);
+    result.best = result.front.front();
+    result.remarks.push_back("of " + thimble::count_text(std::ssize(metrics), "trained network") +
+                             ", the best has " + thimble::number_text(*best) +
+                             " (the first metric of the task) on samples set aside");
+    return result;
+  }
+
+  /// Different ones. Where few networks keep the limits, drawing until one does would take for
+  /// ever.
+  std::vector<Genotype> drawn_within(const thimble::Problem& problem,
+                                     FeasibleDraws& feasible) const {
+    thimble::OptionNumbers logits;
+    for (const auto& decision : problem.decisions) logits.emplace_back(decision.options.size());
+    const auto uniform = thimble::shares_of(logits, 1);
+    auto random = thimble::Random::stream(problem.seed, {"random search"});
+    std::vector<Genotype> drawn;
+    std::set<Genotype> seen;
+    const std::int64_t wanted = *expected_evaluations(problem);
+    for (std::int64_t i = 0; i < 20 * wanted && std::ssize(drawn) < wanted; ++i) {
+      Genotype genotype = problem.space.canonical(feasible.draw(uniform, random).genotype);
+      if (seen.insert(genotype).second) drawn.push_back(std::move(genotype));
+    }
+    return drawn;
+  }
+
   /// Different feasible networks; `nearest` becomes the least violating of the others, and
   /// `why_invalid` what is wrong with the first that is invalid.
   static std::vector<Genotype> draw(const thimble::Problem& problem,

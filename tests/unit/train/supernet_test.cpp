@@ -1,6 +1,7 @@
 // Weights that networks of a supernet share, against the networks themselves.
 
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <vector>
@@ -153,6 +154,57 @@ TEST(Supernet, GoesOnWhereItWasKept) {
     EXPECT_EQ(second.net.losses(kPaths), whole.net.losses(kPaths));
   }
   EXPECT_EQ(second.net.validate(kPaths[2]), whole.net.validate(kPaths[2]));
+}
+
+OptionNumbers mixture_of(const Graph& graph, const Path& path) {
+  OptionNumbers made;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    made.emplace_back(graph.decisions()[i].options.size());
+    made.back()[static_cast<std::size_t>(path[i])] = 1;
+  }
+  return made;
+}
+
+TEST(Supernet, MixesWithOneShareEachToTheNetworkItself) {
+  World mixed, single;
+  for (int i = 0; i < 3; ++i) {
+    std::vector<OptionNumbers> mixtures;
+    for (const Path& path : kPaths) mixtures.push_back(mixture_of(mixed.graph, path));
+    const double loss = single.net.learn(kPaths);
+    EXPECT_NEAR(mixed.net.learn(mixtures), loss, 1e-5 * loss);
+  }
+  const auto whole = single.net.losses(std::vector<Path>{kPaths[2]})[0];
+  const auto soft =
+      mixed.net.losses(std::vector<OptionNumbers>{mixture_of(mixed.graph, kPaths[2])})[0];
+  EXPECT_NEAR(soft.loss, whole, 1e-4 * whole);
+}
+
+TEST(Supernet, KnowsHowAMixturesLossHangsOnItsShares) {
+  const OptionNumbers at{{0.3, 0.7}, {0.6, 0.4}, {0.45, 0.55}};
+  // A batch is drawn with every call: a world of its own for each.
+  const auto loss_at = [](const OptionNumbers& shares) {
+    World world;
+    return world.net.losses(std::vector<OptionNumbers>{shares})[0];
+  };
+  const MixtureLoss found = loss_at(at);
+  constexpr double kStep = 2e-3;
+  for (std::size_t i = 0; i < at.size(); ++i)
+    for (std::size_t k = 0; k < at[i].size(); ++k) {
+      OptionNumbers more = at, less = at;
+      more[i][k] += kStep;
+      less[i][k] -= kStep;
+      const double slope = (loss_at(more).loss - loss_at(less).loss) / (2 * kStep);
+      EXPECT_NEAR(found.by_share[i][k], slope, 2e-3 + 1e-2 * std::abs(slope)) << i << " " << k;
+    }
+}
+
+TEST(Supernet, TrainsANetworkByItself) {
+  const World world;
+  Recipe how = recipe();
+  how.epochs = 15;
+  const double metric = world.net.validate_alone(kPaths[1], how);
+  EXPECT_GT(metric, 0.6);
+  EXPECT_EQ(world.net.validate_alone(kPaths[1], how), metric);
 }
 
 TEST(Supernet, RefusesTheStateOfAnother) {

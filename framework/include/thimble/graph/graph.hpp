@@ -93,6 +93,9 @@ struct ChoiceDecision {
 /// For every decision of a graph, bit i says whether option i is alive.
 using AliveOptions = std::vector<std::uint64_t>;
 
+/// For every decision of a graph, a number for each option: logits, shares, slopes.
+using OptionNumbers = std::vector<std::vector<double>>;
+
 /// A network as data: typed operators with shapes, in topological order. The one representation
 /// that proxies, hardware and searchers share; it knows neither weights nor who built it.
 /// A graph with open choices is a supernet.

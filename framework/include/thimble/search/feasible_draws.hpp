@@ -14,9 +14,6 @@
 
 namespace thimble {
 
-/// A number for each option of each decision.
-using OptionNumbers = std::vector<std::vector<double>>;
-
 /// exp(logit / temperature), by decision made to sum to 1.
 THIMBLE_EXPORT OptionNumbers shares_of(const OptionNumbers& logits, double temperature);
 

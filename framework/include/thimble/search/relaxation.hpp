@@ -9,6 +9,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/space/search_space.hpp>
+#include <thimble/train/supernet.hpp>
 
 namespace thimble {
 
@@ -17,6 +18,8 @@ struct RelaxationOrder {
   int epochs = 60;          ///< that its weights learn for, with a learning rate that ends there
   int batch = 64;           ///< samples a step
   double validation = 0.2;  ///< share of the training part that networks are compared on
+  /// Of the weights, throughout, by Adam; 0: all by the profile for such data.
+  double learning_rate = 0;
 };
 
 /// Numbers by name.
@@ -38,8 +41,19 @@ class THIMBLE_EXPORT Relaxation {
   /// The mean loss of each network on one and the same batch, the next one of the part that weights
   /// do not learn from.
   virtual std::vector<double> losses(std::span<const Genotype> networks) = 0;
+
+  /// A step of the weights with a part of the batch through each mixture, in which all options run
+  /// and add up by these shares.
+  virtual double learn(std::span<const OptionNumbers> mixtures) = 0;
+  /// The mean loss of each mixture on its part of the next batch of those that weights do not learn
+  /// from, and the gradient of that by its shares.
+  virtual std::vector<MixtureLoss> losses(std::span<const OptionNumbers> mixtures) = 0;
+
   /// The task's first metric on the whole of that part; more is better.
   virtual double validate(const Genotype& network) = 0;
+  /// The same of a network trained by itself on the samples that weights learn from, as the
+  /// experiment's `train` says, or else by the profile for such data.
+  virtual double validate_alone(const Genotype& network) = 0;
 
   /// Keeps the weights as they are, and what the searcher wants to know when it goes on from here.
   /// To be called with every epoch.

@@ -50,6 +50,8 @@ struct ScoringSetup {
   int jobs = 1;
   ProxyStore* store = nullptr;  ///< or none
   const Task* task = nullptr;   ///< that supernets learn, or none
+  /// How a network of a supernet is trained by itself; none: by the profile for such data.
+  const Recipe* recipe = nullptr;
   /// Where a search that takes long keeps how far it came; empty: nowhere.
   std::filesystem::path kept_search{};
   std::function<void(const std::string&)> log = [](const std::string&) {};

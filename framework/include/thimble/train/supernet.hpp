@@ -20,6 +20,12 @@ class TrainingData;
 /// A network of a supernet: an option for each decision.
 using Path = std::vector<int>;
 
+/// A loss, and its gradient by what options count for in a mixture.
+struct MixtureLoss {
+  double loss = 0;
+  OptionNumbers by_share;
+};
+
 /// The weights that all networks of a supernet share, by the names of their nodes; narrow ones have
 /// the first channels of wide ones (one-shot search: Guo et al., arXiv 1904.00420). What is not
 /// on a path costs no time. Everything hangs on the seed and not on `jobs`. Its functions throw
@@ -41,8 +47,18 @@ class THIMBLE_EXPORT Supernet {
   double learn(std::span<const Path> paths);
   /// The mean loss of each path on the same batch, the next one of the validation part.
   std::vector<double> losses(std::span<const Path> paths);
+
+  /// A step of the weights as above, with a part of the batch through each mixture: all options
+  /// run, wide ones whole, and add up by their shares.
+  double learn(std::span<const OptionNumbers> mixtures);
+  /// The mean loss of each mixture on its part of the next batch of the validation part, and the
+  /// gradient of that.
+  std::vector<MixtureLoss> losses(std::span<const OptionNumbers> mixtures);
+
   /// The task's first metric on the whole validation part, with statistics of training samples.
   double validate(const Path& path) const;
+  /// The same of a network that is trained by itself, from weights of its own, on the same samples.
+  double validate_alone(const Path& path, const Recipe& recipe) const;
 
   /// Keeps what the steps to come depend on, and numbers of the caller's beside it.
   void save(const std::filesystem::path& file,

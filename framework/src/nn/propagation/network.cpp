@@ -7,6 +7,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/graph/transforms.hpp>
 
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
@@ -87,6 +88,18 @@ at::Tensor sum_of_inputs(const Graph& graph, NodeId id, const std::vector<at::Te
   return sum;
 }
 
+at::Tensor mixture_of_inputs(const Network& network, NodeId id,
+                             const std::vector<at::Tensor>& outputs) {
+  const auto inputs = network.graph().inputs(id);
+  const auto shares = network.shares(network.graph().node(id));
+  at::Tensor sum;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const at::Tensor part = as_image(outputs[static_cast<std::size_t>(inputs[i])]) * shares[i];
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum;
+}
+
 bool runs_narrow(const Network& network) {
   return !network.is_channels_last() && !at::GradMode::is_enabled();
 }
@@ -145,10 +158,9 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
     }
     case Op::softmax: return at::softmax(x().flatten(1), 1);
     case Op::mask: return masked(x(), node);
-    case Op::choice: {
-      const auto options = static_cast<double>(node.input_count);
-      return sum_of_inputs(graph, id, outputs) / options;
-    }
+    case Op::choice:
+      if (network.is_mixed()) return mixture_of_inputs(network, id, outputs);
+      return sum_of_inputs(graph, id, outputs) / static_cast<double>(node.input_count);
   }
   throw Error{"unknown operator"};
 }
@@ -233,6 +245,22 @@ Network Network::clone() const {
     if (mean.defined()) mean = mean.clone();
     if (variance.defined()) variance = variance.clone();
   }
+  return made;
+}
+
+Network Network::mixed(OptionNumbers shares) const {
+  Network made{*this};
+  made.shares_ = std::move(shares);
+  return made;
+}
+
+std::vector<double> Network::shares(const Node& choice) const {
+  if (!is_mixed())
+    return std::vector<double>(choice.input_count, 1 / static_cast<double>(choice.input_count));
+  std::vector<double> made;
+  for (const int option : options_in(choice.alive))
+    made.push_back(
+        shares_[static_cast<std::size_t>(choice.decision)][static_cast<std::size_t>(option)]);
   return made;
 }
 

@@ -168,7 +168,7 @@ class Backward {
                     (gradient / pixels).expand_as(x).contiguous(memory_format_of(network_)));
       }
       case Op::mask: return give(inputs[0], masked(gradient, node));
-      case Op::choice: gradient = gradient / static_cast<double>(node.input_count); [[fallthrough]];
+      case Op::choice: return choice(node, inputs, gradient);
       case Op::add:
         for (const NodeId input : inputs) give(input, gradient);
         return;
@@ -179,6 +179,16 @@ class Backward {
     if (graph_.node(id).activation == Activation::relu)
       return at::threshold_backward(gradient, output(id), 0);
     return at::hardtanh_backward(gradient, output(id), 0, 6);
+  }
+
+  void choice(const Node& node, std::span<const NodeId> inputs, const at::Tensor& gradient) {
+    if (!network_.is_mixed()) {
+      const at::Tensor mean = gradient / static_cast<double>(node.input_count);
+      for (const NodeId input : inputs) give(input, mean);
+      return;
+    }
+    const auto shares = network_.shares(node);
+    for (std::size_t i = 0; i < inputs.size(); ++i) give(inputs[i], gradient * shares[i]);
   }
 
   void concat(std::span<const NodeId> inputs, const at::Tensor& gradient) {

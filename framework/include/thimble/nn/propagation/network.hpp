@@ -24,8 +24,8 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, Init>>& names_of(Init);
 
 /// A graph made executable with LibTorch. Batch norm normalises by the statistics that the network
 /// was given, or by those of the batch at hand; running a network changes nothing in it. An open
-/// choice is the mean of its alive options. A node without any path to the input (`zero`) gives
-/// zeros.
+/// choice is the mean of its alive options, or their sum by the shares of mixed(). A node without
+/// any path to the input (`zero`) gives zeros.
 ///
 /// The weights of a node depend on the seed, the stream and the node's name alone: a supernet and
 /// a network derived from it share them, which pairs their scores (common random numbers).
@@ -52,6 +52,13 @@ class THIMBLE_EXPORT Network {
   ~Network() = default;
   /// With weights of its own. A plain copy would have the same tensors, and change with this one.
   Network clone() const;
+
+  /// The same network, with the same tensors, in which choices are the sums of their options times
+  /// these (a continuous relaxation: Liu et al., arXiv 1806.09055, equation 2).
+  Network mixed(OptionNumbers shares) const;
+  bool is_mixed() const noexcept { return !shares_.empty(); }
+  /// What the inputs of a choice are multiplied by.
+  std::vector<double> shares(const Node& choice) const;
 
   /// Draws every weight anew, in float, so that a network in double has the same ones.
   void initialise(Init init, std::uint64_t seed, std::string_view stream);
@@ -86,6 +93,7 @@ class THIMBLE_EXPORT Network {
   std::vector<Parameters> parameters_;
   std::vector<Statistics> statistics_;
   std::vector<NodeId> twins_;
+  OptionNumbers shares_;  ///< empty: options alike
   bool is_channels_last_ = false;
 };
 
