@@ -138,9 +138,10 @@ class LayerRun {
     node.kernel = layer_.window;
     node.stride = layer_.stride;
     node.padding = layer_.padding;
-    const auto [x, padding] = padded_input(reaching(x_, 0).to(weights_.scalar_type()), node);
+    const auto [x, padding, stride] =
+        convolution_input(reaching(x_, 0).to(weights_.scalar_type()), node);
     requantise(fitting(
-        at::conv2d(x, weights_, {}, pair_of(node.stride), pair_of(padding), {1, 1},
+        at::conv2d(x, weights_, {}, pair_of(stride), pair_of(padding), {1, 1},
                    layer_.kernel == Kernel::depthwise ? out_.shape.channels : layer_.groups)));
   }
 

@@ -82,9 +82,8 @@ void equalise_pair(FloatNetwork& network, NodeId before, NodeId behind) {
 /// Sums of products of a layer, without bias, N x channels x ...
 at::Tensor sums(const Node& node, const at::Tensor& x, const at::Tensor& weight) {
   if (node.op == Op::linear) return x.flatten(1).mm(weight.t());
-  const auto [padded, padding] = padded_input(as_image(x), node);
-  return at::conv2d(padded, weight, {}, pair_of(node.stride), pair_of(padding), {1, 1},
-                    node.groups);
+  const auto [read, padding, stride] = convolution_input(as_image(x), node);
+  return at::conv2d(read, weight, {}, pair_of(stride), pair_of(padding), {1, 1}, node.groups);
 }
 
 /// The mean over all but the channels.

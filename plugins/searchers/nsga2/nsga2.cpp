@@ -4,7 +4,9 @@
 // Parents are drawn by binary tournament, children made by simulated binary crossover and
 // polynomial mutation (of continuous decisions; two-point crossover and a new draw of the others),
 // and of parents and children together the best survive: by constrained domination, and within
-// the last front that has room by crowding distance.
+// the last front that has room by crowding distance, or by what each adds to the hypervolume: those
+// that add least go, one after the other, as in SMS-EMOA (Beume, Naujoks and Emmerich, European
+// Journal of Operational Research 181(3), 2007).
 //
 //     a is before b  when  a keeps all limits and b does not,
 //                    or    neither does, and a exceeds them by less,
@@ -23,6 +25,7 @@
 #include <utility>
 
 #include <pagmo/utils/genetic_operators.hpp>
+#include <pagmo/utils/hypervolume.hpp>
 #include <pagmo/utils/multi_objective.hpp>
 
 #include <thimble/core/text.hpp>
@@ -44,6 +47,18 @@ using thimble::Random;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// What counts among networks of one front.
+enum class Within {
+  crowding,     ///< how far the neighbours are in each objective
+  hypervolume,  ///< what the front would lose without it
+};
+
+const std::vector<std::pair<std::string, Within>>& names_of(Within) {
+  static const std::vector<std::pair<std::string, Within>> kNames{
+      {"crowding", Within::crowding}, {"hypervolume", Within::hypervolume}};
+  return kNames;
+}
+
 struct Params {
   std::int64_t evaluations = 500;
   std::int64_t population = 40;
@@ -51,6 +66,7 @@ struct Params {
   double eta_crossover = 10;
   std::optional<double> mutation;
   double eta_mutation = 50;
+  Within within = Within::crowding;
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -66,6 +82,7 @@ struct Params {
     param(&Params::eta_mutation, "eta_mutation",
           "how near a continuous decision stays when it mutates")
         .range(1, 100);
+    param(&Params::within, "within", "what counts among networks of one front");
   }
 };
 
@@ -112,13 +129,13 @@ class Chromosomes {
   std::size_t discrete_ = 0;
 };
 
-/// Where a network stands in a population: fronts first, then the lonelier before the crowded.
+/// Where a network stands in a population: fronts first, then what counts within them.
 struct Standing {
   std::size_t front = 0;
-  double crowding = 0;
+  double worth = 0;
 
   bool operator<(const Standing& other) const {
-    return front != other.front ? front < other.front : crowding > other.crowding;
+    return front != other.front ? front < other.front : worth > other.worth;
   }
 };
 
@@ -134,6 +151,37 @@ Point crowding_of(const std::vector<Point>& front) {
   }
   if (points[0].empty()) return Point(front.size(), 0.0);
   return pagmo::crowding_distance(points);
+}
+
+/// What each point of a front is worth, so that the `places` worthiest are those that are left when
+/// one after the other goes whose loss costs the least hypervolume, in units of the front's extent.
+Point contributions_of(const std::vector<Point>& front, std::size_t places) {
+  const auto points = Frame{front}.scaled(front);
+  const Point reference(front[0].size(), Frame::kReference);
+  std::vector<std::size_t> left(front.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  const auto loss_of = [&](std::size_t place) {
+    std::vector<Point> now;
+    for (const std::size_t i : left) now.push_back(points[i]);
+    return pagmo::hypervolume{now, true}.exclusive(
+        static_cast<unsigned>(std::ranges::find(left, place) - left.begin()), reference);
+  };
+  Point worth(front.size());
+  for (const std::size_t place : left) worth[place] = loss_of(place);
+  // With every point that goes, what others add grows or stays: of old numbers, the least that is
+  // still the least when taken anew is the least of all.
+  for (double gone = -static_cast<double>(front.size()); left.size() > places; ++gone) {
+    for (;;) {
+      const auto least = std::ranges::min_element(left, {}, [&](auto i) { return worth[i]; });
+      const double before = std::exchange(worth[*least], loss_of(*least));
+      if (worth[*least] > before) continue;
+      worth[*least] = gone;
+      left.erase(least);
+      break;
+    }
+  }
+  for (const std::size_t place : left) worth[place] = loss_of(place);
+  return worth;
 }
 
 double rounded(double value) { return std::round(1e6 * value) / 1e6; }
@@ -247,14 +295,22 @@ class Search {
     std::vector<Point> compared;
     for (const std::size_t place : places) compared.push_back(points[place]);
     const auto fronts = std::get<0>(pagmo::fast_non_dominated_sorting(compared));
+    auto left = static_cast<std::size_t>(params_.population);
     for (std::size_t front = 0; front < fronts.size(); ++front) {
       std::vector<Point> on_front;
       for (const std::size_t i : fronts[front]) on_front.push_back(compared[i]);
-      const Point crowding = crowding_of(on_front);
+      const Point worth = worth_within(on_front, left);
       for (std::size_t i = 0; i < on_front.size(); ++i)
-        standings_[places[fronts[front][i]]] = {front, crowding[i]};
+        standings_[places[fronts[front][i]]] = {front, worth[i]};
+      left -= std::min(left, on_front.size());
     }
     return fronts.size();
+  }
+
+  /// `places`: how many of the front can survive; where none can, nothing counts.
+  Point worth_within(const std::vector<Point>& front, std::size_t places) const {
+    if (params_.within == Within::crowding) return crowding_of(front);
+    return places == 0 ? Point(front.size()) : contributions_of(front, places);
   }
 
   /// The frame is that of the first generation with a network to measure, so that the

@@ -619,6 +619,31 @@ TEST(Propagation, StandsWindowsThatAreLargerThanTheirInput) {
       }
 }
 
+TEST(Propagation, StandsStridesOfSinglePixels) {
+  for (const Extent stride : {Extent{1, 2}, Extent{2, 1}, Extent{2, 2}, Extent{1, 3}})
+    for (const int sensors : {9, 27, 66})
+      for (const int outputs : {8, 16, 64}) {
+        SCOPED_TRACE(::testing::Message() << stride.height << "x" << stride.width << " of "
+                                          << sensors << ", " << outputs);
+        Graph graph;
+        const NodeId x = graph.conv(graph.input({1, 24, sensors}), {.out = 8});
+        const NodeId y = graph.conv(x, {.out = outputs, .stride = stride});
+        const NodeId z = graph.conv(graph.relu(y), {.out = 64});
+        graph.linear(graph.relu(graph.global_avg_pool(z)), 4);
+        const auto gradients = [&](at::ScalarType precision) {
+          const Network net = network(graph, precision);
+          const Forward forward = propagate_forward(net, images(graph, 16, precision));
+          const auto seed = at::ones_like(logits_of(net, forward));
+          return propagate_backward(net, forward, graph.output(), seed, {}).parameters;
+        };
+        const auto exact = gradients(at::kDouble), rough = gradients(at::kFloat);
+        for (const NodeId id : {x, y, z})
+          EXPECT_LE(relative_error(rough[static_cast<std::size_t>(id)].weight.to(at::kDouble),
+                                   exact[static_cast<std::size_t>(id)].weight),
+                    1e-4);
+      }
+}
+
 TEST(Propagation, StartsAndStopsAnywhere) {
   const Graph graph = two_linear_layers();  // input, linear, relu, linear
   const Network net = network(graph);

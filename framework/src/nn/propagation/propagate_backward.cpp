@@ -217,16 +217,6 @@ class Backward {
                                    /*ceil_mode=*/false, /*count_include_pad=*/false, c10::nullopt);
   }
 
-  /// `left` is the padding that was left to the convolution.
-  static at::Tensor without_padding(const at::Tensor& gradient, const Node& node,
-                                    const Extent& left) {
-    if (left == node.padding) return gradient;
-    const auto [high, wide] = node.padding;
-    return gradient.slice(2, high, gradient.size(2) - high)
-        .slice(3, wide, gradient.size(3) - wide)
-        .contiguous(gradient.suggest_memory_format());
-  }
-
   void convolution(NodeId id, const at::Tensor& gradient) {
     const Node& node = graph_.node(id);
     const auto& [weight, bias] = network_.parameters(id);
@@ -241,13 +231,14 @@ class Backward {
       if (by_input.defined()) give(input, by_input);
       return;
     }
-    const auto [x, padding] = padded_input(as_image(output(input)), node);
+    const at::Tensor whole = as_image(output(input));
+    const auto [x, padding, stride] = convolution_input(whole, node);
     auto [by_input, by_weight, by_bias] = at::convolution_backward(
-        gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(node.stride),
-        pair_of(padding), {1, 1}, /*transposed=*/false, {0, 0}, node.groups,
+        gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(stride), pair_of(padding),
+        {1, 1}, /*transposed=*/false, {0, 0}, node.groups,
         {leads_somewhere_[at(input)], wants, wants && bias.defined()});
     found_.parameters[at(id)] = {by_weight, by_bias};
-    if (by_input.defined()) give(input, without_padding(by_input, node, padding));
+    if (by_input.defined()) give(input, gradient_by_input(by_input, whole, node));
   }
 
   void batch_norm(NodeId id, const at::Tensor& gradient) {

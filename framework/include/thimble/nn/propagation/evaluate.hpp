@@ -28,16 +28,22 @@ inline at::Tensor as_image(const at::Tensor& x) {
   return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
 }
 
-/// What a convolution is to read, and the padding that is left to it.
-struct PaddedInput {
+/// What a convolution is to read, and the padding and stride that are left to it.
+struct ConvolutionInput {
   at::Tensor x;
   Extent padding;
+  Extent stride;
 };
 
 /// oneDNN 2.6 gives gradients of weights that it never wrote, and writes beyond its buffers, where
 /// a convolution's window is larger than its input or the padding as large, as a window of 39 on 16
-/// steps has it. There the zeros are put around it beforehand.
-PaddedInput padded_input(const at::Tensor& x, const Node& convolution);
+/// steps has it, and where single pixels are read at a stride, as from 66 columns. There the zeros
+/// are put around the input beforehand, and what is not read is left out.
+ConvolutionInput convolution_input(const at::Tensor& x, const Node& convolution);
+
+/// The gradient by x of what has this gradient by the above.
+at::Tensor gradient_by_input(const at::Tensor& gradient, const at::Tensor& x,
+                             const Node& convolution);
 
 /// What a mask lets through of x, N x C x H x W or N x C.
 at::Tensor masked(const at::Tensor& x, const Node& mask);
