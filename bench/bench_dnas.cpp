@@ -26,6 +26,7 @@
 #include <thimble/train/trainer.hpp>
 #include <thimble/train/training_data.hpp>
 
+#include "support/training.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -99,53 +100,18 @@ void draws(const SearchSpace& space, const Hardware& hardware, int count) {
   }
 }
 
-/// Noise of the supernet's shape.
-class Noise final : public Dataset {
- public:
-  explicit Noise(const Graph& graph)
-      : shape_{graph.node(0).shape},
-        classes_{static_cast<int>(graph.node(graph.output()).shape.elements())} {}
-  DatasetInfo describe() const override {
-    return {.name = "noise",
-            .shape = shape_,
-            .classes = classes_,
-            .train_samples = 512,
-            .test_samples = 0};
-  }
-  Samples batch(Split, std::span<const std::int64_t> places) const override {
-    const auto count = static_cast<std::int64_t>(places.size());
-    return {at::randn({count, shape_.channels, shape_.height, shape_.width}),
-            at::arange(count) % classes_};
-  }
-
- private:
-  Shape shape_;
-  int classes_;
-};
-
-class CrossEntropy final : public Task {
- public:
-  int outputs(const DatasetInfo& data) const override { return data.classes; }
-  Loss loss(const at::Tensor& outputs, const at::Tensor& labels,
-            std::span<const std::int64_t>) const override {
-    return cross_entropy(outputs, labels, 0);
-  }
-  std::vector<std::string> metrics() const override { return {"accuracy"}; }
-  std::vector<double> measure(const at::Tensor&, const at::Tensor&) const override { return {0}; }
-};
-
 /// A drawn path for each micro-batch, against the same networks trained by themselves.
 void steps(const SearchSpace& space) {
   const Graph& graph = *space.supernet();
-  const Noise noise{graph};
-  const CrossEntropy task;
-  const TrainingData data{noise, graph.node(0).shape, 0.25, 1};
+  const Pictures pictures{512, true, 1, graph.node(0).shape};
+  const Telling task;
+  const TrainingData data{pictures, graph.node(0).shape, 0.25, 1};
   Recipe recipe = Recipe::series();
   recipe.micro_batches = 4;
   recipe.dropout = 0;
   Supernet net{graph, task, data, recipe, 1, 1};
   Random random{1};
-  std::vector<double> ratios;
+  std::vector<double> ratios, drawn;
   for (int round = 0; round < 30; ++round) {
     Genotype genotype = random_genotype(space.decisions(), random);
     while (!is_connected(space.build(genotype)))
@@ -160,11 +126,22 @@ void steps(const SearchSpace& space) {
     const double single = seconds_since(start);
     start = Clock::now();
     for (std::int64_t i = 0; i < net.steps_of_epoch(); ++i) net.learn(std::vector<Path>(4, path));
-    ratios.push_back(seconds_since(start) / single);
+    drawn.push_back(seconds_since(start));
+    ratios.push_back(drawn.back() / single);
   }
+  OptionNumbers alike;
+  for (const ChoiceDecision& decision : graph.decisions())
+    alike.emplace_back(decision.options.size(), 1 / static_cast<double>(decision.options.size()));
+  const auto start = Clock::now();
+  for (std::int64_t i = 0; i < net.steps_of_epoch(); ++i)
+    net.learn(std::vector<OptionNumbers>(4, alike));
+  const double mixed = seconds_since(start);
   std::ranges::sort(ratios);
   fmt::print("a step of the supernet on one path, against one of that network: {:.2f}\n",
              median(ratios));
+  std::ranges::sort(drawn);
+  fmt::print("a step of all options, added up by shares, against one of drawn paths: {:.1f}\n",
+             mixed / median(drawn));
 }
 
 }  // namespace
@@ -172,7 +149,8 @@ void steps(const SearchSpace& space) {
 int main(int argc, char** argv) {
   use_single_threaded_math();
   PluginLoader loader = thimble::testing::plugins();
-  const auto space = thimble::testing::make<SearchSpace>(loader, "time_series_cells");
+  const auto space =
+      thimble::testing::make<SearchSpace>(loader, "time_series_cells", "{classes: 4}");
   const auto hardware =
       thimble::testing::make<Hardware>(loader, "analytic", "{board: nucleo_l552zeq}");
   draws(*space, *hardware, argc > 1 ? std::atoi(argv[1]) : 100);

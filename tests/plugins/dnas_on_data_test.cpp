@@ -1,6 +1,8 @@
 // Searches in which networks learn, on data that say what is to be found.
 
 #include <array>
+#include <cmath>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +10,7 @@
 
 #include <gmock/gmock.h>
 
+#include <support/datasets.hpp>
 #include <support/training.hpp>
 #include <support/world.hpp>
 #include <thimble/hardware.hpp>
@@ -131,6 +134,41 @@ TEST(SearchesThatTrain, KeepALimitInASpaceOfImages) {
   ASSERT_TRUE(found.best);
   EXPECT_TRUE(found.best->is_feasible()) << found.best->text;
   EXPECT_THAT(found.remarks, ::testing::Contains(::testing::HasSubstr("trained alone")));
+}
+
+/// The description is the shipped one, the data are generated: ten sorts of waves, as Skoda's
+/// shape.
+TEST(SearchesThatTrain, TakeWindowsOfSkodasShape) {
+  constexpr int kWindows = 200, kSteps = 64, kSensors = 30, kGestures = 10;
+  const TemporaryFolder folder;
+  std::vector<float> x;
+  std::vector<std::uint8_t> y;
+  Random random{1};
+  for (int n = 0; n < kWindows; ++n) {
+    y.push_back(static_cast<std::uint8_t>(n % kGestures));
+    for (int t = 0; t < kSteps; ++t)
+      for (int s = 0; s < kSensors; ++s)
+        x.push_back(
+            static_cast<float>(std::sin(0.1 * t * (1 + y.back()) + s) + 0.3 * random.normal()));
+  }
+  testing::write(folder.path() / "skoda" / "X.npy",
+                 testing::npy("<f4", "(200, 64, 30)", testing::bytes_of(x)));
+  testing::write(folder.path() / "skoda" / "y.npy",
+                 testing::npy("|u1", "(200,)", testing::bytes_of(y)));
+  const auto shipped = std::filesystem::path{THIMBLE_TEST_SOURCE} / "experiments" / "micronas_ts";
+  std::filesystem::copy_file(shipped / "data" / "skoda.yaml",
+                             folder.path() / "skoda" / "skoda.yaml");
+  PluginLoader loader = testing::plugins(folder.path());
+  const auto data = testing::make<Dataset>(loader, "arrays", "{file: skoda/skoda.yaml}");
+  EXPECT_EQ(data->describe().shape, (Shape{1, kSteps, kSensors}));
+  Searching world{testing::make<SearchSpace>(Searching::loader(), "time_series_cells",
+                                             "{steps: 64, sensors: 30, classes: 10}"),
+                  *data, 1};
+  world.setup.limits = {{"latency_ms", 100}};
+  const auto found = world.search("dnas", "{epochs: 2, finalists: 4, trials: 1, warm_up: 0.5}");
+  ASSERT_TRUE(found.best);
+  EXPECT_TRUE(found.best->is_feasible());
+  EXPECT_LE(cost_metric(*found.best, "latency_ms"), 100);
 }
 
 TEST(SearchesThatTrain, TakeTheBestOfRandomNetworksByWhatTheyLearn) {

@@ -140,8 +140,10 @@ constexpr std::array kBudgets{0.15, 0.3, 0.5, 0.7, 0.9};
 TEST(Dnas, FindsThePlantedOptimumUnderAnyLimit) {
   // 2,000 steps: 20 seeds at 5 budgets.
   const auto searcher = dnas("{epochs: 50, warm_up: 0}");
+  int budgets_used = 0;
   for (const double share : kBudgets) {
     int hits = 0;
+    double used = 0;
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
       const PricedSpace space{Planted::drawn(seed, true)};
       const Optimum optimum = optimum_of(space, Planted::drawn(seed, false), share);
@@ -150,9 +152,12 @@ TEST(Dnas, FindsThePlantedOptimumUnderAnyLimit) {
       const SearchResult result = searcher->search(problem, planted);
       ASSERT_TRUE(result.best && result.best->is_feasible());
       if (loss_of(planted.losses, result.best->genotype) <= optimum.loss + 1e-9) ++hits;
+      used += space.price(result.best->genotype) / optimum.most_ms / 20;
     }
     EXPECT_GE(hits, 19) << "at " << share;
+    if (used >= 0.9) ++budgets_used;
   }
+  EXPECT_GE(budgets_used, 4) << "what costs more loses less here";
 }
 
 TEST(Dnas, KeepsLimitsWithAnyConstraint) {

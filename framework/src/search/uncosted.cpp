@@ -19,7 +19,8 @@ void Uncosted::note(const Evaluation& network) {
     if (!reason.empty()) ++of.lost;
   };
   const std::scoped_lock lock{mutex_};
-  if (!seen_.insert(network.text).second) return;
+  constexpr std::size_t kMost = 100'000;
+  if (seen_.size() >= kMost || !seen_.insert(fingerprint(network.text)).second) return;
   count(total_);
   if (!reason.empty()) ++reasons_[reason];
   for (std::size_t i = 0; i < decisions_.size(); ++i)

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -38,7 +38,8 @@ class THIMBLE_EXPORT Uncosted {
 
   std::vector<Decision> decisions_;
   mutable std::mutex mutex_;
-  std::set<std::string> seen_;
+  /// Of their texts; searches by costs alone look at millions, of which the first are counted.
+  std::unordered_set<std::uint64_t> seen_;
   Count total_;
   std::map<std::string, std::int64_t> reasons_;
   std::map<std::pair<std::size_t, std::size_t>, Count> options_;  // by decision and option
