@@ -91,6 +91,13 @@ std::string number_text(double value) {
   return {buffer.data(), end};
 }
 
+std::string decimals(double value, int digits) {
+  std::array<char, 400> buffer{};  // the largest double has 309 before the point
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                          std::chars_format::fixed, digits);
+  return {buffer.data(), end};
+}
+
 std::string with_prefix(double value) {
   constexpr std::array kPrefixes{"", "k", "M", "G", "T"};
   std::size_t place = 0;

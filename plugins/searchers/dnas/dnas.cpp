@@ -15,6 +15,7 @@
 #include <numeric>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/search/feasible_draws.hpp>
 #include <thimble/searcher.hpp>
 
@@ -26,6 +27,7 @@
 namespace dnas {
 namespace {
 
+using thimble::decimals;
 using thimble::Evaluator;
 using thimble::FeasibleDraws;
 using thimble::Genotype;
@@ -254,7 +256,7 @@ class Dnas final : public thimble::Searcher {
     FeasibleDraws& draws = params_.constraint == Constraint::masked ? feasible : any;
     Run run{params_, problem, evaluator, *weights, draws};
     const OptionNumbers shares = run.search();
-    auto result = Finals{feasible, shares, *weights, evaluator, params_}.play(problem.seed);
+    auto result = Finals{problem, feasible, shares, *weights, evaluator, params_}.play();
     result.course = run.course();
     return result;
   }

@@ -1,8 +1,6 @@
 #include "finals.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <functional>
 #include <limits>
 
@@ -10,17 +8,12 @@
 
 namespace dnas {
 
+using thimble::decimals;
 using thimble::Genotype;
 using thimble::Random;
 
-std::string decimals(double value, int count) {
-  std::array<char, 64> text{};
-  const auto end = std::to_chars(text.begin(), text.end(), value, std::chars_format::fixed, count);
-  return {text.begin(), end.ptr};
-}
-
-thimble::SearchResult Finals::play(std::uint64_t seed) {
-  Random random = Random::stream(seed, {"dnas", "finalists"});
+thimble::SearchResult Finals::play() {
+  Random random = Random::stream(problem_.seed, {"dnas", "finalists"});
   const auto places = static_cast<std::size_t>(params_.finalists);
   const auto likeliest = feasible_.likeliest(shares_, places, random);
   if (places == 1) return taken(likeliest.front(), "the likeliest network that keeps the limits");
@@ -62,8 +55,15 @@ thimble::SearchResult Finals::best_alone(const std::string& compared) {
                                  " has " + decimals(best.metric, 2));
 }
 
+Genotype Finals::plain(const Genotype& network) const {
+  Genotype canonical = problem_.space.canonical(network);
+  const auto own = evaluator_.cost(network), other = evaluator_.cost(canonical);
+  return other.is_feasible() && own.macs == other.macs && own.params == other.params ? canonical
+                                                                                     : network;
+}
+
 thimble::SearchResult Finals::taken(const Genotype& network, const std::string& remark) {
-  const std::vector<Genotype> found{network};
+  const std::vector<Genotype> found{plain(network)};
   thimble::SearchResult result;
   result.front = evaluator_.evaluate(found);
   result.best = result.front.front();

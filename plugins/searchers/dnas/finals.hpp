@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,23 +11,23 @@
 
 namespace dnas {
 
-std::string decimals(double value, int count);
-
 /// The likeliest networks by what they do on all samples that weights did not learn from, and as
 /// long as that finds a better one, those near the best; then the best of these by what they do
 /// when each is trained by itself.
 class Finals {
  public:
   /// All outlive this.
-  Finals(thimble::FeasibleDraws& feasible, const thimble::OptionNumbers& shares,
-         thimble::Relaxation& weights, thimble::Evaluator& evaluator, const Params& params)
-      : feasible_{feasible},
+  Finals(const thimble::Problem& problem, thimble::FeasibleDraws& feasible,
+         const thimble::OptionNumbers& shares, thimble::Relaxation& weights,
+         thimble::Evaluator& evaluator, const Params& params)
+      : problem_{problem},
+        feasible_{feasible},
         shares_{shares},
         weights_{weights},
         evaluator_{evaluator},
         params_{params} {}
 
-  thimble::SearchResult play(std::uint64_t seed);
+  thimble::SearchResult play();
 
  private:
   struct Ranked {
@@ -39,8 +38,12 @@ class Finals {
   /// Whether one is better than all before; of equals the first.
   bool look_at(const std::vector<thimble::Genotype>& networks);
   thimble::SearchResult best_alone(const std::string& compared);
+  /// Where it is as large, the canonical form: what counts for nothing, as in cells that are
+  /// skipped, is then the same in all results.
+  thimble::Genotype plain(const thimble::Genotype& network) const;
   thimble::SearchResult taken(const thimble::Genotype& network, const std::string& remark);
 
+  const thimble::Problem& problem_;
   thimble::FeasibleDraws& feasible_;
   const thimble::OptionNumbers& shares_;
   thimble::Relaxation& weights_;

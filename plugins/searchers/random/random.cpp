@@ -83,7 +83,7 @@ class RandomSearch final : public thimble::Searcher {
     result.front = evaluator.evaluate(found);
     result.best = result.front.front();
     result.remarks.push_back("of " + thimble::count_text(std::ssize(metrics), "trained network") +
-                             ", the best has " + thimble::number_text(*best) +
+                             ", the best has " + thimble::decimals(*best, 2) +
                              " (the first metric of the task) on samples set aside");
     return result;
   }

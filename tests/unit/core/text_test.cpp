@@ -64,6 +64,9 @@ TEST(NumberText, ReadsBackAsTheSameNumber) {
     EXPECT_EQ(parse_number(number_text(value)), value) << number_text(value);
   }
   EXPECT_EQ(number_text(0.1), "0.1");
+  EXPECT_EQ(decimals(93.8281, 2), "93.83");
+  EXPECT_EQ(decimals(-1e300, 0).size(), 302U);
+  EXPECT_EQ(decimals(std::numeric_limits<double>::quiet_NaN(), 2), "nan");
   EXPECT_EQ(number_text(3), "3");
   for (const double value :
        {0.0, std::numeric_limits<double>::min(), std::numeric_limits<double>::denorm_min(),

@@ -36,6 +36,9 @@ THIMBLE_EXPORT std::string count_text(std::int64_t count, std::string_view what)
 /// The shortest text that reads back as exactly this number.
 THIMBLE_EXPORT std::string number_text(double value);
 
+/// With so many digits behind the point.
+THIMBLE_EXPORT std::string decimals(double value, int digits);
+
 /// For people, with one decimal and a prefix of the unit that follows: "512 ", "1.2 k", "38.4 M",
 /// "5.6 G". The value is not negative.
 THIMBLE_EXPORT std::string with_prefix(double value);
