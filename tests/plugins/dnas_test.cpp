@@ -241,6 +241,18 @@ TEST(Dnas, MovesWithItsFirstStep) {
   EXPECT_GT(std::ranges::count_if(logits, [](double logit) { return logit != 0; }), 0);
 }
 
+TEST(Dnas, SaysWhereItOnlyDrew) {
+  const PricedSpace space{Planted::drawn(3, true)};
+  Planted planted{space, 1e3, 3};
+  const Problem problem = planted.problem();
+  const auto said = [&](const std::string& yaml) {
+    return dnas(yaml)->search(problem, planted).remarks;
+  };
+  const auto only_drew = ::testing::HasSubstr("as likely as at first");
+  EXPECT_THAT(said("{epochs: 2, warm_up: 1}"), ::testing::Contains(only_drew));
+  EXPECT_THAT(said("{epochs: 20, warm_up: 0}"), ::testing::Not(::testing::Contains(only_drew)));
+}
+
 TEST(Dnas, OfOneNetworkFindsIt) {
   const PricedSpace space{{{1}, {2}}};
   Planted planted{space, 5, 1};

@@ -117,6 +117,10 @@ FeasibleDraws::FeasibleDraws(const Problem& problem, Evaluator& evaluator, bool 
     : problem_{problem}, evaluator_{evaluator}, keeps_limits_{keeps_limits} {
   for (const Decision& decision : problem.decisions) options_.push_back(decision.options.size());
   root_ = evaluator.cost(cheapened(some_network(), std::vector<bool>(options_.size()), true));
+  // What counts for nothing is then as in other results.
+  Evaluation plain = evaluator.cost(problem.space.canonical(root_.genotype));
+  if (plain.is_valid() == root_.is_valid() && use_of(plain) == use_of(root_))
+    root_ = std::move(plain);
 }
 
 /// The largest share of a limit that a network uses, and a little of the others, so that they count

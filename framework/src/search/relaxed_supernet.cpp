@@ -45,7 +45,9 @@ class RelaxedSupernet final : public Relaxation {
   std::optional<NamedNumbers> kept() override {
     if (file_.empty() || !std::filesystem::exists(file_)) return {};
     try {
-      return net_.restore(file_);
+      auto numbers = net_.restore(file_);
+      log_("the search goes on where it was kept");
+      return numbers;
     } catch (const InputError& error) {
       log_("the search begins anew: " + error.diagnostics().front().message);
       return {};

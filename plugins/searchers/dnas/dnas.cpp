@@ -258,6 +258,11 @@ class Dnas final : public thimble::Searcher {
     const OptionNumbers shares = run.search();
     auto result = Finals{problem, feasible, shares, *weights, evaluator, params_}.play();
     result.course = run.course();
+    constexpr double kHardlyMoved = 0.999;
+    if (entropy_of(shares) > kHardlyMoved)
+      result.remarks.emplace_back(
+          "options are as likely as at first: the search was no more than draws (more epochs, a "
+          "shorter warm_up, or another learning_rate or temperature may help)");
     return result;
   }
 
