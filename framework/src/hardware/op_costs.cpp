@@ -251,12 +251,7 @@ OpCosts::Known OpCosts::profiled(const std::vector<OpShape>& missing) const {
   CountedRows counted;
   for (const OpShape& op : missing)
     if (!cached_.contains(op)) uncounted.push_back(op);
-  if (!uncounted.empty()) {
-    warn_once(
-        "operators that no table has are counted in the emulator, some twenty a second; `thimble "
-        "profile` counts those of a search space beforehand");
-    counted = options_.count(uncounted);
-  }
+  if (!uncounted.empty()) counted = options_.count(uncounted);
   if (options_.cache && !counted.rows.empty()) keep(counted.rows);
   for (const OpShape& op : missing)
     if (const auto cached = cached_.find(op); cached != cached_.end())

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <thimble/core/text.hpp>
@@ -65,7 +66,11 @@ void let_count(thimble::OpCostsOptions& options, thimble::Core core,
                const thimble::Context& context) {
   try {
     const thimble::Profiler profiler{core};
-    options.count = [profiler](std::span<const thimble::OpShape> ops) {
+    options.count = [profiler, log = context.log,
+                     is_told = false](std::span<const thimble::OpShape> ops) mutable {
+      if (!std::exchange(is_told, true))
+        log("operators that no table has are counted in the emulator, some twenty a second; "
+            "`thimble profile` counts those of a search space beforehand");
       return thimble::counted_rows(profiler, ops);
     };
     if (!context.cache_folder.empty()) options.cache = cache_of(profiler, context.cache_folder);
