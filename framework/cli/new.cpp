@@ -54,10 +54,11 @@ std::string in_shell(const fs::path& path) {
 }  // namespace
 
 int create(const NewArguments& arguments, const World& world) {
-  const auto& [kind_text, name, folder, trains] = arguments;
-  const Kind kind = parse_kind(kind_text);
-  if (trains && kind != Kind::searcher)
-    throw InputError{"--trains is for searchers, not for " + in_quotes(kind_text),
+  const std::string& name = arguments.name;
+  const std::string& folder = arguments.folder;
+  const Kind kind = parse_kind(arguments.kind);
+  if (arguments.trains && kind != Kind::searcher)
+    throw InputError{"--trains is for searchers, not for " + in_quotes(arguments.kind),
                      "leave it out; networks learn in a search, or behind it by 'train'"};
   constexpr std::size_t kLongestName = 100;  // files are called after it
   if (!is_identifier(name) || name.size() > kLongestName)
@@ -83,7 +84,7 @@ int create(const NewArguments& arguments, const World& world) {
     return filled(text, "@folder@", folder_of(kind));
   };
   const std::string source =
-      text_of(std::string{name_of(kind)} + (trains ? "_trains" : "") + ".cpp.in");
+      text_of(std::string{name_of(kind)} + (arguments.trains ? "_trains" : "") + ".cpp.in");
   const std::string project = text_of("CMakeLists.txt.in");
   const std::string readme = text_of("README.md.in");
   const MadeFolder made{target};
