@@ -131,6 +131,15 @@ TEST(Supernet, HangsOnTheSeedAlone) {
       seen.push_back(world.net.learn(kPaths));
       for (const double loss : world.net.losses(kPaths)) seen.push_back(loss);
     }
+    const std::vector<OptionNumbers> mixtures{{{0.3, 0.7}, {0.6, 0.4}, {0.5, 0.5}},
+                                              {{0.9, 0.1}, {0.2, 0.8}, {0.1, 0.9}}};
+    for (int i = 0; i < 3; ++i) {
+      seen.push_back(world.net.learn(mixtures));
+      for (const MixtureLoss& part : world.net.losses(mixtures)) {
+        seen.push_back(part.loss);
+        for (const auto& own : part.by_share) seen.insert(seen.end(), own.begin(), own.end());
+      }
+    }
     seen.push_back(world.net.validate(kPaths[1]));
     all.push_back(seen);
   }
