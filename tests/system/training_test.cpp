@@ -81,7 +81,9 @@ TEST_F(TrainingRun, GivesTheSameBytesAtOneTwoAndFourJobs) {
 }
 
 TEST_F(TrainingRun, GoesOnAfterBeingKilledToTheSameBytes) {
+  const auto start = std::chrono::steady_clock::now();
   const std::string whole = trained(folder(run(std::string{kTrain} + "--output whole")));
+  const auto lasted = std::chrono::steady_clock::now() - start;
   Random random{7};
   int killed = 0;
 #ifdef __SANITIZE_ADDRESS__
@@ -92,7 +94,7 @@ TEST_F(TrainingRun, GoesOnAfterBeingKilledToTheSameBytes) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::string output = kTrain + ("--output broken" + std::to_string(attempt));
     const Command broken{"run small.yaml --quiet " + output, here_.path()};
-    std::this_thread::sleep_for(std::chrono::milliseconds{50 + random.below(900)});
+    std::this_thread::sleep_for(0.8 * random.uniform() * lasted);
     broken.send(SIGKILL);
     killed += broken.wait().code == 128 + SIGKILL ? 1 : 0;
     ASSERT_EQ(trained(folder(run(output + " --resume"))), whole) << "attempt " << attempt;
