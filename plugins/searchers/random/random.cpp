@@ -100,8 +100,10 @@ class RandomSearch final : public thimble::Searcher {
     std::set<Genotype> seen;
     const std::int64_t wanted = *expected_evaluations(problem);
     for (std::int64_t i = 0; i < 20 * wanted && std::ssize(drawn) < wanted; ++i) {
-      Genotype genotype = problem.space.canonical(feasible.draw(uniform, random).genotype);
-      if (seen.insert(genotype).second) drawn.push_back(std::move(genotype));
+      // The canonical form may cost otherwise, so what was drawn is kept.
+      Genotype genotype = feasible.draw(uniform, random).genotype;
+      if (seen.insert(problem.space.canonical(genotype)).second)
+        drawn.push_back(std::move(genotype));
     }
     return drawn;
   }

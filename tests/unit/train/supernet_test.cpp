@@ -180,7 +180,8 @@ TEST(Supernet, MixesWithOneShareEachToTheNetworkItself) {
     std::vector<OptionNumbers> mixtures;
     for (const Path& path : kPaths) mixtures.push_back(mixture_of(mixed.graph, path));
     const double loss = single.net.learn(kPaths);
-    EXPECT_NEAR(mixed.net.learn(mixtures), loss, 1e-5 * loss);
+    // Behind a step, roundings that differ have moved the weights.
+    EXPECT_NEAR(mixed.net.learn(mixtures), loss, (i == 0 ? 1e-6 : 1e-5) * loss);
   }
   const auto whole = single.net.losses(std::vector<Path>{kPaths[2]})[0];
   const auto soft =
