@@ -173,6 +173,23 @@ void add_points(const Grid& grid, const Value& root, std::vector<SweepPoint>& po
   }
 }
 
+/// What a row sets as a whole it sets behind all overrides of its parts.
+void refuse_undone(const Assignment& override, const std::vector<SweepPoint>& points) {
+  std::string whole;
+  for (const SweepPoint& point : points) {
+    const auto undoes = [&](const Assignment& set) {
+      return override.path.starts_with(set.path + ".");
+    };
+    const auto by = std::ranges::find_if(point.assignments, undoes);
+    if (by == point.assignments.end()) return;
+    whole = by->path;
+  }
+  refuse(override.value.where(),
+         fmt::format("{} changes nothing: every row of the sweep sets {} as a whole",
+                     in_quotes(override.path), in_quotes(whole)),
+         fmt::format("override {} itself, or change the rows", in_quotes(whole)));
+}
+
 }  // namespace
 
 Assignment parse_override(const std::string& text) {
@@ -247,6 +264,7 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
                                                      : std::vector<Value>{override.value};
     add_points(grid, root, points);
   }
+  for (const Assignment& override : overrides) refuse_undone(override, points);
   return points;
 }
 

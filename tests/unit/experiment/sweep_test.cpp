@@ -156,6 +156,23 @@ TEST(Sweep, ReplacesAnAxisByAList) {
   EXPECT_EQ(points[1].root.find("seed")->text(), "5");
 }
 
+TEST(Sweep, RefusesOverridesThatAllRowsUndo) {
+  const auto points_of = [](const std::string& text) {
+    return expand_sweep(parse_yaml(text, "x.yaml"), {parse_override("searcher.epochs=5")});
+  };
+  const std::string whole = "{searcher: [{use: a, epochs: 1}]}";
+  try {
+    points_of("sweep: [" + whole + "]");
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_EQ(
+        error.diagnostics()[0].message,
+        "'searcher.epochs' changes nothing: every row of the sweep sets 'searcher' as a whole");
+    EXPECT_EQ(error.diagnostics()[0].where.file, "override 'searcher.epochs=5'");
+  }
+  EXPECT_EQ(points_of("searcher: {use: a}\nsweep: [" + whole + ", {seed: [2]}]").size(), 2U);
+}
+
 TEST(Sweep, TakesAnEntryOutOfAListByNull) {
   const auto points = expand_sweep(parse_yaml("proxies: [{use: a}, {use: b}]", "x.yaml"),
                                    {parse_override("proxies.a=~")});
