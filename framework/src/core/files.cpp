@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <regex>
 #include <system_error>
 #include <thread>
 
@@ -88,6 +89,15 @@ void write_files(const std::vector<NamedText>& files) {
     if (const int trouble = write_synced(part_of(file), text); trouble != 0) give_up(file, trouble);
   for (const auto& [file, text] : files)
     if (::rename(part_of(file).c_str(), file.c_str()) != 0) give_up(file, errno);
+}
+
+void remove_unfinished(const std::filesystem::path& folder) {
+  static const std::regex kUnfinished{R"(.*\.part\d+-\d+)"};
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{folder})
+    if (std::regex_match(entry.path().filename().string(), kUnfinished))
+      found.push_back(entry.path());
+  for (const auto& file : found) std::filesystem::remove(file);
 }
 
 void make_folder(const std::filesystem::path& folder) {

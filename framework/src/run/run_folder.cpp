@@ -91,7 +91,9 @@ RunFolder RunFolder::resume(const fs::path& parent, const std::string& identity,
     return create(parent, identity);
   }
   say("going on in " + folders.back().string());
-  return RunFolder{folders.back()};
+  RunFolder folder{folders.back()};
+  remove_unfinished(folder.path());
+  return folder;
 }
 
 }  // namespace thimble

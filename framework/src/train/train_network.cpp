@@ -53,13 +53,6 @@ auto kept(const TrainingOrder& order, const std::filesystem::path& file, const R
   }
 }
 
-/// What a process that was killed had not written to the end.
-void remove_parts(const std::filesystem::path& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator{folder})
-    if (entry.path().filename().string().find(".safetensors.part") != std::string::npos)
-      std::filesystem::remove(entry.path());
-}
-
 /// Runs a trainer until an epoch, from where an earlier process left it, if it did. Epochs of
 /// stages before it count.
 void run_stage(Trainer& trainer, const TrainingOrder& order, const char* file, int until,
@@ -168,7 +161,7 @@ TrainedNetwork learn(const TrainingOrder& order) {
 TrainingOutcome train_network(const TrainingOrder& order) {
   make_folder(order.folder);
   const FileLock lock{order.folder / kWeights};
-  remove_parts(order.folder);
+  remove_unfinished(order.folder);
   const auto weights = order.folder / kWeights;
   const auto outcome_of = [&](const TrainedNetwork& trained) {
     const auto failure = trained.about.find(kFailure);

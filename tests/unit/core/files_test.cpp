@@ -112,6 +112,19 @@ TEST(WriteFiles, WritesAllOrNone) {
   EXPECT_EQ(read_file(file) + read_file(folder.path() / "other"), "xy");
 }
 
+TEST(RemoveUnfinished, LeavesWhatIsWhole) {
+  const TemporaryFolder dir;
+  make_folder(dir.path() / "below");
+  for (const char* name : {"a.csv", "a.part", "a.csv.part12-3", "below/b.part4-5", "below/b.csv"})
+    write_file(dir.path() / name, "x");
+  remove_unfinished(dir.path());
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "a.csv"));
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "a.part"));
+  EXPECT_TRUE(std::filesystem::exists(dir.path() / "below/b.csv"));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "a.csv.part12-3"));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "below/b.part4-5"));
+}
+
 TEST(ReadFile, RefusesPipesThatNobodyMayEverWriteTo) {
   const TemporaryFolder folder;
   const auto pipe = folder.path() / "pipe";

@@ -40,6 +40,10 @@ using NamedText = std::pair<std::filesystem::path, std::string_view>;
 /// Likewise, all or none: the first is renamed when the last is written.
 THIMBLE_EXPORT void write_files(const std::vector<NamedText>& files);
 
+/// Removes what a process that was killed had not written to the end, in a folder and below. Nobody
+/// may be writing there.
+THIMBLE_EXPORT void remove_unfinished(const std::filesystem::path& folder);
+
 /// Keeps others that ask for the same out while it lives: who reads a file, changes it and writes
 /// it back holds one. It lies beside the file as FILE.lock. The system lets go of it when the
 /// process dies.
