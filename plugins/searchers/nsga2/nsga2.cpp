@@ -62,6 +62,7 @@ const std::vector<std::pair<std::string, Within>>& names_of(Within) {
 struct Params {
   std::int64_t evaluations = 500;
   std::int64_t population = 40;
+  std::optional<std::int64_t> children;
   double crossover = 0.95;
   double eta_crossover = 10;
   std::optional<double> mutation;
@@ -72,6 +73,11 @@ struct Params {
   static void describe(Describe& param) {
     param(&Params::evaluations, "evaluations", "networks to score").range(1, 10'000'000);
     param(&Params::population, "population", "networks that survive a generation").range(2, 10'000);
+    param(
+        &Params::children, "children",
+        "networks that are made, and scored side by side, in a generation; as many as survive when "
+        "left out")
+        .range(1, 10'000);
     param(&Params::crossover, "crossover", "probability that two parents cross").range(0, 0.999);
     param(&Params::eta_crossover, "eta_crossover",
           "how near to their parents children are in continuous decisions")
@@ -198,11 +204,15 @@ class Search {
         engine_{static_cast<std::mt19937::result_type>(random_())} {}
 
   void run() {
-    while (prospector_.may_go_on())
-      adopt(prospector_.look_at(params_.population, [&](int misses) {
-        const bool breeds = !population_.empty() && misses < kTries && chromosomes_.size() > 0;
+    while (prospector_.may_go_on()) {
+      const bool is_first = population_.empty();
+      const auto wanted =
+          is_first ? params_.population : params_.children.value_or(params_.population);
+      adopt(prospector_.look_at(wanted, [&](int misses) {
+        const bool breeds = !is_first && misses < kTries && chromosomes_.size() > 0;
         return breeds ? child() : thimble::random_genotype(problem_.decisions, random_);
       }));
+    }
   }
 
  private:
