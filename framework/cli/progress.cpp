@@ -12,7 +12,7 @@ Progress::Progress(bool is_quiet) : is_quiet_{is_quiet}, is_terminal_{isatty(STD
 void Progress::scored(std::int64_t done, std::int64_t expected, std::size_t point,
                       std::size_t points) {
   tell("point " + std::to_string(point),
-       points > 1 ? fmt::format("point {} of {}: ", point + 1, points) : "", "scored", done,
+       points > 1 ? fmt::format("point {} of {}: ", point + 1, points) : "", "done", done,
        expected);
 }
 

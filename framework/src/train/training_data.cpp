@@ -47,7 +47,7 @@ TrainingData::TrainingData(const Dataset& data, const Shape& input, double valid
   if (learned_.size() < kFewestToLearnFrom)
     throw Error{fmt::format("dataset '{}' leaves {} samples to learn from, at least {} are needed",
                             info_.name, learned_.size(), kFewestToLearnFrom),
-                "take more data, or groups of fewer samples, or leave 'validation' out"};
+                "take more data, groups of fewer samples, or a smaller 'validation'"};
   count_classes();
 }
 
