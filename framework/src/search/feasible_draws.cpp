@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <tuple>
 
 #include <thimble/search/cost_metrics.hpp>
 
@@ -116,11 +117,16 @@ OptionNumbers shares_of(const OptionNumbers& logits, double temperature) {
 FeasibleDraws::FeasibleDraws(const Problem& problem, Evaluator& evaluator, bool keeps_limits)
     : problem_{problem}, evaluator_{evaluator}, keeps_limits_{keeps_limits} {
   for (const Decision& decision : problem.decisions) options_.push_back(decision.options.size());
-  root_ = evaluator.cost(cheapened(some_network(), std::vector<bool>(options_.size()), true));
-  // What counts for nothing is then as in other results.
-  Evaluation plain = evaluator.cost(problem.space.canonical(root_.genotype));
-  if (plain.is_valid() == root_.is_valid() && use_of(plain) == use_of(root_))
-    root_ = std::move(plain);
+  root_ = plain(cheapened(some_network(), std::vector<bool>(options_.size()), true));
+}
+
+Evaluation FeasibleDraws::plain(const Genotype& genotype) const {
+  Evaluation own = evaluator_.cost(genotype);
+  Evaluation canonical = evaluator_.cost(problem_.space.canonical(genotype));
+  const auto costs = [&](const Evaluation& network) {
+    return std::tuple{network.is_valid(), network.macs, network.params, use_of(network)};
+  };
+  return costs(own) == costs(canonical) ? canonical : own;
 }
 
 /// The largest share of a limit that a network uses, and a little of the others, so that they count

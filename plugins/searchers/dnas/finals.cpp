@@ -55,15 +55,8 @@ thimble::SearchResult Finals::best_alone(const std::string& compared) {
                                  " has " + decimals(best.metric, 2));
 }
 
-Genotype Finals::plain(const Genotype& network) const {
-  Genotype canonical = problem_.space.canonical(network);
-  const auto own = evaluator_.cost(network), other = evaluator_.cost(canonical);
-  return other.is_feasible() && own.macs == other.macs && own.params == other.params ? canonical
-                                                                                     : network;
-}
-
 thimble::SearchResult Finals::taken(const Genotype& network, const std::string& remark) {
-  const std::vector<Genotype> found{plain(network)};
+  const std::vector<Genotype> found{feasible_.plain(network).genotype};
   thimble::SearchResult result;
   result.front = evaluator_.evaluate(found);
   result.best = result.front.front();

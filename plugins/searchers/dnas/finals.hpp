@@ -38,9 +38,6 @@ class Finals {
   /// Whether one is better than all before; of equals the first.
   bool look_at(const std::vector<thimble::Genotype>& networks);
   thimble::SearchResult best_alone(const std::string& compared);
-  /// Where it is as large, the canonical form: what counts for nothing, as in cells that are
-  /// skipped, is then the same in all results.
-  thimble::Genotype plain(const thimble::Genotype& network) const;
   thimble::SearchResult taken(const thimble::Genotype& network, const std::string& remark);
 
   const thimble::Problem& problem_;

@@ -100,10 +100,9 @@ class RandomSearch final : public thimble::Searcher {
     std::set<Genotype> seen;
     const std::int64_t wanted = *expected_evaluations(problem);
     for (std::int64_t i = 0; i < 20 * wanted && std::ssize(drawn) < wanted; ++i) {
-      // The canonical form may cost otherwise, so what was drawn is kept.
-      Genotype genotype = feasible.draw(uniform, random).genotype;
+      const Genotype genotype = feasible.draw(uniform, random).genotype;
       if (seen.insert(problem.space.canonical(genotype)).second)
-        drawn.push_back(std::move(genotype));
+        drawn.push_back(feasible.plain(genotype).genotype);
     }
     return drawn;
   }

@@ -49,6 +49,10 @@ class THIMBLE_EXPORT FeasibleDraws {
   /// Whether it keeps the limits.
   bool is_open(const Genotype& genotype);
 
+  /// The canonical form where it costs the same: what counts for nothing, as in cells that are
+  /// skipped, is then the same in all results. Else the network itself.
+  Evaluation plain(const Genotype& genotype) const;
+
  private:
   struct Verdict {
     bool is_valid = false;

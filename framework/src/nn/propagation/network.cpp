@@ -286,8 +286,6 @@ Network Network::mixed(OptionNumbers shares) const {
 }
 
 std::vector<double> Network::shares(const Node& choice) const {
-  if (!is_mixed())
-    return std::vector<double>(choice.input_count, 1 / static_cast<double>(choice.input_count));
   std::vector<double> made;
   for (const int option : options_in(choice.alive))
     made.push_back(

@@ -57,7 +57,7 @@ class THIMBLE_EXPORT Network {
   /// these (a continuous relaxation: Liu et al., arXiv 1806.09055, equation 2).
   Network mixed(OptionNumbers shares) const;
   bool is_mixed() const noexcept { return !shares_.empty(); }
-  /// What the inputs of a choice are multiplied by.
+  /// What the inputs of a choice are multiplied by in a network that is mixed.
   std::vector<double> shares(const Node& choice) const;
 
   /// Draws every weight anew, in float, so that a network in double has the same ones.
