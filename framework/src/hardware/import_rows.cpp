@@ -235,6 +235,8 @@ std::array<int, N> sizes(const json& layer, const char* name) {
 }
 
 std::optional<OpShape> convolution_of(const json& layer) {
+  if (!layer.is_object())
+    throw Error{fmt::format("'modelConfig' is {}, not a map", in_quotes(layer.dump()))};
   if (!layer.contains("filters") || !layer.contains("kernel_size")) return std::nullopt;
   if (member(layer, "padding") != "same" || member(layer, "groups") != 1) return std::nullopt;
   const auto in = sizes<4>(layer, "input_shape");

@@ -363,6 +363,10 @@ TEST_F(Import, NamesThePlaceOfWhatIsNoRecord) {
   EXPECT_EQ(refusal("[{\"error\": [[1]]},\n  {\"timing\": 3, \"modelConfig\": {}}]"),
             "r.json:2:3: error: record 2: 'timing' is '3', not a list");
   EXPECT_EQ(refusal("[{\"timing\": [{}], \"modelConfig\": 1}]"),
+            "r.json:1:2: error: record 1: 'modelConfig' is '1', not a map");
+  EXPECT_EQ(refusal("[{\"timing\": [], \"modelConfig\": null}]"),
+            "r.json:1:2: error: record 1: 'modelConfig' is 'null', not a map");
+  EXPECT_EQ(refusal("[{\"timing\": [{}], \"modelConfig\": {}}]"),
             "r.json:1:2: error: record 1: there is no 'type'");
   EXPECT_EQ(refusal("[{\"timing\": [], \"modelConfig\": {\"filters\": 1, \"kernel_size\": 1}}]"),
             "r.json:1:2: error: record 1: there is no 'padding'");
