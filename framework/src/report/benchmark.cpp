@@ -54,13 +54,15 @@ std::size_t architecture_column(const CsvTable& table, const std::string& name) 
 }
 
 /// Says where a column of per cents has what looks like a fraction, or nothing: 0.95 would be among
-/// the best as 95 %. What is as bad as guessing among many classes would be far above the best.
+/// the best as 95 %. What would be far above the best is no fraction, and shows that the column
+/// goes down to guesses among many classes, where no number can be told from a fraction.
 std::string fraction_among(const CsvTable& table, std::size_t column, double most) {
   std::vector<const CsvCell*> cells;
   for (const auto& row : table.rows) {
     const auto accuracy = parse_number(row[column].text);
-    if (accuracy && *accuracy > 0 && *accuracy <= 1 && 100 * *accuracy <= 1.1 * most)
-      cells.push_back(&row[column]);
+    if (!accuracy || *accuracy <= 0 || *accuracy > 1) continue;
+    if (100 * *accuracy > 1.1 * most) return "";
+    cells.push_back(&row[column]);
   }
   if (cells.empty()) return "";
   const auto& [text, where] = *cells.front();
