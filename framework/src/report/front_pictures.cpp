@@ -100,7 +100,7 @@ class FrontPicture {
                  fmt::format("{}, {} on the front, {} selected",
                              count_text(std::ssize(outcome_.evaluated), "network"),
                              outcome_.result.front.size(), outcome_.selection->chosen.size())) +
-           axis("x", x_, 0) + axis("y", y_, 1) +
+           axis("x", x_, 0, Axis::kRoom) + axis("y", y_, 1, kRoomOfNumbers) +
            "set key below\nset bmargin 9\n"
            "plot $all using 1:2 with points pt 7 ps 0.4 lc rgb '#cccccc' title 'looked at', \\\n" +
            front_plots() +
@@ -113,6 +113,7 @@ class FrontPicture {
 
  private:
   using Rows = std::vector<std::vector<double>>;
+  static constexpr double kRoomOfNumbers = 0.16;  ///< two lines of text, of the axis they stand on
 
   void add(const Evaluation& network, Rows& rows) const {
     const double x = metric_of(network, x_, outcome_.metrics);
@@ -153,12 +154,13 @@ class FrontPicture {
     return plots;
   }
 
-  std::string axis(const char* name, const std::string& metric, std::size_t coordinate) const {
+  std::string axis(const char* name, const std::string& metric, std::size_t coordinate,
+                   double room_above) const {
     std::vector<double> values;
     for (const auto& row : all_) values.push_back(row[coordinate]);
     for (const Rows& rows : fronts_)
       for (const auto& row : rows) values.push_back(row[coordinate]);
-    const Axis axis{values};
+    const Axis axis{values, room_above};
     // Powers of ten written out would touch each other: 20 M, not 2 x 10^7.
     constexpr double kLarge = 1e5;
     return fmt::format("set {0}label {1} noenhanced\nset {0}range [{2}:{3}]\n", name,

@@ -1,4 +1,6 @@
 #include <cmath>
+#include <regex>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -230,6 +232,17 @@ TEST(FrontPictures, ShowEveryObjectiveAgainstTheCost) {
   EXPECT_THAT(pictures[0].script, HasSubstr("$knee << EOD\n2 9 \nEOD"));
   EXPECT_THAT(pictures[0].script, HasSubstr("$ends << EOD\n10 10 \n0 0 \n2 9 \nEOD"));
   EXPECT_EQ(pictures[1].name, "front_same");
+}
+
+/// As drawn, numbers end 46 pixels above their points, and axes are 496 pixels high.
+TEST(FrontPictures, HaveRoomForTheNumbersOfTheirHighestNetworks) {
+  std::vector<PointOutcome> points{outcome(kBend)};
+  select(points[0], {.k = 2});
+  const std::string script = front_pictures(points)[0].script;
+  std::smatch range;
+  ASSERT_TRUE(std::regex_search(script, range, std::regex{R"(set yrange \[(.*):(.*)\])"}));
+  const double low = std::stod(range[1]), high = std::stod(range[2]), highest = 10;
+  EXPECT_GT((high - highest) / (high - low), 50. / 496);
 }
 
 TEST(FrontPictures, WriteLargeNumbersShort) {
