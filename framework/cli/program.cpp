@@ -397,6 +397,8 @@ int run_program(int count, const char* const* arguments, const std::filesystem::
 void stop_on_signals() {
   std::signal(SIGINT, stop_on_signal);
   std::signal(SIGTERM, stop_on_signal);
+  // Whoever starts it with nohup wants it to go on when the terminal closes.
+  if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) std::signal(SIGHUP, stop_on_signal);
 }
 
 }  // namespace thimble::cli

@@ -12,8 +12,9 @@ constexpr int kInterrupted = 130;
 /// name. Plugins, boards and templates lie below `prefix`. Returns the exit code.
 int run_program(int count, const char* const* arguments, const std::filesystem::path& prefix);
 
-/// From now on, the first SIGINT or SIGTERM lets running candidates finish, but for programs they
-/// wait for; the second ends the program at once.
+/// From now on, the first SIGINT, SIGTERM or SIGHUP lets running candidates finish, but for
+/// programs they wait for; the second ends the program at once. A SIGHUP that was ignored before
+/// stays so.
 void stop_on_signals();
 
 }  // namespace thimble::cli

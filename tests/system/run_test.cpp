@@ -119,13 +119,25 @@ INSTANTIATE_TEST_SUITE_P(
         "'objectives=[{maximize: naswot}, {maximize: snip}, {minimize: macs}]' "
         "'hardware={use: table, board: imxrt1062_evk, on_miss: fit}' limits.macs=20000000 "));
 
-TEST_F(Run, StopsOnInterruptAndSaysHowToGoOn) {
-  const Command run{"run small.yaml searcher='{use: random, samples: 5000}'", here_.path()};
-  std::this_thread::sleep_for(1500ms);
-  run.send(SIGINT);
-  const Finished stopped = run.wait();
-  EXPECT_EQ(stopped.code, 130);
-  EXPECT_THAT(stopped.errors, ::testing::HasSubstr("--resume goes on"));
+TEST_F(Run, StopsWhenAskedToAndSaysHowToGoOn) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const Command run{"run small.yaml searcher='{use: random, samples: 5000}'", here_.path()};
+    std::this_thread::sleep_for(1500ms);
+    run.send(signal);
+    const Finished stopped = run.wait();
+    EXPECT_EQ(stopped.code, 130) << signal;
+    EXPECT_THAT(stopped.errors, ::testing::HasSubstr("--resume goes on")) << signal;
+  }
+}
+
+/// What nohup does for a program is to ignore the signal before it begins.
+TEST_F(Run, GoesOnUnderNohupWhenTheTerminalCloses) {
+  const Finished finished =
+      testing::shell("trap '' HUP\n'" THIMBLE_TEST_PROGRAM
+                     "' run small.yaml --quiet searcher='{use: random, samples: 20}' &\n"
+                     "while kill -HUP $! 2>/dev/null; do sleep 0.1; done; wait $!",
+                     here_.path());
+  EXPECT_EQ(finished.code, 0) << finished.errors;
 }
 
 TEST_F(Run, WritesEverythingIntoItsFolder) {
