@@ -368,5 +368,14 @@ TEST_F(OwnBoard, GivesCForAnotherProject) {
   EXPECT_EQ(again.rows().at(0)->n, 4) << "the same in two records is repeats";
 }
 
+TEST_F(OwnBoard, GivesAllOfItsCOrNoneOnAFullDisk) {
+  const Finished failed =
+      testing::shell("ulimit -f 8; trap '' XFSZ; '" THIMBLE_TEST_PROGRAM
+                     "' profile --board mine.yaml --ops few.txt --emit new/project",
+                     here_.path());
+  EXPECT_THAT(error_of(failed), HasSubstr("operators.c': File too large"));
+  EXPECT_FALSE(exists("new"));
+}
+
 }  // namespace
 }  // namespace thimble

@@ -248,13 +248,17 @@ void write_board_project(std::span<const OpShape> ops, const std::optional<Memor
     throw InputError{
         fmt::format("{} operators do not fit into one program for the board", ops.size()),
         "write fewer into a file, and name it with --ops"};
-  make_folder(folder);
-  write_sources(programs.front(), folder);
+  std::vector<SourceFile> files = sources_of(programs.front());
   for (const char* const name : kGuestFiles)
-    write_file(folder / name, read_file(installed_firmware() / name));
-  for (const char* const name : {"operators.h", "thimble_firmware.h"})
-    write_file(folder / name, "#include \"thimble_config.h\"\n" + read_file(folder / name));
-  write_file(folder / "thimble_config.h", guest_config(programs.front(), repeats));
+    files.push_back({name, read_file(installed_firmware() / name)});
+  for (auto& [name, text] : files)
+    if (name == "operators.h" || name == "thimble_firmware.h")
+      text.insert(0, "#include \"thimble_config.h\"\n");
+  files.push_back({"thimble_config.h", guest_config(programs.front(), repeats)});
+  const MadeFolder made{folder};  // which goes again where nothing can be written into it
+  std::vector<NamedText> all;
+  for (const auto& [name, text] : files) all.emplace_back(folder / name, text);
+  write_files(all);
 }
 
 }  // namespace thimble

@@ -112,23 +112,23 @@ std::vector<OpProgram> op_programs(std::span<const OpShape> ops, const ProgramLi
   return programs;
 }
 
-std::vector<fs::path> write_sources(const OpProgram& program, const fs::path& folder) {
+std::vector<SourceFile> sources_of(const OpProgram& program) {
   std::vector<Int8Network> networks;
   for (const ProgramOp& op : program.ops) networks.push_back(op.network);
-  const CSource source = generate_c(networks);
-  const auto file = [&](const char* extension) {
-    return folder / (std::string{kFirst} + extension);
-  };
-  write_file(file(".h"), source.header);
-  write_file(file(".c"), source.source);
-  write_file(folder / "table.c", table_of(program));
-  return {file(".c"), folder / "table.c"};
+  CSource source = generate_c(networks);
+  return {{std::string{kFirst} + ".h", std::move(source.header)},
+          {std::string{kFirst} + ".c", std::move(source.source)},
+          {"table.c", table_of(program)}};
 }
 
 Firmware build(const OpProgram& program, int repeats, const Toolchain& toolchain,
                const std::vector<fs::path>& more_sources, FirmwareOptions options,
                const fs::path& folder) {
-  std::vector<fs::path> sources = write_sources(program, folder);
+  std::vector<fs::path> sources;
+  for (const auto& [name, text] : sources_of(program)) {
+    write_file(folder / name, text);
+    if (name.ends_with(".c")) sources.push_back(folder / name);
+  }
   sources.push_back(toolchain.firmware_folder() / "run_operators.c");
   sources.insert(sources.end(), more_sources.begin(), more_sources.end());
   options.has_marks = true;

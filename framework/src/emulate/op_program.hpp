@@ -51,10 +51,15 @@ ProgramLimits limits_of(const MemoryMap& memory, std::int64_t stack_bytes, std::
 std::vector<OpProgram> op_programs(std::span<const OpShape> ops, const ProgramLimits& limits,
                                    std::vector<OpShape>& too_large);
 
+/// A file of a program, by its name in the program's folder.
+struct SourceFile {
+  std::string name;
+  std::string text;
+};
+
 /// The generated C of a program: operators.h, operators.c, and table.c, which run_operators.c
-/// reads. Returns the C sources.
-std::vector<std::filesystem::path> write_sources(const OpProgram& program,
-                                                 const std::filesystem::path& folder);
+/// reads.
+std::vector<SourceFile> sources_of(const OpProgram& program);
 
 /// Writes, compiles and links a program in a folder. With `repeats` above 0 it tells what each
 /// took; everything else about it stands in `options`.
