@@ -255,6 +255,8 @@ TEST_F(Arrays, SayWhatIsWrongWithTheirDescription) {
             "data.yaml: error: 2 class names, and 'classes' is 3");
   EXPECT_EQ(with("class_names: [a, a]"), "data.yaml: error: two classes are called 'a'");
   EXPECT_EQ(with("class_names: [a, '']"), "data.yaml: error: a class has no name");
+  EXPECT_EQ(with("class_names: [a, ' b']"),
+            "data.yaml: error: the class ' b' has blanks around its name");
   EXPECT_EQ(open("{X: X.npy, y: y.npy, axes: NCT, test_share: 0}")->describe().remark,
             "no test samples");
   EXPECT_EQ(open("{X: X.npy, y: y.npy, axes: NCT, classes: 3}")->describe().remark,

@@ -139,6 +139,32 @@ TEST_F(ImageFolder, IsSplitByFolderOrByGroup) {
   EXPECT_EQ(parts->labels(Split::test), (std::vector<std::int64_t>{1}));
 }
 
+TEST_F(ImageFolder, PassesOverWhatIsHiddenAndNamesWhatLiesWrong) {
+  for (const char* const file : {"a/1.png", "b/1.png"}) add_grey(mine() / file, 1);
+  testing::write(mine() / "a/._1.png", std::string{"\0\5\x16\7", 4});
+  testing::write(mine() / ".thumbnails/1.png", "x");
+  EXPECT_EQ(problem(), "nothing");
+  EXPECT_EQ(open("test_share: 0")->describe().train_samples, 2);
+  EXPECT_EQ(open("test_share: 0")->describe().class_names, (std::vector<std::string>{"a", "b"}));
+
+  fs::create_directories(mine() / "b/more");
+  EXPECT_THAT(problem(), ::testing::EndsWith("b/more: error: a folder in that of a class"));
+  fs::remove_all(mine() / "b/more");
+  add_grey(mine() / "3.png", 1);
+  EXPECT_EQ(problem(), "3.png: error: an image in no folder of a class");
+  fs::remove(mine() / "3.png");
+  fs::rename(mine() / "b", mine() / "b ");
+  EXPECT_THAT(problem(),
+              ::testing::EndsWith("mine: error: the class 'b ' has blanks around its name"));
+
+  fs::remove_all(mine());
+  for (const char* const part : {"train", "test", "val"}) {
+    add_grey(mine() / part / "a/1.png", 1);
+    add_grey(mine() / part / "b/1.png", 2);
+  }
+  EXPECT_EQ(open("height: 2")->describe().remark, "beside 'train' and 'test' not looked at: 'val'");
+}
+
 TEST_F(ImageFolder, DecodesOnce) {
   context_.cache_folder = folder_.path() / "cache";
   add_grey(mine() / "a/1.png", 1);

@@ -95,6 +95,24 @@ TEST_F(Recordings, AreOneFileWhenTheFolderIsOne) {
             "no test samples: no group is small enough for test_share; 'test_groups' names some");
 }
 
+/// As spreadsheets and systems leave them.
+TEST_F(Recordings, DoNotMindBlanksAndHiddenFiles) {
+  add_people();
+  const auto plain = open(kColumns + ", test_groups: [ben]" + kRaw);
+  add("a.csv",
+      "t, x ,y,what,who\n0, 0,10,walk ,anna\n1,1,11, walk,anna\n2,2,12,walk,anna \n3,3,13,walk,"
+      "anna\n4,4,14,walk,anna\n5,5,15,sit,anna\n6,6,16,\tsit,anna\n");
+  add("._a.csv", std::string{"\0\5\x16\7", 4});
+  const auto blanks = open(kColumns + ", test_groups: [ben]" + kRaw);
+  EXPECT_EQ(blanks->describe().class_names, (std::vector<std::string>{"sit", "walk"}));
+  EXPECT_EQ(blanks->labels(Split::train), plain->labels(Split::train));
+  EXPECT_EQ(values(*blanks, Split::train), values(*plain, Split::train));
+  EXPECT_THAT(problem(kColumns + ", class_names: [sit, 'walk ']"),
+              ::testing::EndsWith("error: the class 'walk ' has blanks around its name"));
+  add("a.csv", "x,y,what,who, who\n1,2,sit,anna,ben\n");
+  EXPECT_EQ(problem(kColumns), "a.csv:1:14: error: a second column 'who'");
+}
+
 const std::string kHeader =
     "# a comment\n@problemName two\n@timeStamps false\n@univariate false\n"
     "@classLabel true b a\n\n@data\n";
@@ -135,6 +153,9 @@ TEST_F(Recordings, SayWhatIsWrongWithAFile) {
   EXPECT_EQ(problem(kColumns), "a.csv:3:3: error: 'oops' is no number");
   add("a.csv", "x,y,what,who\n1,1e99,sit,anna\n");
   EXPECT_EQ(problem(kColumns), "a.csv:2:3: error: '1e99' is out of range for a number of 32 bits");
+  add("a.csv", "x,y,what,who\n1,-1e400,sit,anna\n");
+  EXPECT_EQ(problem(kColumns),
+            "a.csv:2:3: error: '-1e400' is out of range for a number of 32 bits");
   add("a.csv", "x,y,what,who\n1,2,sitt,anna\n");
   EXPECT_EQ(problem(kColumns + ", class_names: [sit, walk]"),
             "a.csv:2:5: error: 'sitt' is no class; did you mean 'sit'?");

@@ -138,6 +138,16 @@ CsvTable parse_csv(std::string_view text, const std::string& file, int first_lin
   return table;
 }
 
+void trim_cells(CsvTable& table) {
+  const auto trim = [](CsvCell& cell) {
+    if (const auto text = trimmed(cell.text); text.size() != cell.text.size())
+      cell.text = std::string{text};
+  };
+  std::ranges::for_each(table.header, trim);
+  require_names(table.header);
+  for (auto& row : table.rows) std::ranges::for_each(row, trim);
+}
+
 bool is_cell_text(std::string_view text) { return std::ranges::none_of(text, is_strange); }
 
 std::string csv_cell(std::string_view text) {

@@ -102,16 +102,6 @@ std::string why_no_test(const SampleList& list, const SplitRule& rule) {
              : ": no group is small enough for test_share; 'test_groups' names some";
 }
 
-/// Tables and matrices call classes by their names.
-void require_names(const std::vector<std::string>& names, const std::string& source) {
-  std::set<std::string> seen;
-  for (const std::string& name : names) {
-    if (trimmed(name).empty()) refuse_samples(source, "a class has no name", "name every class");
-    if (!seen.insert(name).second)
-      refuse_samples(source, "two classes are called " + in_quotes(name), "name each differently");
-  }
-}
-
 }  // namespace
 
 const std::vector<std::pair<std::string, Layout>>& names_of(Layout) {
@@ -122,6 +112,18 @@ const std::vector<std::pair<std::string, Layout>>& names_of(Layout) {
 
 Shape series_shape(Layout layout, int sensors, int length) {
   return layout == Layout::channels ? Shape{sensors, 1, length} : Shape{1, length, sensors};
+}
+
+void require_class_names(const std::vector<std::string>& names, const std::string& source) {
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (trimmed(name).empty()) refuse_samples(source, "a class has no name", "name every class");
+    if (trimmed(name).size() != name.size())
+      refuse_samples(source, "the class " + in_quotes(name) + " has blanks around its name",
+                     "take them away: nobody sees them, and they make another class");
+    if (!seen.insert(name).second)
+      refuse_samples(source, "two classes are called " + in_quotes(name), "name each differently");
+  }
 }
 
 std::vector<std::int64_t> number_labels(const std::vector<std::string>& texts,
@@ -152,7 +154,7 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
       run_{layout == Layout::rows ? 1 : info_.shape.pixels()},
       read_{std::move(read)},
       scaling_{std::move(scaling)} {
-  require_names(info_.class_names, source);
+  require_class_names(info_.class_names, source);
   if (scaling_.mean.empty() != scaling_.spread.empty())
     refuse_samples(source, "only one of 'mean' and 'spread' is given", "both, or neither");
   // Those that are for the training samples to say stay empty.
@@ -168,7 +170,7 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
   for (const std::string& group : list.groups)
     groups_.push_back(std::distance(names.begin(), names.find(group)));
   divide(choose_test(list, rule, source), source);
-  if (test_.empty()) info_.remark = "no test samples" + why_no_test(list, rule);
+  if (test_.empty()) add_remark("no test samples" + why_no_test(list, rule));
   remark_on_absent_classes();
 }
 
@@ -198,9 +200,11 @@ void SampleTable::remark_on_absent_classes() {
   for (std::size_t i = 0; i < occurs.size(); ++i)
     if (!occurs[i])
       absent.push_back(info_.class_names.empty() ? std::to_string(i) : info_.class_names[i]);
-  if (!absent.empty())
-    info_.remark += (info_.remark.empty() ? "" : "; ") +
-                    std::string{"no training sample of class "} + join(absent);
+  if (!absent.empty()) add_remark("no training sample of class " + join(absent));
+}
+
+void SampleTable::add_remark(const std::string& remark) {
+  info_.remark += (info_.remark.empty() ? "" : "; ") + remark;
 }
 
 Samples SampleTable::batch(Split split, std::span<const std::int64_t> indices) const {

@@ -25,9 +25,7 @@ CsvTable read_table(const std::filesystem::path& file) {
   const auto separator = header.find_first_of(",;\t");
   CsvTable table = parse_csv(text, file.string(), 1,
                              separator == std::string_view::npos ? ',' : header[separator]);
-  const auto trim = [](CsvCell& cell) { cell.text = std::string{trimmed(cell.text)}; };
-  std::ranges::for_each(table.header, trim);
-  for (auto& row : table.rows) std::ranges::for_each(row, trim);
+  trim_cells(table);
   return table;
 }
 

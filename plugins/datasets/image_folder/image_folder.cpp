@@ -46,11 +46,13 @@ bool is_image(const fs::path& file) {
   return true;
 }
 
-/// What is directly in a folder, in order of names.
+/// What is directly in a folder, in order of names, but for what is hidden: systems keep there what
+/// is no image of anybody's, such as ._NAME.png beside each NAME.png.
 std::vector<fs::path> entries(const fs::path& folder) {
   std::error_code problem;
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator{folder, problem}) found.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator{folder, problem})
+    if (!entry.path().filename().string().starts_with('.')) found.push_back(entry.path());
   if (problem) refuse(folder, problem.message(), "'folder' says where the folders of classes are");
   std::ranges::sort(found);
   return found;
@@ -104,10 +106,19 @@ class ImageFolder final : public thimble::TableDataset {
 
   static void list_classes(const fs::path& folder, Found& found) {
     for (const fs::path& class_folder : entries(folder)) {
-      if (!fs::is_directory(class_folder)) continue;
+      if (!fs::is_directory(class_folder)) {
+        if (is_image(class_folder))
+          refuse(class_folder, "an image in no folder of a class",
+                 "move it into one, or elsewhere");
+        continue;
+      }
       const std::size_t before = found.files.size();
       for (const fs::path& file : entries(class_folder))
-        if (is_image(file)) found.files.push_back(file);
+        if (is_image(file))
+          found.files.push_back(file);
+        else if (fs::is_directory(file))
+          refuse(file, "a folder in that of a class",
+                 "images are CLASS/FILE, or train/CLASS/FILE and test/CLASS/FILE");
       if (found.files.size() == before)
         refuse(class_folder, "no .png, .jpg or .jpeg in it", "each folder is a class");
       found.classes.resize(found.files.size(), class_folder.filename().string());
@@ -133,18 +144,31 @@ class ImageFolder final : public thimble::TableDataset {
     refuse(folder_, "'group' is no regular expression: " + params_.group, error.what());
   }
 
+  /// Beside 'train' and 'test', so that nobody believes that they are learned from.
+  std::string remark_on_other_folders() const {
+    std::vector<std::string> others;
+    for (const fs::path& entry : entries(folder_))
+      if (const auto name = entry.filename();
+          fs::is_directory(entry) && name != "train" && name != "test")
+        others.push_back(thimble::in_quotes(name.string()));
+    return others.empty() ? ""
+                          : "beside 'train' and 'test' not looked at: " + thimble::join(others);
+  }
+
   thimble::SampleTable open(const thimble::Context& context) {
+    thimble::require_class_names(params_.class_names, folder_.string());
     Found found;
     thimble::SampleList list;
+    thimble::DatasetInfo info;
     if (fs::is_directory(folder_ / "train") && fs::is_directory(folder_ / "test")) {
       list_classes(folder_ / "train", found);
       list.is_test.resize(found.files.size(), false);
       list_classes(folder_ / "test", found);
       list.is_test.resize(found.files.size(), true);
+      info.remark = remark_on_other_folders();
     } else {
       list_classes(folder_, found);
     }
-    thimble::DatasetInfo info;
     info.name = "image_folder";
     info.shape = shape();
     info.class_names = params_.class_names;

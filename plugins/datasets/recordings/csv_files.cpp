@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -24,7 +25,9 @@ struct Source {
 };
 
 thimble::CsvTable read_table(const fs::path& file) {
-  return thimble::parse_csv(thimble::read_file(file), file.string());
+  thimble::CsvTable table = thimble::parse_csv(thimble::read_file(file), file.string());
+  trim_cells(table);
+  return table;
 }
 
 std::vector<Source> listed(const fs::path& folder, const CsvFormat& format) {
@@ -51,7 +54,8 @@ std::vector<Source> found(const fs::path& folder) {
     files.push_back(folder);
   else
     for (const auto& entry : fs::directory_iterator{folder, problem})
-      if (entry.path().extension() == ".csv") files.push_back(entry.path());
+      if (entry.path().extension() == ".csv" && !entry.path().filename().string().starts_with('.'))
+        files.push_back(entry.path());
   if (problem) refuse({folder.string()}, problem.message(), "'folder' says where the files are");
   if (files.empty())
     refuse({folder.string()}, "no file in it ends in .csv", "'folder' says where the files are");
@@ -113,9 +117,16 @@ void refuse(const thimble::Location& where, std::string message, std::string not
 }
 
 float number_of(const std::string& word, const thimble::Location& where) {
-  const auto number = thimble::parse_number(thimble::trimmed(word));
-  if (!number) refuse(where, thimble::in_quotes(word) + " is no number", "fill in what is missing");
-  if (std::abs(*number) > std::numeric_limits<float>::max())
+  const std::string_view text = thimble::trimmed(word);
+  const auto number = thimble::parse_number(text);
+  double ignored = 0;
+  const bool is_beyond_doubles =
+      !number &&
+      std::from_chars(text.data(), text.data() + text.size(), ignored) ==
+          std::from_chars_result{text.data() + text.size(), std::errc::result_out_of_range};
+  if (!number && !is_beyond_doubles)
+    refuse(where, thimble::in_quotes(word) + " is no number", "fill in what is missing");
+  if (!number || std::abs(*number) > std::numeric_limits<float>::max())
     refuse(where, thimble::in_quotes(word) + " is out of range for a number of 32 bits",
            "another unit makes it smaller");
   return static_cast<float>(*number);

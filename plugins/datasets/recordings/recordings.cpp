@@ -93,6 +93,7 @@ class Recordings final : public thimble::TableDataset {
   }
 
   thimble::SampleTable open() {
+    thimble::require_class_names(params_.class_names, folder_.string());
     thimble::SampleList list;
     if (params_.signals.empty() || !params_.train.empty() || !params_.test.empty())
       read_ts_files(list);

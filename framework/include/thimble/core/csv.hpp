@@ -34,6 +34,10 @@ struct CsvTable {
 THIMBLE_EXPORT CsvTable parse_csv(std::string_view text, const std::string& file,
                                   int first_line = 1, char separator = ',');
 
+/// Takes blanks off the ends of all cells, as people's spreadsheets write them. Throws InputError
+/// where two columns have one name then, or one has none.
+THIMBLE_EXPORT void trim_cells(CsvTable& table);
+
 /// True for what a cell can hold: no control characters, so one line.
 THIMBLE_EXPORT bool is_cell_text(std::string_view text);
 

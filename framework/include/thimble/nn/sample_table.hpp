@@ -74,6 +74,12 @@ struct SampleList {
 THIMBLE_EXPORT std::vector<std::int64_t> number_labels(const std::vector<std::string>& texts,
                                                        std::vector<std::string>& names);
 
+/// Tables and matrices call classes by their names, and labels are compared with them letter by
+/// letter: throws InputError where one is empty, has blanks at its ends, or stands there twice.
+/// `source` is the file or folder that has them.
+THIMBLE_EXPORT void require_class_names(const std::vector<std::string>& names,
+                                        const std::string& source);
+
 /// Samples with labels, split and normalised feature by feature. const is thread safe. Opening
 /// reads no sample: statistics are taken when the first is asked for.
 class THIMBLE_EXPORT SampleTable {
@@ -81,7 +87,8 @@ class THIMBLE_EXPORT SampleTable {
   /// Fills in one sample as it is in the file, C x H x W. Thread safe.
   using Read = std::function<void(std::int64_t sample, std::span<float> values)>;
 
-  /// `info` has name, shape, medium and classes; labels are below its number of classes. `source`
+  /// `info` has name, shape, medium, classes and perhaps a remark; labels are below its number of
+  /// classes. `source`
   /// is the file or folder that InputErrors name.
   SampleTable(DatasetInfo info, SampleList list, const SplitRule& rule, Layout layout,
               Scaling scaling, Read read, const std::string& source);
@@ -97,6 +104,7 @@ class THIMBLE_EXPORT SampleTable {
   }
   void divide(const std::vector<bool>& is_test, const std::string& source);
   void remark_on_absent_classes();
+  void add_remark(const std::string& remark);
   template <class Work>
   void for_each_feature(std::span<float> values, const Work& work) const;
   void take_statistics() const;
@@ -107,7 +115,7 @@ class THIMBLE_EXPORT SampleTable {
   std::vector<std::int64_t> train_;  ///< samples
   std::vector<std::int64_t> test_;
   int features_;
-  std::int64_t run_;  ///< values of one feature that lie side by side
+  std::int64_t run_;        ///< values of one feature that lie side by side
   Read read_;
   mutable std::once_flag is_known_;
   mutable Scaling scaling_;  ///< complete once is_known_
