@@ -10,6 +10,8 @@
 #include <png.h>
 
 #include <support/datasets.hpp>
+#include <support/program.hpp>
+#include <thimble/core/random.hpp>
 #include <thimble/dataset.hpp>
 
 namespace thimble {
@@ -163,6 +165,31 @@ TEST_F(ImageFolder, PassesOverWhatIsHiddenAndNamesWhatLiesWrong) {
     add_grey(mine() / part / "b/1.png", 2);
   }
   EXPECT_EQ(open("height: 2")->describe().remark, "beside 'train' and 'test' not looked at: 'val'");
+}
+
+/// All laws of datasets, on images as people have them.
+TEST_F(ImageFolder, KeepsTheLawsOfDatasets) {
+  Random random{3};
+  for (const char* const label : {"cat", "dog", "hen"})
+    for (int i = 0; i < 12; ++i) {
+      const auto side = static_cast<std::uint32_t>(6 + random.below(5));
+      Bytes pixels(std::size_t{3} * side * side);
+      for (std::uint8_t& value : pixels) value = static_cast<std::uint8_t>(random.below(256));
+      const fs::path file = mine() / label / fmt::format("{}_{}.", i / 3, i);
+      if (i % 2 == 0)
+        write_png(file.string() + "png", side, side, PNG_FORMAT_RGB, pixels);
+      else
+        write_jpeg(file.string() + "jpg", side, side, {pixels[0], pixels[1], pixels[2]});
+    }
+  const testing::Finished laws =
+      testing::shell("THIMBLE_TEST_DATA=. '" THIMBLE_TEST_BINARY
+                     "/libexec/thimble/thimble-conformance' "
+                     "'" THIMBLE_TEST_PLUGINS
+                     "/dataset/image_folder.so' "
+                     "\"{folder: mine, height: 8, width: 8, group: '^([^/]+/[0-9]+)_'}\"",
+                     folder_.path());
+  EXPECT_EQ(laws.code, 0) << laws.output;
+  EXPECT_THAT(laws.output, ::testing::Not(::testing::HasSubstr("SKIPPED"))) << laws.output;
 }
 
 TEST_F(ImageFolder, DecodesOnce) {
