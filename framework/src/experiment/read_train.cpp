@@ -35,6 +35,7 @@ class TrainReader {
     }
     TrainSettings settings;
     settings.recipe = Recipe::for_medium(profile());
+    shorten_shift(settings.recipe);
     read_fields(given_, schema_of(settings), "'train'", reading_.problems);
     settings.profile = profile();
     read_task(settings);
@@ -86,6 +87,25 @@ class TrainReader {
       for (const auto& [name, medium] : names_of(Medium{}))
         if (named->is_scalar() && named->text() == name) return medium;
     return study_.dataset->describe().medium;
+  }
+
+  /// Of a window of the data.
+  int steps_of_window() const {
+    const Shape shape = study_.dataset->describe().shape;
+    return shape.height == 1 ? shape.width : shape.height;
+  }
+
+  /// Windows may be as short as the default shift. One that is written is refused instead.
+  void shorten_shift(Recipe& recipe) {
+    int& shift = recipe.augmentation.time_shift;
+    const int steps = steps_of_window();
+    if (recipe.medium != Medium::series || shift < steps) return;
+    shift = (steps - 1) / 4;
+    const Value* const written = given_.find("augmentation");
+    if (written == nullptr || written->find("time_shift") == nullptr)
+      study_.remarks.push_back(
+          fmt::format("windows have {}: training shifts them by at most {}, not by {}",
+                      count_text(steps, "step"), shift, Augmentation{}.time_shift));
   }
 
   void read_task(TrainSettings& settings) {
@@ -181,13 +201,11 @@ class TrainReader {
             fmt::format("masking begins at {} and ends at {} of the epochs", recipe.prune->begin,
                         recipe.prune->end),
             "let it begin before: prune: {begin: 0.1, end: 0.6}");
-    const Augmentation& how = recipe.augmentation;
-    const Shape shape = study_.dataset->describe().shape;
-    const int time = shape.height == 1 ? shape.width : shape.height;
-    if (recipe.medium == Medium::series && how.time_shift >= time)
+    const int shift = recipe.augmentation.time_shift, steps = steps_of_window();
+    if (recipe.medium == Medium::series && shift >= steps)
       error(at_key("augmentation"),
-            fmt::format("a shift of {} samples, and windows of {}", how.time_shift, time),
-            fmt::format("shift by fewer: augmentation: {{time_shift: {}}}", (time - 1) / 4));
+            fmt::format("a shift of {} samples, and windows of {}", shift, steps),
+            fmt::format("shift by fewer: augmentation: {{time_shift: {}}}", (steps - 1) / 4));
   }
 
   /// The network must have the data's channels and the task's outputs, and the data enough samples;

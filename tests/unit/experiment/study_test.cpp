@@ -12,6 +12,7 @@
 #include <thimble/experiment/load.hpp>
 #include <thimble/experiment/study.hpp>
 
+#include "support/datasets.hpp"
 #include "support/world.hpp"
 
 namespace thimble {
@@ -77,6 +78,24 @@ TEST(Study, RemarksOnOutputsThatNoClassHas) {
   EXPECT_THAT(read(text).studies.at(0).remarks, Not(Contains(HasSubstr(many))));
   text.replace(text.find("image: 8"), 8, "image: 8, classes: 20");
   EXPECT_THAT(read(text).studies.at(0).remarks, Contains(HasSubstr(many)));
+}
+
+TEST(Study, ShiftsShortWindowsByLessUnlessToldOtherwise) {
+  const std::string text =
+      std::string{kExperiment} + "train: { profile: series, epochs: 1, seeds: [1]";
+  const Read untold = read(text + " }");
+  untold.problems.throw_if_any();
+  EXPECT_EQ(untold.studies[0].train->recipe.augmentation.time_shift, 1);
+  EXPECT_THAT(untold.studies[0].remarks,
+              Contains("windows have 8 steps: training shifts them by at most 1, not by 8"));
+  EXPECT_EQ(read(text + ", augmentation: { noise: 0 } }")
+                .studies[0]
+                .train->recipe.augmentation.time_shift,
+            1);
+  const Read told = read(text + ", augmentation: { time_shift: 8 } }");
+  EXPECT_THAT(testing::problem_of([&] { told.problems.throw_if_any(); }),
+              HasSubstr("a shift of 8 samples, and windows of 8"));
+  EXPECT_THAT(told.studies[0].remarks, Not(Contains(HasSubstr("windows have 8"))));
 }
 
 TEST(Study, SaysInOneRoundWhatIsWrongWithObjectivesAndWithTheirSelection) {
