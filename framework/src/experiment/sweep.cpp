@@ -120,6 +120,9 @@ std::vector<Grid> read_grids(const Value& sweep) {
   return grids;
 }
 
+/// As it is written; ~ takes a key away.
+std::string shown(const Value& value) { return value.is_null() ? "~" : detail::one_line(value); }
+
 /// The label with a value for each {key.path} in it.
 std::string filled(const Grid& grid, const std::vector<Assignment>& assignments) {
   std::string label;
@@ -135,7 +138,7 @@ std::string filled(const Grid& grid, const std::vector<Assignment>& assignments)
         refuse(grid.row_where,
                fmt::format("the label names '{{{}}}', which these points do not set", path),
                "{key.path} stands for the value of a key beside 'row'");
-      label += grid.row.substr(at, begin - at) + detail::one_line(set->value);
+      label += grid.row.substr(at, begin - at) + shown(set->value);
     }
     at = end + 1;
   }
@@ -146,7 +149,7 @@ std::string row_label(const Grid& grid, const std::vector<Assignment>& assignmen
   if (!grid.row.empty()) return filled(grid, assignments);
   std::vector<std::string> parts;
   for (const auto& [path, value] : assignments)
-    if (path != "seed") parts.push_back(path + "=" + detail::one_line(value));
+    if (path != "seed") parts.push_back(path + "=" + shown(value));
   return join(parts, " ");
 }
 

@@ -76,6 +76,8 @@ TEST(Sweep, MakesMapsOnTheWayAndTakesKeysAwayByNull) {
   EXPECT_EQ(lines_of("{sweep: {row: r, a.b.c: 1}}"), Lines{"r: {a: {b: {c: 1}}}"});
   EXPECT_EQ(lines_of("{a: 1, b: {c: 1, d: 2}, sweep: {row: r, a: , b.c: }}"),
             Lines{"r: {b: {d: 2}}"});
+  EXPECT_EQ(lines_of("{a: 1, sweep: [{a: [~, 2]}, {row: 'a of {a}', a: }]}"),
+            (Lines{"a=~: {}", "a=2: {a: 2}", "a of ~: {}"}));
 }
 
 TEST(Sweep, TakesOverridesFirst) {
