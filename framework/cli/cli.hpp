@@ -147,7 +147,7 @@ struct Line {
 };
 /// The lines of a UTF-8 file that are neither blank nor a # comment; - is standard input.
 std::vector<Line> lines_of(const std::string& file);
-/// 0 means all cores. Throws InputError.
+/// 0 means all cores.
 int jobs_or_all(int jobs);
 /// JSON, on one line.
 std::string to_json(const Value& value);

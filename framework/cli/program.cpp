@@ -45,6 +45,18 @@ std::filesystem::path cache_folder() {
   return home.empty() ? home : home / ".cache" / "thimble";
 }
 
+/// Holds words to whole numbers within bounds.
+CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
+  const auto wrong = [least, most](const std::string& word) {
+    const auto number = parse_integer(word);
+    if (!number) return in_quotes(word) + " is no whole number";
+    if (*number >= least && *number <= most) return std::string{};
+    return fmt::format("{} is outside [{}, {}]", in_quotes(word), least, most);
+  };
+  return {[wrong](std::string& word) { return wrong(word); },
+          fmt::format("in [{}, {}]", least, most)};
+}
+
 /// The command line: one subcommand each, and what to call for it.
 class Program {
  public:
@@ -131,6 +143,11 @@ class Program {
     sub->add_option("--data", data_, "folder of data sets (THIMBLE_DATA)")->capture_default_str();
   }
 
+  static CLI::Option* add_jobs(CLI::App* sub, int& jobs, const char* what) {
+    constexpr int kMostJobs = 1024;
+    return sub->add_option("--jobs,-j", jobs, what)->check(whole_number(0, kMostJobs));
+  }
+
   static void add_experiment(CLI::App* sub, std::string& experiment,
                              std::vector<std::string>& overrides) {
     sub->add_option("experiment", experiment, "experiment file (YAML)")->required();
@@ -141,8 +158,7 @@ class Program {
     auto* const sub =
         add("run", "run an experiment", [this](const World& world) { return run(run_, world); });
     add_experiment(sub, run_.experiment, run_.overrides);
-    sub->add_option("--jobs,-j", run_.jobs, "candidates at a time; 0: one a core")
-        ->capture_default_str();
+    add_jobs(sub, run_.jobs, "candidates at a time; 0: one a core")->capture_default_str();
     sub->add_flag("--resume", run_.resume, "go on where an equal run stopped");
     sub->add_option("--output", run_.output, "folder of run folders")->capture_default_str();
     sub->add_flag("--quiet,-q", run_.is_quiet, "print the run folder's path and nothing else");
@@ -168,7 +184,7 @@ class Program {
     auto* const archs = sub->add_option("--archs", score_.archs_file,
                                         "file of architectures, one a line; - for input");
     add_number(sub, score_.network)->excludes(arch)->excludes(archs);
-    sub->add_option("--jobs,-j", score_.jobs, "candidates at a time; 0: one a core");
+    add_jobs(sub, score_.jobs, "candidates at a time; 0: one a core");
     sub->add_flag("--json", score_.as_json, "one JSON object a line");
     add_data(sub);
   }
@@ -193,7 +209,7 @@ class Program {
     add_network(sub, train_);
     sub->add_option("--output,-o", train_.output, "folder whose trainings/ has the result")
         ->capture_default_str();
-    sub->add_option("--jobs,-j", train_.jobs, "threads; 0: one a core");
+    add_jobs(sub, train_.jobs, "threads; 0: one a core");
     sub->add_flag("--quiet,-q", train_.is_quiet, "print the files of weights and nothing else");
   }
 
@@ -203,7 +219,7 @@ class Program {
     add_network(sub, evaluate_);
     add_weights(sub, evaluate_);
     sub->add_option("--output", evaluate_.output, "folder for confusion matrix and classes");
-    sub->add_option("--jobs,-j", evaluate_.jobs, "threads; 0: one a core");
+    add_jobs(sub, evaluate_.jobs, "threads; 0: one a core");
   }
 
   static void add_experiment_or_run(CLI::App* sub, std::string& experiment,
@@ -215,7 +231,7 @@ class Program {
 
   static CLI::Option* add_number(CLI::App* sub, std::optional<std::int64_t>& number) {
     return sub->add_option("--network", number, "its number in the run's tables")
-        ->check(CLI::Range(1, 1'000'000'000));
+        ->check(whole_number(1, 1'000'000'000));
   }
 
   /// A network of an experiment, or of a run.
@@ -225,7 +241,7 @@ class Program {
         sub->add_option("--arch", network.arch, "the architecture, as the search space writes it");
     add_number(sub, network.network)->excludes(arch);
     sub->add_option("--seed", network.seed, "of its training; by default the run's first")
-        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+        ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
     add_data(sub);
   }
 
@@ -274,7 +290,7 @@ class Program {
         sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
     sub->add_option("--networks", profile_.networks,
                     "random networks to look for operators in; 0: all, or 1000 of a large space")
-        ->check(CLI::Range(0, 10'000'000));
+        ->check(whole_number(0, 10'000'000));
     sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
         ->capture_default_str();
     add_data(sub);
@@ -304,10 +320,10 @@ class Program {
         ->needs(runner)
         ->allow_extra_args(false);
     add("--repeat", profile_.repeat, "runs of each operator; rows have their median")
-        ->check(CLI::Range(1, 1000))
+        ->check(whole_number(1, 1000))
         ->capture_default_str();
     add("--limit", profile_.limit_s, "seconds until the command is killed")
-        ->check(CLI::Range(1, 86'400))
+        ->check(whole_number(1, 86'400))
         ->capture_default_str();
   }
 
