@@ -1,6 +1,7 @@
 #include <thimble/core/params.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -37,6 +38,13 @@ bool is_plain_integer(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   return !text.empty() && text[0] != '0' &&
          text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// Written as a number should be; then only its size can be wrong.
+bool is_beyond_doubles(std::string_view text) {
+  double ignored = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), ignored);
+  return problem == std::errc::result_out_of_range && end == text.data() + text.size();
 }
 
 std::string with_article(const std::string& type) {
@@ -103,6 +111,8 @@ void wrong_type(const Value& value, const Field& field, Diagnostics& problems) {
     note = "YAML's other spellings of true and false are not read";
   } else if (field.type == "integer" && is_plain_integer(value.text())) {
     note = "it must fit into 64 bits";
+  } else if (field.type == "number" && is_beyond_doubles(value.text())) {
+    note = "it must be 0, or in size between 1e-307 and 1e308";
   } else if (field.type == "integer" && value.is_scalar()) {
     note = "write a decimal integer without leading zeros, point or exponent";
   } else {
