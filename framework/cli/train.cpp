@@ -27,6 +27,9 @@ namespace {
 /// The experiment with one network to train, which the command line names.
 LoadedExperiment with_network(const TrainArguments& arguments, const World& world) {
   const ChosenNetwork chosen = chosen_network(arguments, world);
+  if (!chosen.study().train)
+    fmt::print(stderr, "remark: there is no 'train' in {}: training with every default\n",
+               chosen.file.string());
   auto overrides = parse_overrides(arguments.overrides);
   Value networks = Value::sequence({Value::scalar(chosen.arch, true)});
   overrides.push_back({"train.networks", std::move(networks)});

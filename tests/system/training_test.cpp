@@ -207,6 +207,20 @@ TEST_F(TrainingRun, TrainsOneNetworkByName) {
   EXPECT_EQ(content(weights), content(made / "weights" / "1-1.safetensors"));
 }
 
+TEST_F(TrainingRun, SaysThatNothingIsSaidOfTheTraining) {
+  const std::string train = "train small.yaml --quiet --arch cnn_1d --seed 1 ";
+  const std::string remark =
+      "remark: there is no 'train' in small.yaml: training with every default";
+  const Finished untold =
+      thimble_command(train +
+                          "'dataset={use: synthetic, channels: 1, height: 128, width: 9, "
+                          "classes: 6, samples: 64, test_samples: 8}'",
+                      here_.path());
+  EXPECT_EQ(untold.code, 0) << untold.errors;
+  EXPECT_THAT(untold.errors, HasSubstr(remark));
+  EXPECT_THAT(thimble_command(train + kTrain, here_.path()).errors, Not(HasSubstr(remark)));
+}
+
 TEST_F(TrainingRun, TellsOfATrainingThatDivergesAndKeepsTheOthers) {
   const Finished finished =
       run("'train={profile: series, optimiser: sgd, epochs: 3, learning_rate: 1000, warm_up: 0, "
