@@ -154,6 +154,11 @@ class TrainReader {
     std::vector<std::string> seen;
     for (Value& network : networks.items()) {
       if (study_.space == nullptr) return;
+      if (!network.is_scalar()) {
+        error(network, "a network must be text, found " + network.found(),
+              "write its architecture, as the search space writes it");
+        continue;
+      }
       try {
         const Genotype genotype = study_.space->decode(network.text());
         require_fit(genotype, network);
