@@ -55,6 +55,15 @@ class PluginReader {
     }
   }
 
+  /// What is found out of plugins, once for all points of a sweep; `what` says what and of which.
+  template <class Find>
+  auto once(const std::string& what, const Find& find) {
+    using Found = decltype(find());
+    std::shared_ptr<const void>& known = made_[what];
+    if (known == nullptr) known = std::make_shared<const Found>(find());
+    return *std::static_pointer_cast<const Found>(known);
+  }
+
  private:
   const PluginType* find(Kind kind, const Value& name);
   bool add_profile(const Value& name, PluginUse& use);

@@ -242,12 +242,22 @@ class TrainReader {
       else if (!(input == info.shape))
         study_.remarks.push_back(fmt::format("training resizes the {} of dataset '{}' to {}",
                                              to_string(info.shape), info.name, to_string(input)));
-      if (reading_.problems.empty())
-        TrainingData{*study_.dataset, input, settings.recipe.validation,
-                     static_cast<std::uint64_t>(settings.seeds.front())};
+      if (reading_.problems.empty()) try_data(settings, input);
     } catch (const Error& problem) {
       error(section, problem.diagnostics().front().message, problem.diagnostics().front().note);
     }
+  }
+
+  /// All labels are read for that.
+  void try_data(const TrainSettings& settings, const Shape& input) {
+    const double validation = settings.recipe.validation;
+    const auto seed = static_cast<std::uint64_t>(settings.seeds.front());
+    reading_.plugins.once(fmt::format("parts of {} {} {} {}", reading_.dataset.text,
+                                      to_string(input), validation, seed),
+                          [&] {
+                            const TrainingData parts{*study_.dataset, input, validation, seed};
+                            return parts.learned().size();
+                          });
   }
 
   Reading& reading_;

@@ -11,6 +11,7 @@
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/experiment/study.hpp>
+#include <thimble/nn/threads.hpp>
 
 #include "support/datasets.hpp"
 #include "support/world.hpp"
@@ -70,6 +71,22 @@ TEST(Study, PointsThatDifferInAPluginHaveTheirOwn) {
   EXPECT_NE(different.studies[0].space, different.studies[1].space);
   EXPECT_NE(different.studies[0].proxies[0].space, different.studies[1].proxies[0].space);
   EXPECT_EQ(different.studies[0].dataset, different.studies[1].dataset);
+}
+
+/// Labels of generated samples cost as much as the samples.
+TEST(Study, PointsShareWhatIsFoundOutOfTheData) {
+  std::string text = std::string{kExperiment} + "train: { epochs: 1 }\n";
+  text.replace(text.find("height: 8, width: 8"), 19, "height: 32, width: 32");
+  const auto seconds_of = [](const std::string& experiment) {
+    const double start = thread_seconds();
+    read(experiment).problems.throw_if_any();
+    return thread_seconds() - start;
+  };
+  seconds_of(text);  // plugins are loaded
+  const double one = seconds_of(text);
+  std::string values = "1";
+  for (int i = 2; i <= 30; ++i) values += ", " + std::to_string(i);
+  EXPECT_LT(seconds_of(text + "sweep: { searcher.samples: [" + values + "] }"), 5 * one);
 }
 
 TEST(Study, RemarksOnOutputsThatNoClassHas) {

@@ -67,7 +67,8 @@ struct Study {
   THIMBLE_EXPORT std::vector<DirectedMetric> predictors() const;
 };
 
-/// Plugins by kind, name, version and parameters: each is made once for all points of a sweep.
+/// Plugins by kind, name, version and parameters, and what was found out of them: each is made once
+/// for all points of a sweep.
 using MadePlugins = std::map<std::string, std::shared_ptr<const void>>;
 
 /// Checks an experiment and makes its plugins. Everything wrong with it goes to `problems` with
