@@ -14,7 +14,6 @@
 #include <thimble/train/evaluation.hpp>
 #include <thimble/train/quantise.hpp>
 #include <thimble/train/trained_network.hpp>
-#include <thimble/train/training_data.hpp>
 
 #include "calibration_samples.hpp"
 #include "chosen_network.hpp"
@@ -104,7 +103,7 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
   const int jobs = jobs_or_all(arguments.jobs);
   const TrainedNetwork trained = read_trained(chosen.graph, *chosen.weights);
   if (const auto known = trained.about.find("data");
-      known != trained.about.end() && known->second != hex(fingerprint_of(*study.dataset)))
+      known != trained.about.end() && known->second != study.data)
     fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
   const Network& network = trained.network;
   const Shape& input = chosen.graph.node(0).shape;

@@ -93,6 +93,13 @@ TEST_F(DatasetLaws, GivesTheSameSamplesForTheSameIndices) {
   }
 }
 
+TEST_F(DatasetLaws, HasTheSameFingerprintAgain) {
+  const std::uint64_t before = dataset_->fingerprint();
+  dataset_->batch(Split::train, some(Split::train));
+  EXPECT_EQ(dataset_->fingerprint(), before);
+  EXPECT_EQ(make<Dataset>()->fingerprint(), before);
+}
+
 TEST_F(DatasetLaws, KeepsTheOrderOfIndices) {
   for (const Split split : splits()) {
     const Samples samples = dataset_->batch(split, some(split));

@@ -167,6 +167,15 @@ TEST_F(ImageFolder, PassesOverWhatIsHiddenAndNamesWhatLiesWrong) {
   EXPECT_EQ(open("height: 2")->describe().remark, "beside 'train' and 'test' not looked at: 'val'");
 }
 
+TEST_F(ImageFolder, TellsChangedImagesApart) {
+  add_grey(mine() / "a/1.png", 1);
+  add_grey(mine() / "b/1.png", 2);
+  const std::uint64_t before = open("height: 2")->fingerprint();
+  EXPECT_EQ(open("height: 2")->fingerprint(), before);
+  add_grey(mine() / "b/1.png", 3);
+  EXPECT_NE(open("height: 2")->fingerprint(), before);
+}
+
 /// All laws of datasets, on images as people have them.
 TEST_F(ImageFolder, KeepsTheLawsOfDatasets) {
   Random random{3};

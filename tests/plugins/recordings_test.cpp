@@ -113,6 +113,22 @@ TEST_F(Recordings, DoNotMindBlanksAndHiddenFiles) {
   EXPECT_EQ(problem(kColumns), "a.csv:1:14: error: a second column 'who'");
 }
 
+TEST_F(Recordings, TellChangedFilesApart) {
+  add_people();
+  const std::uint64_t before = open(kColumns)->fingerprint();
+  EXPECT_EQ(open(kColumns)->fingerprint(), before);
+  EXPECT_NE(open(kColumns + ", layout: rows")->fingerprint(), before);
+  const std::string text = read_file(folder_.path() / "mine/b.csv");
+  for (const auto& [what, instead] : {std::pair{"18,sit", "19,sit"},
+                                      {"sit,ben", "sit,eve"},
+                                      {"17,sit,ben\n1,8,18,sit", "17,walk,ben\n1,8,18,walk"}}) {
+    std::string changed = text;
+    changed.replace(changed.find(what), std::string{what}.size(), instead);
+    add("b.csv", changed);
+    EXPECT_NE(open(kColumns)->fingerprint(), before) << instead;
+  }
+}
+
 const std::string kHeader =
     "# a comment\n@problemName two\n@timeStamps false\n@univariate false\n"
     "@classLabel true b a\n\n@data\n";

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <support/commands.hpp>
+#include <support/datasets.hpp>
 #include <support/world.hpp>
 #include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
@@ -138,6 +139,41 @@ TEST_F(Run, GoesOnUnderNohupWhenTheTerminalCloses) {
                      "while kill -HUP $! 2>/dev/null; do sleep 0.1; done; wait $!",
                      here_.path());
   EXPECT_EQ(finished.code, 0) << finished.errors;
+}
+
+/// Neither sizes nor times tell: a copy may keep both.
+TEST_F(Run, BeginsAnewOnceAFileOfTheDataHasChanged) {
+  const std::filesystem::path images = here_.path() / "data/X.npy";
+  const auto write_images = [&](std::uint64_t seed) {
+    std::string bytes(std::size_t{16} * 3 * 8 * 8, '\0');
+    Random random{seed};
+    for (char& byte : bytes) byte = static_cast<char>(random.below(256));
+    testing::write(images, testing::npy("|u1", "(16, 3, 8, 8)", bytes));
+  };
+  write_images(1);
+  testing::write(here_.path() / "data/y.npy",
+                 testing::npy("|u1", "(16,)", "\1\2\3\4\1\2\3\4\1\2\3\4\1\2\3\4"));
+  testing::write(here_.path() / "data/mine.yaml", "{X: X.npy, y: y.npy, axes: NCHW}");
+  const auto run = [&](const std::string& more) {
+    const Finished finished = thimble_command(
+        "run small.yaml --quiet 'dataset={use: arrays, file: mine.yaml}' "
+        "'proxies=[{use: snip, batch: 4}]' 'objectives=[{maximize: snip}]' "
+        "'searcher={use: random, samples: 3}' " +
+            more,
+        here_.path());
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    return here_.path() / finished.output.substr(0, finished.output.size() - 1);
+  };
+  const auto first = run("");
+  EXPECT_EQ(run("--resume"), first);
+  const auto time = std::filesystem::last_write_time(images);
+  write_images(2);
+  std::filesystem::last_write_time(images, time);
+  const auto second = run("--resume");
+  EXPECT_NE(second, first);
+  const std::string values = content(second / "candidates.csv");
+  EXPECT_NE(values, content(first / "candidates.csv"));
+  EXPECT_EQ(values, content(run("--output fresh") / "candidates.csv"));
 }
 
 TEST_F(Run, WritesEverythingIntoItsFolder) {

@@ -125,7 +125,7 @@ std::string searched(const Study& study) {
     search.set("recipe", write_params(study.train->recipe));
   std::vector<std::string> plugins = study.plugins;
   std::erase_if(plugins, [](const std::string& plugin) { return plugin.starts_with("task "); });
-  return to_yaml(search) + join(plugins) + "\n";
+  return to_yaml(search) + join(plugins) + "\n" + study.data + "\n";
 }
 
 }  // namespace

@@ -64,10 +64,12 @@ class PluginReader {
     return *std::static_pointer_cast<const Found>(known);
   }
 
+  /// Makes what a plugin refuses problems; those without a place get that of `where`.
+  void report(const InputError& error, const Value* where);
+
  private:
   const PluginType* find(Kind kind, const Value& name);
   bool add_profile(const Value& name, PluginUse& use);
-  void report(const InputError& error, const Value* where);
 
   PluginLoader& loader_;
   MadePlugins& made_;

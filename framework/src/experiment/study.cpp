@@ -59,6 +59,24 @@ void read_benchmark(Reading& reading) {
   reading.study.benchmark = std::move(settings);
 }
 
+/// Values and weights hang on what the data's files hold, too.
+void read_data(Reading& reading) {
+  Study& study = reading.study;
+  study.dataset = reading.make<Dataset>(reading.settings.dataset, "dataset", reading.dataset);
+  if (study.dataset == nullptr) return;
+  try {
+    study.data = hex(reading.plugins.once("data of " + reading.dataset.text,
+                                          [&] { return study.dataset->fingerprint(); }));
+  } catch (const InputError& error) {
+    reading.plugins.report(error, &reading.settings.dataset);
+    study.dataset.reset();
+    return;
+  }
+  reading.dataset.text += study.data + "\n";
+  if (const DatasetInfo info = study.dataset->describe(); !info.remark.empty())
+    study.remarks.push_back(fmt::format("dataset {}: {}", info.name, info.remark));
+}
+
 void read_analysis(Reading& reading) {
   reading.study.analysis = reading.settings.analysis;
   if (const Value* const given = reading.point.root.find("analysis"))
@@ -133,10 +151,7 @@ Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& mad
   read_benchmark(reading);
   read_analysis(reading);
   study.space = reading.make<SearchSpace>(settings.search_space, "search_space", reading.space);
-  study.dataset = reading.make<Dataset>(settings.dataset, "dataset", reading.dataset);
-  if (study.dataset != nullptr)
-    if (const DatasetInfo info = study.dataset->describe(); !info.remark.empty())
-      study.remarks.push_back(fmt::format("dataset {}: {}", info.name, info.remark));
+  read_data(reading);
   read_proxies(reading);
   PluginUse hardware;
   study.hardware = reading.make<Hardware>(settings.hardware, "hardware", hardware);

@@ -172,6 +172,26 @@ SampleTable::SampleTable(DatasetInfo info, SampleList list, const SplitRule& rul
   divide(choose_test(list, rule, source), source);
   if (test_.empty()) add_remark("no test samples" + why_no_test(list, rule));
   remark_on_absent_classes();
+  said_ = fingerprint_of_what_is_said();
+}
+
+std::uint64_t SampleTable::fingerprint_of_what_is_said() const {
+  std::uint64_t made = thimble::fingerprint(
+      fmt::format("{} {} {} {} {} {}", to_string(info_.shape), static_cast<int>(info_.medium),
+                  info_.classes, features_, run_, detail::one_line(write_params(scaling_))));
+  for (const auto* const numbers : {&labels_, &groups_, &train_, &test_})
+    made = fingerprint_of_data(std::as_bytes(std::span{*numbers}), made);
+  return made;
+}
+
+std::uint64_t SampleTable::fingerprint() const {
+  std::uint64_t made = said_;
+  std::vector<float> values(at(info_.shape.elements()));
+  for (std::int64_t sample = 0; sample < std::ssize(labels_); ++sample) {
+    read_(sample, values);
+    made = fingerprint_of_data(std::as_bytes(std::span{values}), made);
+  }
+  return made;
 }
 
 void SampleTable::divide(const std::vector<bool>& is_test, const std::string& source) {

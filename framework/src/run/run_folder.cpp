@@ -87,7 +87,10 @@ RunFolder RunFolder::resume(const fs::path& parent, const std::string& identity,
                             const std::function<void(const std::string&)>& say) {
   const auto folders = folders_of(parent, identity);
   if (folders.empty()) {
-    say(fmt::format("nothing to resume in '{}'; beginning anew", parent.string()));
+    say(
+        fmt::format("nothing to resume in '{}': no run there is of this experiment and these data; "
+                    "beginning anew",
+                    parent.string()));
     return create(parent, identity);
   }
   say("going on in " + folders.back().string());

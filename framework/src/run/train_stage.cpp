@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -20,7 +19,6 @@
 #include <thimble/nn/threads.hpp>
 #include <thimble/train/task.hpp>
 #include <thimble/train/train_network.hpp>
-#include <thimble/train/training_data.hpp>
 
 namespace thimble {
 namespace {
@@ -100,8 +98,6 @@ class Trainings {
     PointOutcome& outcome = outcomes_[point];
     const Study& study = experiment_.studies[point];
     outcome.trained_metrics = study.task->metrics();
-    if (data_.try_emplace(study.dataset.get()).second)
-      data_[study.dataset.get()] = hex(fingerprint_of(*study.dataset));
     for (Evaluation network : picked(outcome, *study.train)) {
       if (!network.is_feasible()) {
         stage_.say(fmt::format("network {} is not trained: {}", number_of(outcome, network.text),
@@ -173,7 +169,7 @@ class Trainings {
                    {"seed", std::to_string(row.seed)},
                    {"search_space", detail::one_line(*study.resolved.find("search_space"))},
                    {"dataset", detail::one_line(*study.resolved.find("dataset"))},
-                   {"data", data_.at(study.dataset.get())},
+                   {"data", study.data},
                    {"recipe", detail::one_line(write_params(recipe))}};
     order.say = [this](const std::string& line) {
       const std::scoped_lock lock{saying_};
@@ -189,17 +185,16 @@ class Trainings {
     return (recipe.medium == Medium::series ? "series\n" : "") + to_yaml(write_params(recipe));
   }
 
-  std::string key_of(const Study& study, const TrainedRow& row, const Recipe& recipe,
-                     const std::string& words) const {
-    const std::string all = study.training_key + data_.at(study.dataset.get()) + row.network.text +
-                            "\n" + words + recipe_text(recipe) + std::to_string(row.seed);
+  static std::string key_of(const Study& study, const TrainedRow& row, const Recipe& recipe,
+                            const std::string& words) {
+    const std::string all = study.training_key + row.network.text + "\n" + words +
+                            recipe_text(recipe) + std::to_string(row.seed);
     return hex(fingerprint(all));
   }
 
   std::vector<PointOutcome>& outcomes_;
   const LoadedExperiment& experiment_;
   const TrainStage& stage_;
-  std::map<const Dataset*, std::string> data_;  ///< fingerprints
   std::mutex saying_;
   std::int64_t epochs_ = 0;
   std::atomic<std::int64_t> done_ = 0;

@@ -87,24 +87,6 @@ void TrainingData::count_classes() {
   }
 }
 
-std::uint64_t fingerprint_of(const Dataset& data) {
-  constexpr std::int64_t kSamples = 64;
-  const DatasetInfo info = data.describe();
-  std::string all;
-  for (const Split split : {Split::train, Split::test}) {
-    const std::int64_t count = split == Split::train ? info.train_samples : info.test_samples;
-    if (count == 0) continue;
-    const auto labels = data.labels(split);
-    all.append(reinterpret_cast<const char*>(labels.data()), labels.size() * sizeof labels[0]);
-    std::vector<std::int64_t> places;
-    for (std::int64_t i = 0; i < std::min(count, kSamples); ++i)
-      places.push_back(i * count / std::min(count, kSamples));
-    const at::Tensor images = data.batch(split, places).images.contiguous();
-    all.append(static_cast<const char*>(images.data_ptr()), images.nbytes());
-  }
-  return fingerprint(all);
-}
-
 Samples TrainingData::batch(Split split, std::span<const std::int64_t> places) const {
   Samples samples = data_.batch(split, places);
   if (info_.shape == input_) return samples;

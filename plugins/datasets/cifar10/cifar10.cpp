@@ -58,6 +58,8 @@ class Cifar10 final : public thimble::Dataset {
     return records_.labels(split);
   }
 
+  std::uint64_t fingerprint() const override { return records_.fingerprint(); }
+
  private:
   static thimble::RecordFormat format() {
     return {.shape = {3, 32, 32},

@@ -63,6 +63,8 @@ class Cifar100 final : public thimble::Dataset {
     return records_.labels(split);
   }
 
+  std::uint64_t fingerprint() const override { return records_.fingerprint(); }
+
  private:
   static thimble::RecordFormat format(bool is_fine) {
     return {.shape = {3, 32, 32},

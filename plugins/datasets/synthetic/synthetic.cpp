@@ -144,6 +144,9 @@ class Synthetic final : public thimble::Dataset {
     return samples;
   }
 
+  /// There is nothing beside the parameters.
+  std::uint64_t fingerprint() const override { return 0; }
+
  private:
   using Look = std::vector<Wave>;  // what the samples of a class have in common
 

@@ -1,5 +1,7 @@
 #include <cmath>
 #include <limits>
+#include <set>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -116,6 +118,26 @@ TEST(Fingerprint, IsTheSameForEver) {
   EXPECT_EQ(hex(fingerprint("thimble")), "ba80ba61aca72402");
   EXPECT_NE(fingerprint("ab"), fingerprint("ba"));
   EXPECT_EQ(hex(0x12ab), "00000000000012ab");
+}
+
+TEST(Text, FingerprintsOfDataSeeEveryByteAndWhereItStands) {
+  const auto of = [](std::string_view text, std::uint64_t before = 0) {
+    return fingerprint_of_data(std::as_bytes(std::span{text}), before);
+  };
+  EXPECT_EQ(hex(of("")), "88049bedeec9d855");
+  EXPECT_EQ(hex(of("thimble")), "0fd76e92567df0dc");
+  std::set<std::uint64_t> seen;
+  for (std::size_t size = 0; size < 100; ++size) {
+    const std::string zeros(size, '\0');
+    seen.insert(of(zeros));
+    for (std::size_t place = 0; place < size; ++place) {
+      std::string text = zeros;
+      text[place] = 1;
+      seen.insert(of(text));
+    }
+  }
+  EXPECT_EQ(seen.size(), 100U + 99 * 100 / 2);
+  EXPECT_NE(of("b", of("a")), of("a", of("b")));
 }
 
 }  // namespace

@@ -127,6 +127,24 @@ TEST_F(RecordFilesTest, SplitsNeedTestFilesOnlyWhenTheyAreAskedForThem) {
   }
 }
 
+TEST_F(RecordFilesTest, SplitsTellChangedFilesApart) {
+  const auto one = write("one.bin", three_records(1)), test = folder_ / "test.bin";
+  const auto of = [&] { return RecordSplits{format(), {{one}, 3}, {{test}, 3}, ""}.fingerprint(); };
+  const std::uint64_t alone = of();
+  write("test.bin", three_records(2));
+  const std::uint64_t both = of();
+  EXPECT_NE(both, alone);
+  EXPECT_EQ(of(), both);
+  for (const fs::path& file : {one, test}) {
+    std::string changed = three_records(file == one ? 1 : 2);
+    ++changed[30];
+    write(file.filename(), changed);
+    EXPECT_NE(of(), both) << file;
+    write(file.filename(), three_records(file == one ? 1 : 2));
+  }
+  EXPECT_EQ(of(), both);
+}
+
 TEST_F(RecordFilesTest, GivesAnEmptyBatchWhenNothingIsAskedFor) {
   const RecordFiles records{format(), {write("a", three_records(0))}, 3};
   const Samples samples = records.batch({});

@@ -336,7 +336,7 @@ TEST(TrainingDataParts, KeepGroupsTogether) {
 }
 
 TEST(TrainingDataParts, HaveAFingerprintOfTheirOwn) {
-  const auto of = [](const Pictures& data) { return fingerprint_of(data); };
+  const auto of = [](const Pictures& data) { return data.fingerprint(); };
   EXPECT_EQ(of(Pictures{100, true}), of(Pictures{100, true}));
   const std::set<std::uint64_t> all{of(Pictures{100, true}), of(Pictures{101, true}),
                                     of(Pictures{100, false}), of(Pictures{100, true, 2})};

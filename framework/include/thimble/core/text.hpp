@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +54,9 @@ THIMBLE_EXPORT bool is_identifier(std::string_view text);
 
 /// A 64-bit fingerprint of a text, the same on every machine; for run identities, not for secrets.
 THIMBLE_EXPORT std::uint64_t fingerprint(std::string_view text);
+/// Likewise of much data, piece by piece: `before` is what the pieces before this one gave.
+THIMBLE_EXPORT std::uint64_t fingerprint_of_data(std::span<const std::byte> bytes,
+                                                 std::uint64_t before);
 THIMBLE_EXPORT std::string hex(std::uint64_t value);
 
 }  // namespace thimble

@@ -38,6 +38,7 @@ struct Study {
   std::shared_ptr<const SearchSpace> space;
   std::shared_ptr<const Hardware> hardware;
   std::shared_ptr<const Dataset> dataset;
+  std::string data;  ///< fingerprint of what the dataset holds; files may change
   std::shared_ptr<const Searcher> searcher;
   std::vector<NamedProxy> proxies;
   std::vector<Aggregate> aggregates;

@@ -54,6 +54,10 @@ class THIMBLE_EXPORT Dataset {
   /// may come from one: samples of one group never are both learned from and validated on. None:
   /// samples do not know each other. Required: no.
   virtual std::vector<std::int64_t> groups(Split split) const;
+  /// Another number where the same parameters give other samples, labels or groups, since files
+  /// have changed: what was computed of the old ones must not be taken for theirs. Asked for
+  /// whenever an experiment is read. Required: no, but by default all samples are read.
+  virtual std::uint64_t fingerprint() const;
 };
 
 }  // namespace thimble

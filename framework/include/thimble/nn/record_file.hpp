@@ -44,6 +44,8 @@ class THIMBLE_EXPORT RecordFiles {
   Samples batch(std::span<const std::int64_t> indices) const;
   /// Of all records. Throws InputError as batch() does.
   std::vector<std::int64_t> labels() const;
+  /// Of the files as they are, whether their labels are classes or not.
+  std::uint64_t fingerprint(std::uint64_t before) const;
 
  private:
   const std::uint8_t* record(std::int64_t index) const;
@@ -72,6 +74,7 @@ class THIMBLE_EXPORT RecordSplits {
   DatasetInfo describe() const;
   Samples batch(Split split, std::span<const std::int64_t> indices) const;
   std::vector<std::int64_t> labels(Split split) const;
+  std::uint64_t fingerprint() const;
 
  private:
   RecordFiles open_test() const;

@@ -97,11 +97,14 @@ class THIMBLE_EXPORT SampleTable {
   Samples batch(Split split, std::span<const std::int64_t> indices) const;
   std::vector<std::int64_t> labels(Split split) const;
   std::vector<std::int64_t> groups(Split split) const;
+  /// Of all samples and of what is said of them. Reads them all.
+  std::uint64_t fingerprint() const;
 
  private:
   const std::vector<std::int64_t>& samples_of(Split split) const {
     return split == Split::train ? train_ : test_;
   }
+  std::uint64_t fingerprint_of_what_is_said() const;
   void divide(const std::vector<bool>& is_test, const std::string& source);
   void remark_on_absent_classes();
   void add_remark(const std::string& remark);
@@ -116,6 +119,7 @@ class THIMBLE_EXPORT SampleTable {
   std::vector<std::int64_t> test_;
   int features_;
   std::int64_t run_;        ///< values of one feature that lie side by side
+  std::uint64_t said_ = 0;  ///< fingerprint of everything but the samples
   Read read_;
   mutable std::once_flag is_known_;
   mutable Scaling scaling_;  ///< complete once is_known_
@@ -130,6 +134,7 @@ class THIMBLE_EXPORT TableDataset : public Dataset {
   }
   std::vector<std::int64_t> labels(Split split) const final { return table().labels(split); }
   std::vector<std::int64_t> groups(Split split) const final { return table().groups(split); }
+  std::uint64_t fingerprint() const final { return table().fingerprint(); }
 
  private:
   virtual const SampleTable& table() const = 0;

@@ -42,8 +42,4 @@ class THIMBLE_EXPORT TrainingData {
   std::vector<std::int64_t> counts_;
 };
 
-/// Tells data apart that a training would tell apart: all labels, and the values of some samples.
-/// What a training came to must not be taken for that of files that have changed.
-THIMBLE_EXPORT std::uint64_t fingerprint_of(const Dataset& data);
-
 }  // namespace thimble
