@@ -7,6 +7,7 @@
 
 #include <thimble/core/yaml.hpp>
 #include <thimble/graph/counts.hpp>
+#include <thimble/graph/pruning.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/space/search_space.hpp>
 
@@ -188,6 +189,20 @@ TEST_F(SearchSpaceLaws, SupernetHasTheSameDecisionsAndHoldsEveryNetwork) {
   }
   for (const Genotype& genotype : genotypes_)
     EXPECT_EQ(text_of(resolved(*supernet, options_of(genotype))), text_of(space_->build(genotype)));
+}
+
+TEST_F(SearchSpaceLaws, PrunesTheWholeNetworkToTheOneItBuilds) {
+  const bool prunes = space_->unpruned(genotypes_.front()).has_value();
+  for (const Genotype& genotype : genotypes_) {
+    const auto whole = space_->unpruned(genotype);
+    ASSERT_EQ(whole.has_value(), prunes) << space_->encode(genotype);
+    if (!whole) continue;
+    ASSERT_TRUE(is_connected(whole->graph)) << space_->encode(genotype);
+    EXPECT_EQ(live(whole->graph).size(), whole->graph.size()) << space_->encode(genotype);
+    const Coupling coupling = coupled_channels(whole->graph);
+    EXPECT_EQ(text_of(pruned(whole->graph, coupling, whole->sparsity).graph),
+              text_of(space_->build(genotype)));
+  }
 }
 
 TEST_F(SearchSpaceLaws, ProfilesHaveTheSameDecisions) {

@@ -7,6 +7,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/graph/pruning.hpp>
 #include <thimble/graph/transforms.hpp>
 
 namespace thimble {
@@ -66,7 +67,11 @@ std::vector<Decision> SearchSpace::decisions() const {
   return decisions;
 }
 
+std::optional<Unpruned> SearchSpace::unpruned(const Genotype&) const { return std::nullopt; }
+
 Graph SearchSpace::build(const Genotype& genotype) const {
+  if (const auto whole = unpruned(genotype))
+    return pruned(whole->graph, coupled_channels(whole->graph), whole->sparsity).graph;
   return resolved(supernet_of(*this), options_of(genotype));
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -159,13 +160,12 @@ class Superblocks final : public thimble::SearchSpace {
 
   std::vector<Decision> decisions() const override { return decisions_; }
 
-  Graph build(const Genotype& genotype) const override {
-    const Dense dense = build_dense(genotype);
-    const thimble::Coupling coupling = thimble::coupled_channels(dense.graph);
+  std::optional<thimble::Unpruned> unpruned(const Genotype& genotype) const override {
+    Dense dense = build_dense(genotype);
     std::vector<double> sparsity;
-    for (const std::size_t owner : owners(dense, coupling))
+    for (const std::size_t owner : owners(dense, thimble::coupled_channels(dense.graph)))
       sparsity.push_back(owner < kGroups ? genotype[sparsity_place(owner)] : 0.0);
-    return thimble::pruned(dense.graph, coupling, sparsity).graph;
+    return thimble::Unpruned{std::move(dense.graph), std::move(sparsity)};
   }
 
   /// Reads the name of a baseline, too: the network as published.

@@ -33,11 +33,18 @@ struct Decision {
 /// A value for every decision, in their order: the index of the option, the integer, the number.
 using Genotype = std::vector<double>;
 
+/// A network with all of its channels, and the share of each of its channel groups, in the order of
+/// coupled_channels(), that pruning takes.
+struct Unpruned {
+  Graph graph;
+  std::vector<double> sparsity;
+};
+
 /// Says which decisions there are and builds a graph from decided ones.
 ///
 /// A space whose decisions are all choices between operators writes its supernet once and gets
 /// everything else from it. A space whose decisions change shapes overrides decisions() and
-/// build(). All members are const and thread safe.
+/// build(), or unpruned() where they prune, too. All members are const and thread safe.
 class THIMBLE_EXPORT SearchSpace {
  public:
   using Interface = SearchSpace;
@@ -48,8 +55,11 @@ class THIMBLE_EXPORT SearchSpace {
   virtual const Graph* supernet() const;
   /// Required: if there is no supernet. Default: the supernet's choices, in their order.
   virtual std::vector<Decision> decisions() const;
-  /// The network of a genotype. Required: if there is no supernet.
+  /// The network of a genotype. Required: if there is neither a supernet nor unpruned().
   virtual Graph build(const Genotype& genotype) const;
+  /// The network whose pruning gives build(), which is what is trained and pruned to it: connected
+  /// and without dead ends. Required: if decisions prune; then for every genotype, pruned or not.
+  virtual std::optional<Unpruned> unpruned(const Genotype& genotype) const;
   /// The one text form. Required: no. Default: "name=value,name=value".
   virtual std::string encode(const Genotype& genotype) const;
   /// Reads what encode() writes; throws Error that names the offending word otherwise.
