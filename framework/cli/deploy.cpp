@@ -151,7 +151,7 @@ TrainedNetwork weights_for(const ChosenNetwork& chosen, const DeployArguments& a
                      "trained.csv says why it failed; else add 'train' to its experiment and run "
                      "that with --resume, or take drawn weights with --drawn"};
   if (!is_drawn(chosen, arguments)) return read_trained(chosen.graph, *chosen.weights);
-  TrainedNetwork drawn{Network{chosen.graph}, {}, {}, {}, {}, {}};
+  TrainedNetwork drawn{Network{chosen.graph}};
   drawn.network.initialise(Init::kaiming_normal_fan_out, chosen.study().seed, "deploy");
   return drawn;
 }

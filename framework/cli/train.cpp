@@ -117,7 +117,8 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
   const TestOutcome integers = test([&](const at::Tensor& images) { return int8.forward(images); });
   Table table{{"", "samples"}, {}};
   for (const std::string& metric : study.task->metrics()) table.header.push_back(metric);
-  for (const auto& [name, outcome] : {std::pair{"float", &real}, std::pair{"int8", &integers}}) {
+  for (const auto& [name, outcome] :
+       {std::pair{trained.form(), &real}, std::pair{"int8", &integers}}) {
     table.rows.push_back({name, std::to_string(outcome->samples)});
     for (const double value : outcome->metrics)
       table.rows.back().push_back(fmt::format("{:.2f}", value));
@@ -125,7 +126,7 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
   fmt::print("{}\n{}\n{}\n", chosen.arch, chosen.weights->string(), to_markdown(table));
   if (arguments.output.empty()) return 0;
   make_folder(arguments.output);
-  write_details(real, "float", arguments.output);
+  write_details(real, trained.form(), arguments.output);
   write_details(integers, "int8", arguments.output);
   const auto layers = std::filesystem::path{arguments.output} / "int8_layers.csv";
   write_file(layers, to_csv(layer_table(board, samples)));

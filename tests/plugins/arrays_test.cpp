@@ -392,9 +392,9 @@ TEST_F(Arrays, AreLearnedFrom) {
     order.recipe.augmentation = {.flip = Flip::none, .crop = 0};
     order.folder = folder_.path() / std::to_string(++trainings);
     const TrainingOutcome outcome = train_network(order);
-    EXPECT_LT(outcome.epochs.front().loss, 1.5 * std::log(real.classes));
+    EXPECT_LT(outcome.real.epochs.front().loss, 1.5 * std::log(real.classes));
     if (dataset->describe().train_samples > 2000) {
-      EXPECT_GT(outcome.metrics[0], 200.0 / real.classes);
+      EXPECT_GT(outcome.real.metrics[0], 200.0 / real.classes);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Networks of every search space learn 64 samples of noise by heart.
+// Networks of every search space learn 64 samples of noise by heart, and can be pruned.
 
 #include <algorithm>
 #include <string>
@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <support/pruning.hpp>
 #include <support/training.hpp>
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
@@ -61,6 +62,13 @@ TEST_P(EverySpace, HasNetworksThatFitSixtyFourSamplesOfNoise) {
   double best = 0;
   while (!trainer.is_done() && best < 1) best = std::max(best, trainer.run_epoch().train_metric);
   EXPECT_EQ(best, 1) << "loss " << trainer.epochs().back().loss;
+}
+
+TEST_P(EverySpace, MasksWhatRemovalLeavesOut) {
+  PluginLoader loader = testing::plugins();
+  const auto space = testing::make<SearchSpace>(loader, GetParam().space, GetParam().parameters);
+  const Graph graph = live(drawn_network(*space));
+  EXPECT_LT(params(expect_mask_is_removal(graph, 1)), params(graph));
 }
 
 Case of_zoo(const std::string& network) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <thimble/core/files.hpp>
 #include <thimble/core/installation.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
@@ -20,10 +21,13 @@
 #include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/table_hardware.hpp>
 #include <thimble/search_space.hpp>
+#include <thimble/train/train_network.hpp>
+#include <thimble/train/trained_network.hpp>
 
 #include "support/mlperf_tiny.hpp"
 #include "support/on_core.hpp"
 #include "support/random_networks.hpp"
+#include "support/training.hpp"
 #include "support/world.hpp"
 
 namespace thimble {
@@ -257,6 +261,58 @@ TEST_P(Limits, AreKeptByThePrograms) {
   const Quality quality{predicted, executed};
   print("fitted operators", quality);
   EXPECT_LT(quality.worst_relative, 0.25);
+}
+
+/// What a search costed before any training is what the network takes that was trained with all of
+/// its channels, pruned to the decisions, and quantised.
+TEST_P(Limits, AreThoseOfThePrunedAndTrainedNetwork) {
+  constexpr Shape kImage{3, 32, 32};
+  PluginLoader loader = testing::plugins();
+  const auto space = testing::make<SearchSpace>(
+      loader, "superblocks",
+      "{families: [mbednet, squeezenet], height: 32, width: 32, classes: 4}");
+  const auto hardware =
+      testing::make<Hardware>(loader, "table", "{board: imxrt1062_evk, on_miss: fit}");
+  const std::int64_t stack = board_named("imxrt1062_evk").counted->fixed_ram_bytes;
+  const Pictures data{64, true, 1, kImage};
+  const Telling task;
+  const TemporaryFolder folder;
+  for (const char* const family : {"mbednet", "squeezenet"}) {
+    SCOPED_TRACE(family);
+    Genotype genotype = space->decode(family);
+    genotype[1] = 0.25;
+    for (std::size_t group = 0; group < 4; ++group)
+      genotype[4 + 3 * group] = 0.2 + 0.1 * static_cast<double>(group);
+    const Graph expected = space->build(genotype);
+    const Cost cost = hardware->cost(expected);
+    const Unpruned whole = space->unpruned(genotype).value();
+    EXPECT_GT(params(whole.graph), params(expected));
+
+    TrainingOrder order;
+    order.graph = &whole.graph;
+    order.dataset = &data;
+    order.task = &task;
+    order.recipe = short_recipe(2);
+    order.recipe.gradient_clip = 0.5;
+    order.recipe.prune = Prune{.from = PruneFrom::decisions, .decided = whole.sparsity};
+    order.recipe.quantise = Quantise{.samples = 64};
+    order.folder = folder.path() / family;
+    const TrainingOutcome outcome = train_network(order);
+    ASSERT_EQ(outcome.failure, "");
+    const TrainedNetwork trained = read_trained(expected, outcome.weights);
+    const Graph& graph = trained.network.graph();
+    ASSERT_EQ(graph.size(), expected.size());
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      EXPECT_EQ(graph.name(id), expected.name(id));
+      EXPECT_EQ(graph.node(id).shape, expected.node(id).shape) << graph.name(id);
+    }
+    Int8Network network = lower_folded(trained.board->real);
+    network.name = family;
+    const ProgramSize size = profiler->size(network);
+    EXPECT_EQ(cost.ram_bytes.value, static_cast<double>(size.arena_bytes + stack));
+    EXPECT_EQ(cost.rom_bytes.origin, Origin::counted);
+    EXPECT_NEAR(cost.rom_bytes.value / static_cast<double>(size.rom_bytes), 1, 0.02);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Boards, Limits, ::testing::Values(Core::m7), test::core_name);

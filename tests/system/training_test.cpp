@@ -240,6 +240,82 @@ TEST_F(TrainingRun, KeepsItsFolderWhereItCannotGoOn) {
   EXPECT_TRUE(fs::exists(made / "trained.csv"));
 }
 
+class PrunedRun : public TrainingRun {
+ protected:
+  /// Networks that decisions prune, drawn, and trained.
+  Finished decided(const std::string& train) const {
+    return run(
+        "seed=4 'search_space={use: superblocks, families: [mbednet_1d], channels: 1, height: 128, "
+        "width: 9, classes: 6}' 'searcher={use: random, samples: 3}' "
+        "'train={profile: series, epochs: 2, seeds: [1], prune: {from: decisions" +
+        train + "}}'");
+  }
+};
+
+TEST_F(PrunedRun, TakesWhatTheSearchDecidedAndCosted) {
+  const fs::path made = folder(decided(", narrow: true}, quantise: {method: ptq"));
+  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
+  const CsvTable candidates = parse_csv(content(made / "candidates.csv"), "candidates.csv");
+  ASSERT_EQ(trained.rows.size(), 1U);
+  const auto& row = trained.rows[0];
+  const std::string number = row[trained.column("network")].text;
+  const auto& searched = candidates.rows[std::stoul(number) - 1];
+  for (const char* const metric : {"macs", "params", "latency_ms", "ram_bytes", "rom_bytes"})
+    EXPECT_EQ(row[trained.column(metric)].text, searched[candidates.column(metric)].text) << metric;
+  const std::string history = content(made / "history.csv");
+  for (const char* const form : {"float", "narrow", "pruned", "int8"})
+    EXPECT_FALSE(row[trained.column(std::string{form} + "_accuracy")].text.empty()) << form;
+  for (const char* const form : {"float", "narrow", "pruned"})
+    for (const char* const epoch : {",1,", ",2,"})
+      EXPECT_THAT(history, HasSubstr("\n" + number + ",1," + form + epoch));
+  EXPECT_THAT(history, Not(HasSubstr("int8"))) << "nothing learned there";
+
+  const Finished tested =
+      thimble_command("evaluate " + made.string() + " --network " + number, here_.path());
+  EXPECT_EQ(tested.code, 0) << tested.errors;
+  EXPECT_THAT(tested.output, AllOf(HasSubstr("| pruned"), Not(HasSubstr("| float"))));
+  const Finished deployed = thimble_command(
+      "deploy " + made.string() + " --network " + number + " --output c", here_.path());
+  EXPECT_EQ(deployed.code, 0) << deployed.errors;
+}
+
+TEST_F(PrunedRun, NeedNotBeCompared) {
+  const fs::path made = folder(decided(", whole: false"));
+  EXPECT_THAT(content(made / "trained.csv"),
+              AllOf(HasSubstr("pruned_accuracy"), Not(HasSubstr("float_accuracy"))));
+  EXPECT_THAT(content(made / "history.csv"), Not(HasSubstr("float")));
+}
+
+TEST_F(PrunedRun, RanksByWhatIsDeployed) {
+  const fs::path made =
+      folder(run("benchmark=trained 'train={profile: series, epochs: 1, seeds: [1], prune: {}, "
+                 "quantise: {}}'"));
+  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
+  const CsvTable candidates = parse_csv(content(made / "candidates.csv"), "candidates.csv");
+  EXPECT_EQ(candidates.rows[0][candidates.column("accuracy")].text,
+            trained.rows[0][trained.column("int8_accuracy")].text);
+}
+
+TEST_F(TrainingRun, TrainsInFloatOnceForAllKindsOfIntegers) {
+  folder(
+      run("'train={profile: series, epochs: 1, seeds: [1], quantise: {}}' "
+          "'sweep={train.quantise.method: [ptq, qat], train.quantise.epochs: 1}'"));
+  EXPECT_EQ(std::distance(fs::directory_iterator{here_.path() / "runs/trainings"}, {}), 3);
+}
+
+TEST_F(TrainingRun, RemarksOnKeysWithoutEffect) {
+  const auto remarks = [&](const std::string& train) {
+    return thimble_command("check small.yaml 'train={" + train + "}'", here_.path()).output;
+  };
+  EXPECT_THAT(remarks("prune: {sparsity: 0}"),
+              HasSubstr("remark: 'prune' takes no channels: its 'sparsity' is 0"));
+  EXPECT_THAT(
+      remarks("quantise: {epochs: 3, percentile: 99}"),
+      AllOf(HasSubstr("remark: 'epochs' of 'quantise' changes nothing: it is for method: qat"),
+            HasSubstr("remark: 'percentile' of 'quantise' changes nothing")));
+  EXPECT_THAT(remarks("prune: {}, quantise: {method: qat, epochs: 3}"), Not(HasSubstr("nothing")));
+}
+
 /// Arrays of series with these labels, half of them to train with and half to test with.
 class ThinData : public TrainingRun {
  protected:

@@ -6,6 +6,12 @@
 
 namespace thimble {
 
+std::vector<EpochOutcome> TrainedRow::epochs() const {
+  std::vector<EpochOutcome> all = real().epochs;
+  all.insert(all.end(), int8.epochs.begin(), int8.epochs.end());
+  return all;
+}
+
 std::vector<std::size_t> first_of_rows(const std::vector<PointOutcome>& outcomes) {
   std::vector<std::size_t> points;
   std::set<std::string> rows;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <set>
 
 #include <fmt/format.h>
@@ -201,16 +202,60 @@ class TrainReader {
       error(at_key("micro_batches"),
             fmt::format("{} micro-batches of a batch of {}", recipe.micro_batches, recipe.batch),
             fmt::format("a micro-batch has a sample at least: micro_batches: {}", recipe.batch));
-    if (recipe.prune && recipe.prune->begin >= recipe.prune->end)
-      error(at_key("prune"),
-            fmt::format("masking begins at {} and ends at {} of the epochs", recipe.prune->begin,
-                        recipe.prune->end),
-            "let it begin before: prune: {begin: 0.1, end: 0.6}");
+    if (recipe.prune) check_prune(*recipe.prune);
+    if (recipe.quantise) remark_on_quantise(*recipe.quantise);
     const int shift = recipe.augmentation.time_shift, steps = steps_of_window();
     if (recipe.medium == Medium::series && shift >= steps)
       error(at_key("augmentation"),
             fmt::format("a shift of {} samples, and windows of {}", shift, steps),
             fmt::format("shift by fewer: augmentation: {{time_shift: {}}}", (steps - 1) / 4));
+  }
+
+  void check_prune(const Prune& prune) {
+    const Value& given = at_key("prune");
+    if (prune.begin >= prune.end)
+      error(
+          given,
+          fmt::format("masking begins at {} and ends at {} of the epochs", prune.begin, prune.end),
+          "let it begin before: prune: {begin: 0.1, end: 0.6}");
+    if (prune.from == PruneFrom::sparsity) {
+      if (prune.sparsity == 0)
+        study_.remarks.emplace_back("'prune' takes no channels: its 'sparsity' is 0");
+      return;
+    }
+    if (const auto also = changed(prune, {"sparsity"}); !also.empty())
+      error(given, "decisions say what share of the channels goes, and 'sparsity' says another",
+            "leave one of them out: prune: {from: decisions}, or prune: {sparsity: 0.5}");
+    if (study_.space == nullptr) return;
+    Genotype first;
+    for (const Decision& decision : study_.space->decisions()) first.push_back(decision.first());
+    if (!study_.space->unpruned(first))
+      error(given,
+            fmt::format("no decision of search space '{}' prunes",
+                        reading_.settings.search_space.find("use")->text()),
+            "say the share here: prune: {sparsity: 0.5}");
+  }
+
+  void remark_on_quantise(const Quantise& quantise) {
+    const auto remark = [&](std::initializer_list<const char*> keys, const char* why) {
+      for (const std::string& key : changed(quantise, keys))
+        study_.remarks.push_back(fmt::format("'{}' of 'quantise' changes nothing: {}", key, why));
+    };
+    if (quantise.method == QuantiseMethod::ptq)
+      remark({"epochs", "learning_rate", "frozen_from"}, "it is for method: qat");
+    if (quantise.ranges != RangeRule::percentile)
+      remark({"percentile"}, "it is for ranges: percentile");
+  }
+
+  /// Those of the keys that do not have their default values.
+  template <class T>
+  static std::vector<std::string> changed(const T& given, std::initializer_list<const char*> keys) {
+    const Value own = write_params(given), plain = write_params(T{});
+    std::vector<std::string> made;
+    for (const char* const key : keys)
+      if (detail::one_line(*own.find(key)) != detail::one_line(*plain.find(key)))
+        made.emplace_back(key);
+    return made;
   }
 
   /// The network must have the data's channels and the task's outputs, and the data enough samples;

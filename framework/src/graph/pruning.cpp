@@ -155,18 +155,16 @@ std::vector<int> best(const std::vector<double>& scores, int count) {
   return places;
 }
 
-/// For each group, whether each of its channels stays.
-std::vector<std::vector<bool>> survivors(const Coupling& coupling, std::span<const double> sparsity,
-                                         const std::vector<std::vector<double>>& scores,
-                                         int multiple) {
-  std::vector<std::vector<bool>> stays;
+KeptChannels survivors(const Coupling& coupling, std::span<const double> sparsity,
+                       const std::vector<std::vector<double>>& scores) {
+  KeptChannels stays;
   for (std::size_t i = 0; i < coupling.groups.size(); ++i) {
     const int channels = coupling.groups[i].channels;
     const auto scored = scores.empty() ? std::vector<double>(at(channels)) : scores[i];
     if (scored.size() != at(channels))
       throw Error{fmt::format("{} scores for {} channels", scored.size(), channels)};
     stays.emplace_back(at(channels));
-    for (const int place : best(scored, remaining_channels(channels, sparsity[i], multiple)))
+    for (const int place : best(scored, remaining_channels(channels, sparsity[i])))
       stays.back()[at(place)] = true;
   }
   return stays;
@@ -216,10 +214,18 @@ int remaining_channels(int channels, double sparsity, int multiple) {
 }
 
 Pruned pruned(const Graph& graph, const Coupling& coupling, std::span<const double> sparsity,
-              const std::vector<std::vector<double>>& scores, int multiple) {
+              const std::vector<std::vector<double>>& scores) {
   require_one_a_group(sparsity.size(), "sparsities", coupling);
   if (!scores.empty()) require_one_a_group(scores.size(), "lists of scores", coupling);
-  const auto stays = survivors(coupling, sparsity, scores, multiple);
+  return pruned_to(graph, coupling, survivors(coupling, sparsity, scores));
+}
+
+Pruned pruned_to(const Graph& graph, const Coupling& coupling, const KeptChannels& stays) {
+  require_one_a_group(stays.size(), "lists of channels", coupling);
+  for (std::size_t i = 0; i < stays.size(); ++i)
+    if (stays[i].size() != at(coupling.groups[i].channels))
+      throw Error{fmt::format("a list of {} channels for a group of {}", stays[i].size(),
+                              coupling.groups[i].channels)};
   Pruned made;
   Rewriter out{graph};
   for (NodeId id = 0; id < graph.size(); ++id) {

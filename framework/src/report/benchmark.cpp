@@ -136,8 +136,8 @@ Benchmark::Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpac
   std::map<std::string, std::vector<double>> trained;
   for (const PointOutcome& outcome : outcomes)
     for (const TrainedRow& row : outcome.trained)
-      if (!row.metrics.empty()) {
-        trained[row.network.text].push_back(row.metrics.front());
+      if (!row.last().metrics.empty()) {
+        trained[row.network.text].push_back(row.last().metrics.front());
         columns_ = {outcome.trained_metrics.front()};
       }
   for (const auto& [arch, values] : trained)

@@ -26,22 +26,24 @@ std::vector<std::string> all_metrics(const std::vector<PointOutcome>& outcomes) 
 /// A form of a trained network that was tested.
 struct Form {
   const char* name;
-  std::vector<double> TrainedRow::*metrics;
+  FormOutcome TrainedRow::*learned;
 };
-constexpr Form kForms[]{{"float", &TrainedRow::metrics},
-                        {"narrow", &TrainedRow::narrow_metrics},
-                        {"pruned", &TrainedRow::pruned_metrics},
-                        {"int8", &TrainedRow::int8_metrics}};
+constexpr Form kForms[]{{"float", &TrainedRow::whole},
+                        {"narrow", &TrainedRow::narrow},
+                        {"pruned", &TrainedRow::pruned},
+                        {"int8", &TrainedRow::int8}};
 
-/// Those that any training has; the float one always.
+/// Those that any training has; the float one where there is none.
 std::vector<Form> forms_in(const std::vector<PointOutcome>& outcomes) {
   std::vector<Form> made;
   for (const Form& form : kForms) {
-    bool is_there = form.metrics == &TrainedRow::metrics;
+    bool is_there = false;
     for (const PointOutcome& outcome : outcomes)
-      for (const TrainedRow& row : outcome.trained) is_there |= !(row.*form.metrics).empty();
+      for (const TrainedRow& row : outcome.trained)
+        is_there |= !(row.*form.learned).metrics.empty();
     if (is_there) made.push_back(form);
   }
+  if (made.empty()) made.push_back(kForms[0]);
   return made;
 }
 
@@ -49,7 +51,7 @@ double metric_of_row(const PointOutcome& outcome, const TrainedRow& row, const F
                      const std::string& name) {
   const auto found = std::ranges::find(outcome.trained_metrics, name);
   const auto place = static_cast<std::size_t>(found - outcome.trained_metrics.begin());
-  const std::vector<double>& metrics = row.*form.metrics;
+  const std::vector<double>& metrics = (row.*form.learned).metrics;
   return place < metrics.size() ? metrics[place] : kNotANumber;
 }
 
@@ -69,9 +71,10 @@ std::string curves_picture(const std::vector<PointOutcome>& outcomes, const std:
   std::string blocks, lines;
   std::size_t count = 0, colour = 0, last = 0;
   for_each_training(outcomes, [&](const PointOutcome&, const TrainedRow& row, std::size_t number) {
+    const auto epochs = row.epochs();
     std::vector<std::vector<double>> points;
-    for (std::size_t i = 0; i < row.epochs.size(); ++i)
-      if (const double y = value(row.epochs[i]); std::isfinite(y))
+    for (std::size_t i = 0; i < epochs.size(); ++i)
+      if (const double y = value(epochs[i]); std::isfinite(y))
         points.push_back({static_cast<double>(i + 1), y});
     if (points.empty()) return;
     const bool is_new = number != last;
@@ -103,32 +106,33 @@ Table trained_table(const std::vector<PointOutcome>& outcomes) {
       table.header.push_back(fmt::format("{}_{}", form.name, metric));
   for (const CostMetric& metric : cost_metrics()) table.header.emplace_back(metric.name);
   table.header.emplace_back("failure");
-  for_each_training(
-      outcomes, [&](const PointOutcome& outcome, const TrainedRow& row, std::size_t number) {
-        std::vector<std::string> cells{std::to_string(number), outcome.row, row.network.text,
-                                       std::to_string(row.seed), std::to_string(row.epochs.size())};
-        for (const Form& form : forms)
-          for (const std::string& metric : metrics)
-            cells.push_back(number_or_nothing(metric_of_row(outcome, row, form, metric)));
-        for (const CostMetric& metric : cost_metrics())
-          cells.push_back(number_or_nothing(cost_metric(row.network, metric.name)));
-        cells.push_back(row.failure);
-        table.rows.push_back(std::move(cells));
-      });
+  for_each_training(outcomes, [&](const PointOutcome& outcome, const TrainedRow& row,
+                                  std::size_t number) {
+    std::vector<std::string> cells{std::to_string(number), outcome.row, row.network.text,
+                                   std::to_string(row.seed), std::to_string(row.epochs().size())};
+    for (const Form& form : forms)
+      for (const std::string& metric : metrics)
+        cells.push_back(number_or_nothing(metric_of_row(outcome, row, form, metric)));
+    for (const CostMetric& metric : cost_metrics())
+      cells.push_back(number_or_nothing(cost_metric(row.network, metric.name)));
+    cells.push_back(row.failure);
+    table.rows.push_back(std::move(cells));
+  });
   return table;
 }
 
 Table history_table(const std::vector<PointOutcome>& outcomes) {
-  Table table{{"network", "seed", "epoch", "learning_rate", "train_loss", "train_metric",
+  Table table{{"network", "seed", "form", "epoch", "learning_rate", "train_loss", "train_metric",
                "validation_metric"},
               {}};
   for_each_training(outcomes, [&](const PointOutcome&, const TrainedRow& row, std::size_t number) {
-    for (std::size_t i = 0; i < row.epochs.size(); ++i) {
-      const EpochOutcome& epoch = row.epochs[i];
-      table.rows.push_back({std::to_string(number), std::to_string(row.seed), std::to_string(i + 1),
-                            number_text(epoch.learning_rate), number_text(epoch.loss),
-                            number_text(epoch.train_metric),
-                            number_or_nothing(epoch.validation_metric.value_or(kNotANumber))});
+    for (const Form& form : kForms) {
+      std::size_t next = 1;
+      for (const EpochOutcome& epoch : (row.*form.learned).epochs)
+        table.rows.push_back({std::to_string(number), std::to_string(row.seed), form.name,
+                              std::to_string(next++), number_text(epoch.learning_rate),
+                              number_text(epoch.loss), number_text(epoch.train_metric),
+                              number_or_nothing(epoch.validation_metric.value_or(kNotANumber))});
     }
   });
   return table;
@@ -171,8 +175,9 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
 
 EventFile training_events(const TrainedRow& row, const std::string& metric) {
   EventFile file;
-  for (std::size_t i = 0; i < row.epochs.size(); ++i) {
-    const EpochOutcome& epoch = row.epochs[i];
+  const auto epochs = row.epochs();
+  for (std::size_t i = 0; i < epochs.size(); ++i) {
+    const EpochOutcome& epoch = epochs[i];
     std::map<std::string, double> values{{"learning_rate", epoch.learning_rate},
                                          {"train/loss", epoch.loss},
                                          {"train/" + metric, epoch.train_metric}};

@@ -13,10 +13,10 @@
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/graph/counts.hpp>
-#include <thimble/graph/pruning.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/train/pruner.hpp>
 #include <thimble/train/task.hpp>
 #include <thimble/train/train_network.hpp>
 
@@ -52,15 +52,27 @@ std::vector<Evaluation> picked(const PointOutcome& outcome, const TrainSettings&
 /// Of a training, and of those that it is compared with.
 int all_epochs(const Recipe& recipe) {
   int trainings = 1;
-  if (recipe.prune) trainings += recipe.prune->narrow ? 2 : 1;
+  if (recipe.prune) trainings += (recipe.prune->whole ? 1 : 0) + (recipe.prune->narrow ? 1 : 0);
   const bool learns_integers = recipe.quantise && recipe.quantise->method == QuantiseMethod::qat;
   return trainings * recipe.epochs + (learns_integers ? recipe.quantise->epochs : 0);
 }
 
-/// A network without this share of every group's channels.
-Graph without_channels(const Graph& graph, double sparsity) {
-  const Coupling coupling = coupled_channels(graph);
-  return pruned(graph, coupling, std::vector<double>(coupling.groups.size(), sparsity)).graph;
+/// What a network is trained as, and how.
+struct Lesson {
+  Graph graph;  ///< before any pruning
+  Recipe recipe;
+};
+
+Lesson lesson_of(const Study& study, const Genotype& genotype) {
+  Lesson made{{}, study.train->recipe};
+  if (made.recipe.prune && made.recipe.prune->from == PruneFrom::decisions) {
+    Unpruned whole = study.space->unpruned(genotype).value();
+    made.graph = std::move(whole.graph);
+    made.recipe.prune->decided = std::move(whole.sparsity);
+  } else {
+    made.graph = live(study.space->build(genotype));
+  }
+  return made;
 }
 
 /// One training of one point.
@@ -104,17 +116,18 @@ class Trainings {
                                network.invalid.empty() ? network.excess : network.invalid));
         continue;
       }
-      if (study.train->recipe.prune) thin_out(network, study);
+      const Recipe& recipe = study.train->recipe;
+      if (recipe.prune) thin_out(network, study);
       for (const std::int64_t seed : study.train->seeds)
-        outcome.trained.push_back(
-            {network, static_cast<std::uint64_t>(seed), {}, {}, {}, {}, {}, {}, {}});
+        outcome.trained.push_back({network, static_cast<std::uint64_t>(seed),
+                                   recipe.prune.has_value(), recipe.quantise.has_value()});
     }
   }
 
   /// Which channels go decides neither counts nor cost.
   static void thin_out(Evaluation& network, const Study& study) {
-    const Graph left = without_channels(live(study.space->build(network.genotype)),
-                                        study.train->recipe.prune->sparsity);
+    const auto [graph, recipe] = lesson_of(study, network.genotype);
+    const Graph left = pruned_graph(graph, *recipe.prune);
     network.macs = macs(left);
     network.params = params(left);
     if (study.hardware != nullptr) network.cost = study.hardware->cost(left);
@@ -123,40 +136,46 @@ class Trainings {
   void train(const Training& training) {
     const Study& study = experiment_.studies[training.point];
     TrainedRow& row = *training.row;
-    const Graph graph = live(study.space->build(row.network.genotype));
-    const Recipe& recipe = study.train->recipe;
+    const Lesson lesson = lesson_of(study, row.network.genotype);
     const std::string failure = attempt([&] {
-      const TrainingOutcome outcome = train_network(order_for(study, row, recipe, graph, ""));
+      TrainingOutcome outcome = train_network(order_for(study, row, lesson, ""));
       row.weights = outcome.weights;
-      row.epochs = outcome.epochs;
-      row.int8_metrics = outcome.int8_metrics;
+      row.real() = std::move(outcome.real);
+      row.int8 = std::move(outcome.int8);
       row.failure = outcome.failure;
-      (recipe.prune ? row.pruned_metrics : row.metrics) = outcome.metrics;
-      if (recipe.prune) train_to_compare(study, row, graph);
     });
     if (!failure.empty()) row.failure = failure;
+    if (lesson.recipe.prune && failure.empty()) train_to_compare(study, row, lesson);
   }
 
-  /// The same network unpruned and, where it is asked for, what was left of it from new weights.
-  void train_to_compare(const Study& study, TrainedRow& row, const Graph& graph) {
-    const Recipe& pruned = study.train->recipe;
-    Recipe plain = pruned;
-    plain.prune.reset();
-    plain.quantise.reset();
-    row.metrics = train_network(order_for(study, row, plain, graph, "")).metrics;
-    if (!pruned.prune->narrow) return;
-    const Graph left = without_channels(graph, pruned.prune->sparsity);
-    const std::string words = fmt::format("without {} of its channels", pruned.prune->sparsity);
-    const TrainingOrder narrow = order_for(study, row, plain, left, words);
-    const std::string failure =
-        attempt([&] { row.narrow_metrics = train_network(narrow).metrics; });
-    if (!failure.empty())  // which is no fault of what was asked for
-      narrow.say(fmt::format("'{}' narrow from the start: {}", row.network.text, failure));
+  /// The same network unpruned, and what was left of it from new weights. Failures there are no
+  /// fault of what was asked for.
+  void train_to_compare(const Study& study, TrainedRow& row, const Lesson& lesson) {
+    const Prune& prune = *lesson.recipe.prune;
+    const bool is_decided = prune.from == PruneFrom::decisions;
+    Lesson plain = lesson;
+    plain.recipe.prune.reset();
+    plain.recipe.quantise.reset();
+    const auto compare = [&](const char* name, const std::string& words, FormOutcome& into) {
+      const TrainingOrder order = order_for(study, row, plain, words);
+      const std::string failure = attempt([&] { into = train_network(order).real; });
+      if (!failure.empty()) order.say(fmt::format("'{}' {}: {}", row.network.text, name, failure));
+    };
+    if (prune.whole)
+      compare("with all channels", is_decided ? "with all of its channels" : "", row.whole);
+    if (!prune.narrow) return;
+    plain.graph = pruned_graph(lesson.graph, prune);
+    compare("narrow from the start",
+            is_decided ? "" : fmt::format("without {} of its channels", prune.sparsity),
+            row.narrow);
   }
 
-  /// `words` say what became of the network before.
-  TrainingOrder order_for(const Study& study, const TrainedRow& row, const Recipe& recipe,
-                          const Graph& graph, const std::string& words) {
+  /// `words` say what became of the network before, where it is not the one that is named.
+  TrainingOrder order_for(const Study& study, const TrainedRow& row, const Lesson& lesson,
+                          const std::string& words) {
+    const auto& [graph, recipe] = lesson;
+    Recipe real = recipe;
+    real.quantise.reset();
     TrainingOrder order;
     order.graph = &graph;
     order.dataset = study.dataset.get();
@@ -165,12 +184,11 @@ class Trainings {
     order.seed = row.seed;
     order.jobs = stage_.jobs;
     order.folder = stage_.trainings / key_of(study, row, recipe, words);
+    order.float_folder = stage_.trainings / key_of(study, row, real, words);
     order.about = {{"arch", row.network.text},
-                   {"seed", std::to_string(row.seed)},
                    {"search_space", detail::one_line(*study.resolved.find("search_space"))},
                    {"dataset", detail::one_line(*study.resolved.find("dataset"))},
-                   {"data", study.data},
-                   {"recipe", detail::one_line(write_params(recipe))}};
+                   {"data", study.data}};
     order.say = [this](const std::string& line) {
       const std::scoped_lock lock{saying_};
       stage_.say(line);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
@@ -11,6 +13,16 @@
 #include <thimble/train/parameter_places.hpp>
 
 namespace thimble {
+
+namespace {
+
+/// The share of each channel group that goes.
+std::vector<double> shares_of(const Prune& how, const Coupling& coupling) {
+  if (how.from == PruneFrom::decisions) return how.decided;
+  return std::vector<double>(coupling.groups.size(), how.sparsity);
+}
+
+}  // namespace
 
 double masked_share(const Prune& how, double progress) {
   if (progress < how.begin) return 0;
@@ -26,6 +38,14 @@ Pruner::Pruner(const Network& network, const Prune& how, std::uint64_t seed, std
   std::int64_t count = 0;
   for (const auto& group : channels_)
     first_.push_back(std::exchange(count, count + std::ssize(group)));
+  const auto shares = shares_of(how, coupling_);
+  if (shares.size() != channels_.size())
+    throw Error{
+        fmt::format("{} sparsities for {} channel groups", shares.size(), channels_.size())};
+  for (std::size_t g = 0; g < shares.size(); ++g) {
+    const int channels = coupling_.groups[g].channels;
+    gone_.push_back(channels - remaining_channels(channels, shares[g]));
+  }
   masks_ = at::zeros({count}, at::kLong);
   importance_ = at::zeros({count}, at::kDouble);
   std::vector<double> drawn(at(count));
@@ -35,7 +55,33 @@ Pruner::Pruner(const Network& network, const Prune& how, std::uint64_t seed, std
   std::vector<at::Tensor> parameters;
   for (const at::Tensor& parameter : network.all_parameters())
     parameters.push_back(parameter.reshape(-1));
-  unmasked_ = at::cat(parameters);
+  const at::Tensor values = at::cat(parameters);
+  std::vector<float> hidden;
+  each_gate(
+      [&](bool, std::int64_t i, std::size_t) { hidden.push_back(values.data_ptr<float>()[i]); });
+  hidden_ = at::tensor(hidden);
+}
+
+/// Calls visit(is masked, place, k) for the k-th number of all gates.
+template <class Visit>
+void Pruner::each_gate(const Visit& visit) const {
+  const auto* mask = masks_.data_ptr<std::int64_t>();
+  std::size_t k = 0;
+  for (const auto& group : channels_)
+    for (const Channel& channel : group) {
+      const bool is_masked = *mask++ != 0;
+      for (const auto& [begin, end] : channel.gates)
+        for (std::int64_t i = begin; i < end; ++i) visit(is_masked, i, k++);
+    }
+}
+
+/// All parameters, as if nothing were masked.
+at::Tensor Pruner::unmasked(const at::Tensor& parameters) const {
+  at::Tensor made = parameters.clone();
+  each_gate([&](bool is_masked, std::int64_t i, std::size_t k) {
+    if (is_masked) made.data_ptr<float>()[i] = hidden_.data_ptr<float>()[k];
+  });
+  return made;
 }
 
 void Pruner::find_channels() {
@@ -80,28 +126,28 @@ void Pruner::find_channels() {
 
 void Pruner::before_update(const FlatParameters&, const at::Tensor& gradient) {
   if (how_.criterion != PruneCriterion::taylor) return;
-  constexpr double kKept =
-      0.99;  // fewer steps are noise, which would change the choice again and again
-  const at::Tensor products = (unmasked_ * gradient).to(at::kDouble);
-  const auto* const product = products.data_ptr<double>();
+  // Fewer steps are noise, which would change the choice again and again.
+  constexpr double kKept = 0.99;
+  const auto* const slope = gradient.data_ptr<float>();
+  const auto* value = hidden_.data_ptr<float>();
   auto* importance = importance_.data_ptr<double>();
   for (const auto& group : channels_)
     for (const Channel& channel : group) {
       double sum = 0;
       for (const auto& [begin, end] : channel.gates)
-        sum = std::accumulate(product + begin, product + end, sum);
+        for (std::int64_t i = begin; i < end; ++i) sum += static_cast<double>(*value++ * slope[i]);
       *importance = kKept * *importance + (1 - kKept) * sum * sum;
       ++importance;
     }
 }
 
-/// Scores of a group's channels; higher is better.
-std::vector<double> Pruner::scores_of(std::size_t group) const {
+/// Scores of a group's channels; higher is better. `values` are all parameters, unmasked.
+std::vector<double> Pruner::scores_of(std::size_t group, const at::Tensor& values) const {
   const auto power_sum = [&](const std::vector<Stretch>& stretches, int power) {
     double sum = 0;
     for (const auto& [begin, end] : stretches)
       for (std::int64_t i = begin; i < end; ++i) {
-        const auto value = std::abs(static_cast<double>(unmasked_.data_ptr<float>()[i]));
+        const auto value = std::abs(static_cast<double>(values.data_ptr<float>()[i]));
         sum += power == 1 ? value : value * value;
       }
     return sum;
@@ -125,13 +171,12 @@ std::vector<double> Pruner::scores_of(std::size_t group) const {
 
 /// Masks this share of what is to go, the least first; what is masked already is judged by what it
 /// was.
-void Pruner::choose(double share) {
+void Pruner::choose(double share, const at::Tensor& values) {
   auto* const mask = masks_.data_ptr<std::int64_t>();
   for (std::size_t g = 0; g < channels_.size(); ++g) {
     const auto count = static_cast<int>(channels_[g].size());
-    const int gone = count - remaining_channels(count, how_.sparsity);
-    const auto masked = static_cast<std::int64_t>(share * gone + 1e-9);
-    const auto scores = scores_of(g);
+    const auto masked = static_cast<std::int64_t>(share * gone_[g] + 1e-9);
+    const auto scores = scores_of(g, values);
     std::vector<std::int64_t> order(channels_[g].size());
     std::iota(order.begin(), order.end(), 0);
     // Of equals the first stays.
@@ -142,59 +187,47 @@ void Pruner::choose(double share) {
   }
 }
 
-/// Calls visit(place) for every number of the gates that are masked, or of those that are not.
-template <class Visit>
-void Pruner::each_gate(bool masked, const Visit& visit) const {
-  const auto* mask = masks_.data_ptr<std::int64_t>();
-  for (const auto& group : channels_)
-    for (const Channel& channel : group)
-      if ((*mask++ != 0) == masked)
-        for (const auto& [begin, end] : channel.gates)
-          for (std::int64_t i = begin; i < end; ++i) visit(i);
-}
-
 void Pruner::after_update(const FlatParameters& parameters, const Optimiser& optimiser,
                           std::int64_t step) {
   constexpr std::int64_t kEvery = 32;
-  const at::Tensor masked_ones = unmasked_.clone();
-  unmasked_.copy_(parameters.values());
-  auto* const unmasked = unmasked_.data_ptr<float>();
-  each_gate(true, [&](std::int64_t i) { unmasked[i] = masked_ones.data_ptr<float>()[i]; });
+  auto* const value = parameters.values().data_ptr<float>();
+  auto* const hidden = hidden_.data_ptr<float>();
+  each_gate([&](bool is_masked, std::int64_t i, std::size_t k) {
+    if (!is_masked) hidden[k] = value[i];
+  });
   const double share =
       masked_share(how_, static_cast<double>(step + 1) / static_cast<double>(steps_));
-  if (share > 0 && (step % kEvery == 0 || share == 1)) choose(share);
-  auto* const value = parameters.values().data_ptr<float>();
-  each_gate(false, [&](std::int64_t i) { value[i] = unmasked[i]; });
+  if (share > 0 && (step % kEvery == 0 || share == 1)) choose(share, unmasked(parameters.values()));
   // Not Adam's second moment: from zero, a channel that comes back would leap.
   auto* const momentum = optimiser.state().at("first_moment").data_ptr<float>();
-  each_gate(true, [&](std::int64_t i) { value[i] = momentum[i] = 0; });
+  each_gate([&](bool is_masked, std::int64_t i, std::size_t k) {
+    value[i] = is_masked ? 0 : hidden[k];
+    if (is_masked) momentum[i] = 0;
+  });
 }
 
 std::map<std::string, at::Tensor> Pruner::state() const {
-  return {
-      {"prune/masks", masks_}, {"prune/importance", importance_}, {"prune/unmasked", unmasked_}};
+  return {{"prune/masks", masks_}, {"prune/importance", importance_}, {"prune/hidden", hidden_}};
 }
 
-std::vector<std::vector<double>> Pruner::kept() const {
-  std::vector<std::vector<double>> made;
+KeptChannels Pruner::kept() const {
+  KeptChannels made;
   const auto* mask = masks_.data_ptr<std::int64_t>();
   for (const auto& group : channels_) {
     auto& own = made.emplace_back();
-    for (std::size_t c = 0; c < group.size(); ++c) own.push_back(*mask++ == 0 ? 1 : 0);
+    for (std::size_t c = 0; c < group.size(); ++c) own.push_back(*mask++ == 0);
   }
   return made;
 }
 
-Removal removed(const Network& network, const std::vector<std::vector<double>>& kept) {
-  const Graph& graph = network.graph();
-  const Coupling coupling = coupled_channels(graph);
-  std::vector<double> sparsity;
-  for (const auto& group : kept) {
-    const double all = static_cast<double>(group.size());
-    sparsity.push_back(1 - std::accumulate(group.begin(), group.end(), 0.0) / all);
-  }
-  const Pruned pruned = thimble::pruned(graph, coupling, sparsity, kept, 1);
+Removal removed(const Network& network, const KeptChannels& kept) {
+  const Pruned pruned = pruned_to(network.graph(), coupled_channels(network.graph()), kept);
   return {pruned.graph, parameter_places(network, pruned.graph, pruned.kept)};
+}
+
+Graph pruned_graph(const Graph& graph, const Prune& how) {
+  const Coupling coupling = coupled_channels(graph);
+  return pruned(graph, coupling, shares_of(how, coupling)).graph;
 }
 
 }  // namespace thimble

@@ -11,6 +11,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/index.hpp>
+#include <thimble/core/params.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/pruner.hpp>
@@ -70,6 +71,21 @@ void run_stage(Trainer& trainer, const TrainingOrder& order, const char* file, i
   }
 }
 
+/// An error of a stage names it.
+template <class Work>
+auto in_stage(const char* stage, const Work& work) {
+  try {
+    return work();
+  } catch (const InputError&) {
+    throw;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    const Diagnostic& problem = error.diagnostics().front();
+    throw Error{fmt::format("{}: {}", stage, problem.message), problem.note};
+  }
+}
+
 /// Of a training's samples, as many as ranges are taken from, drawn without regard to anything.
 at::Tensor calibration_images(const TrainingOrder& order, const TrainingData& data) {
   const auto all = std::ssize(data.learned());
@@ -86,25 +102,26 @@ void quantise(TrainedNetwork& trained, const TrainingOrder& order, const Trainin
   const Quantise& how = *order.recipe.quantise;
   FloatNetwork made =
       quantised_after_training(trained.network, calibration_images(order, data), how);
+  std::vector<EpochOutcome> epochs;
   if (how.method == QuantiseMethod::qat) {
     const auto frozen_from = std::llround(how.frozen_from * how.epochs);
     IntegerLearner learner{std::move(made), frozen_from};
     const std::uint64_t seed = Random::stream(order.seed, {"integers"})();
     Trainer trainer{learner, *order.task, data, integer_recipe(order.recipe), seed, order.jobs};
-    run_stage(trainer, order, kIntegerCheckpoint, how.epochs, trained.epochs.size());
+    run_stage(trainer, order, kIntegerCheckpoint, how.epochs, trained.learned.epochs.size());
     trainer.finish();
-    trained.epochs.insert(trained.epochs.end(), trainer.epochs().begin(), trainer.epochs().end());
+    epochs = trainer.epochs();
     made = learner.real();
   }
   const IntegerNetwork integers{lower_folded(made)};
-  trained.board =
-      BoardNetwork{std::move(made),
-                   test_metrics([&](const at::Tensor& images) { return integers.forward(images); },
-                                order, data)};
+  trained.board = BoardNetwork{
+      std::move(made),
+      {epochs, test_metrics([&](const at::Tensor& images) { return integers.forward(images); },
+                            order, data)}};
 }
 
 TrainedNetwork fresh(const TrainingOrder& order, const Graph& graph) {
-  TrainedNetwork made{Network{graph}, {}, {}, order.about, {}, {}};
+  TrainedNetwork made{Network{graph}};
   made.network.initialise(Init::kaiming_normal_fan_out, order.seed, "train");
   return made;
 }
@@ -123,13 +140,13 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
   run_stage(before, order, kCheckpoint, until);
   const Removal removal = removed(dense.network, pruner.kept());
   TrainedNetwork trained = fresh(order, removal.graph);
-  trained.kept_channels = pruner.kept();
+  if (recipe.prune->from == PruneFrom::sparsity) trained.kept_channels = pruner.kept();
   FloatLearner learner{trained.network};
   Trainer trainer{learner, *order.task, data, recipe, order.seed, order.jobs};
   trainer.take_over(before.state(), removal.places);
   run_stage(trainer, order, kPrunedCheckpoint, recipe.epochs);
   trainer.finish();
-  trained.epochs = trainer.epochs();
+  trained.learned.epochs = trainer.epochs();
   return trained;
 }
 
@@ -139,20 +156,54 @@ TrainedNetwork learn_whole(const TrainingOrder& order, const TrainingData& data)
   Trainer trainer{learner, *order.task, data, order.recipe, order.seed, order.jobs};
   run_stage(trainer, order, kCheckpoint, order.recipe.epochs);
   trainer.finish();
-  trained.epochs = trainer.epochs();
+  trained.learned.epochs = trainer.epochs();
+  return trained;
+}
+
+std::map<std::string, std::string> about_of(const TrainingOrder& order) {
+  auto made = order.about;
+  made["seed"] = std::to_string(order.seed);
+  made["recipe"] = detail::one_line(write_params(order.recipe));
+  if (order.recipe.prune) made["pruned"] = "true";
+  return made;
+}
+
+/// The file of a training as it is read: of a network whose pruning was decided in the search, the
+/// architecture names what is left.
+TrainedNetwork read_of(const TrainingOrder& order, const std::filesystem::path& file) {
+  const auto& prune = order.recipe.prune;
+  const bool is_decided = prune && prune->from == PruneFrom::decisions;
+  return read_trained(is_decided ? pruned_graph(*order.graph, *prune) : *order.graph, file);
+}
+
+TrainedNetwork learn_float(const TrainingOrder& order, const TrainingData& data) {
+  TrainedNetwork trained = in_stage(order.recipe.prune ? "pruning" : "float", [&] {
+    return order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
+  });
+  trained.learned.metrics = test_metrics(outputs_of(trained.network), order, data);
+  return trained;
+}
+
+/// Of what an order of its own has trained in float.
+TrainedNetwork learn_integers(const TrainingOrder& order, const TrainingData& data) {
+  TrainingOrder real = order;
+  real.recipe.quantise.reset();
+  real.folder = order.float_folder.empty() ? order.folder / "float" : order.float_folder;
+  TrainedNetwork trained = read_of(real, train_network(real).weights);
+  // A failure takes nothing from what was learned before.
+  const std::string failure =
+      attempt([&] { in_stage("int8", [&] { quantise(trained, order, data); }); });
+  trained.about = about_of(order);
+  if (!failure.empty()) trained.about[kFailure] = failure;
   return trained;
 }
 
 TrainedNetwork learn(const TrainingOrder& order) {
   const TrainingData data{*order.dataset, order.graph->node(0).shape, order.recipe.validation,
                           order.seed};
-  TrainedNetwork trained =
-      order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
-  trained.metrics = test_metrics(outputs_of(trained.network), order, data);
-  if (!order.recipe.quantise) return trained;
-  // A failure takes nothing from what was learned before.
-  const std::string failure = attempt([&] { quantise(trained, order, data); });
-  if (!failure.empty()) trained.about[kFailure] = "int8: " + failure;
+  if (order.recipe.quantise) return learn_integers(order, data);
+  TrainedNetwork trained = learn_float(order, data);
+  trained.about = about_of(order);
   return trained;
 }
 
@@ -165,16 +216,17 @@ TrainingOutcome train_network(const TrainingOrder& order) {
   const auto weights = order.folder / kWeights;
   const auto outcome_of = [&](const TrainedNetwork& trained) {
     const auto failure = trained.about.find(kFailure);
-    return TrainingOutcome{weights, trained.epochs, trained.metrics,
-                           trained.board ? trained.board->metrics : std::vector<double>{},
+    return TrainingOutcome{weights, trained.learned,
+                           trained.board ? trained.board->learned : FormOutcome{},
                            failure == trained.about.end() ? "" : failure->second};
   };
-  const auto read = [&](const std::filesystem::path& file) {
-    return read_trained(*order.graph, file);
-  };
+  const auto read = [&](const std::filesystem::path& file) { return read_of(order, file); };
   if (const auto known = kept(order, weights, read)) {
-    for (std::size_t i = 0; i < known->epochs.size(); ++i) order.progress(known->epochs[i], i);
-    return outcome_of(*known);
+    TrainingOutcome outcome = outcome_of(*known);
+    std::size_t next = 0;
+    for (const FormOutcome* const stage : {&outcome.real, &outcome.int8})
+      for (const EpochOutcome& epoch : stage->epochs) order.progress(epoch, next++);
+    return outcome;
   }
   const TrainedNetwork trained = learn(order);
   write_trained(weights, trained);

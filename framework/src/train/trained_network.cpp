@@ -10,7 +10,6 @@
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/learner.hpp>
-#include <thimble/train/pruner.hpp>
 #include <thimble/train/tensor_file.hpp>
 #include <thimble/train/trainer.hpp>
 
@@ -22,6 +21,7 @@ constexpr const char* kEpochs = "training/epochs";
 constexpr const char* kMetrics = "training/metrics";
 constexpr const char* kKept = "pruning/kept";
 constexpr const char* kBoard = "int8/";
+constexpr const char* kBoardEpochs = "training/int8_epochs";
 constexpr const char* kBoardMetrics = "training/int8_metrics";
 
 /// Calls visit(name, tensor) for all that a trained network consists of.
@@ -47,8 +47,8 @@ std::vector<double> numbers_of(const at::Tensor& metrics) {
 }
 
 /// By groups of channels; nothing when it was not pruned.
-std::vector<std::vector<double>> kept_in(const Graph& graph, const TensorFile& content) {
-  std::vector<std::vector<double>> made;
+KeptChannels kept_in(const Graph& graph, const TensorFile& content) {
+  KeptChannels made;
   const auto found = content.tensors.find(kKept);
   if (found == content.tensors.end()) return made;
   const std::vector<double> kept = numbers_of(found->second);
@@ -75,7 +75,8 @@ void add_board(TensorFile& content, const BoardNetwork& board) {
     const auto& [lowest, highest] = board.real.ranges[at(id)];
     content.tensors[range_name(board.real.graph, id)] = at::tensor({lowest, highest});
   }
-  content.tensors[kBoardMetrics] = at::tensor(board.metrics, at::kDouble);
+  content.tensors[kBoardEpochs] = tensor_of(board.learned.epochs);
+  content.tensors[kBoardMetrics] = at::tensor(board.learned.metrics, at::kDouble);
 }
 
 /// With the folded graph of a network, and the file's numbers.
@@ -85,8 +86,9 @@ BoardNetwork board_of(const Graph& graph, const TensorFile& content) {
     if (name.starts_with(kBoard)) weights[name.substr(std::string_view{kBoard}.size())] = tensor;
   Network network{as_filters(deployed(graph))};
   set_weights(network, weights);
-  BoardNetwork made{{network.graph(), parameters_of(network), {}},
-                    numbers_of(content.tensors.at(kBoardMetrics))};
+  BoardNetwork made{
+      {network.graph(), parameters_of(network), {}},
+      {epochs_of(content.tensors.at(kBoardEpochs)), numbers_of(content.tensors.at(kBoardMetrics))}};
   for (NodeId id = 0; id < network.graph().size(); ++id) {
     const auto range = content.tensors.find(range_name(network.graph(), id));
     if (range == content.tensors.end() || range->second.sizes() != at::IntArrayRef{2} ||
@@ -120,14 +122,17 @@ void set_weights(Network& network, const std::map<std::string, at::Tensor>& weig
     const auto found = weights.find(name);
     if (found == weights.end() || found->second.sizes() != tensor.sizes())
       throw Error{"there is no '" + name + "' of this network's shape among the weights"};
+    if (!found->second.isfinite().all().item<bool>())
+      throw Error{"'" + name + "' has values that are not finite",
+                  "whoever wrote the file had none: train the network again"};
     tensor = found->second.to(network.precision()).clone();
   });
 }
 
 void write_trained(const std::filesystem::path& file, const TrainedNetwork& trained) {
   TensorFile content{named_weights(trained.network), trained.about};
-  content.tensors[kEpochs] = tensor_of(trained.epochs);
-  content.tensors[kMetrics] = at::tensor(trained.metrics, at::kDouble);
+  content.tensors[kEpochs] = tensor_of(trained.learned.epochs);
+  content.tensors[kMetrics] = at::tensor(trained.learned.metrics, at::kDouble);
   std::vector<double> kept;
   for (const auto& group : trained.kept_channels)
     kept.insert(kept.end(), group.begin(), group.end());
@@ -139,20 +144,21 @@ void write_trained(const std::filesystem::path& file, const TrainedNetwork& trai
 TrainedNetwork read_trained(const Graph& graph, const std::filesystem::path& file) {
   TensorFile content = read_tensors(file);
   try {
-    const auto kept = kept_in(graph, content);
+    const KeptChannels kept = kept_in(graph, content);
     TrainedNetwork trained{
-        Network{kept.empty() ? graph : removed(Network{graph}, kept).graph}, {}, {}, {}, {}, kept};
+        Network{kept.empty() ? graph : pruned_to(graph, coupled_channels(graph), kept).graph}};
+    trained.kept_channels = kept;
     set_weights(trained.network, content.tensors);
-    trained.epochs = epochs_of(content.tensors[kEpochs]);
-    trained.metrics = numbers_of(content.tensors[kMetrics]);
-    if (content.tensors.contains(kBoardMetrics))
+    trained.learned = {epochs_of(content.tensors[kEpochs]), numbers_of(content.tensors[kMetrics])};
+    if (content.tensors.contains(kBoardMetrics) && content.tensors.contains(kBoardEpochs))
       trained.board = board_of(trained.network.graph(), content);
     trained.about = std::move(content.about);
     return trained;
   } catch (const Error& error) {
+    const auto& [where, message, note] = error.diagnostics().front();
     throw InputError{Diagnostic{{file.string()},
-                                error.diagnostics().front().message,
-                                "these are the weights of another network"}};
+                                message,
+                                note.empty() ? "these are the weights of another network" : note}};
   }
 }
 

@@ -282,6 +282,8 @@ void Trainer::finish() {
   const auto last = cloned(has_best ? best_ : handed_on());
   for (auto& [name, tensor] : learner_.state()) tensor.copy_(last.at(name));
   parameters_.values().copy_(last.at("values"));
+  if (!parameters_.values().isfinite().all().item<bool>())
+    throw Error{"the weights are not finite", "take a lower learning rate, or a longer warm-up"};
   settle();
 }
 

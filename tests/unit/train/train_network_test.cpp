@@ -2,13 +2,16 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/stop.hpp>
+#include <thimble/train/pruner.hpp>
 #include <thimble/train/tensor_file.hpp>
 #include <thimble/train/train_network.hpp>
 #include <thimble/train/trained_network.hpp>
@@ -20,6 +23,7 @@ namespace thimble {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -77,8 +81,9 @@ TEST_F(Trainings, GoOnInEveryStage) {
     return made;
   };
   const TrainingOutcome whole = train_network(staged("whole"));
-  EXPECT_EQ(whole.epochs.size(), 7U);
-  EXPECT_EQ(whole.int8_metrics.size(), 1U);
+  EXPECT_EQ(whole.real.epochs.size(), 4U);
+  EXPECT_EQ(whole.int8.epochs.size(), 3U);
+  EXPECT_EQ(whole.int8.metrics.size(), 1U);
   const std::string expected = read_file(whole.weights);
   for (std::size_t last = 0; last < 7; ++last) {
     TrainingOrder broken = staged("broken" + std::to_string(last));
@@ -92,9 +97,63 @@ TEST_F(Trainings, GoOnInEveryStage) {
   const TrainedNetwork read = read_trained(graph_, whole.weights);
   EXPECT_EQ(read.network.graph().node(1).shape.channels, 4);
   const Samples all = data_.all(Split::test);
-  EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), whole.metrics);
+  EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), whole.real.metrics);
   const IntegerNetwork integers{lower_folded(read.board->real)};
-  EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8_metrics);
+  EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8.metrics);
+}
+
+/// Pruned to what a search decided, whose graph is known before.
+TEST_F(Trainings, PruneToWhatWasDecided) {
+  const Graph whole = small_graph(16);
+  TrainingOrder decided = order("decided");
+  decided.graph = &whole;
+  decided.recipe.prune = Prune{.from = PruneFrom::decisions, .decided = {0.25}};
+  decided.recipe.quantise = Quantise{.samples = 50};
+  const TrainingOutcome outcome = train_network(decided);
+  const Graph left = pruned_graph(whole, *decided.recipe.prune);
+  EXPECT_EQ(left.node(1).shape.channels, 12);
+  const TrainedNetwork read = read_trained(left, outcome.weights);
+  EXPECT_STREQ(read.form(), "pruned");
+  const Samples all = data_.all(Split::test);
+  EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), outcome.real.metrics);
+  ASSERT_TRUE(read.board);
+  EXPECT_EQ(train_network(decided).int8.metrics, outcome.int8.metrics);
+  decided.recipe.prune->decided = {0.25, 0.5};
+  decided.folder = folder_.path() / "other";
+  EXPECT_THAT([&] { train_network(decided); },
+              ThrowsMessage<Error>(HasSubstr("pruning: 2 sparsities for 1 channel groups")));
+}
+
+/// What is trained in float is trained once for all kinds of integers.
+TEST_F(Trainings, ShareWhatIntegersAreMadeOf) {
+  const auto quantised = [&](const char* name, const Quantise& how) {
+    TrainingOrder made = order(name);
+    made.float_folder = folder_.path() / "shared";
+    made.recipe.quantise = how;
+    return made;
+  };
+  const fs::path shared = folder_.path() / "shared/weights.safetensors";
+  const TrainingOutcome first = train_network(quantised("ptq", {.samples = 50}));
+  const auto written = fs::last_write_time(shared);
+  std::vector<std::size_t> told;
+  TrainingOrder learning =
+      quantised("qat", {.method = QuantiseMethod::qat, .samples = 50, .epochs = 2});
+  learning.progress = [&](const EpochOutcome&, std::size_t epoch) { told.push_back(epoch); };
+  const TrainingOutcome second = train_network(learning);
+  EXPECT_EQ(fs::last_write_time(shared), written);
+  EXPECT_EQ(first.real.metrics, second.real.metrics);
+  EXPECT_THAT(told, testing::ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_EQ(read_file(train_network(order("alone")).weights), read_file(shared));
+}
+
+TEST_F(Trainings, SayWhichStageFailed) {
+  TrainingOrder diverging = order("diverging");
+  diverging.recipe.learning_rate = 1e9;
+  diverging.recipe.warm_up = 0;
+  EXPECT_THAT([&] { train_network(diverging); }, ThrowsMessage<Error>(HasSubstr("float: the ")));
+  diverging.recipe.prune = Prune{};
+  diverging.folder = folder_.path() / "pruned";
+  EXPECT_THAT([&] { train_network(diverging); }, ThrowsMessage<Error>(HasSubstr("pruning: the ")));
 }
 
 TEST_F(Trainings, KeepWhatWasLearnedWhereIntegersFail) {
@@ -104,8 +163,8 @@ TEST_F(Trainings, KeepWhatWasLearnedWhereIntegersFail) {
       Quantise{.method = QuantiseMethod::qat, .samples = 50, .epochs = 3, .learning_rate = 1e12};
   for (int again = 0; again < 2; ++again) {
     const TrainingOutcome outcome = train_network(diverging);
-    EXPECT_EQ(outcome.metrics, plain.metrics);
-    EXPECT_TRUE(outcome.int8_metrics.empty());
+    EXPECT_EQ(outcome.real.metrics, plain.real.metrics);
+    EXPECT_TRUE(outcome.int8.metrics.empty());
     EXPECT_TRUE(outcome.failure.starts_with("int8: ")) << outcome.failure;
     EXPECT_FALSE(read_trained(graph_, outcome.weights).board);
   }
@@ -116,17 +175,17 @@ TEST_F(Trainings, AreNotRepeated) {
   const auto written = fs::last_write_time(first.weights);
   const TrainingOutcome second = train_network(order("once"));
   EXPECT_EQ(fs::last_write_time(first.weights), written);
-  EXPECT_EQ(first.metrics, second.metrics);
-  EXPECT_TRUE(at::equal(tensor_of(first.epochs), tensor_of(second.epochs)));
+  EXPECT_EQ(first.real.metrics, second.real.metrics);
+  EXPECT_TRUE(at::equal(tensor_of(first.real.epochs), tensor_of(second.real.epochs)));
 }
 
 TEST_F(Trainings, KeepTheNetworkThatTheyMeasured) {
   const TrainingOutcome outcome = train_network(order("kept"));
   const TrainedNetwork read = read_trained(graph_, outcome.weights);
   EXPECT_EQ(read.about.at("arch"), "small");
-  EXPECT_EQ(read.metrics, outcome.metrics);
+  EXPECT_EQ(read.learned.metrics, outcome.real.metrics);
   const Samples all = data_.all(Split::test);
-  EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), outcome.metrics);
+  EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), outcome.real.metrics);
 }
 
 /// Of numbers, too, which no length tells.
@@ -162,6 +221,20 @@ TEST_F(Trainings, SayWhoseWeightsAreNotTheirs) {
   const auto weights = train_network(order("one")).weights;
   const auto load = [&] { read_trained(small_graph(16), weights); };
   EXPECT_THAT(load, ThrowsMessage<InputError>(HasSubstr("weights.safetensors")));
+}
+
+/// A file may be whole and its numbers none.
+TEST_F(Trainings, SayWhoseWeightsAreNoNumbers) {
+  const auto weights = train_network(order("one")).weights;
+  TensorFile content = read_tensors(weights);
+  content.tensors.begin()->second.view(-1)[0] = std::numeric_limits<float>::quiet_NaN();
+  const std::string name = content.tensors.begin()->first;
+  const fs::path none = folder_.path() / "none.safetensors";
+  write_tensors(none, content);
+  EXPECT_THAT([&] { read_trained(graph_, none); },
+              ThrowsMessage<InputError>(AllOf(
+                  HasSubstr("none.safetensors"),
+                  HasSubstr("error: '" + name + "' has values that are not finite\n  note: "))));
 }
 
 TEST_F(Trainings, RefuseNetworksOfOtherOutputs) {

@@ -16,16 +16,26 @@
 namespace thimble {
 
 /// A network that a point had trained, with one seed.
-struct TrainedRow {
+struct THIMBLE_EXPORT TrainedRow {
   Evaluation network;  ///< counts and cost are those of what is left of it where it was pruned
   std::uint64_t seed = 0;
-  std::filesystem::path weights;  ///< where they are kept
-  std::vector<EpochOutcome> epochs;
-  std::vector<double> metrics;         ///< of the task, in the order of its names: unpruned, float
-  std::vector<double> pruned_metrics;  ///< the same where it was pruned
-  std::vector<double> narrow_metrics;  ///< of what is left of it, trained from new weights
-  std::vector<double> int8_metrics;    ///< the same of the integers, where it was quantised
-  std::string failure;                 ///< why something of this is missing, or nothing
+  bool is_pruned = false;
+  bool is_quantised = false;
+  std::filesystem::path weights = {};  ///< where they are kept
+  // Metrics are the task's, in the order of its names.
+  FormOutcome whole = {};    ///< in float, with all channels
+  FormOutcome narrow = {};   ///< what pruning leaves of it, trained from new weights
+  FormOutcome pruned = {};   ///< where it was pruned
+  FormOutcome int8 = {};     ///< the integers, where it was quantised
+  std::string failure = {};  ///< why something of this is missing, or nothing
+
+  /// What the integers, if there are any, are made of.
+  FormOutcome& real() { return is_pruned ? pruned : whole; }
+  const FormOutcome& real() const { return is_pruned ? pruned : whole; }
+  /// What is deployed: the last stage.
+  const FormOutcome& last() const { return is_quantised ? int8 : real(); }
+  /// Of all stages, one behind the other.
+  std::vector<EpochOutcome> epochs() const;
 };
 
 /// What came of one point of a sweep.

@@ -58,7 +58,13 @@ struct Pruned {
 /// are weights one channel is as good as another. Throws Error when numbers do not match.
 THIMBLE_EXPORT Pruned pruned(const Graph& graph, const Coupling& coupling,
                              std::span<const double> sparsity,
-                             const std::vector<std::vector<double>>& scores = {},
-                             int multiple = kChannelMultiple);
+                             const std::vector<std::vector<double>>& scores = {});
+
+/// For each channel of each group, whether it stays.
+using KeptChannels = std::vector<std::vector<bool>>;
+
+/// Removes all channels but these. Throws Error when they are not those of `coupling`.
+THIMBLE_EXPORT Pruned pruned_to(const Graph& graph, const Coupling& coupling,
+                                const KeptChannels& kept);
 
 }  // namespace thimble

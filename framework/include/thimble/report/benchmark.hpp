@@ -36,7 +36,8 @@ class THIMBLE_EXPORT Benchmark {
   Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
             const SearchSpace& space);
 
-  /// What was trained in a run, each network's mean over its seeds. The space outlives this.
+  /// What was trained in a run, as it is deployed: of the last stage, each network's mean over its
+  /// seeds. The space outlives this.
   Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpace& space);
 
   /// The columns of accuracies, the one for reports first.

@@ -13,7 +13,7 @@ namespace thimble {
 /// One row for each training: network, seed, what was measured on the test part, and the costs of
 /// the very network.
 THIMBLE_EXPORT Table trained_table(const std::vector<PointOutcome>& outcomes);
-/// One row for each epoch of each training.
+/// One row for each epoch of each training, those that are compared with as well.
 THIMBLE_EXPORT Table history_table(const std::vector<PointOutcome>& outcomes);
 /// One row for each network that was trained, mean and deviation over its seeds.
 THIMBLE_EXPORT Table training_summary(const std::vector<PointOutcome>& outcomes);

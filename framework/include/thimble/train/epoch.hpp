@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 namespace thimble {
 
@@ -12,6 +13,12 @@ struct EpochOutcome {
   double train_metric = 0;
   /// The same of the validation part, by the weights and statistics that would be handed on.
   std::optional<double> validation_metric;
+};
+
+/// What the training of one form of a network came to.
+struct FormOutcome {
+  std::vector<EpochOutcome> epochs;  ///< none where nothing learned: int8 made by ptq
+  std::vector<double> metrics;       ///< the task's, of the test part
 };
 
 }  // namespace thimble

@@ -37,8 +37,7 @@ class THIMBLE_EXPORT Pruner : public TrainerHook {
                     std::int64_t step) override;
   std::map<std::string, at::Tensor> state() const override;
 
-  /// The channels that are kept, by group: 1, or 0.
-  std::vector<std::vector<double>> kept() const;
+  KeptChannels kept() const;
 
  private:
   /// Numbers that lie side by side in the buffer of all parameters.
@@ -55,9 +54,10 @@ class THIMBLE_EXPORT Pruner : public TrainerHook {
 
   void find_channels();
   template <class Visit>
-  void each_gate(bool masked, const Visit& visit) const;
-  std::vector<double> scores_of(std::size_t group) const;
-  void choose(double share);
+  void each_gate(const Visit& visit) const;
+  at::Tensor unmasked(const at::Tensor& parameters) const;
+  std::vector<double> scores_of(std::size_t group, const at::Tensor& values) const;
+  void choose(double share, const at::Tensor& values);
 
   const Network& network_;
   Prune how_;
@@ -65,10 +65,11 @@ class THIMBLE_EXPORT Pruner : public TrainerHook {
   Coupling coupling_;
   std::vector<std::vector<Channel>> channels_;  ///< by group
   std::vector<std::int64_t> first_;             ///< number of each group's first channel
+  std::vector<int> gone_;                       ///< how many of each group go in the end
   at::Tensor masks_;                            ///< 1 where a channel is masked
   at::Tensor importance_;                       ///< of each channel, a mean over steps
   at::Tensor drawn_;                            ///< of each channel, for the criterion `random`
-  at::Tensor unmasked_;                         ///< all parameters, as if nothing were masked
+  at::Tensor hidden_;  ///< the numbers of all gates, as if nothing were masked
 };
 
 /// A network without the channels that are not kept, and where its parameters lie among those of
@@ -77,7 +78,9 @@ struct Removal {
   Graph graph;
   at::Tensor places;
 };
-THIMBLE_EXPORT Removal removed(const Network& network,
-                               const std::vector<std::vector<double>>& kept);
+THIMBLE_EXPORT Removal removed(const Network& network, const KeptChannels& kept);
+
+/// What pruning leaves of a network: which channels go decides no shape.
+THIMBLE_EXPORT Graph pruned_graph(const Graph& graph, const Prune& how);
 
 }  // namespace thimble

@@ -75,6 +75,13 @@ struct THIMBLE_EXPORT Quantise {
   }
 };
 
+/// Who says how many channels go.
+enum class PruneFrom {
+  sparsity,   ///< the recipe, one share of every group
+  decisions,  ///< the search: what was selected is pruned to what it was costed as
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, PruneFrom>>& names_of(PruneFrom);
+
 /// By what channels are judged; all compare within a group of channels that go together.
 enum class PruneCriterion {
   taylor,  ///< (sum over what lets it through of value x gradient)^2, a mean over steps: what the
@@ -93,15 +100,20 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, PruneSchedule>>& names_o
 
 /// How channels are pruned while a network learns.
 struct THIMBLE_EXPORT Prune {
+  PruneFrom from = PruneFrom::sparsity;
   double sparsity = 0.5;
+  std::vector<double> decided = {};  ///< of each group, from decisions; no key of its own
   PruneCriterion criterion = PruneCriterion::taylor;
   PruneSchedule schedule = PruneSchedule::cubic;
   double begin = 0.1;
   double end = 0.6;
+  bool whole = true;
   bool narrow = false;
 
   template <class Describe>
   static void describe(Describe& param) {
+    param(&Prune::from, "from",
+          "who says what share goes: sparsity, or the decisions of the search space");
     param(&Prune::sparsity, "sparsity",
           "share of every group's channels that goes; what stays is a multiple of four")
         .range(0, 1);
@@ -110,6 +122,7 @@ struct THIMBLE_EXPORT Prune {
     param(&Prune::begin, "begin", "share of the epochs after which masking begins").range(0, 1);
     param(&Prune::end, "end", "share of the epochs after which masked channels are removed")
         .range(0, 1);
+    param(&Prune::whole, "whole", "also train the network unpruned, to compare with");
     param(&Prune::narrow, "narrow",
           "also train the network that comes out from new weights, to compare with");
   }

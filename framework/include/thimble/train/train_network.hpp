@@ -27,7 +27,10 @@ struct TrainingOrder {
   /// Its state, an epoch at a time, and its result at the end; a training that finds its result
   /// there is over at once. Made when missing. One for each thing that the result depends on.
   std::filesystem::path folder;
-  /// What the result's file says of itself.
+  /// The same of the training in float that integers are made of, which other orders may share;
+  /// where none is named, a folder in that one.
+  std::filesystem::path float_folder = {};
+  /// What the result's file says of itself, beside recipe and seed.
   std::map<std::string, std::string> about;
   int jobs = 1;
   /// Called with every epoch, also with those that were run before.
@@ -40,16 +43,16 @@ struct TrainingOrder {
 /// What came of it, beside the weights in its file.
 struct TrainingOutcome {
   std::filesystem::path weights;  ///< a file that read_trained() reads
-  std::vector<EpochOutcome> epochs;
-  std::vector<double> metrics;       ///< the task's, of the test part
-  std::vector<double> int8_metrics;  ///< the same of the integers, where there are any
-  std::string failure;               ///< why there are none, where they were asked for
+  FormOutcome real;               ///< in float: of the whole network, or pruned
+  FormOutcome int8;               ///< of the integers, where there are any
+  std::string failure;            ///< why there are none, where they were asked for
 };
 
-/// Trains a graph from weights that its seed decides, or goes on where an earlier call stopped:
-/// weights and epochs are those of an unbroken training, bit for bit. Throws Error where data, task
-/// and network do not fit each other or the training diverges, and Interrupted; epochs that are
-/// complete are kept. Waits while another process trains in the folder.
+/// Trains a graph, which is that of before any pruning, from weights that its seed decides, or goes
+/// on where an earlier call stopped: weights and epochs are those of an unbroken training, bit for
+/// bit. Throws Error where data, task and network do not fit each other or the training diverges,
+/// naming the stage, and Interrupted; epochs that are complete are kept. Waits while another
+/// process trains in the folder.
 THIMBLE_EXPORT TrainingOutcome train_network(const TrainingOrder& order);
 
 }  // namespace thimble

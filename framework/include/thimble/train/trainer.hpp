@@ -61,7 +61,8 @@ class THIMBLE_EXPORT Trainer {
   /// Interrupted between two steps; then this is not to be used further.
   const EpochOutcome& run_epoch();
 
-  /// Gives the learner the weights and statistics that are handed on.
+  /// Gives the learner the weights and statistics that are handed on. Throws Error when they are
+  /// not finite.
   void finish();
 
   /// All that the epochs to come depend on beside what the constructor takes.
