@@ -13,27 +13,10 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
+#include "integer_kernels.hpp"
 
 namespace thimble {
 namespace {
-
-/// The least and the most of some numbers.
-struct Ends {
-  std::int32_t least = 0;
-  std::int32_t most = 0;
-};
-
-/// Sums of a layer with a bias and a factor a channel, channels running fastest. All is less the
-/// output's zero point.
-struct Requantising {
-  std::int64_t rows;
-  std::int64_t channels;
-  const std::int32_t* bias;
-  const std::int32_t* multiplier;
-  const std::int32_t* shift;
-  std::int32_t lowest;
-  std::int32_t highest;
-};
 
 #define THIMBLE_KERNELS "nn/integer_kernels.inc"
 #include <thimble/core/instruction_sets.inc>

@@ -1,6 +1,9 @@
 // Int8 networks at the speed of float, against the reference that computes one number after
 // another.
 
+#include <algorithm>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -10,6 +13,9 @@
 #include <thimble/nn/integer_network.hpp>
 
 #include <ATen/ATen.h>
+
+#include <nn/integer_kernels.hpp>
+#include <thimble/core/random.hpp>
 
 #include "support/int8_networks.hpp"
 #include "support/integers.hpp"
@@ -88,6 +94,108 @@ TEST(IntegerNetwork, TellsWhatItWouldHoldWithoutEnds) {
   EXPECT_NEAR(run.ranges[1].highest, 2.5, 0.03);
   EXPECT_NEAR(quick.real(run, 1).max().item<float>(), 1, 0.01) << "clamped";
 }
+
+#define THIMBLE_KERNELS "nn/integer_kernels.inc"
+#include <thimble/core/instruction_sets.inc>
+
+/// The kernels of one instruction set.
+struct KernelSet {
+  const char* name;
+  bool is_here;
+  Ends (*requantise)(const Requantising&, const float*, float*);
+  void (*add_term)(const float*, std::int64_t, Rescale, std::int32_t*);
+  Ends (*finish_sum)(const std::int32_t*, std::int64_t, Rescale, std::int32_t, std::int32_t,
+                     float*);
+};
+
+void PrintTo(const KernelSet& set, std::ostream* out) { *out << set.name; }
+
+const std::vector<KernelSet>& kernel_sets() {
+#define THIMBLE_SET(set, is_here) \
+  { #set, is_here, set::requantise, set::add_term, set::finish_sum }
+  static const std::vector<KernelSet> kAll{
+      THIMBLE_SET(generic, true),
+#ifdef __x86_64__
+      THIMBLE_SET(avx2, has_avx2()),
+      THIMBLE_SET(avx512, has_avx512()),
+#endif
+  };
+#undef THIMBLE_SET
+  return kAll;
+}
+
+class IntegerKernels : public ::testing::TestWithParam<KernelSet> {
+ protected:
+  static constexpr std::int64_t kChannels = 24, kRows = 50;
+  static constexpr std::int32_t kLowest = -100, kHighest = 90;
+
+  void SetUp() override {
+    if (!GetParam().is_here) GTEST_SKIP() << "this processor does not have " << GetParam().name;
+    Random random{3};
+    const auto number = [&](std::int32_t most) {
+      return static_cast<std::int32_t>(random.below(2 * static_cast<std::uint64_t>(most))) - most;
+    };
+    for (std::int64_t i = 0; i < kChannels; ++i) {
+      bias_.push_back(number(1 << 20));
+      multiplier_.push_back((1 << 30) + static_cast<std::int32_t>(random.below(1 << 30)));
+      shift_.push_back(-static_cast<std::int32_t>(random.below(20)));
+    }
+    for (std::int64_t i = 0; i < kRows * kChannels; ++i)
+      sums_.push_back(static_cast<float>(number(1 << (1 + random.below(23)))));
+    into_.resize(sums_.size());
+  }
+
+  /// What the reference makes of a number.
+  void expect(std::size_t i, std::int32_t exact) {
+    ends_ = {std::min(ends_.least, exact), std::max(ends_.most, exact)};
+    ASSERT_EQ(into_[i], static_cast<float>(std::clamp(exact, kLowest, kHighest))) << i;
+  }
+
+  std::vector<std::int32_t> bias_, multiplier_, shift_;
+  std::vector<float> sums_, into_;
+  Ends ends_{std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::min()};
+};
+
+TEST_P(IntegerKernels, RequantiseAsTheReference) {
+  const Ends found = GetParam().requantise(
+      {kRows, kChannels, bias_.data(), multiplier_.data(), shift_.data(), kLowest, kHighest},
+      sums_.data(), into_.data());
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    const std::size_t c = i % kChannels;
+    expect(i,
+           rescaled(static_cast<std::int32_t>(sums_[i]) + bias_[c], {multiplier_[c], shift_[c]}));
+  }
+  EXPECT_EQ(found, ends_);
+}
+
+/// Lengths that are no whole vectors, and factors in both directions.
+TEST_P(IntegerKernels, AddTermsAsTheReference) {
+  for (const std::int32_t shift : {-7, 0, 2})
+    for (const std::int64_t count : {1, 8, 21}) {
+      const Rescale factor{multiplier_[0], shift};
+      std::vector<std::int32_t> sums(static_cast<std::size_t>(count), 5);
+      std::vector<float> terms;
+      for (std::int64_t i = 0; i < count; ++i) terms.push_back(static_cast<float>(i * 12 - 120));
+      GetParam().add_term(terms.data(), count, factor, sums.data());
+      for (std::size_t i = 0; i < sums.size(); ++i)
+        EXPECT_EQ(sums[i],
+                  5 + rescaled(static_cast<std::int32_t>(terms[i]) * (1 << kSumShift), factor))
+            << i;
+    }
+}
+
+TEST_P(IntegerKernels, FinishSumsAsTheReference) {
+  std::vector<std::int32_t> sums;
+  for (const float sum : sums_) sums.push_back(static_cast<std::int32_t>(sum) * 100);
+  const Rescale factor{multiplier_[1], -18};
+  const Ends found =
+      GetParam().finish_sum(sums.data(), std::ssize(sums), factor, kLowest, kHighest, into_.data());
+  for (std::size_t i = 0; i < sums.size(); ++i) expect(i, rescaled(sums[i], factor));
+  EXPECT_EQ(found, ends_);
+}
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, IntegerKernels, ::testing::ValuesIn(kernel_sets()),
+                         [](const auto& set) { return std::string{set.param.name}; });
 
 TEST(IntegerNetwork, RefusesImagesOfAnotherSize) {
   Graph graph;
