@@ -374,6 +374,15 @@ TEST_F(ThinData, MayLackAClass) {
   EXPECT_THAT(content(folder_of(fine) / "report.md"), HasSubstr("no training sample of class 7"));
 }
 
+/// Then all outputs may be alike.
+TEST_F(ThinData, MayHaveOneClass) {
+  const Finished one =
+      run_on(std::vector<std::uint8_t>(32, 3), ", quantise: {method: qat, epochs: 2}");
+  EXPECT_EQ(one.code, 0) << one.errors;
+  EXPECT_THAT(content(folder_of(one) / "report.md"),
+              HasSubstr("all samples to learn from are of class 3: nothing can be learned"));
+}
+
 TEST_F(ThinData, MayBeTooThin) {
   const Finished few = run_on({0, 1, 2, 0, 1, 2}, "");
   EXPECT_EQ(few.code, 2);

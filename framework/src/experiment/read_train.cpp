@@ -297,12 +297,21 @@ class TrainReader {
   void try_data(const TrainSettings& settings, const Shape& input) {
     const double validation = settings.recipe.validation;
     const auto seed = static_cast<std::uint64_t>(settings.seeds.front());
-    reading_.plugins.once(fmt::format("parts of {} {} {} {}", reading_.dataset.text,
-                                      to_string(input), validation, seed),
-                          [&] {
-                            const TrainingData parts{*study_.dataset, input, validation, seed};
-                            return parts.learned().size();
-                          });
+    const std::string what =
+        fmt::format("parts of {} {} {} {}", reading_.dataset.text, to_string(input), validation, seed);
+    const auto counts = reading_.plugins.once(what, [&] {
+      return TrainingData{*study_.dataset, input, validation, seed}.counts();
+    });
+    remark_on_one_class(counts);
+  }
+
+  void remark_on_one_class(const std::vector<std::int64_t>& counts) {
+    const auto present = [](std::int64_t count) { return count > 0; };
+    if (counts.size() > 1 && std::ranges::count_if(counts, present) == 1)
+      study_.remarks.push_back(
+          fmt::format("all samples to learn from are of class {}: nothing can be learned, in float "
+                      "nor in int8",
+                      std::ranges::find_if(counts, present) - counts.begin()));
   }
 
   Reading& reading_;

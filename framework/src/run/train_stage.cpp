@@ -148,26 +148,31 @@ class Trainings {
     if (lesson.recipe.prune && failure.empty()) train_to_compare(study, row, lesson);
   }
 
-  /// The same network unpruned, and what was left of it from new weights. Failures there are no
-  /// fault of what was asked for.
+  /// The same network unpruned, and what was left of it from new weights.
   void train_to_compare(const Study& study, TrainedRow& row, const Lesson& lesson) {
     const Prune& prune = *lesson.recipe.prune;
     const bool is_decided = prune.from == PruneFrom::decisions;
     Lesson plain = lesson;
     plain.recipe.prune.reset();
     plain.recipe.quantise.reset();
-    const auto compare = [&](const char* name, const std::string& words, FormOutcome& into) {
-      const TrainingOrder order = order_for(study, row, plain, words);
-      const std::string failure = attempt([&] { into = train_network(order).real; });
-      if (!failure.empty()) order.say(fmt::format("'{}' {}: {}", row.network.text, name, failure));
+    const auto compare = [&](const std::string& words, FormOutcome& into) {
+      return attempt([&] { into = train_network(order_for(study, row, plain, words)).real; });
     };
-    if (prune.whole)
-      compare("with all channels", is_decided ? "with all of its channels" : "", row.whole);
+    if (prune.whole) {
+      const std::string failure = compare(is_decided ? "with all of its channels" : "", row.whole);
+      if (!failure.empty() && row.failure.empty()) row.failure = "unpruned: " + failure;
+    }
     if (!prune.narrow) return;
     plain.graph = pruned_graph(lesson.graph, prune);
-    compare("narrow from the start",
-            is_decided ? "" : fmt::format("without {} of its channels", prune.sparsity),
-            row.narrow);
+    const std::string failure = compare(
+        is_decided ? "" : fmt::format("without {} of its channels", prune.sparsity), row.narrow);
+    if (!failure.empty())  // which is no fault of what was asked for
+      say(fmt::format("'{}' narrow from the start: {}", row.network.text, failure));
+  }
+
+  void say(const std::string& line) {
+    const std::scoped_lock lock{saying_};
+    stage_.say(line);
   }
 
   /// `words` say what became of the network before, where it is not the one that is named.
@@ -189,10 +194,7 @@ class Trainings {
                    {"search_space", detail::one_line(*study.resolved.find("search_space"))},
                    {"dataset", detail::one_line(*study.resolved.find("dataset"))},
                    {"data", study.data}};
-    order.say = [this](const std::string& line) {
-      const std::scoped_lock lock{saying_};
-      stage_.say(line);
-    };
+    order.say = [this](const std::string& line) { say(line); };
     order.progress = [this](const EpochOutcome&, std::size_t) {
       stage_.progress(++done_, epochs_);
     };

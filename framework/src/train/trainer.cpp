@@ -90,9 +90,10 @@ std::map<std::string, at::Tensor> cloned(const std::map<std::string, at::Tensor>
 }
 
 /// A rate that is too high kills all ReLUs of a layer without batch norm for good: nothing but the
-/// last biases learns from then on, and no loss tells.
-void require_life(const at::Tensor& outputs, std::size_t epoch) {
-  if (outputs.size(0) > 1 && outputs.eq(outputs[0]).all().item<bool>())
+/// last biases learns from then on, and no loss tells. Of samples of one class it says nothing.
+void require_life(const at::Tensor& outputs, const at::Tensor& labels, std::size_t epoch) {
+  const auto alike = [](const at::Tensor& all) { return all.eq(all[0]).all().item<bool>(); };
+  if (!alike(labels) && alike(outputs))
     throw Error{
         fmt::format("the network gives all samples the same outputs in epoch {}, and learns "
                     "nothing any more",
@@ -173,7 +174,7 @@ const EpochOutcome& Trainer::run_epoch() {
     std::ranges::move(done.labels, std::back_inserter(all.labels));
     seen += std::ssize(places);
   }
-  require_life(all.outputs.back(), epochs_.size() + 1);
+  require_life(all.outputs.back(), all.labels.back(), epochs_.size() + 1);
   outcome.loss = all.loss_sum / static_cast<double>(seen);
   outcome.train_metric = task_.measure(at::cat(all.outputs), at::cat(all.labels)).front();
   if (!data_.validated().empty()) {
