@@ -123,8 +123,14 @@ class Lowering {
   }
 
   Filters filters(NodeId id) const {
-    const auto& [weight, bias, mean, variance] = network_.parameters[at(id)];
-    return {weight, bias, weight.size() / bias.size()};
+    const FloatParameters& own = network_.parameters[at(id)];
+    return {own.weight, own.bias, own.weight.size() / own.bias.size()};
+  }
+
+  /// Of the i-th scale's weights.
+  float weight_scale(NodeId id, std::size_t i, std::span<const float> weights) const {
+    const std::vector<float>& given = network_.parameters[at(id)].scales;
+    return given.empty() ? symmetric_scale(weights) : given.at(i);
   }
 
   /// Constants of a layer with filters, whose scales are known.
@@ -153,7 +159,7 @@ class Lowering {
     made.weights.resize(real.weights.size());
     for (std::size_t c = 0; c < channels; ++c) {
       const auto filter = real.filter(c);
-      const float scale = symmetric_scale(filter);
+      const float scale = weight_scale(id, c, filter);
       made.weight_scales.push_back(scale);
       for (std::size_t k = 0; k < deep; ++k)
         for (std::size_t tap = 0; tap < taps; ++tap) {
@@ -166,7 +172,7 @@ class Lowering {
 
   void linear(Int8Layer& made, NodeId id) const {
     Filters real = filters(id);
-    const float scale = symmetric_scale(real.weights);
+    const float scale = weight_scale(id, 0, real.weights);
     made.weight_scales.assign(real.bias.size(), scale);
     const Shape& in = graph_.node(source(id)).shape;
     for (std::size_t c = 0; c < real.bias.size(); ++c)

@@ -101,26 +101,26 @@ class FloatExport {
   }
 
   Names weights(NodeId id, const std::string& y) {
-    const auto& [weight, bias, mean, variance] = parameters(id);
+    const FloatParameters& own = parameters(id);
     const Node& node = graph_.node(id);
     const Shape& in = shape_read(id);
     const Sizes sizes = node.op == Op::linear
                             ? Sizes{node.shape.channels, in.elements()}
                             : Sizes{node.shape.channels, in.channels / node.groups,
                                     node.kernel.height, node.kernel.width};
-    Names names{writer_.constant(y + "_weight", sizes, std::span{weight})};
-    if (!bias.empty())
-      names.push_back(writer_.constant(y + "_bias", {node.shape.channels}, std::span{bias}));
+    Names names{writer_.constant(y + "_weight", sizes, std::span{own.weight})};
+    if (!own.bias.empty())
+      names.push_back(writer_.constant(y + "_bias", {node.shape.channels}, std::span{own.bias}));
     return names;
   }
 
   Names statistics(NodeId id, const std::string& y) {
-    const auto& [scale, shift, mean, variance] = parameters(id);
+    const FloatParameters& norm = parameters(id);
     const Sizes sizes{graph_.node(id).shape.channels};
-    return {writer_.constant(y + "_scale", sizes, std::span{scale}),
-            writer_.constant(y + "_shift", sizes, std::span{shift}),
-            writer_.constant(y + "_mean", sizes, std::span{mean}),
-            writer_.constant(y + "_variance", sizes, std::span{variance})};
+    return {writer_.constant(y + "_scale", sizes, std::span{norm.weight}),
+            writer_.constant(y + "_shift", sizes, std::span{norm.bias}),
+            writer_.constant(y + "_mean", sizes, std::span{norm.mean}),
+            writer_.constant(y + "_variance", sizes, std::span{norm.variance})};
   }
 
   const FloatNetwork& network_;

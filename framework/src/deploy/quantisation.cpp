@@ -25,14 +25,20 @@ class Quantising {
     return std::move(known_);
   }
 
+  NodeId owner(NodeId id) const {
+    const Op op = graph_.node(id).op;
+    if (op == Op::avg_pool || op == Op::max_pool) return owner(graph_.inputs(id)[0]);
+    if (op == Op::softmax) return -1;
+    const auto whole = only_concat(id);
+    return whole ? owner(*whole) : id;
+  }
+
  private:
   Quantisation quantisation(NodeId id) const {
-    const Op op = graph_.node(id).op;
-    if (op == Op::avg_pool || op == Op::max_pool) return known_[at(graph_.inputs(id)[0])];
-    if (op == Op::softmax) return {1.0F / 256, -128};
-    if (const auto whole = only_concat(id)) return quantisation(*whole);
-    Quantisation own = quantisation_of(seen_[at(id)]);
-    if (op == Op::add) own.scale = std::max(own.scale, smallest_sum_scale(id));
+    const NodeId from = owner(id);
+    if (from < 0) return {1.0F / 256, -128};
+    Quantisation own = quantisation_of(seen_[at(from)]);
+    if (graph_.node(from).op == Op::add) own.scale = std::max(own.scale, smallest_sum_scale(from));
     return own;
   }
 
@@ -79,6 +85,13 @@ Quantisation quantisation_of(Range range) {
 
 std::vector<Quantisation> quantisations_of(const Graph& deployed, std::span<const Range> seen) {
   return Quantising{deployed, seen}.run();
+}
+
+std::vector<NodeId> range_owners(const Graph& deployed, std::span<const Range> seen) {
+  const Quantising quantising{deployed, seen};
+  std::vector<NodeId> made;
+  for (NodeId id = 0; id < deployed.size(); ++id) made.push_back(quantising.owner(id));
+  return made;
 }
 
 float symmetric_scale(std::span<const float> values) {

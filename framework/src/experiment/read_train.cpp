@@ -242,7 +242,9 @@ class TrainReader {
         study_.remarks.push_back(fmt::format("'{}' of 'quantise' changes nothing: {}", key, why));
     };
     if (quantise.method == QuantiseMethod::ptq)
-      remark({"epochs", "learning_rate", "frozen_from"}, "it is for method: qat");
+      remark({"epochs", "learning_rate", "scales", "frozen_from"}, "it is for method: qat");
+    else if (quantise.scales == ScaleRule::learned)
+      remark({"frozen_from"}, "scales are learned to the end");
     if (quantise.ranges != RangeRule::percentile)
       remark({"percentile"}, "it is for ranges: percentile");
   }

@@ -52,7 +52,7 @@ void FloatLearner::settle(const Samples& samples, std::int64_t batch) {
 
 Outputs FloatLearner::outputs() const { return outputs_of(network_); }
 
-IntegerLearner::IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch)
+IntegerLearner::IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch, ScaleRule scales)
     : real_{std::move(real)},
       frozen_from_{frozen_from_epoch},
       network_{network_of(real_)},
@@ -61,11 +61,28 @@ IntegerLearner::IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch
       integers_{lower_folded(real_)} {
   if (integers_.network().tensors.size() != at(real_.graph.size()))
     throw Error{"a network that is not folded cannot learn as integers"};
+  if (scales == ScaleRule::learned) scales_.emplace(real_);
+}
+
+std::vector<at::Tensor*> IntegerLearner::more() {
+  return scales_ ? scales_->tensors() : std::vector<at::Tensor*>{};
+}
+
+Wanted IntegerLearner::wanted() const {
+  return {.parameters = true, .outputs = scales_ ? scales_->nodes() : std::vector<NodeId>{}};
+}
+
+std::vector<at::Tensor> IntegerLearner::more_gradients(const at::Tensor& images,
+                                                       const Forward& forward,
+                                                       Gradients& found) const {
+  if (!scales_) return {};
+  return scales_->gradients({images, network_, rounded_, integers_, forward}, found);
 }
 
 void IntegerLearner::begin_step(std::size_t parts) {
   seen_.assign(parts, {});
   lower_again();
+  if (scales_) scales_->begin_step();
 }
 
 void IntegerLearner::lower_again() {
@@ -74,7 +91,8 @@ void IntegerLearner::lower_again() {
   for (std::size_t i = 0; i < integers_.network().layers.size(); ++i) {
     const Int8Layer& layer = integers_.network().layers[i];
     if (layer.weights.empty()) continue;
-    rounded_.parameters(layer.output).weight = integers_.rounded_weights(i);
+    rounded_.parameters(layer.output) = {integers_.rounded_weights(i),
+                                         network_.parameters(layer.output).bias};
   }
 }
 
@@ -96,6 +114,7 @@ Forward IntegerLearner::forward(const at::Tensor& images, std::size_t part) {
 
 void IntegerLearner::end_step(std::int64_t epoch) {
   constexpr float kKept = 0.99F;
+  if (scales_) return scales_->end_step();
   if (epoch >= frozen_from_) return;
   auto* range = ranges_.data_ptr<float>();
   for (std::size_t i = 0; i < real_.ranges.size(); ++i, range += 2) {
@@ -120,6 +139,7 @@ FloatNetwork IntegerLearner::real() const {
   const auto* range = ranges_.data_ptr<float>();
   for (std::size_t i = 0; i < real_.ranges.size(); ++i, range += 2)
     made.ranges.push_back({range[0], range[1]});
+  if (scales_) scales_->apply(made);
   return made;
 }
 

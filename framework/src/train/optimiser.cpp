@@ -59,7 +59,8 @@ void adamw(const Moments<Scalar>& at, const ParameterRun& run, Scalar scale, Sca
 
 }  // namespace
 
-FlatParameters::FlatParameters(Network& network) : network_{network} {
+FlatParameters::FlatParameters(Network& network, const std::vector<at::Tensor*>& more)
+    : network_{network} {
   std::vector<at::Tensor> parts;
   for_each_parameter(network, [&](NodeId id, auto member) {
     const at::Tensor& parameter = network.parameters(id).*member;
@@ -71,6 +72,11 @@ FlatParameters::FlatParameters(Network& network) : network_{network} {
     parts.push_back(parameter.detach().reshape(-1));
   });
   if (parts.empty()) throw Error{"a network without parameters cannot be trained"};
+  for (const at::Tensor* const tensor : more) {
+    const std::int64_t begin = runs_.back().end;
+    runs_.push_back({begin, begin + tensor->numel(), false});
+    parts.push_back(tensor->reshape(-1));
+  }
   values_ = at::cat(parts);
   auto run = runs_.begin();
   for_each_parameter(network, [&](NodeId id, auto member) {
@@ -79,9 +85,14 @@ FlatParameters::FlatParameters(Network& network) : network_{network} {
     parameter = values_.slice(0, run->begin, run->end).view(parameter.sizes());
     ++run;
   });
+  for (at::Tensor* const tensor : more) {
+    *tensor = values_.slice(0, run->begin, run->end).view(tensor->sizes());
+    ++run;
+  }
 }
 
-at::Tensor FlatParameters::flat(const Gradients& gradients) const {
+at::Tensor FlatParameters::flat(const Gradients& gradients,
+                                const std::vector<at::Tensor>& more) const {
   std::vector<at::Tensor> parts;
   for_each_parameter(network_, [&](NodeId id, auto member) {
     const at::Tensor& parameter = network_.parameters(id).*member;
@@ -89,6 +100,7 @@ at::Tensor FlatParameters::flat(const Gradients& gradients) const {
     const at::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].*member;
     parts.push_back(gradient.defined() ? gradient.reshape(-1) : at::zeros_like(parameter).view(-1));
   });
+  for (const at::Tensor& gradient : more) parts.push_back(gradient.reshape(-1));
   return at::cat(parts);
 }
 

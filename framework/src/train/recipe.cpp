@@ -32,6 +32,12 @@ const std::vector<std::pair<std::string, QuantiseMethod>>& names_of(QuantiseMeth
   return kNames;
 }
 
+const std::vector<std::pair<std::string, ScaleRule>>& names_of(ScaleRule) {
+  static const std::vector<std::pair<std::string, ScaleRule>> kNames{
+      {"seen", ScaleRule::seen}, {"learned", ScaleRule::learned}};
+  return kNames;
+}
+
 const std::vector<std::pair<std::string, PruneFrom>>& names_of(PruneFrom) {
   static const std::vector<std::pair<std::string, PruneFrom>> kNames{
       {"sparsity", PruneFrom::sparsity}, {"decisions", PruneFrom::decisions}};

@@ -105,7 +105,7 @@ void quantise(TrainedNetwork& trained, const TrainingOrder& order, const Trainin
   std::vector<EpochOutcome> epochs;
   if (how.method == QuantiseMethod::qat) {
     const auto frozen_from = std::llround(how.frozen_from * how.epochs);
-    IntegerLearner learner{std::move(made), frozen_from};
+    IntegerLearner learner{std::move(made), frozen_from, how.scales};
     const std::uint64_t seed = Random::stream(order.seed, {"integers"})();
     Trainer trainer{learner, *order.task, data, integer_recipe(order.recipe), seed, order.jobs};
     run_stage(trainer, order, kIntegerCheckpoint, how.epochs, trained.learned.epochs.size());

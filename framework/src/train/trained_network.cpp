@@ -67,6 +67,9 @@ KeptChannels kept_in(const Graph& graph, const TensorFile& content) {
 }
 
 std::string range_name(const Graph& graph, NodeId id) { return kBoard + graph.name(id) + ".range"; }
+std::string scale_name(const Graph& graph, NodeId id) {
+  return kBoard + graph.name(id) + ".scales";
+}
 
 void add_board(TensorFile& content, const BoardNetwork& board) {
   for (const auto& [name, tensor] : named_weights(network_of(board.real)))
@@ -74,9 +77,24 @@ void add_board(TensorFile& content, const BoardNetwork& board) {
   for (NodeId id = 0; id < board.real.graph.size(); ++id) {
     const auto& [lowest, highest] = board.real.ranges[at(id)];
     content.tensors[range_name(board.real.graph, id)] = at::tensor({lowest, highest});
+    if (const auto& scales = board.real.parameters[at(id)].scales; !scales.empty())
+      content.tensors[scale_name(board.real.graph, id)] = at::tensor(scales);
   }
   content.tensors[kBoardEpochs] = tensor_of(board.learned.epochs);
   content.tensors[kBoardMetrics] = at::tensor(board.learned.metrics, at::kDouble);
+}
+
+/// Of a node's filters, where they were learned.
+std::vector<float> scales_in(const Graph& graph, NodeId id, const TensorFile& content) {
+  const auto found = content.tensors.find(scale_name(graph, id));
+  if (found == content.tensors.end()) return {};
+  const Node& node = graph.node(id);
+  const std::int64_t wanted = node.op == Op::linear ? 1 : node.shape.channels;
+  const at::Tensor& scales = found->second;
+  if (scales.scalar_type() != at::kFloat || scales.sizes() != at::IntArrayRef{wanted} ||
+      !(scales.isfinite() & (scales > 0)).all().item<bool>())
+    throw Error{"the scales of '" + graph.name(id) + "' are none"};
+  return {scales.data_ptr<float>(), scales.data_ptr<float>() + wanted};
 }
 
 /// With the folded graph of a network, and the file's numbers.
@@ -98,6 +116,7 @@ BoardNetwork board_of(const Graph& graph, const TensorFile& content) {
     if (!std::isfinite(ends[0]) || !std::isfinite(ends[1]) || ends[0] > ends[1])
       throw Error{"the range of '" + network.graph().name(id) + "' is none"};
     made.real.ranges.push_back({ends[0], ends[1]});
+    made.real.parameters[at(id)].scales = scales_in(network.graph(), id, content);
   }
   return made;
 }

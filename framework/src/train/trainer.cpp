@@ -143,7 +143,7 @@ Trainer::Trainer(Learner& learner, const Task& task, const TrainingData& data, c
       recipe_{recipe},
       seed_{seed},
       jobs_{jobs},
-      parameters_{learner.network()},
+      parameters_{learner.network(), learner.more()},
       optimiser_{recipe, parameters_},
       batches_{data.learned(), recipe.batch, seed, "order"},
       first_epoch_{at::zeros({1}, at::kLong)} {
@@ -233,10 +233,12 @@ Trainer::StepOutcome Trainer::learn(std::span<const std::int64_t> places, std::i
   const at::Tensor outputs = drops_out ? thinned->outputs() : logits_of(network, forward);
   const Loss loss = task_.loss(outputs, samples.labels, data_.counts());
   const at::Tensor seed = loss.gradient / static_cast<double>(batch);
-  gradient = parameters_.flat(
+  Gradients found =
       drops_out ? thinned->gradients(seed)
                 : propagate_backward(network, forward, output,
-                                     seed.view(forward.output(output).sizes()), kOfParameters));
+                                     seed.view(forward.output(output).sizes()), learner_.wanted());
+  const auto more = learner_.more_gradients(samples.images, forward, found);
+  gradient = parameters_.flat(found, more);
   return {loss.sum, {outputs}, {samples.labels}};
 }
 

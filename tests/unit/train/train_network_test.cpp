@@ -146,6 +146,28 @@ TEST_F(Trainings, ShareWhatIntegersAreMadeOf) {
   EXPECT_EQ(read_file(train_network(order("alone")).weights), read_file(shared));
 }
 
+/// Scales are kept with the weights.
+TEST_F(Trainings, KeepScalesThatWereLearned) {
+  TrainingOrder learning = order("scales");
+  learning.recipe.quantise = Quantise{
+      .method = QuantiseMethod::qat, .samples = 50, .epochs = 2, .scales = ScaleRule::learned};
+  const TrainingOutcome outcome = train_network(learning);
+  ASSERT_EQ(outcome.failure, "");
+  const TrainedNetwork read = read_trained(graph_, outcome.weights);
+  EXPECT_EQ(read.board->real.parameters[1].scales.size(), 8U);
+  const Samples all = data_.all(Split::test);
+  const IntegerNetwork integers{lower_folded(read.board->real)};
+  EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), outcome.int8.metrics);
+  TrainingOrder broken = learning;
+  broken.folder = folder_.path() / "broken";
+  broken.progress = [&](const EpochOutcome&, std::size_t epoch) {
+    if (epoch == 4) throw Interrupted{"stopped"};
+  };
+  EXPECT_THROW(train_network(broken), Interrupted);
+  broken.progress = learning.progress;
+  EXPECT_EQ(read_file(train_network(broken).weights), read_file(outcome.weights));
+}
+
 TEST_F(Trainings, SayWhichStageFailed) {
   TrainingOrder diverging = order("diverging");
   diverging.recipe.learning_rate = 1e9;

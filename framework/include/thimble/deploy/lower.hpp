@@ -25,6 +25,9 @@ struct FloatParameters {
   std::vector<float> bias;      ///< batch norm: the shift
   std::vector<float> mean;      ///< batch norm only
   std::vector<float> variance;  ///< batch norm only; with the epsilon in it
+  /// Of the weights' integers: one a filter, of a fully connected layer one. Empty: the largest
+  /// weight of each is 127 or -127.
+  std::vector<float> scales = {};
 };
 
 /// The values a node's output takes.

@@ -20,6 +20,10 @@ THIMBLE_EXPORT Quantisation quantisation_of(Range range);
 THIMBLE_EXPORT std::vector<Quantisation> quantisations_of(const Graph& deployed,
                                                           std::span<const Range> seen);
 
+/// The node whose range gives each node its quantisation: mostly the node itself; -1 where none
+/// does.
+THIMBLE_EXPORT std::vector<NodeId> range_owners(const Graph& deployed, std::span<const Range> seen);
+
 /// Of a filter, or of all weights of a fully connected layer: the largest is 127 or -127. Any
 /// positive scale serves a filter of zeros.
 THIMBLE_EXPORT float symmetric_scale(std::span<const float> values);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include <thimble/nn/integer_network.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
+#include <thimble/train/learned_scales.hpp>
+#include <thimble/train/recipe.hpp>
 
 namespace thimble {
 
@@ -32,6 +35,8 @@ class THIMBLE_EXPORT Learner {
 
   /// Whose parameters are learned.
   virtual Network& network() = 0;
+  /// Numbers beside them that are learned, too: parts of the trainer's buffer from then on.
+  virtual std::vector<at::Tensor*> more() { return {}; }
 
   /// Before a step of so many micro-batches: what they have in common.
   virtual void begin_step(std::size_t /*parts*/) {}
@@ -39,6 +44,14 @@ class THIMBLE_EXPORT Learner {
   virtual Forward forward(const at::Tensor& images, std::size_t part) = 0;
   /// With whose weights it goes backwards.
   virtual const Network& weights() const = 0;
+  /// What the way backwards is to give.
+  virtual Wanted wanted() const { return {.parameters = true, .outputs = {}}; }
+  /// The gradients by more() of a micro-batch that came to these; those by the weights may change.
+  virtual std::vector<at::Tensor> more_gradients(const at::Tensor& /*images*/,
+                                                 const Forward& /*forward*/,
+                                                 Gradients& /*found*/) const {
+    return {};
+  }
   /// Behind the micro-batches, in this epoch.
   virtual void end_step(std::int64_t /*epoch*/) {}
 
@@ -74,16 +87,22 @@ class THIMBLE_EXPORT FloatLearner : public Learner {
 /// a value was clamped (straight through: Bengio et al., arXiv 1308.3432; Jacob et al., arXiv
 /// 1712.05877, section 3). Weights are rounded anew with every step, by scales of their own; ranges
 /// of activations follow what they would be without clamps, a hundredth a step, until they freeze.
+/// Or all scales are learned.
 class THIMBLE_EXPORT IntegerLearner : public Learner {
  public:
   /// real: folded(), with calibrated ranges.
-  IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch);
+  IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch,
+                 ScaleRule scales = ScaleRule::seen);
   ~IntegerLearner() override;
 
   Network& network() override { return network_; }
+  std::vector<at::Tensor*> more() override;
   void begin_step(std::size_t parts) override;
   Forward forward(const at::Tensor& images, std::size_t part) override;
   const Network& weights() const override { return rounded_; }
+  Wanted wanted() const override;
+  std::vector<at::Tensor> more_gradients(const at::Tensor& images, const Forward& forward,
+                                         Gradients& found) const override;
   void end_step(std::int64_t epoch) override;
   void settle(const Samples& samples, std::int64_t batch) override;
   Outputs outputs() const override;
@@ -100,6 +119,7 @@ class THIMBLE_EXPORT IntegerLearner : public Learner {
   Network network_;
   Network rounded_;    ///< with weights that are whole multiples of their scales
   at::Tensor ranges_;  ///< of each node: lowest, highest
+  std::optional<LearnedScales> scales_;
   IntegerNetwork integers_;
   std::vector<std::vector<Range>> seen_;  ///< of each micro-batch
 };

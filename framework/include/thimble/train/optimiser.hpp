@@ -26,13 +26,14 @@ struct ParameterRun {
 /// on: an optimiser's step is one loop.
 class THIMBLE_EXPORT FlatParameters {
  public:
-  /// Moves the network's parameters here; it must outlive this, and keep its tensors.
-  explicit FlatParameters(Network& network);
+  /// Moves the network's parameters here, and `more` behind them; they must outlive this, and keep
+  /// their tensors.
+  explicit FlatParameters(Network& network, const std::vector<at::Tensor*>& more = {});
 
   const at::Tensor& values() const noexcept { return values_; }
   const std::vector<ParameterRun>& runs() const noexcept { return runs_; }
-  /// Gradients in the same order, zeros where nothing was computed.
-  at::Tensor flat(const Gradients& gradients) const;
+  /// Gradients in the same order, zeros where nothing was computed; `more` by what came behind.
+  at::Tensor flat(const Gradients& gradients, const std::vector<at::Tensor>& more = {}) const;
 
  private:
   const Network& network_;

@@ -42,6 +42,13 @@ enum class QuantiseMethod {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, QuantiseMethod>>& names_of(QuantiseMethod);
 
+/// What integers that learn are scaled by.
+enum class ScaleRule {
+  seen,     ///< the largest weights, and the values that come up
+  learned,  ///< numbers of their own, by their gradient (train/learned_scales.hpp)
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, ScaleRule>>& names_of(ScaleRule);
+
 /// How int8 is made of a network that was trained.
 struct THIMBLE_EXPORT Quantise {
   QuantiseMethod method = QuantiseMethod::ptq;
@@ -52,6 +59,7 @@ struct THIMBLE_EXPORT Quantise {
   bool bias_correction = true;
   int epochs = 15;
   double learning_rate = 0.05;
+  ScaleRule scales = ScaleRule::seen;
   double frozen_from = 0.34;
 
   template <class Describe>
@@ -69,6 +77,7 @@ struct THIMBLE_EXPORT Quantise {
     param(&Quantise::epochs, "epochs", "of qat").range(1, 100000);
     param(&Quantise::learning_rate, "learning_rate", "of qat, as a share of the training's")
         .range(1e-8, 10);
+    param(&Quantise::scales, "scales", "of qat: by what is seen, or learned with the weights");
     param(&Quantise::frozen_from, "frozen_from",
           "share of qat's epochs after which ranges of values stay as they are")
         .range(0, 1);
