@@ -33,6 +33,12 @@ struct RunArguments {
 };
 int run(const RunArguments& arguments, const World& world);
 
+struct ReportArguments {
+  std::vector<std::string> runs;     ///< folders whose pages are written again
+  std::optional<std::string> index;  ///< a folder of run folders, for a page over all of them
+};
+int report(const ReportArguments& arguments, const World& world);
+
 struct CheckArguments {
   std::string experiment;
   std::vector<std::string> overrides;

@@ -14,6 +14,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/core/utf8.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/page/run_page.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/documents.hpp>
 #include <thimble/report/training_tables.hpp>
@@ -244,6 +245,9 @@ int run(const RunArguments& arguments, const World& world) {
   if (const Table trained = training_summary(outcome.points);
       !arguments.is_quiet && !trained.rows.empty())
     fmt::print("{}\n", to_markdown(trained));
+  if (const auto page = outcome.folder / kPageFile;
+      !arguments.is_quiet && std::filesystem::exists(page))
+    fmt::print("{}\n", page.string());
   fmt::print("{}\n", outcome.folder.string());
   return exit_code(outcome);
 }

@@ -69,6 +69,7 @@ class Program {
         "3 nothing keeps the limits, "
         "130 interrupted (go on with run --resume).");
     add_run();
+    add_report();
     add_check();
     add_score();
     add_train();
@@ -163,6 +164,17 @@ class Program {
     sub->add_option("--output", run_.output, "folder of run folders")->capture_default_str();
     sub->add_flag("--quiet,-q", run_.is_quiet, "print the run folder's path and nothing else");
     sub->add_flag("--json", run_.as_json, "print the result as JSON instead of a table");
+    add_data(sub);
+  }
+
+  void add_report() {
+    auto* const sub = add("report", "write the pages of runs again, or the page over all of them",
+                          [this](const World& world) { return report(report_, world); });
+    sub->add_option("runs", report_.runs, "folders of complete runs");
+    sub->add_option("--index", report_.index,
+                    "folder of run folders (runs by default): its index.html is written")
+        ->expected(0, 1)
+        ->default_str("runs");
     add_data(sub);
   }
 
@@ -362,6 +374,7 @@ class Program {
       "thimble"};
   std::function<int(const World&)> command_;
   RunArguments run_;
+  ReportArguments report_;
   CheckArguments check_;
   ScoreArguments score_;
   TrainArguments train_;

@@ -38,7 +38,7 @@ const std::map<std::string, Words>& allowed_floors() {
         {"train", {"core", "graph", "deploy", "nn/propagation", "nn"}}};
     Words below{"core", "graph",          "space",  "deploy", "hardware",
                 "nn",   "nn/propagation", "nn/ntk", "train"};
-    for (const char* const floor : {"search", "plugin", "experiment", "report", "run"}) {
+    for (const char* const floor : {"search", "plugin", "experiment", "report", "page", "run"}) {
       floors[floor] = below;
       below.insert(floor);
     }
@@ -197,7 +197,7 @@ TEST(Dependencies, OnlyNetworksAndTheirTrainingSeeTensors) {
   for (const char* const header :
        {"thimble/search/scoring.hpp", "thimble/search/selection.hpp", "thimble/experiment/load.hpp",
         "thimble/experiment/study.hpp", "thimble/report/result_tables.hpp",
-        "thimble/report/analysis_pictures.hpp", "thimble/run/run.hpp", "thimble/run/store.hpp"})
+        "thimble/report/analysis_pictures.hpp", "thimble/page/run_page.hpp", "thimble/run/run.hpp", "thimble/run/store.hpp"})
     expect_no_tensors(header);
   for (const fs::path& file : files_in(kRoot / "framework")) {
     const std::string name = shown(file);
@@ -244,7 +244,7 @@ TEST(Dependencies, PluginsKnowNeitherOtherPluginsNorTheExperiment) {
   for (const fs::path& file : files_in(kRoot / "plugins")) {
     for (const Include& include : includes_of(file)) {
       EXPECT_FALSE(include.path.starts_with("plugins/")) << shown(file);
-      for (const char* const floor : {"experiment", "report", "run"})
+      for (const char* const floor : {"experiment", "report", "page", "run"})
         EXPECT_NE(floor_of(include.path), floor) << shown(file);
     }
   }

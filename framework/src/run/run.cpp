@@ -14,6 +14,7 @@
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/page/run_page.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/quantities.hpp>
 #include <thimble/run/result_files.hpp>
@@ -100,6 +101,7 @@ class Runner {
     for (PointOutcome& point : outcome.points) measure(point, benchmark);
     write_results(outcome, experiment_, benchmark, remarks_,
                   [this](const std::string& line) { remark(line); });
+    show_page();
     log_->info("complete");
     return outcome;
   }
@@ -141,6 +143,15 @@ class Runner {
     stage.say = [this](const std::string& line) { remark(line); };
     stage.progress = options_.trained;
     return stage;
+  }
+
+  /// All that it shows lies in files already, so a run is not lost with it.
+  void show_page() {
+    try {
+      write_page(folder_.path(), experiment_.studies);
+    } catch (const Error& error) {
+      remark(fmt::format("there is no {}: {}", kPageFile, error.diagnostics().front().message));
+    }
   }
 
   static std::string best_text(const PointOutcome& outcome) {

@@ -1,0 +1,220 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+#include <thimble/report/statistics.hpp>
+
+#include "html.hpp"
+#include "views.hpp"
+
+namespace thimble {
+namespace {
+
+using Row = std::vector<CsvCell>;
+
+/// What there is of a metric's ranking over all networks, by the first accuracy.
+struct Ranking {
+  std::string metric;
+  double tau, low, high;
+};
+
+double number_at(const CsvTable& table, const Row& row, const char* column) {
+  const auto place = table.find(column);
+  return place ? parse_number(row[*place].text).value_or(kNotANumber) : kNotANumber;
+}
+
+const std::string& text_at(const CsvTable& table, const Row& row, const char* column) {
+  static const std::string nothing;
+  const auto place = table.find(column);
+  return place ? row[*place].text : nothing;
+}
+
+/// Of the first point, the strongest first.
+std::vector<Ranking> rankings_of(const CsvTable& analysis) {
+  std::vector<Ranking> rankings;
+  std::string against;
+  for (const Row& row : analysis.rows) {
+    if (text_at(analysis, row, "subset") != "all" || text_at(analysis, row, "point") != "1")
+      continue;
+    if (against.empty()) against = text_at(analysis, row, "against");
+    const double tau = number_at(analysis, row, "tau");
+    if (text_at(analysis, row, "against") == against && std::isfinite(tau))
+      rankings.push_back({text_at(analysis, row, "metric"), tau,
+                          number_at(analysis, row, "tau_low"),
+                          number_at(analysis, row, "tau_high")});
+  }
+  std::ranges::stable_sort(rankings, std::greater{},
+                           [](const Ranking& ranking) { return std::abs(ranking.tau); });
+  return rankings;
+}
+
+std::string interval_text(const Ranking& ranking) {
+  if (!std::isfinite(ranking.low)) return fmt::format("{:.2f}", ranking.tau);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", ranking.tau, ranking.low, ranking.high);
+}
+
+/// What the metric's ten best lose against the best there is.
+std::string regret_text(const PageData& data, const std::string& metric) {
+  const CsvTable* const regret = data.record.table("regret");
+  if (regret == nullptr) return "";
+  for (const Row& row : regret->rows)
+    if (text_at(*regret, row, "metric") == metric && text_at(*regret, row, "k") == "10")
+      return fmt::format(
+          " The best of the ten that it ranks highest is {} percentage points below "
+          "the best there is.",
+          few_digits(number_at(*regret, row, "regret")));
+  return "";
+}
+
+/// A table of a CSV file, its numbers short.
+std::string short_table(const CsvTable& csv, const std::string& caption, std::size_t first_number,
+                        const std::function<bool(const Row&)>& is_shown) {
+  HtmlTable table{caption, {}, {}, first_number};
+  for (const CsvCell& cell : csv.header) table.header.push_back(escaped(cell.text));
+  for (const Row& row : csv.rows) {
+    if (!is_shown(row)) continue;
+    auto& cells = table.rows.emplace_back();
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const auto number = i >= first_number ? parse_number(row[i].text) : std::nullopt;
+      cells.push_back(number ? fmt::format("<data value=\"{}\">{}</data>", escaped(row[i].text),
+                                           few_digits(*number))
+                             : escaped(row[i].text));
+    }
+  }
+  return table.rows.empty() ? "" : to_html(table);
+}
+
+/// When each objective was last bettered by a network within the limits, counted from 1.
+std::vector<std::pair<std::string, std::size_t>> last_steps(const PageData& data) {
+  std::vector<std::pair<std::string, std::size_t>> steps;
+  for (const PageData::Metric& metric : data.metrics) {
+    if (!metric.is_objective) continue;
+    double best = kNotANumber;
+    std::size_t last = 0;
+    for (std::size_t i = 0; i < metric.values.size(); ++i) {
+      if (data.state[i] != PageData::State::feasible || !std::isfinite(metric.values[i])) continue;
+      const double value = goodness(metric.values[i], *metric.direction);
+      if (!std::isnan(best) && value <= best) continue;
+      best = value;
+      last = i + 1;
+    }
+    if (last > 0) steps.emplace_back(unit_of(metric.name).label, last);
+  }
+  return steps;
+}
+
+std::string search_reading(const PageData& data) {
+  const auto steps = last_steps(data);
+  if (steps.empty()) return "No network within the limits has a value of an objective.";
+  std::vector<std::string> words;
+  std::size_t last = 0;
+  for (const auto& [label, step] : steps) {
+    words.push_back(fmt::format("{} at network {}", escaped(label), step));
+    last = std::max(last, step);
+  }
+  const bool was_late = last * 5 > data.arch.size() * 4;
+  return fmt::format(
+      "The best value so far of every objective, over the networks in the order in "
+      "which they were looked at. Last bettered: {} of {}. {}",
+      listed(words), data.arch.size(),
+      was_late ? "That was late: a longer search may find more."
+               : "The last fifth brought nothing better in any of them alone.");
+}
+
+std::string training_reading(const CsvTable& trained) {
+  std::vector<std::string> words;
+  std::size_t failed = 0;
+  for (const Row& row : trained.rows) failed += text_at(trained, row, "failure").empty() ? 0 : 1;
+  for (const CsvCell& cell : trained.header) {
+    if (!cell.text.starts_with("float_") && !cell.text.starts_with("pruned_") &&
+        !cell.text.starts_with("int8_") && !cell.text.starts_with("narrow_"))
+      continue;
+    std::vector<double> values;
+    for (const Row& row : trained.rows)
+      if (const double value = number_at(trained, row, cell.text.c_str()); std::isfinite(value))
+        values.push_back(value);
+    if (!values.empty())
+      words.push_back(
+          fmt::format("{} {}", escaped(cell.text), few_digits(mean_and_deviation(values).mean)));
+  }
+  return fmt::format(
+      "{} ended{}; on the test part, on average over all: {}. Of the curves, one that goes on "
+      "rising "
+      "on validation would gain from more epochs; one that falls there while the training's rises "
+      "overfits.",
+      count_text(std::ssize(trained.rows), "training"),
+      failed == 0 ? "" : fmt::format(", {} of them failed", failed),
+      words.empty() ? "nothing" : listed(words));
+}
+
+/// What differs between equal runs stands between these marks, and nowhere else.
+std::string this_run(const PageData& data) {
+  std::string html = fmt::format(
+      "<!-- this run -->\n<h3>This very run</h3>\n<p>Folder <code id=\"folder\">{}</code>. What it "
+      "took:</p>\n<pre tabindex=\"0\">{}</pre>\n",
+      escaped(data.record.folder.lexically_normal().string()), escaped(data.record.timing));
+  if (const CsvTable* const timing = data.record.table("timing"))
+    html += short_table(*timing, "Processor time of a proxy's value", 4,
+                        [](const Row&) { return true; });
+  return html + "<!-- end of this run -->\n";
+}
+
+}  // namespace
+
+std::string agreement_view(const PageData& data) {
+  const CsvTable* const analysis = data.record.table("analysis");
+  const CsvTable* const agreement = data.record.table("agreement");
+  if (agreement == nullptr) return "";
+  if (analysis == nullptr)
+    return section(
+        "agreement", "Do the proxies agree?",
+        "Nobody knows these networks' accuracies here, so there is no saying which metric is "
+        "right; "
+        "Kendall's tau says how far they agree: 1 the same order, 0 none, -1 the reverse.",
+        "<div class=\"view\"></div>\n" +
+            short_table(
+                *agreement, "Agreement of metrics, over all networks", 4,
+                [&](const Row& row) { return text_at(*agreement, row, "subset") == "all"; }));
+  const auto rankings = rankings_of(*analysis);
+  std::string reading = "Accuracies are known, and no metric ranks by them.";
+  if (!rankings.empty())
+    reading =
+        fmt::format("{} ranks best by accuracy: Kendall's tau {} (1: the same order, 0: none).{}",
+                    escaped(rankings.front().metric), interval_text(rankings.front()),
+                    regret_text(data, rankings.front().metric));
+  return section(
+      "agreement", "Do the proxies know?", reading,
+      "<div class=\"view\"></div>\n" +
+          short_table(*analysis, "How metrics rank by accuracy, over all networks", 4,
+                      [&](const Row& row) { return text_at(*analysis, row, "subset") == "all"; }));
+}
+
+std::string search_view(const PageData& data) {
+  return section("search", "Search", search_reading(data), "<div class=\"view\"></div>\n");
+}
+
+std::string training_view(const PageData& data) {
+  const CsvTable* const trained = data.record.table("trained");
+  if (trained == nullptr) return "";
+  return section("training", "Training", training_reading(*trained),
+                 "<div class=\"view\"></div>\n" +
+                     short_table(*trained, "Trainings", 3, [](const Row&) { return true; }));
+}
+
+std::string provenance_view(const PageData& data) {
+  const std::string reading = fmt::format(
+      "Written by {}; identity {}. What is below, with every value that was in force, is an "
+      "experiment again: <code>thimble run FOLDER/{}</code>.",
+      escaped(data.program), escaped(data.identity),
+      data.points.size() > 1 ? "resolved/001.yaml" : "resolved.yaml");
+  return section("provenance", "Where this comes from", reading,
+                 "<details><summary>The experiment as it was resolved" +
+                     std::string{data.points.size() > 1 ? " (first point)" : ""} +
+                     "</summary><pre tabindex=\"0\">" + escaped(data.record.resolved_text) +
+                     "</pre></details>\n" + this_run(data));
+}
+
+}  // namespace thimble

@@ -1,0 +1,84 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <thimble/page/run_page.hpp>
+
+#include "frame.hpp"
+#include "html.hpp"
+#include "page_json.hpp"
+#include "pictures.hpp"
+#include "views.hpp"
+
+namespace thimble {
+namespace {
+
+/// Folders are called TIME-IDENTITY.
+std::string time_of(const std::filesystem::path& folder) {
+  const std::string name = folder.filename().string();
+  return name.substr(0, name.find('-'));
+}
+
+std::string state_of(const PageData& run) {
+  const auto found = std::ranges::count_if(
+      run.points, [](const PageData::Point& point) { return !point.best.is_null(); });
+  const auto kept = std::ranges::count_if(run.points, &PageData::Point::keeps_limits);
+  if (kept == std::ssize(run.points)) return "✓ keeps all limits";
+  if (run.points.size() == 1) return found == 0 ? "✗ nothing found" : "✗ beyond the limits";
+  return fmt::format("{} of {} points keep the limits", kept, run.points.size());
+}
+
+/// The best value of every objective within the limits.
+std::string bests_of(const PageData& run) {
+  std::vector<std::string> words;
+  for (const PageData::Metric& metric : run.metrics) {
+    if (!metric.is_objective) continue;
+    double best = kNotANumber;
+    for (std::size_t i = 0; i < metric.values.size(); ++i)
+      if (run.state[i] == PageData::State::feasible &&
+          (std::isnan(best) ||
+           goodness(metric.values[i], *metric.direction) > goodness(best, *metric.direction)))
+        best = metric.values[i];
+    if (std::isfinite(best))
+      words.push_back(escaped(unit_of(metric.name).label) + " " + shown_html(metric.name, best));
+  }
+  return words.empty() ? "-" : listed(words);
+}
+
+std::string link_to(const PageData& run, const std::filesystem::path& folder) {
+  const auto page = run.record.folder / kPageFile;
+  const std::string name = escaped(run.name);
+  if (!std::filesystem::exists(page)) return name;
+  const auto path =
+      std::filesystem::absolute(page).lexically_relative(std::filesystem::absolute(folder));
+  return fmt::format("<a href=\"{}\">{}</a>", escaped(path.generic_string()), name);
+}
+
+}  // namespace
+
+std::string index_page(const std::vector<PageData>& runs, const std::filesystem::path& folder) {
+  HtmlTable table{
+      "Runs, the newest first",
+      {"run", "time (UTC)", "identity", "networks", "limits", "best of each objective", "front"},
+      {},
+      99};
+  for (const PageData& run : runs)
+    table.rows.push_back({link_to(run, folder), escaped(time_of(run.record.folder)),
+                          "<code>" + escaped(run.identity) + "</code>",
+                          std::to_string(run.all_networks), state_of(run), bests_of(run),
+                          front_thumbnail(run)});
+  const std::string body =
+      "<header><p class=\"kind\">thimble</p><h1>Runs</h1></header>\n<main id=\"main\">\n" +
+      section(
+          "runs", "All runs",
+          "A row is a run. <span class=\"scripted\">Tick two to four with the same objectives to "
+          "set their fronts against each other.</span>",
+          to_html(table)) +
+      section("compare", "Fronts compared", "Nothing is ticked yet.",
+              "<div class=\"view\"></div>\n", " class=\"scripted\"") +
+      "</main>\n";
+  return page_frame("index", "Runs - thimble", body, json_of_fronts(runs));
+}
+
+}  // namespace thimble

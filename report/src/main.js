@@ -1,0 +1,42 @@
+import {agreement} from "./agreement.js";
+import {numbers, tools} from "./controls.js";
+import {compareRuns} from "./index.js";
+import {Matrix} from "./matrix.js";
+import {networks} from "./network.js";
+import {Parallel} from "./parallel.js";
+import {search} from "./search.js";
+import {Selection} from "./selection.js";
+import {State} from "./state.js";
+import {training} from "./training.js";
+
+/** Views that are drawn for a width and for colours are drawn again when these change. */
+function redrawWhenNeeded(redraw) {
+  let width = window.innerWidth, timer = 0;
+  const soon = () => { clearTimeout(timer); timer = setTimeout(redraw, 60); };
+  window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; soon(); } });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  window.addEventListener("beforeprint", redraw);
+  window.addEventListener("afterprint", redraw);
+}
+
+function showRun(data) {
+  const state = new State(data);
+  const view = (id) => document.querySelector(`#${id} .view`);
+  const front = view("front");
+  tools(state, front);
+  new Parallel(state, front);
+  numbers(state, front);
+  new Matrix(state, view("matrix"));
+  const selection = new Selection(state, view("selection"));
+  networks(state, view("network"), view("memory"));
+  const later = [() => agreement(state, view("agreement")), () => search(state, view("search")), () => training(data, view("training"))];
+  // These are below what is seen first.
+  for (const draw of later) setTimeout(draw, 0);
+  redrawWhenNeeded(() => state.changed("axes"));
+  window.thimble = {state, selection};  // for tests, and for whoever is curious
+}
+
+document.documentElement.classList.add("js");
+const data = JSON.parse(document.getElementById("data").textContent);
+if (document.body.dataset.page === "index") compareRuns(data, document.querySelector("#compare .view"));
+else showRun(data);

@@ -1,0 +1,43 @@
+// Curves of trainings, and what pruning and integers cost.
+import {curves, seriesLegend, styleOf} from "./curves.js";
+import {h} from "./dom.js";
+
+/** One line a training, one colour a network. */
+function lines(history, name) {
+  const numbers = [...new Set(history.network)];
+  const trainings = new Map();
+  history.network.forEach((network, i) => {
+    const key = `${network} ${history.seed[i]}`;
+    if (!trainings.has(key)) trainings.set(key, {name: `network ${network}`, style: styleOf(numbers.indexOf(network)), points: []});
+    trainings.get(key).points.push([history.epoch[i], history[name][i] ?? NaN]);
+  });
+  return [...trainings.values()].filter(({points}) => points.some(([, y]) => Number.isFinite(y)));
+}
+
+/** float -> pruned -> int8, a line a network (mean over its seeds). */
+function steps(trained) {
+  const forms = Object.keys(trained).filter((name) => /^(float|narrow|pruned|int8)_/.test(name));
+  const metrics = [...new Set(forms.map((name) => name.slice(name.indexOf("_") + 1)))];
+  return metrics.map((metric) => {
+    const own = forms.filter((name) => name.endsWith(`_${metric}`) && name.split("_")[0] !== "narrow");
+    if (own.length < 2) return null;
+    const networks = [...new Set(trained.network)];
+    const mean = (network, name) => {
+      const values = trained[name].filter((value, i) => trained.network[i] === network && value !== null);
+      return values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN;
+    };
+    return curves({xName: own.map((name, i) => `${i + 1}: ${name.split("_")[0]}`).join(", "), yName: `${metric} on the test part`,
+      series: networks.map((network, i) => ({name: `network ${network}`, style: styleOf(i), points: own.map((name, k) => [k + 1, mean(network, name)])}))});
+  });
+}
+
+export function training(data, root) {
+  const {history, trained} = data.tables;
+  if (!root || !history || !history.network) return;
+  const networks = [...new Set(history.network)];
+  const pictures = [["train_loss", "loss of what is learned from"], ["train_metric", "metric of what is learned from"],
+                    ["validation_metric", "metric of the validation part"]]
+    .map(([name, words]) => curves({series: lines(history, name), xName: "epoch", yName: words}));
+  root.append(seriesLegend(networks.map((network, i) => ({name: `network ${network}`, style: styleOf(i)}))),
+    h("div", {class: "pair"}, [...pictures, ...(trained ? steps(trained) : [])].filter(Boolean)));
+}
