@@ -70,10 +70,18 @@ function heatMap(table, point) {
       h("tbody", {}, names.map((a) => h("tr", {}, h("th", {scope: "row"}, a), names.map((b) => cell(a, b)))))));
 }
 
+/** What the analysis compares, in the ways that it takes them: of the controls more is better. */
+function rankedBy({columns, data}) {
+  const names = new Set(data.tables.agreement?.metric ?? []);
+  for (const name of data.tables.agreement?.against ?? []) names.add(name);
+  return columns.filter((column) => names.has(column.name) && !column.accuracy)
+    .map((column) => (column.name === "macs" || column.name === "params" ? {...column, better: "more"} : column));
+}
+
 export function agreement(state, root) {
   if (!root) return;
   const {data} = state, accuracy = state.columns.find((column) => column.accuracy);
-  const metrics = state.columns.filter((column) => !column.accuracy && !column.choice && column.better);
+  const metrics = rankedBy(state);
   const parts = [];
   if (accuracy && metrics.length) {
     const holder = h("div");

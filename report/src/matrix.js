@@ -115,18 +115,20 @@ export class Matrix {
     }, () => {});
   }
 
+  dotSize() { return this.state.count > 3000 ? 2 : this.state.count > 500 ? 3 : 4; }
+
   drawGround() {
     const context = sizedContext(this.ground, this.width, this.height);
     context.fillStyle = colour("grey");
     context.globalAlpha = 0.6;
-    this.draw(context, this.groundStrokes, Array.from({length: this.state.count}, (_, i) => i), 2);
+    this.draw(context, this.groundStrokes, Array.from({length: this.state.count}, (_, i) => i), this.dotSize() * 0.8);
   }
 
   drawKept() {
     const {state} = this, context = sizedContext(this.front, this.width, this.height);
     this.moveBrushes();
     context.fillStyle = colour("kept");
-    this.draw(context, this.frontStrokes, state.keptPlaces(), 2.4);
+    this.draw(context, this.frontStrokes, state.keptPlaces(), this.dotSize());
     for (const [place, kinds] of state.marks) if (state.kept[place]) this.drawMarked(context, place, kinds[0]);
     for (const place of state.pins) this.drawMarked(context, place, "pin");
   }

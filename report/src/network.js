@@ -9,7 +9,8 @@ function readable(plan) {
     ({name, kernel, shape, inputs, macs, rom, latency: latency ?? NaN, alive}));
   const blocks = plan.blocks.map(([tensor, first, last, offset, bytes]) => ({tensor, first, last, offset, bytes}));
   const latency = layers.reduce((sum, layer) => sum + (layer.latency || 0), 0);
-  return {...plan, layers, blocks, latency, macs: layers.reduce((sum, layer) => sum + layer.macs, 0)};
+  const read = {...plan, layers, blocks, latency, macs: layers.reduce((sum, layer) => sum + layer.macs, 0)};
+  return {...read, most: Math.max(1e-9, ...layers.map((layer) => shareOf(read, layer)))};
 }
 
 const kib = (bytes) => `${fewDigits(bytes / 1024)} KiB`;
@@ -49,11 +50,30 @@ function edges(plan, graph) {
   });
 }
 
+/** Of the latency where it is known, else of the MACs. */
+function shareOf(plan, layer) {
+  return plan.latency > 0 ? (layer.latency || 0) / plan.latency : plan.macs > 0 ? layer.macs / plan.macs : 0;
+}
+
+/** The layers, the one that takes most first. */
+function costs(plan, choose) {
+  const order = plan.layers.map((_, i) => i).sort((a, b) => shareOf(plan, plan.layers[b]) - shareOf(plan, plan.layers[a]) || a - b);
+  const row = (i) => {
+    const layer = plan.layers[i];
+    return h("tr", {}, h("th", {scope: "row"}, h("button", {type: "button", title: layer.name, onclick: () => choose(i)}, cut(layer.name, 34))),
+      h("td", {}, layer.kernel), h("td", {}, layer.shape), h("td", {class: "number"}, Number.isFinite(layer.latency) ? fewDigits(layer.latency) : "-"),
+      h("td", {class: "number"}, percent(shareOf(plan, layer))), h("td", {class: "number"}, fewDigits(layer.macs / 1e6)), h("td", {class: "number"}, fewDigits(layer.rom / 1024)));
+  };
+  return h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Costs of layers"},
+    h("table", {}, h("caption", {}, "Where it goes"), h("thead", {}, h("tr", {}, ["layer", "kernel", "makes"].map((name) => h("th", {scope: "col"}, name)),
+      ["ms", "share", "M MACs", "flash KiB"].map((name) => h("th", {scope: "col", class: "number"}, name)))), h("tbody", {}, order.map(row))));
+}
+
 function box(plan, graph, i, choose) {
   const {x, y} = graph.node(String(i + 1)), layer = plan.layers[i];
-  const share = plan.latency > 0 ? (layer.latency || 0) / plan.latency : plan.macs > 0 ? layer.macs / plan.macs : 0;
+  const share = shareOf(plan, layer);
   const rect = svg("rect", {class: "box", x: x - kBox.width / 2, y: y - kBox.height / 2, ...kBox, rx: 4,
-    style: `fill: color-mix(in srgb, var(--series1) ${Math.round(Math.min(1, share * 3) * 45)}%, var(--card))`});
+    style: `fill: color-mix(in srgb, var(--series1) ${Math.round((share / plan.most) * 50)}%, var(--card))`});
   return svg("g", {class: "layer", tabindex: "0", role: "button", "aria-label": layerTitle(plan, layer),
     onclick: () => choose(i), onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(i); } }},
     svg("title", {}, layerTitle(plan, layer)), rect,
@@ -98,11 +118,11 @@ export function networks(state, networkRoot, memoryRoot) {
   if (!networkRoot || !memoryRoot || !state.data.plans.length) return;
   const plans = state.data.plans;
   const holder = h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Drawing of the network"});
-  const memory = h("div"), told = h("p", {class: "note", "aria-live": "polite"}), about = h("p", {class: "note"});
+  const table = h("div"), memory = h("div", {class: "arena-plan"}), told = h("p", {class: "note", "aria-live": "polite"}), about = h("p", {class: "note"});
   const picker = h("select", {"aria-label": "Network to show", onchange: () => show(Number(picker.value))},
     plans.map(({place}, i) => h("option", {value: String(i)}, `${state.nameOf(place)}${(state.marks.get(place) ?? []).includes("best") ? " (the one to take)" : ""}`)));
   const note = h("p", {class: "note"});
-  networkRoot.append(h("div", {class: "tools"}, h("label", {}, "network", picker)), note, about, holder);
+  networkRoot.append(h("div", {class: "tools"}, h("label", {}, "network", picker)), note, about, h("div", {class: "pair"}, holder, table));
   memoryRoot.append(told, memory);
 
   function choose(plan, i) {
@@ -120,6 +140,7 @@ export function networks(state, networkRoot, memoryRoot) {
     about.textContent = `${state.nameOf(place)}: ${plan.layers.length} layers, ${fewDigits(plan.macs / 1e6)} M MACs`
       + `${plan.latency > 0 ? `, ${fewDigits(plan.latency)} ms in layers` : ""}. The darker a layer, the more of the ${plan.latency > 0 ? "latency" : "MACs"} it takes; a wide line is a large tensor (channels x height x width).`;
     holder.replaceChildren(drawing(plan, (layer) => choose(plan, layer)));
+    table.replaceChildren(costs(plan, (layer) => choose(plan, layer)));
     memory.replaceChildren(arena(plan, (layer) => choose(plan, layer)));
     if (plan.layers.length) choose(plan, plan.peak);
   }

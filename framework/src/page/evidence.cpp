@@ -150,16 +150,34 @@ std::string training_reading(const CsvTable& trained) {
       words.empty() ? "nothing" : listed(words));
 }
 
+/// Durations of each point, with few digits.
+std::string timing_table(const Value& timing) {
+  const Value* const points = timing.find("points");
+  if (points == nullptr) return "";
+  HtmlTable table{"What it took, in seconds", {"row", "seed"}, {}, 2};
+  for (const Value& point : points->items())
+    for (const auto& entry : point.entries())
+      if (std::ranges::find(table.header, entry.key) == table.header.end())
+        table.header.push_back(entry.key);
+  for (const Value& point : points->items()) {
+    auto& row = table.rows.emplace_back();
+    for (std::size_t i = 0; i < table.header.size(); ++i) {
+      const Value* const found = point.find(table.header[i]);
+      const std::string text = found == nullptr ? "" : found->text();
+      const auto number = i < table.first_number ? std::nullopt : parse_number(text);
+      row.push_back(number ? few_digits(*number) : escaped(text));
+    }
+  }
+  for (std::string& name : table.header) name = escaped(name);
+  return to_html(table);
+}
+
 /// What differs between equal runs stands between these marks, and nowhere else.
 std::string this_run(const PageData& data) {
-  std::string html = fmt::format(
-      "<!-- this run -->\n<h3>This very run</h3>\n<p>Folder <code id=\"folder\">{}</code>. What it "
-      "took:</p>\n<pre tabindex=\"0\">{}</pre>\n",
-      escaped(data.record.folder.lexically_normal().string()), escaped(data.record.timing));
-  if (const CsvTable* const timing = data.record.table("timing"))
-    html += short_table(*timing, "Processor time of a proxy's value", 4,
-                        [](const Row&) { return true; });
-  return html + "<!-- end of this run -->\n";
+  return fmt::format(
+      "<!-- this run -->\n<h3>This very run</h3>\n<p>Folder <code id=\"folder\">{}</code></p>\n{}"
+      "<!-- end of this run -->\n",
+      escaped(data.record.folder.lexically_normal().string()), timing_table(data.record.timing));
 }
 
 }  // namespace

@@ -59,13 +59,13 @@ RunRecord read_run(const std::filesystem::path& folder) {
   require_points(record);
   record.resolved_text = read_file(record.resolved.front());
   for (const char* const name : {"candidates", "selected", "trained", "history", "course", "fronts",
-                                 "analysis", "agreement", "regret", "timing"}) {
+                                 "analysis", "agreement", "regret"}) {
     const auto file = folder / (std::string{name} + ".csv");
     if (std::filesystem::exists(file))
       record.tables[name] = parse_csv(read_file(file), file.string());
   }
   if (std::filesystem::exists(folder / "timing.yaml"))
-    record.timing = read_file(folder / "timing.yaml");
+    record.timing = read_yaml(folder / "timing.yaml");
   return record;
 }
 

@@ -196,13 +196,11 @@ std::string selection_view(const PageData& data) {
   if (reading.empty())
     reading = "Without 'select' in the experiment nothing was chosen beforehand. ";
   return section("selection", "Selection",
-                 reading +
-                     "<span class=\"scripted\">Pin up to five to compare them; numbers of a "
-                     "row set what is kept.</span>",
-                 "<div class=\"view\"></div>\n" + selected_table(data) +
-                     "<p class=\"unscripted\">In the folder that this page lies in: <code>thimble "
+                 reading + "<span class=\"scripted\">Pin up to five to compare them.</span>",
+                 "<div class=\"view\"></div>\n<div class=\"unscripted\">" + selected_table(data) +
+                     "<p>In the folder that this page lies in: <code>thimble "
                      "deploy FOLDER --network N</code> writes a network as C, <code>thimble score "
-                     "FOLDER --network N</code> computes its numbers again.</p>\n");
+                     "FOLDER --network N</code> computes its numbers again.</p></div>\n");
 }
 
 std::string network_view(const PageData& data) {
@@ -210,10 +208,8 @@ std::string network_view(const PageData& data) {
     return data.missing.empty() ? "" : section("network", "Network", escaped(data.missing), "");
   const auto& [place, plan] = data.plans.front();
   const std::string reading = fmt::format(
-      "{} has {}, from top to bottom as they run; arcs are tensors that wait for a later "
-      "reader.{}",
-      "N" + name_of_place(data, place).substr(1), count_text(std::ssize(plan.layers), "layer"),
-      slow_layers(plan));
+      "{} has {}, from top to bottom as they run.{}", "N" + name_of_place(data, place).substr(1),
+      count_text(std::ssize(plan.layers), "layer"), slow_layers(plan));
   return section("network", "Network", reading, pictures(data, network_picture, "layers"));
 }
 

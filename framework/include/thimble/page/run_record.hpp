@@ -18,7 +18,7 @@ struct RunRecord {
   std::vector<std::filesystem::path> resolved;  ///< experiment files, one a point
   std::string resolved_text;                    ///< of the first point, comments above it included
   std::map<std::string, CsvTable> tables;  ///< by name without ".csv"; "candidates" is among them
-  std::string timing;                      ///< timing.yaml, where it is there
+  Value timing;                            ///< timing.yaml; null where there is none
 
   /// nullptr when the run left none of this name.
   const CsvTable* table(const std::string& name) const;
