@@ -35,6 +35,7 @@ run: setup ## search for a network, start to end (more words for thimble: ARGS='
 test: setup ## build, then run every test
 	@$(emulator)
 	@THIMBLE_NO_SETUP=1 scripts/fetch-onnxruntime || echo "no ONNX Runtime: the tests that need it skip" >&2
+	@scripts/fetch-browser || echo "no browser: the tests of pages skip" >&2
 	@$(call test,release)
 
 test-sanitized: setup ## the same under the address and undefined-behaviour sanitizers
@@ -62,6 +63,7 @@ data: ## get CIFAR-10 into data/cifar10 (139 MB, resumable)
 
 setup: ## install the Debian packages that are missing
 	@scripts/setup build
+	@scripts/setup page || echo "setup: so pages of runs will have tables and pictures, but no script" >&2
 
 install: setup ## install into PREFIX (default /usr/local)
 	@$(call build,release,thimble_program thimble_conformance)

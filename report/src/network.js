@@ -74,7 +74,7 @@ function box(plan, graph, i, choose) {
   const share = shareOf(plan, layer);
   const rect = svg("rect", {class: "box", x: x - kBox.width / 2, y: y - kBox.height / 2, ...kBox, rx: 4,
     style: `fill: color-mix(in srgb, var(--series1) ${Math.round((share / plan.most) * 50)}%, var(--card))`});
-  return svg("g", {class: "layer", tabindex: "0", role: "button", "aria-label": layerTitle(plan, layer),
+  return svg("g", {class: "layer", tabindex: "0", role: "button",
     onclick: () => choose(i), onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(i); } }},
     svg("title", {}, layerTitle(plan, layer)), rect,
     svg("text", {x, y: y - 3, "text-anchor": "middle"}, cut(layer.kernel, 22)),
@@ -82,8 +82,11 @@ function box(plan, graph, i, choose) {
 }
 
 function drawing(plan, choose) {
-  const graph = layout(plan), {width, height} = graph.graph(), input = graph.node("0");
-  return svg("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Layers of the network; Enter shows one in the memory plan"},
+  const graph = layout(plan), input = graph.node("0"), {height} = graph.graph();
+  // Long edges may run beside all nodes.
+  const xs = graph.edges().flatMap((edge) => graph.edge(edge).points.map((point) => point.x));
+  const left = Math.min(0, ...xs.map((x) => x - 8)), width = Math.max(graph.graph().width, ...xs.map((x) => x + 8)) - left;
+  return svg("svg", {width, height, viewBox: `${left} 0 ${width} ${height}`, role: "group", "aria-label": "Layers of the network; Enter shows one in the memory plan"},
     edges(plan, graph),
     svg("g", {}, svg("rect", {class: "box", fill: "var(--card)", x: input.x - kBox.width / 2, y: input.y - kBox.height / 2, ...kBox, rx: 16}),
       svg("text", {x: input.x, y: input.y + 4, "text-anchor": "middle"}, "input")),

@@ -192,10 +192,11 @@ std::string agreement_view(const PageData& data) {
         "Nobody knows these networks' accuracies here, so there is no saying which metric is "
         "right; "
         "Kendall's tau says how far they agree: 1 the same order, 0 none, -1 the reverse.",
-        "<div class=\"view\"></div>\n" +
+        "<div class=\"view\"></div>\n<div class=\"unscripted\">" +
             short_table(
-                *agreement, "Agreement of metrics, over all networks", 4,
-                [&](const Row& row) { return text_at(*agreement, row, "subset") == "all"; }));
+                *agreement, "Agreement of metrics, over all networks", 6,
+                [&](const Row& row) { return text_at(*agreement, row, "subset") == "all"; }) +
+            "</div>\n");
   const auto rankings = rankings_of(*analysis);
   std::string reading = "Accuracies are known, and no metric ranks by them.";
   if (!rankings.empty())
@@ -206,7 +207,7 @@ std::string agreement_view(const PageData& data) {
   return section(
       "agreement", "Do the proxies know?", reading,
       "<div class=\"view\"></div>\n" +
-          short_table(*analysis, "How metrics rank by accuracy, over all networks", 4,
+          short_table(*analysis, "How metrics rank by accuracy, over all networks", 6,
                       [&](const Row& row) { return text_at(*analysis, row, "subset") == "all"; }));
 }
 
