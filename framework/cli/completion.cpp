@@ -10,12 +10,12 @@ _thimble() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   local kinds="proxy searchspace searcher hardware dataset task"
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "run check score train evaluate deploy profile calibrate import plugins show new completion --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "run report check score train evaluate deploy profile calibrate import plugins show new completion --help --version" -- "$word"))
   elif [[ "$word" == -* ]]; then
     COMPREPLY=($(compgen -W "$(thimble "$command" --help 2>/dev/null | grep -oE -- '--[a-z]+')" -- "$word"))
   else
     case "$command" in
-      run|check|score|train|evaluate|deploy|profile) COMPREPLY=($(compgen -f -X '!*.y*ml' -- "$word") $(compgen -d -S / -- "$word")) ;;
+      run|report|check|score|train|evaluate|deploy|profile) COMPREPLY=($(compgen -f -X '!*.y*ml' -- "$word") $(compgen -d -S / -- "$word")) ;;
       plugins|new) COMPREPLY=($(compgen -W "$kinds" -- "$word")) ;;
       show) COMPREPLY=($(compgen -W "$(thimble plugins 2>/dev/null | awk '{print $2}')" -- "$word")) ;;
       completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")) ;;

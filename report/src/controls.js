@@ -17,7 +17,7 @@ export function tools(state, root) {
   root.append(h("div", {class: "tools"}, count, points.length > 1 ? point : null,
     h("label", {}, front, "front only"), best, reset));
   const tell = () => {
-    count.textContent = `${state.keptCount} of ${state.count} networks kept${rangesText(state)}`;
+    count.textContent = `${state.keptCount} of ${state.count} network${state.count === 1 ? "" : "s"} kept${rangesText(state)}`;
     front.checked = state.frontOnly;
     point.value = String(state.point);
   };

@@ -41,6 +41,7 @@ export const kMarks = {
   knee: {shape: "diamond", colour: "chosen", label: "knee"},
   end: {shape: "triangle", colour: "chosen", label: "end of the front"},
   best: {shape: "star", colour: "ink", label: "the one to take"},
+  nearest: {shape: "star", colour: "bad", label: "nearest to the limits"},
   pin: {shape: "cross", colour: "ink", label: "pinned"},
 };
 

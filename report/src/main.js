@@ -33,7 +33,7 @@ function showRun(data) {
   // These are below what is seen first.
   for (const draw of later) setTimeout(draw, 0);
   redrawWhenNeeded(() => state.changed("axes"));
-  window.thimble = {state, selection};  // for tests, and for whoever is curious
+  window.thimble = {state, selection, drawn: performance.now()};  // for tests, and the curious
 }
 
 document.documentElement.classList.add("js");

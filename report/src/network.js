@@ -60,12 +60,12 @@ function costs(plan, choose) {
   const order = plan.layers.map((_, i) => i).sort((a, b) => shareOf(plan, plan.layers[b]) - shareOf(plan, plan.layers[a]) || a - b);
   const row = (i) => {
     const layer = plan.layers[i];
-    return h("tr", {}, h("th", {scope: "row"}, h("button", {type: "button", title: layer.name, onclick: () => choose(i)}, cut(layer.name, 34))),
-      h("td", {}, layer.kernel), h("td", {}, layer.shape), h("td", {class: "number"}, Number.isFinite(layer.latency) ? fewDigits(layer.latency) : "-"),
+    return h("tr", {}, h("th", {scope: "row"}, h("button", {type: "button", title: layer.name, onclick: () => choose(i)}, cut(layer.name.split("/").slice(-2).join("/"), 30))),
+      h("td", {class: "word"}, layer.kernel), h("td", {}, layer.shape), h("td", {class: "number"}, Number.isFinite(layer.latency) ? fewDigits(layer.latency) : "-"),
       h("td", {class: "number"}, percent(shareOf(plan, layer))), h("td", {class: "number"}, fewDigits(layer.macs / 1e6)), h("td", {class: "number"}, fewDigits(layer.rom / 1024)));
   };
   return h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Costs of layers"},
-    h("table", {}, h("caption", {}, "Where it goes"), h("thead", {}, h("tr", {}, ["layer", "kernel", "makes"].map((name) => h("th", {scope: "col"}, name)),
+    h("table", {class: "small"}, h("caption", {}, "Where it goes"), h("thead", {}, h("tr", {}, ["layer", "kernel", "makes"].map((name) => h("th", {scope: "col"}, name)),
       ["ms", "share", "M MACs", "flash KiB"].map((name) => h("th", {scope: "col", class: "number"}, name)))), h("tbody", {}, order.map(row))));
 }
 
@@ -140,7 +140,7 @@ export function networks(state, networkRoot, memoryRoot) {
     const plan = readable(plans[i]);
     picker.value = String(i);
     const place = plans[i].place;
-    about.textContent = `${state.nameOf(place)}: ${plan.layers.length} layers, ${fewDigits(plan.macs / 1e6)} M MACs`
+    about.textContent = `${state.nameOf(place)}: ${plan.layers.length} layers, ${fewDigits(plan.macs / 1e6)} M MACs as deployed`
       + `${plan.latency > 0 ? `, ${fewDigits(plan.latency)} ms in layers` : ""}. The darker a layer, the more of the ${plan.latency > 0 ? "latency" : "MACs"} it takes; a wide line is a large tensor (channels x height x width).`;
     holder.replaceChildren(drawing(plan, (layer) => choose(plan, layer)));
     table.replaceChildren(costs(plan, (layer) => choose(plan, layer)));

@@ -78,7 +78,7 @@ export class Selection {
   }
 
   whatIs(place) {
-    const names = {best: "the one to take", chosen: "selected", knee: "knee", end: "end", front: "front"};
+    const names = {best: "the one to take", nearest: "nearest to the limits", chosen: "selected", knee: "knee", end: "end", front: "front"};
     const words = (this.state.marks.get(place) ?? []).map((kind) => names[kind]);
     const reason = this.state.data.reasons[place];
     if (reason) words.push(cut(reason, 80));

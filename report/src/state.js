@@ -57,7 +57,7 @@ export class State {
     const marks = new Map();
     const add = (place, kind) => marks.set(place, [...(marks.get(place) ?? []), kind]);
     for (const point of this.data.points) {
-      if (point.best !== undefined) add(point.best, "best");
+      if (point.best !== undefined) add(point.best, point.keeps ? "best" : "nearest");
       for (const place of point.chosen) add(place, "chosen");
       if (point.knee !== undefined) add(point.knee, "knee");
       for (const place of Object.values(point.ends)) if (!(marks.get(place) ?? []).includes("end")) add(place, "end");

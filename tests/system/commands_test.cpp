@@ -26,6 +26,18 @@ class Commands : public ::testing::Test {
   testing::TemporaryFolder folder_;
 };
 
+TEST_F(Commands, ReportSaysWhichRunItCannotShow) {
+  const auto nothing = run("report");
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_THAT(nothing.errors, HasSubstr("note: name folders of runs, or --index"));
+  const auto missing = run("report runs/none");
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_THAT(missing.errors, HasSubstr("runs/none: error: no folder of a complete run"));
+  const auto index = run("report --index");
+  EXPECT_EQ(index.code, 2);
+  EXPECT_THAT(index.errors, HasSubstr("runs: error: no folder"));
+}
+
 TEST_F(Commands, NewRefusesNamesOfPluginsThatExist) {
   const auto refused = run("new proxy l2_norm");
   EXPECT_EQ(refused.code, 2);

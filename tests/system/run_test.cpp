@@ -183,7 +183,7 @@ TEST_F(Run, WritesEverythingIntoItsFolder) {
   for (const auto& run : std::filesystem::directory_iterator{here_.path() / "runs" / "small"})
     for (const char* const file :
          {"experiment.yaml", "resolved.yaml", "store.sqlite", "result.yaml", "result.csv",
-          "candidates.csv", "report.md", "timing.yaml", "log.txt"})
+          "candidates.csv", "report.md", "timing.yaml", "log.txt", "report.html"})
       EXPECT_TRUE(std::filesystem::exists(run.path() / file)) << file;
 }
 

@@ -65,7 +65,8 @@ Json point_json(const PageData::Point& point) {
             {"seed", point.seed},
             {"front", point.front},
             {"chosen", point.chosen},
-            {"limits", limits_json(point.limits)}};
+            {"limits", limits_json(point.limits)},
+            {"keeps", point.keeps_limits}};
   if (point.best_place) json["best"] = *point.best_place;
   if (point.knee) json["knee"] = *point.knee;
   Json ends = Json::object();

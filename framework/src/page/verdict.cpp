@@ -208,11 +208,13 @@ std::string headline(const PageData& data) {
   const auto feasible = std::ranges::count(data.state, PageData::State::feasible);
   std::string text = fmt::format(
       "{} looked at", count_text(static_cast<std::int64_t>(data.all_networks), "network"));
-  if (data.all_networks == data.arch.size() && feasible < std::ssize(data.arch))
+  if (data.all_networks == data.arch.size() && feasible > 0 && feasible < std::ssize(data.arch))
     text += fmt::format(", {} of them valid and within the limits", feasible);
   if (data.points.size() > 1)
     return text +
-           fmt::format(" in {} points of a sweep; each found what is below.", data.points.size());
+           fmt::format(" in {} points of a sweep; {} of them found one that keeps its limits.",
+                       data.points.size(),
+                       std::ranges::count_if(data.points, &PointData::keeps_limits));
   const PointData& point = data.points.front();
   if (point.best.is_null()) return text + "; nothing was found.";
   if (!point.keeps_limits)

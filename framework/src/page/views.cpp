@@ -147,13 +147,19 @@ std::string front_view(const PageData& data) {
   const auto objectives = objectives_of(data);
   std::size_t on_front = 0;
   for (const PageData::Point& point : data.points) on_front += point.front.size();
+  const bool is_kept = std::ranges::any_of(data.points, &PageData::Point::keeps_limits);
   const std::string labels = labels_of(objectives);
-  const std::string reading = fmt::format(
-      "{} of {} on the front: no other is better in {}. A line is a network, on every "
-      "axis better is up, and what is beyond a limit is shaded. Drag along an axis to "
-      "keep what lies there.{}",
-      on_front, count_text(static_cast<std::int64_t>(data.all_networks), "network"),
-      objectives.size() < 2 ? labels + "" : "all of " + labels, sample_text(data));
+  const std::string who =
+      is_kept
+          ? fmt::format("{} of {} on the front: no other is better in {}{}.", on_front,
+                        count_text(static_cast<std::int64_t>(data.all_networks), "network"),
+                        objectives.size() < 2 ? "" : "all of ", labels)
+          : "Nothing keeps the limits; what is called the front are the networks nearest to them.";
+  const std::string reading =
+      who +
+      " A line is a network, on every axis better is up, and what is beyond a limit is shaded. "
+      "<span class=\"scripted\">Drag along an axis to keep what lies there.</span>" +
+      sample_text(data);
   const std::string picture = front_picture(data);
   const std::string still =
       picture.empty()

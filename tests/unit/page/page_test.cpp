@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include <thimble/core/files.hpp>
+#include <thimble/deploy/generate_c.hpp>
+#include <thimble/page/run_page.hpp>
+
+#include "support/random_networks.hpp"
+#include "support/world.hpp"
+
+namespace thimble {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(NetworkPlan, HasTheArenaOfWhatIsDeployed) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    const Graph graph =
+        seed % 2 == 0 ? test::random_cell(seed, 8, 16) : test::random_time_series(seed);
+    const NetworkPlan plan = plan_of(graph, nullptr);
+    const CSource source = generate_c(lower(drawn_network(graph, seed)));
+    EXPECT_EQ(plan.arena_bytes, source.plan.arena_bytes) << seed;
+    EXPECT_EQ(plan.lower_bound_bytes, source.plan.lower_bound_bytes) << seed;
+  }
+}
+
+/// Two blocks in one place at one time would be a drawing of something that cannot work.
+TEST(NetworkPlan, BlocksDoNotMeet) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    const NetworkPlan plan = plan_of(test::random_cell(seed, 8, 16), nullptr);
+    std::int64_t end = 0;
+    for (const NetworkPlan::Block& a : plan.blocks) {
+      end = std::max(end, a.offset + a.bytes);
+      for (const NetworkPlan::Block& b : plan.blocks) {
+        const bool are_at_one_time = a.first <= b.last && b.first <= a.last;
+        const bool are_in_one_place =
+            a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+        EXPECT_TRUE(&a == &b || !are_at_one_time || !are_in_one_place)
+            << seed << ": tensors " << a.tensor << " and " << b.tensor;
+      }
+    }
+    EXPECT_LE(end, plan.arena_bytes) << seed;
+  }
+}
+
+constexpr const char* kHeader = "network,point,arch,canonical,valid,feasible,reason,macs,merit\n";
+
+/// A run's folder with these rows of networks n1, n2, ..., of which the last is found.
+class Page : public ::testing::Test {
+ protected:
+  void write(const std::string& rows, const std::string& best) const {
+    write_file(folder_.path() / "candidates.csv", kHeader + rows);
+    write_file(folder_.path() / "resolved.yaml",
+               "# thimble 0.1.0 (revision test)\n# identity 00ff\nname: page\n"
+               "objectives: [{maximize: merit}, {minimize: macs}]\nlimits: {macs: 100}\n");
+    write_file(folder_.path() / "result.yaml",
+               fmt::format("points:\n  - row: \"\"\n    seed: 1\n    best: {{arch: {0}, feasible: "
+                           "true, macs: 50, proxies: {{merit: 0.12345678}}, cost: {{}}}}\n"
+                           "    front: [{{arch: {0}}}]\n    remarks: []\n",
+                           best));
+  }
+  std::string page() const { return run_page(page_data(read_run(folder_.path()), {})); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Page, ShowsFewDigitsAndKeepsAll) {
+  write("1,1,n1,n1,true,true,,50,0.12345678\n", "n1");
+  EXPECT_THAT(page(), HasSubstr("<data value=\"0.12345678\">0.1235</data>"));
+  EXPECT_THAT(page(), HasSubstr("50 % of 0.0001 M")) << "of the limit";
+}
+
+TEST_F(Page, TakesNamesAsTextWhateverIsInThem) {
+  const std::string name = "</script><img src=x onerror=alert(1)>";
+  write("1,1," + name + "," + name + ",true,true,,50,1\n", "\"" + name + "\"");
+  EXPECT_THAT(page(), Not(HasSubstr("<img")));
+  EXPECT_THAT(page(), HasSubstr("&lt;/script&gt;&lt;img src=x"));
+}
+
+TEST_F(Page, IsTheSameForTheSameFiles) {
+  write("1,1,n1,n1,true,true,,50,\n2,1,n2,n2,false,false,no path,,\n", "n1");
+  EXPECT_EQ(page(), page());
+  EXPECT_THAT(page(), HasSubstr("<!-- this run -->"));
+}
+
+TEST_F(Page, OfTooManyNetworksKeepsTheFrontAndSome) {
+  std::string rows;
+  for (std::size_t i = 1; i <= kMostShown + 1; ++i)
+    rows += fmt::format("{0},1,n{0},n{0},true,true,,{0},{0}\n", i);
+  write(rows, "n4");
+  const PageData data = page_data(read_run(folder_.path()), {});
+  EXPECT_LE(data.arch.size(), kShownOfMore);
+  EXPECT_GT(data.arch.size(), kShownOfMore / 2);
+  ASSERT_TRUE(data.points[0].best_place);
+  EXPECT_EQ(data.arch[*data.points[0].best_place], "n4");
+  EXPECT_THAT(run_page(data), HasSubstr("networks: the front, and every n-th of the others"));
+}
+
+/// What read_run() says of the folder.
+std::string refusal(const std::filesystem::path& folder) {
+  try {
+    read_run(folder);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(Page, NeedsACompleteRun) {
+  EXPECT_THAT(refusal(folder_.path()), HasSubstr("no folder of a complete run"));
+  write("1,2,n1,n1,true,true,,50,1\n", "n1");
+  EXPECT_THROW(page(), InputError) << "there is no point 2";
+  std::filesystem::remove(folder_.path() / "resolved.yaml");
+  EXPECT_THAT(refusal(folder_.path()), HasSubstr("1 points, but 0 resolved experiments"));
+}
+
+}  // namespace
+}  // namespace thimble
