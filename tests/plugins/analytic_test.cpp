@@ -11,7 +11,7 @@
 #include <thimble/search/uncosted.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::analytic_test {
 namespace {
 
 class Analytic : public ::testing::Test {
@@ -120,4 +120,4 @@ TEST_F(Analytic, RefusesFiguresThatArithmeticCannotHold) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::analytic_test

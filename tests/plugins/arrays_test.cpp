@@ -13,7 +13,7 @@
 #include <thimble/task.hpp>
 #include <thimble/train/train_network.hpp>
 
-namespace thimble {
+namespace thimble::arrays_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -400,4 +400,4 @@ TEST_F(Arrays, AreLearnedFrom) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::arrays_test

@@ -7,7 +7,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::az_nas_test {
 namespace {
 
 using testing::centred;
@@ -203,4 +203,4 @@ TEST(AzNas, HasNoScoreForASingleBlock) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::az_nas_test

@@ -5,7 +5,7 @@
 
 #include <thimble/core/error.hpp>
 
-namespace thimble {
+namespace thimble::constant_networks_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -125,4 +125,4 @@ TEST_P(SameSamples, HaveNothingToTellThemApart) {
 INSTANTIATE_TEST_SUITE_P(Widths, SameSamples, ::testing::Values(4, 64));
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::constant_networks_test

@@ -18,7 +18,7 @@
 #include <thimble/search_space.hpp>
 #include <thimble/searcher.hpp>
 
-namespace thimble {
+namespace thimble::dnas_on_data_test {
 namespace {
 
 /// Signs that come again behind six steps, or the other way round: no part of less than seven steps
@@ -181,4 +181,4 @@ TEST(SearchesThatTrain, TakeTheBestOfRandomNetworksByWhatTheyLearn) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::dnas_on_data_test

@@ -13,7 +13,7 @@
 #include <support/world.hpp>
 #include <thimble/core/stop.hpp>
 
-namespace thimble {
+namespace thimble::dnas_test {
 namespace {
 
 /// Every option has a loss of its own; batches add noise that networks share, and some that they do
@@ -272,4 +272,4 @@ TEST(Dnas, SaysWhereNothingKeepsTheLimits) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::dnas_test

@@ -6,7 +6,7 @@
 
 #include <thimble/nn/propagation/propagation.hpp>
 
-namespace thimble {
+namespace thimble::gradient_proxies_test {
 namespace {
 
 using testing::expect_naive;
@@ -396,4 +396,4 @@ TEST(GradientProxies, DoNotMindTheScaleOfWeightsBeforeBatchNorm) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::gradient_proxies_test

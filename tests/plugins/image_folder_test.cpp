@@ -14,7 +14,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/dataset.hpp>
 
-namespace thimble {
+namespace thimble::image_folder_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -258,4 +258,4 @@ TEST_F(ImageFolder, SaysWhichFileIsWrong) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::image_folder_test

@@ -5,7 +5,7 @@
 #include <support/plain_maths.hpp>
 #include <thimble/core/error.hpp>
 
-namespace thimble {
+namespace thimble::jacov_epe_nas_test {
 namespace {
 
 using testing::correlation_of;
@@ -108,4 +108,4 @@ TEST(EpeNas, HasNoScoreWithoutPairs) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::jacov_epe_nas_test

@@ -3,7 +3,7 @@
 #include <support/plain_maths.hpp>
 #include <thimble/core/error.hpp>
 
-namespace thimble {
+namespace thimble::meco_zen_test {
 namespace {
 
 using testing::centred;
@@ -153,4 +153,4 @@ TEST(Zen, GrowsWithTheLogarithmOfTheWeights) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::meco_zen_test

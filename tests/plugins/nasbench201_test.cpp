@@ -14,7 +14,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::nasbench201_test {
 namespace {
 
 class NasBench201 : public ::testing::Test {
@@ -178,4 +178,4 @@ TEST_F(NasBench201, ArenasOfGeneratedCAreAsSmallAsTheyCanBe) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::nasbench201_test

@@ -8,7 +8,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/graph/counts.hpp>
 
-namespace thimble {
+namespace thimble::naswot_swap_test {
 namespace {
 
 using testing::expect_naive;
@@ -132,4 +132,4 @@ TEST(Swap, PrefersASizeWhenRegularised) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::naswot_swap_test

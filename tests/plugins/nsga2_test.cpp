@@ -16,7 +16,7 @@
 #include <thimble/search/hypervolume.hpp>
 #include <thimble/searcher.hpp>
 
-namespace thimble {
+namespace thimble::nsga2_test {
 namespace {
 
 using testing::categorical;
@@ -163,4 +163,4 @@ TEST(Nsga2, ToleratesObjectivesThatAreEqualForAllOrUnknown) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::nsga2_test

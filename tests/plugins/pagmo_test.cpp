@@ -10,7 +10,7 @@
 #include <thimble/search/hypervolume.hpp>
 #include <thimble/searcher.hpp>
 
-namespace thimble {
+namespace thimble::pagmo_test {
 namespace {
 
 using testing::categorical;
@@ -107,4 +107,4 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, Pagmo, ::testing::Values("nspso", "maco"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::pagmo_test

@@ -11,7 +11,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/searcher.hpp>
 
-namespace thimble {
+namespace thimble::pruning_test {
 namespace {
 
 constexpr int kDecisions = 4;
@@ -272,4 +272,4 @@ TEST_F(Pruning, AdaptsTheWeightsUntilTheLimitIsMet) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::pruning_test

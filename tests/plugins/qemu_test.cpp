@@ -11,7 +11,7 @@
 #include <thimble/emulate/toolchain.hpp>
 #include <thimble/hardware.hpp>
 
-namespace thimble {
+namespace thimble::qemu_test {
 namespace {
 
 class Qemu : public ::testing::Test {
@@ -87,4 +87,4 @@ TEST_F(Qemu, EndsTheRunWhenTheEmulatorFails) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::qemu_test

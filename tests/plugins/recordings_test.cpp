@@ -8,7 +8,7 @@
 #include <support/datasets.hpp>
 #include <thimble/dataset.hpp>
 
-namespace thimble {
+namespace thimble::recordings_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -197,4 +197,4 @@ TEST_F(Recordings, SayWhatIsWrongWithAFile) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::recordings_test

@@ -24,7 +24,7 @@
 #include <thimble/report/statistics.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::silicon_test {
 namespace {
 
 Board shipped(const std::string& board) {
@@ -231,4 +231,4 @@ TEST_F(NatsBenchMcu, IsRankedByOurCountsAndExplainedByKinds) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::silicon_test

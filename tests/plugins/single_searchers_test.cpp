@@ -4,7 +4,7 @@
 #include <support/world.hpp>
 #include <thimble/searcher.hpp>
 
-namespace thimble {
+namespace thimble::single_searchers_test {
 namespace {
 
 using testing::categorical;
@@ -76,4 +76,4 @@ TEST(LocalSearch, StepsToEveryKindOfNeighbour) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::single_searchers_test

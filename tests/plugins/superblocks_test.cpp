@@ -18,7 +18,7 @@
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::superblocks_test {
 namespace {
 
 constexpr const char* kSmallImages = "{height: 32, width: 32}";
@@ -311,4 +311,4 @@ TEST_F(Superblocks, ComputesPrunedWhatTheMaskedNetworkComputes) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::superblocks_test

@@ -19,7 +19,7 @@
 #include <thimble/hardware/counted_rows.hpp>
 #include <thimble/hardware/latency_table.hpp>
 
-namespace thimble {
+namespace thimble::table_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -250,4 +250,4 @@ INSTANTIATE_TEST_SUITE_P(Cores, ShippedTable, ::testing::Values("m3", "m4", "m7"
                          [](const auto& core) { return std::string{core.param}; });
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::table_test

@@ -11,7 +11,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::time_series_cells_test {
 namespace {
 
 std::unique_ptr<SearchSpace> space(const std::string& yaml) {
@@ -95,4 +95,4 @@ TEST(TimeSeriesCells, AllCanBeBuiltForAnyData) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::time_series_cells_test

@@ -15,7 +15,7 @@
 #include <thimble/search_space.hpp>
 #include <thimble/train/trainer.hpp>
 
-namespace thimble {
+namespace thimble::trainable_spaces_test {
 namespace {
 
 struct Case {
@@ -95,4 +95,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tried) { return tried.param.name; });
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::trainable_spaces_test

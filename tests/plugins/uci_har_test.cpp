@@ -10,7 +10,7 @@
 #include <thimble/dataset.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
-namespace thimble {
+namespace thimble::uci_har_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -214,4 +214,4 @@ TEST_F(UciHar, HasTheOfficialWindowsOfEachActivity) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::uci_har_test

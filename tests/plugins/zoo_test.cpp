@@ -15,7 +15,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/search_space.hpp>
 
-namespace thimble {
+namespace thimble::zoo_test {
 namespace {
 
 std::unique_ptr<SearchSpace> space(const std::string& yaml) {
@@ -171,4 +171,4 @@ TEST(Zoo, RefusesNetworksThatDoNotGoTogether) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::zoo_test

@@ -11,7 +11,7 @@
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
 
-namespace thimble {
+namespace thimble::bad_plugins_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -111,4 +111,4 @@ TEST(BadPlugins, DoesNotCrashWhenAPluginThrowsWhatIsNoException) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::bad_plugins_test

@@ -4,7 +4,7 @@
 #include <thimble/core/files.hpp>
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::commands_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -159,4 +159,4 @@ TEST_F(Commands, BenchmarksAreAsWideAsTheirHeader) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::commands_test

@@ -9,7 +9,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/process.hpp>
 
-namespace thimble {
+namespace thimble::deploy_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -122,4 +122,4 @@ TEST_F(DeployCommand, RefusesWhatCannotBe) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::deploy_test

@@ -12,7 +12,7 @@
 #include "support/on_core.hpp"
 #include "support/random_networks.hpp"
 
-namespace thimble {
+namespace thimble::networks_test {
 namespace {
 
 constexpr int kCells = 100;
@@ -60,4 +60,4 @@ TEST_P(NetworksOnCore, ComputeWhatTheReferenceDoes) {
 INSTANTIATE_TEST_SUITE_P(Cores, NetworksOnCore, ::testing::ValuesIn(kCores), test::core_name);
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::networks_test

@@ -18,7 +18,7 @@
 #include <thimble/hardware/board.hpp>
 #include <thimble/hardware/latency_table.hpp>
 
-namespace thimble {
+namespace thimble::own_board_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -378,4 +378,4 @@ TEST_F(OwnBoard, GivesAllOfItsCOrNoneOnAFullDisk) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::own_board_test

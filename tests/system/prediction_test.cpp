@@ -30,7 +30,7 @@
 #include "support/training.hpp"
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::prediction_test {
 namespace {
 
 Board board_named(const std::string& id) {
@@ -318,4 +318,4 @@ TEST_P(Limits, AreThoseOfThePrunedAndTrainedNetwork) {
 INSTANTIATE_TEST_SUITE_P(Boards, Limits, ::testing::Values(Core::m7), test::core_name);
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::prediction_test

@@ -8,7 +8,7 @@
 
 #include <support/commands.hpp>
 
-namespace thimble {
+namespace thimble::readmes_test {
 namespace {
 
 TEST(Readmes, ShowTheParametersThatPluginsHave) {
@@ -37,4 +37,4 @@ TEST(Readmes, ShowTheParametersThatPluginsHave) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::readmes_test

@@ -15,7 +15,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 
-namespace thimble {
+namespace thimble::run_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -401,4 +401,4 @@ TEST_F(Run, ScoresArchitecturesFromStandardInput) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::run_test

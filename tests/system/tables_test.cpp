@@ -7,7 +7,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/hardware.hpp>
 
-namespace thimble {
+namespace thimble::tables_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -105,4 +105,4 @@ TEST_F(TableCommands, ImportConvolutionsAlone) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::tables_test

@@ -14,7 +14,7 @@
 #include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
 
-namespace thimble {
+namespace thimble::training_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -417,4 +417,4 @@ TEST_F(TrainingRun, LeavesNothingHalfWhereItCannotWrite) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::training_test

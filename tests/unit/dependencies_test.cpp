@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-namespace thimble {
+namespace thimble::dependencies_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -281,4 +281,4 @@ TEST(Dependencies, PluginsAndTheFrameworkLeaveTheWorldAlone) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::dependencies_test

@@ -17,7 +17,7 @@
 
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::files_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -164,4 +164,4 @@ TEST(Temporaries, LieInTheFolderThatIsNamed) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::files_test

@@ -12,7 +12,7 @@
 
 #include <thimble/core/parallel.hpp>
 
-namespace thimble {
+namespace thimble::parallel_test {
 namespace {
 
 /// Who meets here at the same time; each waits a while for as many as are wanted.
@@ -98,4 +98,4 @@ TEST(InParallel, HandsOnWhatIsThrown) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::parallel_test

@@ -9,7 +9,7 @@
 #include <thimble/core/params.hpp>
 #include <thimble/core/yaml.hpp>
 
-namespace thimble {
+namespace thimble::params_test {
 namespace {
 
 enum class Colour { red, green };
@@ -264,4 +264,4 @@ TEST(Params, WritesBoundsAsTheyHaveToBeTyped) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::params_test

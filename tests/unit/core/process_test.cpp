@@ -15,7 +15,7 @@
 #include <thimble/core/process.hpp>
 #include <thimble/core/stop.hpp>
 
-namespace thimble {
+namespace thimble::process_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -183,4 +183,4 @@ TEST(FindProgram, LooksWhereTheShellLooks) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::process_test

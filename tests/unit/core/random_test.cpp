@@ -8,7 +8,7 @@
 
 #include <thimble/core/random.hpp>
 
-namespace thimble {
+namespace thimble::random_test {
 namespace {
 
 TEST(Random, GivesTheSameNumbersForEver) {
@@ -153,4 +153,4 @@ TEST(Random, SamplesEveryOrderEquallyOften) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::random_test

@@ -9,7 +9,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 
-namespace thimble {
+namespace thimble::text_test {
 namespace {
 
 TEST(CountText, IsAsPeopleSayIt) {
@@ -141,4 +141,4 @@ TEST(Text, FingerprintsOfDataSeeEveryByteAndWhereItStands) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::text_test

@@ -17,7 +17,7 @@
 
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::yaml_fuzz_test {
 namespace {
 
 const std::vector<std::string> kSeeds{
@@ -263,4 +263,4 @@ TEST(ExperimentFuzz, EndsInAnExperimentOrAnInputError) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::yaml_fuzz_test

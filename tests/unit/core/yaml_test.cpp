@@ -9,7 +9,7 @@
 
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::yaml_test {
 namespace {
 
 /// What parse_yaml finds wrong, as the user reads it, without notes.
@@ -233,4 +233,4 @@ TEST(Yaml, RefusesAQuoteThatIsNeverClosed) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::yaml_test

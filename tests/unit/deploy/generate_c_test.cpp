@@ -17,7 +17,7 @@
 #include "support/int8_networks.hpp"
 #include "support/on_core.hpp"
 
-namespace thimble {
+namespace thimble::generate_c_test {
 namespace {
 
 using test::Comparison;
@@ -264,4 +264,4 @@ TEST(GenerateC, RefusesFactorsThatNoScaleGives) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::generate_c_test

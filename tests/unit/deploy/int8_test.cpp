@@ -22,7 +22,7 @@
 
 #include "support/lowered.hpp"
 
-namespace thimble {
+namespace thimble::int8_test {
 namespace {
 
 using test::images_for;
@@ -318,4 +318,4 @@ TEST(OpShape, MayPadWithSame) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::int8_test

@@ -10,7 +10,7 @@
 #include <thimble/deploy/lower.hpp>
 #include <thimble/deploy/memory_plan.hpp>
 
-namespace thimble {
+namespace thimble::memory_plan_test {
 namespace {
 
 std::int64_t no_scratch(const Int8Network&, const Int8Layer&) { return 0; }
@@ -124,4 +124,4 @@ TEST(MemoryPlan, IsSoundAndMostlyAtTheBoundForTangledNetworks) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::memory_plan_test

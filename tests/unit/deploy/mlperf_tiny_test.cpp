@@ -10,7 +10,7 @@
 
 #include "support/mlperf_tiny.hpp"
 
-namespace thimble {
+namespace thimble::mlperf_tiny_test {
 namespace {
 
 TEST(MlperfTiny, HasThePublishedMacs) {
@@ -30,4 +30,4 @@ TEST(MlperfTiny, ArenasAreAsSmallAsTheyCanBe) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::mlperf_tiny_test

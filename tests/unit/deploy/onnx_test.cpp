@@ -28,7 +28,7 @@
 #include "support/lowered.hpp"
 #include "support/onnx_runtime.hpp"
 
-namespace thimble {
+namespace thimble::onnx_test {
 namespace {
 
 using test::images_for;
@@ -411,4 +411,4 @@ TEST(Onnx, Int8ModelsClassifyAsTheReferenceDoes) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::onnx_test

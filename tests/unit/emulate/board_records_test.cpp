@@ -5,7 +5,7 @@
 #include <support/world.hpp>
 #include <thimble/emulate/board_profile.hpp>
 
-namespace thimble {
+namespace thimble::board_records_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -62,4 +62,4 @@ TEST(BoardRecords, MayBeSavedByAnEditor) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::board_records_test

@@ -9,7 +9,7 @@
 
 #include <support/firmware.hpp>
 
-namespace thimble {
+namespace thimble::emulator_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -164,4 +164,4 @@ TEST_F(EmulatorTest, LeavesNothingBehind) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::emulator_test

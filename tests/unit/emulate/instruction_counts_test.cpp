@@ -7,7 +7,7 @@
 
 #include <support/firmware.hpp>
 
-namespace thimble {
+namespace thimble::instruction_counts_test {
 namespace {
 
 using testing::EmulatorTest;
@@ -196,4 +196,4 @@ TEST_F(EmulatorTest, CountsBySysTickWithinAFewInstructionsOfThePlugin) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::instruction_counts_test

@@ -15,7 +15,7 @@
 #include "support/on_core.hpp"
 #include "support/random_networks.hpp"
 
-namespace thimble {
+namespace thimble::profile_test {
 namespace {
 
 using ProfileOn = test::OnCore;
@@ -97,7 +97,7 @@ TEST_P(ProfileOn, SaysThatANetworkIsTooLarge) {
   expect_refused([&] { profiler->require_room(skeleton(deployed(graph))); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, ProfileOn, testing::ValuesIn(kCores), test::core_name);
+INSTANTIATE_TEST_SUITE_P(Cores, ProfileOn, ::testing::ValuesIn(kCores), test::core_name);
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::profile_test

@@ -9,7 +9,7 @@
 #include <support/firmware.hpp>
 #include <thimble/core/process.hpp>
 
-namespace thimble {
+namespace thimble::toolchain_test {
 namespace {
 
 using ::testing::AllOf;
@@ -108,4 +108,4 @@ TEST(Cores, HaveNames) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::toolchain_test

@@ -16,7 +16,7 @@
 #include "support/datasets.hpp"
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::study_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -171,4 +171,4 @@ TEST(Study, ARebuiltPluginHasStoredValuesOfItsOwnInTheSameRun) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::study_test

@@ -7,7 +7,7 @@
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/sweep.hpp>
 
-namespace thimble {
+namespace thimble::sweep_test {
 namespace {
 
 std::vector<SweepPoint> points_of(const std::string& yaml,
@@ -188,4 +188,4 @@ TEST(Sweep, RefusesWhatAllPointsShare) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::sweep_test

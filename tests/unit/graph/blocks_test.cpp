@@ -9,7 +9,7 @@
 
 #include "support/cells.hpp"
 
-namespace thimble {
+namespace thimble::blocks_test {
 namespace {
 
 /// A stem and two cells with these six edges each, and a classifier.
@@ -106,4 +106,4 @@ TEST(Blocks, AreSingleNodesWithoutScopes) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::blocks_test

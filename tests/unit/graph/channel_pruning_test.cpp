@@ -8,7 +8,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/graph/pruning.hpp>
 
-namespace thimble {
+namespace thimble::channel_pruning_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -150,4 +150,4 @@ TEST(ChannelPruning, RefusesWhatDoesNotMatch) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::channel_pruning_test

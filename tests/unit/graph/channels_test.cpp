@@ -17,7 +17,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/propagation/network.hpp>
 
-namespace thimble {
+namespace thimble::channels_test {
 namespace {
 
 constexpr std::array kWidths{2, 4, 6};
@@ -189,4 +189,4 @@ TEST(Channels, ThatCannotBeRemovedAreRefused) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::channels_test

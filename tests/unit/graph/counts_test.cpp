@@ -6,7 +6,7 @@
 
 #include "support/cells.hpp"
 
-namespace thimble {
+namespace thimble::counts_test {
 namespace {
 
 TEST(Counts, AreThoseOfEachOperator) {
@@ -62,4 +62,4 @@ TEST(Counts, EqualThePublishedOnes) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::counts_test

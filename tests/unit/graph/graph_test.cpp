@@ -9,7 +9,7 @@
 #include <thimble/graph/graph.hpp>
 #include <thimble/graph/transforms.hpp>
 
-namespace thimble {
+namespace thimble::graph_test {
 namespace {
 
 using Ids = std::vector<NodeId>;
@@ -384,4 +384,4 @@ TEST(Deployed, LeavesTheGraphItCameFromAlone) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::graph_test

@@ -7,7 +7,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/graph/liveness.hpp>
 
-namespace thimble {
+namespace thimble::liveness_test {
 namespace {
 
 using Scratch = std::function<std::int64_t(const Node&)>;
@@ -96,4 +96,4 @@ TEST(PeakMemory, CountsATensorReadTwiceOnce) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::liveness_test

@@ -12,7 +12,7 @@
 #include <thimble/hardware/calibration.hpp>
 #include <thimble/hardware/import_rows.hpp>
 
-namespace thimble {
+namespace thimble::calibration_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -397,4 +397,4 @@ TEST_F(Import, ReadsRecordsOfMicroNas) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::calibration_test

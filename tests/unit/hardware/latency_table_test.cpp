@@ -13,7 +13,7 @@
 #include <thimble/hardware/latency_table.hpp>
 #include <thimble/hardware/row_cache.hpp>
 
-namespace thimble {
+namespace thimble::latency_table_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -319,4 +319,4 @@ TEST(RowCache, IsWholeAfterItsWriterWasKilled) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::latency_table_test

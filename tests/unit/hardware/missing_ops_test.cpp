@@ -8,7 +8,7 @@
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
 
-namespace thimble {
+namespace thimble::missing_ops_test {
 namespace {
 
 using ::testing::AllOf;
@@ -178,4 +178,4 @@ TEST(OpCosts, GivesUpOperatorsThatAreTooLargeAndGoesOn) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::missing_ops_test

@@ -6,7 +6,7 @@
 #include <support/world.hpp>
 #include <thimble/hardware/figure_sum.hpp>
 
-namespace thimble {
+namespace thimble::op_costs_test {
 namespace {
 
 using testing::board;
@@ -136,4 +136,4 @@ TEST(OpCosts, TakesTheBestOriginWhateverTheTarget) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::op_costs_test

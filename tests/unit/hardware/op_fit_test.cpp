@@ -7,7 +7,7 @@
 #include <support/world.hpp>
 #include <thimble/hardware/op_fit.hpp>
 
-namespace thimble {
+namespace thimble::op_fit_test {
 namespace {
 
 using testing::board;
@@ -104,4 +104,4 @@ TEST(OpCosts, EstimatesFromOthersOfItsKindAndSaysSo) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::op_fit_test

@@ -8,7 +8,7 @@
 
 #include <ATen/ATen.h>
 
-namespace thimble {
+namespace thimble::deviation_test {
 namespace {
 
 TEST(Deviation, IsSmallForANetworkAndLargeForOneOfOtherWeights) {
@@ -30,4 +30,4 @@ TEST(Deviation, IsSmallForANetworkAndLargeForOneOfOtherWeights) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::deviation_test

@@ -22,7 +22,7 @@
 #include "support/mlperf_tiny.hpp"
 #include "support/random_networks.hpp"
 
-namespace thimble {
+namespace thimble::integer_network_test {
 namespace {
 
 using test::expect_reference;
@@ -206,4 +206,4 @@ TEST(IntegerNetwork, RefusesImagesOfAnotherSize) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::integer_network_test

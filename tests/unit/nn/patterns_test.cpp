@@ -7,7 +7,7 @@
 #include <thimble/nn/patterns.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 
-namespace thimble {
+namespace thimble::patterns_test {
 namespace {
 
 using test::images;
@@ -49,4 +49,4 @@ TEST(LinearRegions, AreOneWithoutReluAndNoneWithoutSamples) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::patterns_test

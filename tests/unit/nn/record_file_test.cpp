@@ -13,7 +13,7 @@
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/record_file.hpp>
 
-namespace thimble {
+namespace thimble::record_file_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -222,4 +222,4 @@ TEST_F(RecordFilesTest, RefusesAFormatThatDoesNotFitTogether) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::record_file_test

@@ -10,7 +10,7 @@
 #include "support/random_networks.hpp"
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::page_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -118,4 +118,4 @@ TEST_F(Page, NeedsACompleteRun) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::page_test

@@ -11,7 +11,7 @@
 
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::loader_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -341,4 +341,4 @@ TEST(Loader, CallsAnythingElseThatAConstructorThrowsAFaultOfThePlugin) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::loader_test

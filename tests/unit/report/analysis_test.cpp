@@ -8,7 +8,7 @@
 
 #include <thimble/report/analysis.hpp>
 
-namespace thimble {
+namespace thimble::analysis_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -133,4 +133,4 @@ TEST(Analysis, MakesTablesWithARowForEachFinding) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::analysis_test

@@ -5,7 +5,7 @@
 
 #include <thimble/report/event_file.hpp>
 
-namespace thimble {
+namespace thimble::event_file_test {
 namespace {
 
 std::string bytes(std::initializer_list<int> values) {
@@ -36,4 +36,4 @@ TEST(EventFile, TellsNumbersByTag) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::event_file_test

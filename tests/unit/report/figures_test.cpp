@@ -8,7 +8,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/report/analysis_pictures.hpp>
 
-namespace thimble {
+namespace thimble::figures_test {
 namespace {
 
 using ::testing::Contains;
@@ -133,4 +133,4 @@ TEST(Pictures, AreDrawnWholeOrLeaveTheirScript) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::figures_test

@@ -11,7 +11,7 @@
 #include <thimble/report/fronts.hpp>
 #include <thimble/report/result_tables.hpp>
 
-namespace thimble {
+namespace thimble::report_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -256,4 +256,4 @@ TEST(FrontPictures, WriteLargeNumbersShort) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::report_test

@@ -7,7 +7,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/report/statistics.hpp>
 
-namespace thimble {
+namespace thimble::statistics_test {
 namespace {
 
 using Numbers = std::vector<double>;
@@ -195,4 +195,4 @@ TEST(MeanAndDeviation, IsThatOfASample) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::statistics_test

@@ -14,7 +14,7 @@
 
 #include "support/world.hpp"
 
-namespace thimble {
+namespace thimble::store_test {
 namespace {
 
 class StoreTest : public ::testing::Test {
@@ -164,4 +164,4 @@ TEST_F(StoreTest, RefusesTheStoreOfANewerProgram) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::store_test

@@ -9,7 +9,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/search/evaluation.hpp>
 
-namespace thimble {
+namespace thimble::aggregate_test {
 namespace {
 
 using Numbers = std::vector<double>;
@@ -145,4 +145,4 @@ TEST(Aggregate, TakesProxiesAndCostsInTheirDirections) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::aggregate_test

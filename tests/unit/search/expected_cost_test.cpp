@@ -8,7 +8,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/search/expected_cost.hpp>
 
-namespace thimble {
+namespace thimble::expected_cost_test {
 namespace {
 
 /// Options cost what the table says, all together; the first of both decisions is `none`: a network
@@ -186,4 +186,4 @@ TEST(Witnesses, FindWhatKeepsTheLimitsOrTheNearest) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::expected_cost_test

@@ -11,7 +11,7 @@
 #include <support/priced_space.hpp>
 #include <thimble/search/feasible_draws.hpp>
 
-namespace thimble {
+namespace thimble::feasible_draws_test {
 namespace {
 
 using Prices = PricedSpace::Prices;
@@ -175,4 +175,4 @@ TEST(FeasibleDraws, FindTheLikeliest) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::feasible_draws_test

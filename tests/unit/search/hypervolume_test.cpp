@@ -10,7 +10,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/search/hypervolume.hpp>
 
-namespace thimble {
+namespace thimble::hypervolume_test {
 namespace {
 
 /// By inclusion and exclusion over all sets of boxes.
@@ -112,4 +112,4 @@ TEST(NonDominated, KeepsEachPointOfTheFrontOnce) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::hypervolume_test

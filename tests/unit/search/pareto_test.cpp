@@ -9,7 +9,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
-namespace thimble {
+namespace thimble::pareto_test {
 namespace {
 
 const std::vector<Objective> kTwo{{"a", Direction::minimize, 1}, {"b", Direction::maximize, 1}};
@@ -164,4 +164,4 @@ TEST(CostMetrics, AreReadFromTheEvaluation) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::pareto_test

@@ -6,7 +6,7 @@
 #include <support/shared_passes.hpp>
 #include <thimble/nn/input_source.hpp>
 
-namespace thimble {
+namespace thimble::pass_memory_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -156,4 +156,4 @@ TEST_F(SharedPasses, CountTheMemoryOfAKernel) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::pass_memory_test

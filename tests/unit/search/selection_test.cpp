@@ -9,7 +9,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/search/selection.hpp>
 
-namespace thimble {
+namespace thimble::selection_test {
 namespace {
 
 using Places = std::vector<std::size_t>;
@@ -129,4 +129,4 @@ TEST(LandmarksOf, AreAllTheOnlyPoint) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::selection_test

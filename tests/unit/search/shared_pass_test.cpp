@@ -4,7 +4,7 @@
 #include <thimble/core/stop.hpp>
 #include <thimble/nn/input_source.hpp>
 
-namespace thimble {
+namespace thimble::shared_pass_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -157,4 +157,4 @@ TEST_F(SharedPasses, AskNoSupernetOfASpaceWithout) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::shared_pass_test

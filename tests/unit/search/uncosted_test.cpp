@@ -8,7 +8,7 @@
 #include <thimble/search/scoring.hpp>
 #include <thimble/search/uncosted.hpp>
 
-namespace thimble {
+namespace thimble::uncosted_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -119,4 +119,4 @@ TEST(Uncosted, IsSoonDoneWithSlowHardware) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::uncosted_test

@@ -7,7 +7,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/space/search_space.hpp>
 
-namespace thimble {
+namespace thimble::space_test {
 namespace {
 
 Decision one_of(const std::string& name, std::vector<std::string> options) {
@@ -163,4 +163,4 @@ TEST(SearchSpace, SaysThatItLacksASupernetToBuildFrom) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::space_test

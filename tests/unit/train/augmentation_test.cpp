@@ -9,7 +9,7 @@
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/augmentation.hpp>
 
-namespace thimble {
+namespace thimble::augmentation_test {
 namespace {
 
 const std::vector<std::int64_t> kPlaces{3, 14, 15, 92};
@@ -118,4 +118,4 @@ TEST(Augmentation, HangsOnTheSampleNotOnItsCompany) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::augmentation_test

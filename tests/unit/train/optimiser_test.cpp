@@ -11,7 +11,7 @@
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/optimiser.hpp>
 
-namespace thimble {
+namespace thimble::optimiser_test {
 namespace {
 
 Graph small_graph() {
@@ -140,4 +140,4 @@ TEST(Optimiser, RefusesWhatIsNotFiniteAndChangesNothing) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::optimiser_test

@@ -17,7 +17,7 @@
 #include "support/random_networks.hpp"
 #include "support/training.hpp"
 
-namespace thimble {
+namespace thimble::pruner_test {
 namespace {
 
 const Telling kTelling;
@@ -179,4 +179,4 @@ TEST(Pruner, LetsChannelsComeBack) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::pruner_test

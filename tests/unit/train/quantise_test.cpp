@@ -18,7 +18,7 @@
 #include "support/random_networks.hpp"
 #include "support/training.hpp"
 
-namespace thimble {
+namespace thimble::quantise_test {
 namespace {
 
 const Telling kTelling;
@@ -517,4 +517,4 @@ TEST(LayerFits, TellWhereIntegersDoNotFit) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::quantise_test

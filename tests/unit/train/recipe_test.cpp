@@ -6,7 +6,7 @@
 
 #include <thimble/train/recipe.hpp>
 
-namespace thimble {
+namespace thimble::recipe_test {
 namespace {
 
 Recipe recipe(Schedule schedule, double warm_up = 0) {
@@ -49,4 +49,4 @@ TEST(LearningRate, IsPositiveInEveryStep) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::recipe_test

@@ -19,7 +19,7 @@
 #include <thimble/train/tensor_file.hpp>
 #include <thimble/train/trainer.hpp>
 
-namespace thimble {
+namespace thimble::supernet_test {
 namespace {
 
 const Telling kTelling;
@@ -244,4 +244,4 @@ TEST(Batches, GoThroughAllSamplesInAnotherOrderEachTime) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::supernet_test

@@ -19,15 +19,15 @@
 
 #include "support/training.hpp"
 
-namespace thimble {
+namespace thimble::train_network_test {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::ThrowsMessage;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
 
-class Trainings : public testing::Test {
+class Trainings : public ::testing::Test {
  protected:
   TrainingOrder order(const std::string& name, int jobs = 1) const {
     TrainingOrder made;
@@ -142,7 +142,7 @@ TEST_F(Trainings, ShareWhatIntegersAreMadeOf) {
   const TrainingOutcome second = train_network(learning);
   EXPECT_EQ(fs::last_write_time(shared), written);
   EXPECT_EQ(first.real.metrics, second.real.metrics);
-  EXPECT_THAT(told, testing::ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(told, ::testing::ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_EQ(read_file(train_network(order("alone")).weights), read_file(shared));
 }
 
@@ -267,7 +267,7 @@ TEST_F(Trainings, RefuseNetworksOfOtherOutputs) {
   EXPECT_THROW(train_network(order_of_wide), Error);
 }
 
-class TensorFiles : public testing::Test {
+class TensorFiles : public ::testing::Test {
  protected:
   void damage(const std::string& text) { std::ofstream{file_} << text; }
 
@@ -327,4 +327,4 @@ TEST_F(TensorFiles, SayWhatIsWrongWithThem) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::train_network_test

@@ -16,7 +16,7 @@
 
 #include "support/training.hpp"
 
-namespace thimble {
+namespace thimble::trainer_test {
 namespace {
 
 const Telling kTelling;
@@ -208,7 +208,7 @@ TEST(Trainer, SaysWhenTheNetworkIsDead) {
   EXPECT_NO_THROW(alive.run_epoch());
   net.parameters(conv).bias.fill_(-1e6);
   EXPECT_THAT([&] { alive.run_epoch(); },
-              testing::ThrowsMessage<Error>(testing::HasSubstr("the same outputs in epoch 2")));
+              ::testing::ThrowsMessage<Error>(::testing::HasSubstr("the same outputs in epoch 2")));
 }
 
 TEST(Trainer, TakesAllSamplesWhereABatchIsLargerThanTheData) {
@@ -353,4 +353,4 @@ TEST(TrainingDataParts, AreRefusedWhereTheyDoNotFit) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::trainer_test

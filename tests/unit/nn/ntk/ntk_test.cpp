@@ -15,7 +15,7 @@
 #include <thimble/nn/ntk/ntk.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 
-namespace thimble {
+namespace thimble::ntk_test {
 namespace {
 
 using test::Case;
@@ -247,7 +247,7 @@ TEST(Ntk, NamesTheOperatorThatItDoesNotKnow) {
     ntk_gram(network(graph), images(graph, 2), SampleCoupling::coupled);
     FAIL() << "built";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("softmax"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("softmax"));
   }
 }
 
@@ -259,4 +259,4 @@ TEST(Names, AreThoseOfTheEnumerators) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::ntk_test

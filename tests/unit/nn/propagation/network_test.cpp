@@ -9,7 +9,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 
-namespace thimble {
+namespace thimble::network_test {
 namespace {
 
 using test::Case;
@@ -128,4 +128,4 @@ TEST(Network, CanBeTrainedThrough) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::network_test

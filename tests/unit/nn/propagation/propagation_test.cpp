@@ -6,7 +6,7 @@
 #include <support/small_networks.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 
-namespace thimble {
+namespace thimble::propagation_test {
 namespace {
 
 using test::Case;
@@ -243,4 +243,4 @@ TEST(Propagation, DifferentiatesTheCrossEntropy) {
 }
 
 }  // namespace
-}  // namespace thimble
+}  // namespace thimble::propagation_test
