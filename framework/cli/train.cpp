@@ -1,4 +1,5 @@
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -92,6 +93,8 @@ int train(const TrainArguments& arguments, const World& world) {
 
 int evaluate(const EvaluateArguments& arguments, const World& world) {
   use_single_threaded_math();
+  std::optional<MadeFolder> folder;  // said now, not when all is computed
+  if (!arguments.output.empty()) folder.emplace(arguments.output);
   const ChosenNetwork chosen = chosen_network(arguments, world);
   const Study& study = chosen.study();
   if (!chosen.weights)
@@ -125,7 +128,6 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
   }
   fmt::print("{}\n{}\n{}\n", chosen.arch, chosen.weights->string(), to_markdown(table));
   if (arguments.output.empty()) return 0;
-  make_folder(arguments.output);
   write_details(real, trained.form(), arguments.output);
   write_details(integers, "int8", arguments.output);
   const auto layers = std::filesystem::path{arguments.output} / "int8_layers.csv";

@@ -164,6 +164,10 @@ TEST_F(TrainingRun, IsDeployedAndEvaluatedByNumber) {
   for (const auto& row : confusion.rows)
     for (std::size_t i = 1; i < row.size(); ++i) samples += std::stoi(row[i].text);
   EXPECT_EQ(samples, 60);
+  const Finished nowhere =
+      thimble_command("evaluate " + made + " --network 1 --output small.yaml/tables", here_.path());
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_EQ(nowhere.output, "") << "it is said before anything is computed";
 }
 
 TEST_F(TrainingRun, IsScoredByNumberAsByName) {
