@@ -212,6 +212,14 @@ TEST_F(ImageFolder, DecodesOnce) {
   add_grey(mine() / "b/2.png", 3);
   EXPECT_EQ(bytes(size), (std::vector<float>{1, 2, 3})) << "a file more is seen";
   EXPECT_EQ(bytes("height: 1, width: 2, channels: 1"), (std::vector<float>{1, 1, 2, 2, 3, 3}));
+  const fs::path changed = mine() / "b/2.png";
+  const auto size_before = fs::file_size(changed);
+  const auto time_before = fs::last_write_time(changed);
+  add_grey(changed, 4);
+  fs::last_write_time(changed, time_before);
+  ASSERT_EQ(fs::file_size(changed), size_before);
+  EXPECT_EQ(bytes(size), (std::vector<float>{1, 2, 4})) << "a copy may keep time and size";
+  add_grey(changed, 3);
   for (const auto& entry : fs::directory_iterator{context_.cache_folder / "images"})
     testing::write(entry.path(), "x");
   EXPECT_EQ(bytes(size), (std::vector<float>{1, 2, 3})) << "a damaged cache is made anew";

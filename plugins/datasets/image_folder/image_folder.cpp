@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/mapped_file.hpp>
@@ -209,12 +211,20 @@ class ImageFolder final : public thimble::TableDataset {
     }
   }
 
-  /// Tells files apart by name, size and time, and sizes asked for.
+  /// Tells files apart by name, size and the time of the last change, and sizes asked for. That
+  /// time cannot be set, as that of the last writing can, which copies keep.
   std::string cache_key(const std::vector<fs::path>& files) const {
     std::string text = to_string(shape()) + fs::absolute(folder_).string();
-    for (const fs::path& file : files)
-      text += "\n" + file.string() + " " + std::to_string(fs::file_size(file)) + " " +
-              std::to_string(fs::last_write_time(file).time_since_epoch().count());
+    for (const fs::path& file : files) {
+      struct stat found {};
+      if (::stat(file.c_str(), &found) != 0)
+        refuse(file, "cannot be looked at", "it was there a moment ago");
+      text += "\n" + file.string();
+      for (const std::int64_t number :
+           {std::int64_t{found.st_size}, std::int64_t{found.st_ctim.tv_sec},
+            std::int64_t{found.st_ctim.tv_nsec}})
+        text += " " + std::to_string(number);
+    }
     return thimble::hex(thimble::fingerprint(text));
   }
 
