@@ -110,7 +110,7 @@ void refuse_repeated(const SweepPoint& point) {
                          : set.empty()     ? point.root.where()
                                            : set.back().value.where();
   std::vector<std::string> parts;
-  for (const auto& [path, value] : set) parts.push_back(path + "=" + detail::one_line(value));
+  for (const Assignment& assignment : set) parts.push_back(to_string(assignment));
   throw InputError{
       Diagnostic{where, fmt::format("two points of the sweep are equal ({})", join(parts, " ")),
                  "keep one of them; what is to be told apart needs another value, seed or row"}};

@@ -148,8 +148,8 @@ std::string filled(const Grid& grid, const std::vector<Assignment>& assignments)
 std::string row_label(const Grid& grid, const std::vector<Assignment>& assignments) {
   if (!grid.row.empty()) return filled(grid, assignments);
   std::vector<std::string> parts;
-  for (const auto& [path, value] : assignments)
-    if (path != "seed") parts.push_back(path + "=" + shown(value));
+  for (const Assignment& assignment : assignments)
+    if (assignment.path != "seed") parts.push_back(to_string(assignment));
   return join(parts, " ");
 }
 
@@ -194,6 +194,10 @@ void refuse_undone(const Assignment& override, const std::vector<SweepPoint>& po
 }
 
 }  // namespace
+
+std::string to_string(const Assignment& assignment) {
+  return assignment.path + "=" + shown(assignment.value);
+}
 
 Assignment parse_override(const std::string& text) {
   const Location where{"override " + in_quotes(text)};

@@ -17,6 +17,9 @@ struct Assignment {
   Value value;
 };
 
+/// "key.path=value", in labels and messages; of what takes a key away "key.path=~".
+THIMBLE_EXPORT std::string to_string(const Assignment& assignment);
+
 /// Reads "key.path=value" from the command line. Throws InputError.
 THIMBLE_EXPORT Assignment parse_override(const std::string& text);
 
