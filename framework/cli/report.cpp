@@ -23,7 +23,7 @@ std::vector<Study> studies_of(const RunRecord& record, PluginLoader& loader, std
     why_not =
         "Its experiment cannot be loaded here, so there are no drawings, no memory plans and "
         "none of the board's limits: " +
-        error.diagnostics().front().message + ".";
+        error.diagnostics().front().message + ". Data sets lie where --data says.";
     return {};
   }
   return studies;

@@ -15,8 +15,9 @@ function redrawWhenNeeded(redraw) {
   const soon = () => { clearTimeout(timer); timer = setTimeout(redraw, 60); };
   window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; soon(); } });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  window.addEventListener("beforeprint", redraw);
-  window.addEventListener("afterprint", redraw);
+  // Canvases are as wide as they were drawn; paper is narrower than a screen.
+  window.addEventListener("beforeprint", () => { document.body.classList.add("paper"); redraw(); });
+  window.addEventListener("afterprint", () => { document.body.classList.remove("paper"); redraw(); });
 }
 
 function showRun(data) {

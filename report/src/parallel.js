@@ -130,7 +130,7 @@ export class Parallel {
     context.stroke();
     context.globalAlpha = 1;
     const path = this.columns.map((_, i) => outline(mark.shape, this.places[i], this.height(i, place), kind === "front" ? 2.5 : 4)).join("");
-    if (kind !== "front" || this.state.marks.size < 300) context.stroke(new Path2D(path));
+    if (kind !== "front" || this.state.marks.size < 60) context.stroke(new Path2D(path));
     context.restore();
   }
 

@@ -26,7 +26,7 @@ function steps(trained) {
       const values = trained[name].filter((value, i) => trained.network[i] === network && value !== null);
       return values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN;
     };
-    return curves({xName: own.map((name, i) => `${i + 1}: ${name.split("_")[0]}`).join(", "), yName: `${metric} on the test part`,
+    return curves({xName: "form of the network", names: own.map((name) => name.split("_")[0]), yName: `${metric} on the test part`,
       series: networks.map((network, i) => ({name: `network ${network}`, style: styleOf(i), points: own.map((name, k) => [k + 1, mean(network, name)])}))});
   });
 }
@@ -35,8 +35,9 @@ export function training(data, root) {
   const {history, trained} = data.tables;
   if (!root || !history || !history.network) return;
   const networks = [...new Set(history.network)];
-  const pictures = [["train_loss", "loss of what is learned from"], ["train_metric", "metric of what is learned from"],
-                    ["validation_metric", "metric of the validation part"]]
+  const metric = Object.keys(trained ?? {}).find((name) => name.startsWith("float_"))?.slice("float_".length) ?? "metric";
+  const pictures = [["train_loss", "loss of what is learned from"], ["train_metric", `${metric} of what is learned from`],
+                    ["validation_metric", `${metric} of the validation part`]]
     .map(([name, words]) => curves({series: lines(history, name), xName: "epoch", yName: words}));
   root.append(seriesLegend(networks.map((network, i) => ({name: `network ${network}`, style: styleOf(i)}))),
     h("div", {class: "pair"}, [...pictures, ...(trained ? steps(trained) : [])].filter(Boolean)));

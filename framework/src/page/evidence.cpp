@@ -81,7 +81,8 @@ std::string short_table(const CsvTable& csv, const std::string& caption, std::si
       const auto number = i >= first_number ? parse_number(row[i].text) : std::nullopt;
       cells.push_back(number ? fmt::format("<data value=\"{}\">{}</data>", escaped(row[i].text),
                                            few_digits(*number))
-                             : escaped(row[i].text));
+                      : csv.header[i].text == "arch" ? "<code>" + escaped(row[i].text) + "</code>"
+                                                     : escaped(row[i].text));
     }
   }
   return table.rows.empty() ? "" : to_html(table);

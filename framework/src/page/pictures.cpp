@@ -37,19 +37,21 @@ struct Scale {
   double operator()(double value) const {
     return from + (at(value) - low) / (high - low) * (to - from);
   }
-  /// Round numbers between the ends.
-  std::vector<double> ticks() const {
+  /// Numbers between the ends that are round in the unit that is shown.
+  std::vector<double> ticks(double unit) const {
     std::vector<double> marks;
     if (is_logarithmic) {
-      for (double power = std::ceil(low); power <= high; ++power)
-        marks.push_back(std::pow(10, power));
+      const double shift = std::log10(unit);
+      for (double power = std::ceil(low - shift); power <= high - shift; ++power)
+        marks.push_back(unit * std::pow(10, power));
       if (marks.size() > 1) return marks;
       return {std::pow(10, low + 0.1 * (high - low)), std::pow(10, high - 0.1 * (high - low))};
     }
-    const double rough = (high - low) / 5, ten = std::pow(10, std::floor(std::log10(rough)));
-    double step = 10 * ten;
+    const double rough = (high - low) / unit / 5;
+    const double ten = std::pow(10, std::floor(std::log10(rough)));
+    double step = 10 * ten * unit;
     for (const double factor : {5.0, 2.0, 1.0})
-      if (factor * ten >= rough) step = factor * ten;
+      if (factor * ten >= rough) step = factor * ten * unit;
     for (double mark = std::ceil(low / step); mark * step <= high; ++mark)
       marks.push_back(mark * step);
     return marks;
@@ -100,7 +102,7 @@ std::string dots(const Pair& pair, const Scale& x, const Scale& y,
 std::string axis_marks(const Metric& metric, const Scale& scale, bool is_x, double across) {
   const Unit unit = unit_of(metric.name);
   std::string svg;
-  for (const double mark : scale.ticks()) {
+  for (const double mark : scale.ticks(unit.factor)) {
     const double place = scale(mark);
     const std::string text = escaped(few_digits(mark / unit.factor));
     svg += is_x ? fmt::format(
@@ -241,7 +243,7 @@ std::string network_picture(const NetworkPlan& plan, const std::string& name) {
   std::string svg = fmt::format(
       "<svg class=\"network\" viewBox=\"0 0 710 {:.0f}\" role=\"img\" aria-label=\"Layers of "
       "{}\">\n"
-      "<text class=\"dim\" x=\"560\" y=\"12\"><tspan class=\"time\">■</tspan> share of latency "
+      "<text class=\"dim\" x=\"520\" y=\"12\"><tspan class=\"time\">■</tspan> share of latency "
       "<tspan class=\"work\">■</tspan> of MACs</text>\n",
       40 + kRowHeight * static_cast<double>(plan.layers.size()), escaped(name));
   svg += arcs(plan) + fmt::format(
@@ -270,13 +272,14 @@ std::string memory_picture(const NetworkPlan& plan, const std::string& name) {
         : tensor % 2 == 0 ? "tensor"
                           : "tensor other",
         x(first), y(offset + bytes), x(last + 1) - x(first), y(offset) - y(offset + bytes));
-  for (const auto& [bytes, words] :
-       {std::pair{plan.arena_bytes, "arena"}, std::pair{plan.lower_bound_bytes, "bound"}})
+  const auto add_level = [&](std::int64_t bytes, const char* kind, double below) {
     svg += fmt::format(
         "<path class=\"{1}\" d=\"M60 {0:.1f}H700\"/><text x=\"56\" y=\"{2:.1f}\" "
         "text-anchor=\"end\">{3}</text>\n",
-        y(bytes), words, y(bytes) + (bytes == plan.arena_bytes ? 0 : 12),
-        escaped(few_digits(static_cast<double>(bytes) / 1024)));
+        y(bytes), kind, y(bytes) + below, few_digits(static_cast<double>(bytes) / 1024));
+  };
+  add_level(plan.arena_bytes, "arena", 0);
+  if (plan.lower_bound_bytes < plan.arena_bytes) add_level(plan.lower_bound_bytes, "bound", 12);
   svg += fmt::format("<path class=\"peak\" d=\"M{0:.1f} 20V260H{1:.1f}V20\"/>\n",
                      x(static_cast<double>(plan.peak_layer)),
                      x(static_cast<double>(plan.peak_layer) + 1));

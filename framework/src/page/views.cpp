@@ -157,8 +157,9 @@ std::string front_view(const PageData& data) {
           : "Nothing keeps the limits; what is called the front are the networks nearest to them.";
   const std::string reading =
       who +
-      " A line is a network, on every axis better is up, and what is beyond a limit is shaded. "
-      "<span class=\"scripted\">Drag along an axis to keep what lies there.</span>" +
+      " <span class=\"scripted\">A line is a network, on every axis better is up, and what is "
+      "beyond a "
+      "limit is shaded. Drag along an axis to keep what lies there.</span>" +
       sample_text(data);
   const std::string picture = front_picture(data);
   const std::string still =
