@@ -69,21 +69,34 @@ std::string regret_text(const PageData& data, const std::string& metric) {
   return "";
 }
 
-/// A table of a CSV file, its numbers short.
-std::string short_table(const CsvTable& csv, const std::string& caption, std::size_t first_number,
+std::string short_cell(const std::string& column, const std::string& text, bool is_number) {
+  const auto number = is_number ? parse_number(text) : std::nullopt;
+  if (number)
+    return fmt::format("<data value=\"{}\">{}</data>", escaped(text), few_digits(*number));
+  return column == "arch" ? "<code>" + escaped(text) + "</code>" : escaped(text);
+}
+
+/// A table of a CSV file, its numbers short, without columns that say nothing.
+std::string short_table(const CsvTable& csv, const std::string& caption, const char* first_number,
                         const std::function<bool(const Row&)>& is_shown) {
-  HtmlTable table{caption, {}, {}, first_number};
-  for (const CsvCell& cell : csv.header) table.header.push_back(escaped(cell.text));
+  HtmlTable table{caption, {}, {}, csv.header.size()};
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < csv.header.size(); ++i) {
+    if (csv.header[i].text == first_number) table.first_number = columns.size();
+    const auto says_something = [&](const Row& row) {
+      return is_shown(row) && !row[i].text.empty();
+    };
+    if (!std::ranges::any_of(csv.rows, says_something)) continue;
+    columns.push_back(i);
+    const std::string& name = csv.header[i].text;
+    table.header.push_back(short_cell(name, name, false));
+  }
   for (const Row& row : csv.rows) {
     if (!is_shown(row)) continue;
     auto& cells = table.rows.emplace_back();
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const auto number = i >= first_number ? parse_number(row[i].text) : std::nullopt;
-      cells.push_back(number ? fmt::format("<data value=\"{}\">{}</data>", escaped(row[i].text),
-                                           few_digits(*number))
-                      : csv.header[i].text == "arch" ? "<code>" + escaped(row[i].text) + "</code>"
-                                                     : escaped(row[i].text));
-    }
+    for (const std::size_t i : columns)
+      cells.push_back(
+          short_cell(csv.header[i].text, row[i].text, cells.size() >= table.first_number));
   }
   return table.rows.empty() ? "" : to_html(table);
 }
@@ -195,7 +208,7 @@ std::string agreement_view(const PageData& data) {
         "Kendall's tau says how far they agree: 1 the same order, 0 none, -1 the reverse.",
         "<div class=\"view\"></div>\n<div class=\"unscripted\">" +
             short_table(
-                *agreement, "Agreement of metrics, over all networks", 6,
+                *agreement, "Agreement of metrics, over all networks", "n",
                 [&](const Row& row) { return text_at(*agreement, row, "subset") == "all"; }) +
             "</div>\n");
   const auto rankings = rankings_of(*analysis);
@@ -208,7 +221,7 @@ std::string agreement_view(const PageData& data) {
   return section(
       "agreement", "Do the proxies know?", reading,
       "<div class=\"view\"></div>\n" +
-          short_table(*analysis, "How metrics rank by accuracy, over all networks", 6,
+          short_table(*analysis, "How metrics rank by accuracy, over all networks", "n",
                       [&](const Row& row) { return text_at(*analysis, row, "subset") == "all"; }));
 }
 
@@ -221,7 +234,7 @@ std::string training_view(const PageData& data) {
   if (trained == nullptr) return "";
   return section("training", "Training", training_reading(*trained),
                  "<div class=\"view\"></div>\n" +
-                     short_table(*trained, "Trainings", 3, [](const Row&) { return true; }));
+                     short_table(*trained, "Trainings", "seed", [](const Row&) { return true; }));
 }
 
 std::string provenance_view(const PageData& data) {
