@@ -11,6 +11,7 @@
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/page/run_page.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/search/shared_pass.hpp>
 #include <thimble/search/uncosted.hpp>
@@ -215,6 +216,8 @@ int check(const CheckArguments& arguments, const World& world) {
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
   fmt::print("{}\n", blas_name());
+  if (const std::string lacks = what_pages_lack(); !lacks.empty())
+    fmt::print("remark: {}\n", lacks);
   return 0;
 }
 

@@ -33,6 +33,7 @@ const run = (...words) => execFileSync(thimble, words, {encoding: "utf8", cwd: w
 async function open(file, {wait = true, ...settings} = {}) {
   const context = await browser.newContext({viewport: {width: 1280, height: 900}, offline: true, ...settings});
   const page = await context.newPage();
+  page.setDefaultTimeout(300_000);  // the machine may have a lot to do
   const seen = {errors: [], requests: []};
   page.on("console", (message) => { if (message.type() === "error") seen.errors.push(message.text()); });
   page.on("pageerror", (error) => seen.errors.push(String(error)));

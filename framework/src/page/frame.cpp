@@ -20,7 +20,7 @@ std::string policy() {
 
 std::string lacks() {
   const std::string why = what_pages_lack();
-  if (!why.empty()) return fmt::format("<p class=\"lacks\">{}</p>\n", escaped(why));
+  if (!why.empty()) return fmt::format("<p class=\"lacks\">This thimble was {}.</p>\n", why);
   return "<noscript><p class=\"lacks\">Without JavaScript the page has its tables and pictures, "
          "but "
          "nothing to drag, sort or compare.</p></noscript>\n";
@@ -29,10 +29,9 @@ std::string lacks() {
 }  // namespace
 
 std::string what_pages_lack() {
-  return kPageScript.empty()
-             ? "Built without npm: pages have tables and pictures, but no parallel "
-               "coordinates, no scatter matrix, and nothing to drag, sort or compare."
-             : "";
+  if (!kPageScript.empty()) return "";
+  return "built without npm, so pages have tables and pictures, but no parallel coordinates, no "
+         "scatter matrix, and nothing to drag, sort or compare";
 }
 
 std::string page_frame(const std::string& kind, const std::string& title, const std::string& body,
