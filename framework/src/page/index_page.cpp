@@ -14,10 +14,12 @@
 namespace thimble {
 namespace {
 
-/// Folders are called TIME-IDENTITY.
+/// Folders are called 20261130-001607-IDENTITY, the time first.
 std::string time_of(const std::filesystem::path& folder) {
   const std::string name = folder.filename().string();
-  return name.substr(0, name.find('-'));
+  if (name.size() < 15 || name[8] != '-') return name;
+  const auto part = [&](std::size_t from, std::size_t count) { return name.substr(from, count); };
+  return fmt::format("{}-{}-{} {}:{}", part(0, 4), part(4, 2), part(6, 2), part(9, 2), part(11, 2));
 }
 
 std::string state_of(const PageData& run) {
