@@ -13,7 +13,7 @@ import {writeRun} from "../tests/browser/runs.mjs";
 const [thimble = "build/release/bin/thimble", modules = "data/browser"] = process.argv.slice(2).map((path) => resolve(path));
 const {chromium} = createRequire(join(resolve(modules), "package.json"))("playwright-core");
 const work = mkdtempSync(join(tmpdir(), "thimble-page-times-"));
-const browser = await chromium.launch({executablePath: "/usr/bin/chromium", args: ["--no-sandbox"]});
+const browser = await chromium.launch({executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"]});
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 for (const networks of [2000, 16000]) {

@@ -113,7 +113,6 @@ function arena(plan, choose) {
     svg("path", {class: "axis", d: `M${left} ${top}v${height}h${width}`}), svg("text", {x: left, y: 12}, "KiB"), blocks,
     svg("rect", {class: "peak", x: x(plan.peak), width: x(1) - x(0), y: top, height}),
     line(plan.arena, "arena", plan.bound === plan.arena ? "arena; no plan can be smaller" : same ? "arena; no plan can be smaller than the dashed line" : "arena", 0), plan.bound < plan.arena ? line(plan.bound, "bound", same ? "" : "no plan can be smaller", same ? 13 : 4) : null,
-    svg("path", {class: "now-step"}),
     svg("text", {x: left + width / 2, y: top + height + 26, "text-anchor": "middle"}, `layers 1 to ${steps}, in the order in which they run`));
 }
 

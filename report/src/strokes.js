@@ -19,12 +19,4 @@ export class Strokes {
     };
     lot(0);
   }
-
-  /** All at once: for printing. */
-  runWhole(places, begin, draw, end) {
-    ++this.turn;
-    begin();
-    for (const place of places) draw(place);
-    end();
-  }
 }

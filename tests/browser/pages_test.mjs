@@ -26,7 +26,7 @@ const {chromium} = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const work = mkdtempSync(join(tmpdir(), "thimble-pages-"));
-const browser = await chromium.launch({executablePath: browserFile, args: ["--no-sandbox"]});
+const browser = await chromium.launch({executablePath: browserFile, args: ["--no-sandbox", "--disable-gpu"]});
 const run = (...words) => execFileSync(thimble, words, {encoding: "utf8", cwd: work, stdio: ["ignore", "pipe", "pipe"]});
 
 /** A page under watch: what it asks of the network and what goes wrong in it. */
