@@ -8,6 +8,7 @@
 #include <thimble/report/statistics.hpp>
 
 #include "html.hpp"
+#include "trained_figures.hpp"
 #include "views.hpp"
 
 namespace thimble {
@@ -142,18 +143,9 @@ std::string training_reading(const CsvTable& trained) {
   std::vector<std::string> words;
   std::size_t failed = 0;
   for (const Row& row : trained.rows) failed += text_at(trained, row, "failure").empty() ? 0 : 1;
-  for (const CsvCell& cell : trained.header) {
-    if (!cell.text.starts_with("float_") && !cell.text.starts_with("pruned_") &&
-        !cell.text.starts_with("int8_") && !cell.text.starts_with("narrow_"))
-      continue;
-    std::vector<double> values;
-    for (const Row& row : trained.rows)
-      if (const double value = number_at(trained, row, cell.text.c_str()); std::isfinite(value))
-        values.push_back(value);
-    if (!values.empty())
-      words.push_back(
-          fmt::format("{} {}", escaped(cell.text), few_digits(mean_and_deviation(values).mean)));
-  }
+  for (const TrainedFigure& figure : trained_figures(trained))
+    words.push_back(fmt::format("{} {}", escaped(figure.name),
+                                few_digits(mean_and_deviation(figure.values).mean)));
   return fmt::format(
       "{} ended{}; on the test part, on average over all: {}. Of the curves, one that goes on "
       "rising "

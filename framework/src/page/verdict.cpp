@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/report/statistics.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
 #include "html.hpp"
+#include "trained_figures.hpp"
 #include "views.hpp"
 
 namespace thimble {
@@ -107,6 +109,23 @@ std::string accuracy_rows(const PointData& point, const PageData& data) {
   return rows;
 }
 
+/// What it learned, on the test part.
+std::string trained_rows(const PointData& point, const PageData& data) {
+  const CsvTable* const trained = data.record.table("trained");
+  if (trained == nullptr || !point.best_place) return "";
+  std::string rows;
+  for (const TrainedFigure& figure : trained_figures(*trained, data.number[*point.best_place])) {
+    const auto [mean, deviation] = mean_and_deviation(figure.values);
+    const std::string spread =
+        figure.values.size() > 1 ? fmt::format("± {}, ", few_digits(deviation)) : "";
+    rows += fmt::format(
+        "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td>{}{}</td><td></td></tr>\n",
+        escaped(figure.name), shown_html(figure.name, mean), spread,
+        count_text(std::ssize(figure.values), "training"));
+  }
+  return rows;
+}
+
 std::string network_name(const PointData& point, const PageData& data) {
   return point.best_place ? fmt::format("network {}", data.number[*point.best_place])
                           : "the network found";
@@ -145,7 +164,8 @@ std::string card(const PointData& point, const PageData& data) {
         "<td>{}</td></tr>\n",
         escaped(unit_of(reading.metric).label), shown_html(reading.metric, reading.value),
         escaped(reading.error), share_cell(reading, point, data));
-  return html + accuracy_rows(point, data) + "</tbody></table></article>\n";
+  return html + accuracy_rows(point, data) + trained_rows(point, data) +
+         "</tbody></table></article>\n";
 }
 
 /// A row a point, where there are too many for cards.

@@ -80,6 +80,18 @@ TEST_F(Page, TakesNamesAsTextWhateverIsInThem) {
   EXPECT_THAT(page(), HasSubstr("&lt;/script&gt;&lt;img src=x"));
 }
 
+TEST_F(Page, SaysWhatTheNetworkFoundHasLearned) {
+  write("1,1,n1,n1,true,true,,50,1\n2,1,n2,n2,true,true,,50,1\n", "n2");
+  write_file(folder_.path() / "trained.csv",
+             "network,seed,float_accuracy,int8_accuracy\n1,1,11,12\n2,1,90.5,91.0\n2,2,90.7,\n");
+  const std::string html = page();
+  const auto card =
+      html.substr(html.find("<article"), html.find("</article>") - html.find("<article"));
+  EXPECT_THAT(card, ::testing::AllOf(HasSubstr("float_accuracy"), HasSubstr("90.6"),
+                                     HasSubstr("± 0.1414, 2 trainings"), HasSubstr("91"),
+                                     HasSubstr("<td>1 training</td>"), Not(HasSubstr(">12<"))));
+}
+
 TEST_F(Page, IsTheSameForTheSameFiles) {
   write("1,1,n1,n1,true,true,,50,\n2,1,n2,n2,false,false,no path,,\n", "n1");
   EXPECT_EQ(page(), page());
