@@ -135,17 +135,22 @@ std::string aggregate_line(const Aggregate& aggregate) {
                      join(members));
 }
 
+std::string prune_phrase(const Prune& prune) {
+  std::vector<std::string> beside;
+  if (prune.whole) beside.emplace_back("the whole network");
+  if (prune.narrow) beside.emplace_back("the narrow one");
+  return fmt::format(
+      "; {} of the channels pruned by {}{}{}",
+      prune.from == PruneFrom::decisions ? "the decided share" : number_text(prune.sparsity),
+      detail::one_line(detail::Codec<PruneCriterion>::write(prune.criterion)),
+      beside.empty() ? "" : ", beside ", join(beside, " and "));
+}
+
 std::string train_line(const Study& study) {
   const TrainSettings& train = *study.train;
   const Recipe& recipe = train.recipe;
   const Value& networks = train.networks;
-  std::string stages;
-  if (recipe.prune)
-    stages +=
-        fmt::format("; {} of the channels pruned by {}, beside the whole network{}",
-                    number_text(recipe.prune->sparsity),
-                    detail::one_line(detail::Codec<PruneCriterion>::write(recipe.prune->criterion)),
-                    recipe.prune->narrow ? " and the narrow one" : "");
+  std::string stages = recipe.prune ? prune_phrase(*recipe.prune) : "";
   if (recipe.quantise) {
     const bool learns = recipe.quantise->method == QuantiseMethod::qat;
     stages += "; int8 by " +

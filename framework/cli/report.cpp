@@ -36,7 +36,7 @@ fs::path write_again(const fs::path& run, PluginLoader& loader) {
   return write_page(run, studies, why_not);
 }
 
-/// Complete ones, FOLDER/NAME/TIME-IDENTITY, the newest first.
+/// FOLDER/NAME/TIME-IDENTITY, whole or not, the newest first.
 std::vector<fs::path> runs_in(const fs::path& folder) {
   if (!fs::is_directory(folder))
     throw InputError{Diagnostic{{folder.string()}, "no folder", "name the folder of run folders"}};
@@ -44,8 +44,11 @@ std::vector<fs::path> runs_in(const fs::path& folder) {
   for (const auto& experiment : fs::directory_iterator{folder}) {
     if (!experiment.is_directory()) continue;
     for (const auto& run : fs::directory_iterator{experiment})
-      if (run.is_directory() && is_complete_run(run.path())) runs.push_back(run.path());
+      if (fs::exists(run.path() / "experiment.yaml")) runs.push_back(run.path());
   }
+  if (runs.empty())
+    throw InputError{
+        Diagnostic{{folder.string()}, "no run in it", "name the folder of run folders"}};
   std::ranges::sort(runs, [](const fs::path& a, const fs::path& b) {
     return std::pair{b.filename(), b} < std::pair{a.filename(), a};
   });

@@ -44,11 +44,19 @@ class TrainReader {
     check_seeds(settings);
     check_recipe(settings.recipe);
     check_network(settings, given_);
-    reading_.resolved.set("train", write_params(settings));
+    reading_.resolved.set("train", resolved(settings));
     study_.train = std::move(settings);
   }
 
  private:
+  /// With all that is in force, and nothing else.
+  static Value resolved(const TrainSettings& settings) {
+    Value all = write_params(settings);
+    const auto& prune = settings.recipe.prune;
+    if (prune && prune->from == PruneFrom::decisions) all.find("prune")->erase("sparsity");
+    return all;
+  }
+
   void remark_on_objectives() {
     if (study_.searcher == nullptr || !study_.searcher->needs_relaxation()) return;
     if (!study_.objectives.empty())
@@ -223,7 +231,7 @@ class TrainReader {
         study_.remarks.emplace_back("'prune' takes no channels: its 'sparsity' is 0");
       return;
     }
-    if (const auto also = changed(prune, {"sparsity"}); !also.empty())
+    if (given.is_map() && given.find("sparsity") != nullptr)
       error(given, "decisions say what share of the channels goes, and 'sparsity' says another",
             "leave one of them out: prune: {from: decisions}, or prune: {sparsity: 0.5}");
     if (study_.space == nullptr) return;
@@ -299,8 +307,8 @@ class TrainReader {
   void try_data(const TrainSettings& settings, const Shape& input) {
     const double validation = settings.recipe.validation;
     const auto seed = static_cast<std::uint64_t>(settings.seeds.front());
-    const std::string what =
-        fmt::format("parts of {} {} {} {}", reading_.dataset.text, to_string(input), validation, seed);
+    const std::string what = fmt::format("parts of {} {} {} {}", reading_.dataset.text,
+                                         to_string(input), validation, seed);
     const auto counts = reading_.plugins.once(what, [&] {
       return TrainingData{*study_.dataset, input, validation, seed}.counts();
     });

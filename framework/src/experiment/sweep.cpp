@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/params.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
@@ -88,6 +89,9 @@ Grid read_grid(const Value& map) {
       if (!entry.value.is_scalar())
         refuse(entry.value.where(), "'row' must be text, found " + entry.value.found(),
                "row: the label in the report; {key.path} in it stands for a value");
+      if (!is_cell_text(entry.value.text()))
+        refuse(entry.value.where(), "the label has control characters",
+               "tables and pages show it in one line");
       grid.row = entry.value.text();
       grid.row_where = entry.value.where();
     } else if (const std::string top = split(entry.key, '.').front();

@@ -19,6 +19,19 @@ std::vector<std::filesystem::path> resolved_files(const std::filesystem::path& f
   return files;
 }
 
+bool is_complete_run(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "result.yaml") &&
+         std::filesystem::exists(folder / "candidates.csv");
+}
+
+/// A file that is cut off may be YAML all the same.
+std::string whole_text(const std::filesystem::path& file) {
+  std::string text = read_file(file);
+  if (!text.ends_with('\n'))
+    throw InputError{Diagnostic{{file.string()}, "ends within a line", "is the file whole?"}};
+  return text;
+}
+
 void require_points(const RunRecord& record) {
   const auto file = record.folder / "result.yaml";
   const Value* const points = record.result.find("points");
@@ -40,11 +53,6 @@ const CsvTable* RunRecord::table(const std::string& name) const {
   return found == tables.end() ? nullptr : &found->second;
 }
 
-bool is_complete_run(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / "result.yaml") &&
-         std::filesystem::exists(folder / "candidates.csv");
-}
-
 RunRecord read_run(const std::filesystem::path& folder) {
   if (!std::filesystem::is_directory(folder) || !is_complete_run(folder))
     throw InputError{Diagnostic{
@@ -54,7 +62,7 @@ RunRecord read_run(const std::filesystem::path& folder) {
   RunRecord record;
   record.folder = folder;
   const auto result = folder / "result.yaml";
-  record.result = parse_yaml(read_file(result), result.string());
+  record.result = parse_yaml(whole_text(result), result.string());
   record.resolved = resolved_files(folder);
   require_points(record);
   record.resolved_text = read_file(record.resolved.front());

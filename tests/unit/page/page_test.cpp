@@ -125,6 +125,10 @@ TEST_F(Page, NeedsACompleteRun) {
   EXPECT_THAT(refusal(folder_.path()), HasSubstr("no folder of a complete run"));
   write("1,2,n1,n1,true,true,,50,1\n", "n1");
   EXPECT_THROW(page(), InputError) << "there is no point 2";
+  const std::string result = read_file(folder_.path() / "result.yaml");
+  write_file(folder_.path() / "result.yaml", result.substr(0, result.size() - 8));
+  EXPECT_THAT(refusal(folder_.path()), HasSubstr("ends within a line"));
+  write_file(folder_.path() / "result.yaml", result);
   std::filesystem::remove(folder_.path() / "resolved.yaml");
   EXPECT_THAT(refusal(folder_.path()), HasSubstr("1 points, but 0 resolved experiments"));
 }

@@ -27,7 +27,4 @@ struct RunRecord {
 /// Throws InputError when the folder is no complete run's, or its files have been damaged.
 THIMBLE_EXPORT RunRecord read_run(const std::filesystem::path& folder);
 
-/// True for a folder that read_run() would take for a run's.
-THIMBLE_EXPORT bool is_complete_run(const std::filesystem::path& folder);
-
 }  // namespace thimble
