@@ -256,6 +256,7 @@ class NaiveScales {
   /// Rounded as the integers were: ties may go either way.
   static double sum_of_terms(const at::Tensor& gradient, const at::Tensor& real,
                              const at::Tensor& rounded, const Quantisation& q, Op op) {
+    if (op == Op::max_pool || op == Op::concat) return 0;  // they copy
     const at::Tensor slopes = gradient.to(at::kDouble).contiguous(at::MemoryFormat::Contiguous);
     const at::Tensor values = real.contiguous(at::MemoryFormat::Contiguous);
     const at::Tensor steps =
@@ -264,8 +265,6 @@ class NaiveScales {
     for (std::int64_t i = 0; i < slopes.numel(); ++i) {
       const double quotient = values.data_ptr<double>()[i] / static_cast<double>(q.scale);
       const double least = -128.0 - q.zero_point, most = 127.0 - q.zero_point;
-      const bool copies = op == Op::max_pool || op == Op::concat;
-      if (copies) continue;
       double term = std::round(steps.data_ptr<double>()[i]) - quotient;
       if (op != Op::avg_pool && quotient <= least) term = least;
       if (op != Op::avg_pool && quotient >= most) term = most;
