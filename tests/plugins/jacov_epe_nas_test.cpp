@@ -10,13 +10,13 @@ namespace {
 
 using testing::correlation_of;
 using testing::eigenvalues;
+using testing::expect_any_order;
 using testing::expect_naive;
 using testing::images_of;
 using testing::jacobian_of;
 using testing::linear_network;
 using testing::make;
 using testing::Matrix;
-using testing::normal_images;
 using testing::pairwise;
 using testing::plugins;
 using testing::relu_network;
@@ -42,13 +42,7 @@ TEST(Jacov, CanBeWorkedOutByHand) {
   EXPECT_NEAR(score(*jacov, linear_network(), at::ones({2, 1, 1, 4})), -of_two - of_none, 1e-3);
 }
 
-TEST(Jacov, DoesNotMindTheOrderOfSamples) {
-  PluginLoader loader = plugins();
-  const auto jacov = make<Proxy>(loader, "jacov");
-  const auto images = normal_images(8);
-  const Graph g = conformance::residual_network();
-  EXPECT_NEAR(score(*jacov, g, images), score(*jacov, g, images.flip({0})), 1e-6);
-}
+TEST(Jacov, DoesNotMindTheOrderOfSamples) { expect_any_order("jacov", 1e-6); }
 
 TEST(Jacov, HasNoScoreWhereTheLogitsDoNotDependOnASample) {
   PluginLoader loader = plugins();

@@ -11,6 +11,7 @@
 namespace thimble::naswot_swap_test {
 namespace {
 
+using testing::expect_any_order;
 using testing::expect_naive;
 using testing::images_of;
 using testing::make;
@@ -60,13 +61,7 @@ TEST(Naswot, CanBeWorkedOutByHand) {
   EXPECT_NEAR(score(*naswot, relu_network(3), images * 7), std::log(20), 1e-12);
 }
 
-TEST(Naswot, DoesNotMindTheOrderOfSamples) {
-  PluginLoader loader = plugins();
-  const auto naswot = make<Proxy>(loader, "naswot");
-  const auto images = normal_images(8);
-  const Graph g = conformance::residual_network();
-  EXPECT_NEAR(score(*naswot, g, images), score(*naswot, g, images.flip({0})), 1e-9);
-}
+TEST(Naswot, DoesNotMindTheOrderOfSamples) { expect_any_order("naswot", 1e-9); }
 
 TEST(Naswot, HasNoScoreWhereSamplesCannotBeToldApart) {
   PluginLoader loader = plugins();

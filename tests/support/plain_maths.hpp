@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include <support/scene.hpp>
@@ -170,6 +171,15 @@ inline at::Tensor normal_images(std::int64_t samples) {
   at::Tensor images = at::empty({samples, 3, 8, 8});
   random.fill_normal({images.data_ptr<float>(), static_cast<std::size_t>(images.numel())}, 1);
   return images.to(at::kDouble);
+}
+
+/// Samples of a batch have no order for the proxy.
+inline void expect_any_order(const std::string& proxy, double bound) {
+  PluginLoader loader = plugins();
+  const auto made = make<Proxy>(loader, proxy);
+  const at::Tensor images = normal_images(8);
+  const Graph g = conformance::residual_network();
+  EXPECT_NEAR(score(*made, g, images), score(*made, g, images.flip({0})), bound);
 }
 
 }  // namespace thimble::testing

@@ -150,8 +150,8 @@ std::vector<std::int64_t> RecordSplits::labels(Split split) const {
   return test_ ? test_->labels() : open_test().labels();
 }
 
-// Contents, since sizes and times may be those of other ones, as after a copy that keeps them. All of
-// CIFAR-10, 180 MB, takes 0.05 s once the system has read it; what is read of a disk then is not
+// Contents, since sizes and times may be those of other ones, as after a copy that keeps them. All
+// of CIFAR-10, 180 MB, takes 0.05 s once the system has read it; what is read of a disk then is not
 // read by the search.
 std::uint64_t RecordSplits::fingerprint() const {
   const std::uint64_t train = train_.fingerprint(0);
