@@ -13,15 +13,7 @@
 
 #include "subject.hpp"
 
-namespace thimble {
-
-// Here and not below, where GoogleTest and std::ranges would not find it.
-static bool operator==(const Decision& a, const Decision& b) {
-  return a.name == b.name && a.type == b.type && a.options == b.options && a.least == b.least &&
-         a.most == b.most;
-}
-
-namespace conformance {
+namespace thimble::conformance {
 namespace {
 
 constexpr int kGenotypes = 50;
@@ -50,10 +42,7 @@ class SearchSpaceLaws : public testing::Test {
   bool contains(const Genotype& genotype) const {
     if (genotype.size() != decisions_.size()) return false;
     for (std::size_t i = 0; i < genotype.size(); ++i) {
-      const Decision& decision = decisions_[i];
-      if (!(genotype[i] >= decision.first() && genotype[i] <= decision.last())) return false;
-      if (decision.type != Decision::Type::continuous && std::floor(genotype[i]) != genotype[i])
-        return false;
+      if (decisions_[i].nearest(genotype[i]) != genotype[i]) return false;
     }
     return true;
   }
@@ -231,5 +220,4 @@ TEST_F(SearchSpaceLaws, ServesTwoThreadsAtOnce) {
 }
 
 }  // namespace
-}  // namespace conformance
-}  // namespace thimble
+}  // namespace thimble::conformance

@@ -82,7 +82,7 @@ TEST(Nsga2, GainsHypervolumeInManyObjectivesWhereThatCounts) {
 
 TEST(Nsga2, KeepsEveryDecisionWhatItIs) {
   const Decisions space{{{"kind", Decision::Type::categorical, {"a", "b", "c"}, 0, 0},
-                         {"width", Decision::Type::continuous, {}, 0.25, 1},
+                         {"width", Decision::Type::continuous, {}, 0.25, 1, 100},
                          {"only", Decision::Type::categorical, {"one"}, 0, 0},
                          {"depth", Decision::Type::integer, {}, -2, 5},
                          {"four", Decision::Type::integer, {}, 4, 4}}};
@@ -94,8 +94,7 @@ TEST(Nsga2, KeepsEveryDecisionWhatItIs) {
   std::set<double> kinds, depths;
   for (const Genotype& x : evaluator.genotypes()) {
     kinds.insert(x[0]), depths.insert(x[3]);
-    EXPECT_GE(x[1], 0.25);
-    EXPECT_LE(x[1], 1);
+    EXPECT_EQ(x[1], space.decisions()[1].nearest(x[1]));
     EXPECT_EQ(x[2], 0);
     EXPECT_EQ(x[4], 4);
   }

@@ -58,7 +58,7 @@ TEST_P(Pagmo, ComesNearerToAFrontThanRandomDraws) {
 
 TEST_P(Pagmo, ReachesEveryValueOfEveryDecision) {
   const Decisions space{{{"kind", Decision::Type::categorical, {"a", "b", "c"}, 0, 0},
-                         {"width", Decision::Type::continuous, {}, 0.25, 1},
+                         {"width", Decision::Type::continuous, {}, 0.25, 1, 100},
                          {"only", Decision::Type::categorical, {"one"}, 0, 0},
                          {"depth", Decision::Type::integer, {}, -2, 2}}};
   Formula evaluator{space, [](const Genotype& x) {
@@ -68,8 +68,7 @@ TEST_P(Pagmo, ReachesEveryValueOfEveryDecision) {
   std::set<double> kinds, depths;
   for (const Genotype& x : evaluator.genotypes()) {
     kinds.insert(x[0]), depths.insert(x[3]);
-    EXPECT_GE(x[1], 0.25);
-    EXPECT_LE(x[1], 1);
+    EXPECT_EQ(x[1], space.decisions()[1].nearest(x[1]));
     EXPECT_EQ(x[2], 0);
   }
   EXPECT_EQ(kinds, (std::set<double>{0, 1, 2}));

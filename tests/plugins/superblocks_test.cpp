@@ -192,7 +192,7 @@ TEST_F(Superblocks, HasOneCanonicalFormForEqualNetworks) {
           << text;
       // What lies in between is the same network, too.
       for (std::size_t i = 0; i < genotype.size(); ++i)
-        genotype[i] = std::midpoint(genotype[i], canonical[i]);
+        genotype[i] = superblocks->decisions()[i].nearest(std::midpoint(genotype[i], canonical[i]));
       ASSERT_EQ(superblocks->canonical(genotype), canonical) << text;
     });
   }
@@ -201,12 +201,27 @@ TEST_F(Superblocks, HasOneCanonicalFormForEqualNetworks) {
 TEST_F(Superblocks, HasTheLeastNumbersAsCanonicalForm) {
   const auto superblocks = space();
   Genotype genotype = superblocks->decode("resnet18");
-  genotype[kWidth] = 0.53;            // 271.4 of 512 channels, rounded to 272
-  genotype[kSparsityOfThird] = 0.33;  // of 136 channels 91.1 are to stay: 92 do
+  genotype[kWidth] = 0.63;            // 322.6 of 512 channels, rounded to 320
+  genotype[kSparsityOfThird] = 0.34;  // of 160 channels 105.6 are to stay: 108 do
   const Genotype canonical = superblocks->canonical(genotype);
-  // 512 become 272 from a width of 268 on; the others, what they are from less.
-  EXPECT_NEAR(canonical[kWidth], 268.0 / 512, 1e-12);
-  EXPECT_NEAR(canonical[kSparsityOfThird], 1 - 92.0 / 136, 1e-9);
+  // 512 become 320 from a multiplier of 316 / 512 = 0.617 on; the others, what they are, from less.
+  EXPECT_EQ(canonical[kWidth], 0.62);
+  EXPECT_EQ(canonical[kSparsityOfThird], 0.33);  // 1 - 108 / 160 = 0.325, rounded up
+}
+
+TEST_F(Superblocks, WritesNumbersThatAPersonCanRead) {
+  const auto superblocks = space();
+  for_random(*superblocks, 100, [&](const Genotype& genotype) {
+    EXPECT_LE(superblocks->encode(superblocks->canonical(genotype)).size(), 180U);
+  });
+  try {
+    superblocks->decode(superblocks->encode(superblocks->decode("resnet18"))
+                            .replace(std::string{"baseline=resnet18,width="}.size(), 1, "0.388"));
+    FAIL() << "a width between two";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.diagnostics()[0].message, "'width' cannot be '0.388'");
+    EXPECT_EQ(error.diagnostics()[0].note, "its values are 0.01 apart: width=0.39");
+  }
 }
 
 TEST_F(Superblocks, PrunesTheGroupThatIsAsked) {

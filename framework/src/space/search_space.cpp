@@ -20,8 +20,9 @@ const Graph& supernet_of(const SearchSpace& space) {
   return *supernet;
 }
 
-std::uint64_t values_of(const Decision& decision) {
-  return static_cast<std::uint64_t>(decision.last() - decision.first() + 1);
+/// Of a decision that is not dense, in one unit.
+int steps_of_unit(const Decision& decision) {
+  return decision.type == Decision::Type::continuous ? decision.resolution : 1;
 }
 
 std::string value_text(const Decision& decision, double value) {
@@ -41,16 +42,35 @@ double parse_value(const Decision& decision, const std::string& word) {
     return static_cast<double>(found - options.begin());
   }
   const auto number = parse_number(word);
-  const bool is_whole =
-      decision.type != Decision::Type::integer || (number && std::floor(*number) == *number);
-  if (!number || !is_whole || *number < decision.least || *number > decision.most)
+  if (!number || !(*number >= decision.least && *number <= decision.most))
     throw Error{fmt::format("'{}' cannot be {}", decision.name, in_quotes(word)),
                 fmt::format("it lies in [{}, {}]", number_text(decision.least),
                             number_text(decision.most))};
-  return *number;
+  const double nearest = decision.nearest(*number);
+  if (nearest != *number)
+    throw Error{
+        fmt::format("'{}' cannot be {}", decision.name, in_quotes(word)),
+        fmt::format("its values are {} apart: {}={}", number_text(1.0 / steps_of_unit(decision)),
+                    decision.name, number_text(nearest))};
+  return nearest;
 }
 
 }  // namespace
+
+std::uint64_t Decision::values() const noexcept {
+  return static_cast<std::uint64_t>(std::round((last() - first()) * steps_of_unit(*this))) + 1;
+}
+
+double Decision::value_at(std::uint64_t index) const noexcept {
+  return nearest(first() + static_cast<double>(index) / steps_of_unit(*this));
+}
+
+double Decision::nearest(double number) const noexcept {
+  const double within = std::clamp(number, first(), last());
+  // A quotient is the double that is nearest to it, so that 0.38 is what anybody else calls 0.38.
+  const double steps = steps_of_unit(*this);
+  return is_dense() ? within : std::round(within * steps) / steps;
+}
 
 SearchSpace::~SearchSpace() = default;
 
@@ -106,8 +126,8 @@ std::optional<std::uint64_t> space_size(const std::vector<Decision>& decisions) 
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
   std::uint64_t size = 1;
   for (const Decision& decision : decisions) {
-    if (decision.type == Decision::Type::continuous) return std::nullopt;
-    const std::uint64_t values = values_of(decision);
+    if (decision.is_dense()) return std::nullopt;
+    const std::uint64_t values = decision.values();
     if (values == 0 || size > kMost / values) return std::nullopt;
     size *= values;
   }
@@ -117,8 +137,8 @@ std::optional<std::uint64_t> space_size(const std::vector<Decision>& decisions) 
 Genotype genotype_at(const std::vector<Decision>& decisions, std::uint64_t index) {
   Genotype genotype(decisions.size());
   for (std::size_t i = decisions.size(); i-- > 0;) {
-    const std::uint64_t values = values_of(decisions[i]);
-    genotype[i] = decisions[i].first() + static_cast<double>(index % values);
+    const std::uint64_t values = decisions[i].values();
+    genotype[i] = decisions[i].value_at(index % values);
     index /= values;
   }
   return genotype;
@@ -127,11 +147,10 @@ Genotype genotype_at(const std::vector<Decision>& decisions, std::uint64_t index
 Genotype random_genotype(const std::vector<Decision>& decisions, Random& random) {
   Genotype genotype;
   for (const Decision& decision : decisions) {
-    if (decision.type == Decision::Type::continuous) {
-      genotype.push_back(decision.least + (decision.most - decision.least) * random.uniform());
-    } else {
-      genotype.push_back(decision.first() + static_cast<double>(random.below(values_of(decision))));
-    }
+    genotype.push_back(
+        decision.is_dense()
+            ? decision.nearest(decision.least + (decision.most - decision.least) * random.uniform())
+            : decision.value_at(random.below(decision.values())));
   }
   return genotype;
 }

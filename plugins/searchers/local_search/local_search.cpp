@@ -40,9 +40,11 @@ std::vector<double> values_near(double value, const Decision& decision, double s
     for (std::size_t option = 0; option < decision.options.size(); ++option)
       values.push_back(static_cast<double>(option));
   } else {
-    const bool is_integer = decision.type == Decision::Type::integer;
-    const double away = is_integer ? 1 : step * (decision.most - decision.least);
-    values = {std::max(value - away, decision.least), std::min(value + away, decision.most)};
+    const double wanted = step * (decision.most - decision.least);
+    const double away = decision.type == Decision::Type::integer ? 1
+                        : decision.is_dense()                    ? wanted
+                                              : std::max(wanted, 1.0 / decision.resolution);
+    values = {decision.nearest(value - away), decision.nearest(value + away)};
   }
   std::erase(values, value);
   return values;

@@ -96,7 +96,8 @@ struct Params {
 /// as whole numbers, and none that has one value only.
 class Chromosomes {
  public:
-  explicit Chromosomes(const std::vector<Decision>& decisions) : only_(decisions.size()) {
+  explicit Chromosomes(const std::vector<Decision>& decisions)
+      : decisions_{decisions}, only_(decisions.size()) {
     for (std::size_t i = 0; i < decisions.size(); ++i)
       if (decisions[i].type == Decision::Type::continuous) add(i, decisions[i]);
     const std::size_t continuous = places_.size();
@@ -116,7 +117,8 @@ class Chromosomes {
   }
   Genotype genotype(const Point& genes) const {
     Genotype genotype = only_;
-    for (std::size_t i = 0; i < places_.size(); ++i) genotype[places_[i]] = genes[i];
+    for (std::size_t i = 0; i < places_.size(); ++i)
+      genotype[places_[i]] = decisions_[places_[i]].nearest(genes[i]);
     return genotype;
   }
 
@@ -129,6 +131,7 @@ class Chromosomes {
     bounds_.second.push_back(decision.last());
   }
 
+  const std::vector<Decision>& decisions_;
   Genotype only_;  ///< the values of decisions that have no other
   std::vector<std::size_t> places_;
   std::pair<Point, Point> bounds_;

@@ -109,9 +109,7 @@ class Landscape {
   }
 
   static double value_of(const Decision& decision, double gene) {
-    if (decision.type == Decision::Type::continuous)
-      return std::clamp(gene, decision.least, decision.most);
-    return std::min(std::floor(gene), decision.last());
+    return decision.nearest(decision.type == Decision::Type::continuous ? gene : std::floor(gene));
   }
 
   std::string identity_of(const Genotype& network) const {

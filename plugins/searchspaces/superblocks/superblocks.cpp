@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,6 +51,7 @@ constexpr std::array kKernels{3, 5, 7};
 constexpr std::array kStrides{1, 2};
 constexpr double kNarrowest = 0.25;
 constexpr double kSparsest = 0.9;
+constexpr int kResolution = 100;  // of width and sparsities, so that a person can read them
 
 // Where decisions stand in a genotype: baseline, width, then three of each group.
 constexpr std::size_t kBaselinePlace = 0;
@@ -106,20 +106,13 @@ std::vector<std::size_t> owners(const Dense& dense, const thimble::Coupling& cou
   return made;
 }
 
-/// The least multiplier that makes the same of all widths.
-double least_multiplier(const std::set<int>& widths, double multiplier) {
-  const auto is_alike = [&](double other) {
-    return std::ranges::all_of(widths, [&](int width) {
-      return multiplied(width, other) == multiplied(width, multiplier);
-    });
-  };
-  double below = kNarrowest;
-  if (is_alike(below)) return below;
-  double found = multiplier;
-  for (double middle = std::midpoint(below, found); below < middle && middle < found;
-       middle = std::midpoint(below, found))
-    (is_alike(middle) ? found : below) = middle;
-  return found;
+/// The least value of a decision that does what the given one does.
+template <class IsAlike>
+double least_alike(const Decision& decision, double given, const IsAlike& is_alike) {
+  for (std::uint64_t index = 0; index < decision.values(); ++index)
+    if (const double value = decision.value_at(index); value >= given || is_alike(value))
+      return value;
+  return given;
 }
 
 class Superblocks final : public thimble::SearchSpace {
@@ -180,23 +173,33 @@ class Superblocks final : public thimble::SearchSpace {
     return published(static_cast<std::size_t>(found - known.begin()));
   }
 
-  /// Width and sparsities are continuous and channels are not: the least numbers that give the same
-  /// network stand for all that do.
+  /// Widths and sparsities are finer than channels: the least numbers that give the same network
+  /// stand for all that do.
   Genotype canonical(const Genotype& genotype) const override {
     const Dense dense = build_dense(genotype);
     const thimble::Coupling coupling = thimble::coupled_channels(dense.graph);
     const auto owner = owners(dense, coupling);
     Genotype made = genotype;
-    made[kWidthPlace] = least_multiplier(dense.widths, genotype[kWidthPlace]);
-    for (std::size_t i = 0; i < kGroups; ++i) made[sparsity_place(i)] = 0;
-    for (std::size_t i = 0; i < owner.size(); ++i) {
-      if (owner[i] == kGroups) continue;
-      const int channels = coupling.groups[i].channels;
-      const double given = genotype[sparsity_place(owner[i])];
-      const int stay = thimble::remaining_channels(channels, given);
-      double& least = made[sparsity_place(owner[i])];
-      least = std::max(least, 1.0 - static_cast<double>(stay) / channels);
-    }
+    const auto replace = [&](std::size_t place, const auto& is_alike) {
+      made[place] = least_alike(decisions_[place], genotype[place], is_alike);
+    };
+    replace(kWidthPlace, [&](double multiplier) {
+      return std::ranges::all_of(dense.widths, [&](int width) {
+        return multiplied(width, multiplier) == multiplied(width, genotype[kWidthPlace]);
+      });
+    });
+    for (std::size_t group = 0; group < kGroups; ++group)
+      replace(sparsity_place(group), [&](double sparsity) {
+        for (std::size_t i = 0; i < owner.size(); ++i) {
+          const int channels = coupling.groups[i].channels;
+          const auto stay = [&](double share) {
+            return thimble::remaining_channels(channels, share);
+          };
+          if (owner[i] == group && stay(sparsity) != stay(genotype[sparsity_place(group)]))
+            return false;
+        }
+        return true;
+      });
     return made;
   }
 
@@ -208,6 +211,7 @@ class Superblocks final : public thimble::SearchSpace {
     Decision& width = add_decision("width", Decision::Type::continuous);
     width.least = kNarrowest;
     width.most = 1.0;
+    width.resolution = kResolution;
     for (int group = 1; group <= kGroups; ++group) {
       const std::string number = std::to_string(group);
       Decision& depth = add_decision("depth_" + number, Decision::Type::categorical);
@@ -216,7 +220,9 @@ class Superblocks final : public thimble::SearchSpace {
       for (const int kernel : kKernels)
         for (const int stride : kStrides)
           conv.options.push_back("k" + std::to_string(kernel) + "s" + std::to_string(stride));
-      add_decision("sparsity_" + number, Decision::Type::continuous).most = kSparsest;
+      Decision& sparsity = add_decision("sparsity_" + number, Decision::Type::continuous);
+      sparsity.most = kSparsest;
+      sparsity.resolution = kResolution;
     }
   }
 

@@ -73,6 +73,25 @@ TEST(Decision, KnowsItsFirstAndLastValueOfWhateverType) {
   EXPECT_EQ(number("rate", Decision::Type::continuous, 0, 0.5).last(), 0.5);
 }
 
+TEST(Decision, CountsTheValuesOfAResolution) {
+  Decision share = number("share", Decision::Type::continuous, 0.25, 0.9);
+  EXPECT_TRUE(share.is_dense());
+  EXPECT_EQ(share.nearest(1.0 / 3), 1.0 / 3);
+  share.resolution = 100;
+  EXPECT_FALSE(share.is_dense());
+  ASSERT_EQ(share.values(), 66U);
+  for (std::uint64_t i = 0; i < share.values(); ++i)
+    EXPECT_EQ(share.value_at(i), static_cast<double>(25 + i) / 100);
+  EXPECT_EQ(share.nearest(1.0 / 3), 0.33);
+  EXPECT_EQ(share.nearest(0), 0.25);
+  EXPECT_EQ(share.nearest(7), 0.9);
+  EXPECT_EQ(space_size({share}), 66U);
+  Random random{1};
+  std::set<Genotype> seen;
+  for (int i = 0; i < 2000; ++i) seen.insert(random_genotype({share}, random));
+  EXPECT_EQ(seen.size(), 66U);
+}
+
 TEST(SpaceSize, IsTheProductOfTheValues) {
   EXPECT_EQ(space_size(kFinite), 24U);
   EXPECT_EQ(space_size({}), 1U);

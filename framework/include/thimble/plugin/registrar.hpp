@@ -106,7 +106,7 @@ class THIMBLE_EXPORT Registrar {
 /// Raised whenever a class that crosses between kernel and plugins changes its layout or its
 /// virtual functions, or a header that plugins include moves; docs/plugin-abi.md says what changed
 /// with each number. libthimble's SOVERSION is the same: CMake reads it here.
-inline constexpr std::uint32_t kAbiVersion = 7;
+inline constexpr std::uint32_t kAbiVersion = 8;
 
 }  // namespace thimble
 

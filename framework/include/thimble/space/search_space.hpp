@@ -21,6 +21,7 @@ struct Decision {
   std::vector<std::string> options;  ///< of a categorical one
   double least = 0;                  ///< of the others, both ends included
   double most = 0;
+  int resolution = 0;  ///< of a continuous one: values are whole multiples of 1 / this; 0: any
 
   /// The least value that a genotype may have here: of options, the index of the first.
   double first() const noexcept { return type == Type::categorical ? 0 : least; }
@@ -28,6 +29,16 @@ struct Decision {
   double last() const noexcept {
     return type == Type::categorical ? static_cast<double>(options.size()) - 1 : most;
   }
+  /// Whether any number between the ends is a value, so that they cannot be counted.
+  bool is_dense() const noexcept { return type == Type::continuous && resolution == 0; }
+  /// How many values there are. It must not be dense.
+  THIMBLE_EXPORT std::uint64_t values() const noexcept;
+  /// The index-th of them, from the least.
+  THIMBLE_EXPORT double value_at(std::uint64_t index) const noexcept;
+  /// The value that is nearest to a number.
+  THIMBLE_EXPORT double nearest(double number) const noexcept;
+
+  bool operator==(const Decision&) const = default;
 };
 
 /// A value for every decision, in their order: the index of the option, the integer, the number.
@@ -69,7 +80,7 @@ class THIMBLE_EXPORT SearchSpace {
   virtual Genotype canonical(const Genotype& genotype) const;
 };
 
-/// How many genotypes there are; nothing when a decision is continuous or they exceed 2^62.
+/// How many genotypes there are; nothing when a decision is dense or they exceed 2^62.
 THIMBLE_EXPORT std::optional<std::uint64_t> space_size(const std::vector<Decision>& decisions);
 
 /// The index-th genotype, the last decision varying fastest. The space must be finite.
