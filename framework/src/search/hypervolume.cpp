@@ -9,15 +9,15 @@
 namespace thimble {
 namespace {
 
-bool is_known(const Point& point) {
-  return std::ranges::none_of(point, [](double value) { return std::isnan(value); });
-}
-
 bool is_at_least_as_good(const Point& a, const Point& b) {
   return std::ranges::equal(a, b, std::ranges::less_equal{});
 }
 
 }  // namespace
+
+bool is_known(const Point& point) {
+  return std::ranges::none_of(point, [](double value) { return std::isnan(value); });
+}
 
 std::vector<Point> points_of(const std::vector<Evaluation>& evaluations,
                              const std::vector<Objective>& objectives) {

@@ -1,6 +1,7 @@
 #include <thimble/search/selection.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -241,6 +242,35 @@ const std::vector<std::pair<std::string, SelectionMethod>>& names_of(SelectionMe
   return kNames;
 }
 
+const std::vector<std::pair<std::string, SelectionScale>>& names_of(SelectionScale) {
+  static const std::vector<std::pair<std::string, SelectionScale>> kNames{
+      {"values", SelectionScale::values},
+      {"ranks", SelectionScale::ranks},
+      {"logarithms", SelectionScale::logarithms}};
+  return kNames;
+}
+
+std::vector<Point> rescaled(const std::vector<Point>& points, SelectionScale scale) {
+  std::vector<Point> made = points;
+  if (scale == SelectionScale::values) return made;
+  for (std::size_t k = 0; !points.empty() && k < points[0].size(); ++k) {
+    std::vector<double> known;
+    for (const Point& point : points)
+      if (is_known(point)) known.push_back(point[k]);
+    std::ranges::sort(known);
+    const bool has_sign = !known.empty() && known.front() * known.back() > 0;
+    for (Point& point : made) {
+      if (!is_known(point)) continue;
+      double& x = point[k];
+      if (scale == SelectionScale::ranks)
+        x = static_cast<double>(std::ranges::lower_bound(known, x) - known.begin());
+      else if (has_sign)
+        x = x > 0 ? std::log(x) : -std::log(-x);
+    }
+  }
+  return made;
+}
+
 std::vector<std::size_t> select_subset(const std::vector<Point>& points, std::size_t count,
                                        SelectionMethod method, std::uint64_t seed) {
   const Places front = non_dominated(points);
@@ -279,11 +309,12 @@ std::optional<Selection> select(const std::vector<Evaluation>& front,
     remarks.emplace_back("nothing was selected: no network has a value of every objective");
     return std::nullopt;
   }
+  const auto scaled = rescaled(points, settings.scale);
   try {
-    selection.chosen = select_subset(points, count, settings.method, seed);
+    selection.chosen = select_subset(scaled, count, settings.method, seed);
   } catch (const Error& error) {  // what was searched for must not be lost
     remarks.push_back(error.diagnostics().front().message + "; it was evolutionary instead");
-    selection.chosen = select_subset(points, count, SelectionMethod::evolutionary, seed);
+    selection.chosen = select_subset(scaled, count, SelectionMethod::evolutionary, seed);
   }
   selection.landmarks = landmarks_of(points);
   return selection;

@@ -115,6 +115,45 @@ TEST(SelectSubset, RefusesAnExactChoiceOutOfTooManySubsets) {
   EXPECT_THROW(select_subset(random_front(random, 500, 5), 5, SelectionMethod::exact, 1), Error);
 }
 
+TEST(Rescaled, CountsPlacesAndTakesLogarithmsWhereThereAreAny) {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<Point> points{{1, -1000, -1}, {10, -10, 2}, {unknown, 5, 5}, {10, -0.1, 0}};
+  const auto ranks = rescaled(points, SelectionScale::ranks);
+  EXPECT_EQ(ranks[0], (Point{0, 0, 0}));
+  EXPECT_EQ(ranks[1], (Point{1, 1, 2}));
+  EXPECT_EQ(ranks[3], (Point{1, 2, 1}));
+  EXPECT_EQ(ranks[2][1], 5) << "stays as it is";
+  const auto logarithms = rescaled(points, SelectionScale::logarithms);
+  EXPECT_NEAR(logarithms[1][0], std::log(10), 1e-12);
+  EXPECT_NEAR(logarithms[0][1], -std::log(1000), 1e-12);
+  EXPECT_NEAR(logarithms[3][1], std::log(10), 1e-12) << "of -0.1, the worst";
+  EXPECT_EQ(logarithms[0][2], -1) << "of both signs";
+  EXPECT_EQ(rescaled(points, SelectionScale::values)[1], points[1]);
+}
+
+TEST(Rescaled, ChangesNothingOfWhatIsDominated) {
+  Random random{8};
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Point> points(40, Point(3));
+    for (Point& point : points)
+      point = {0.1 + random.uniform(), -1 - random.uniform(), random.normal()};
+    for (const auto& [name, scale] : names_of(SelectionScale{}))
+      EXPECT_EQ(non_dominated(rescaled(points, scale)), non_dominated(points)) << name;
+  }
+}
+
+TEST(Rescaled, MakesAChoiceByRanksOneOfOrderAlone) {
+  Random random{9};
+  const auto points = random_front(random, 40, 3);
+  auto stretched = points;  // over decades, as SNIP is
+  for (Point& point : stretched) point[1] = std::exp(8 * point[1]);
+  const auto chosen = [](const std::vector<Point>& of, SelectionScale scale) {
+    return select_subset(rescaled(of, scale), 4, SelectionMethod::exact, 1);
+  };
+  EXPECT_EQ(chosen(stretched, SelectionScale::ranks), chosen(points, SelectionScale::ranks));
+  EXPECT_NE(chosen(stretched, SelectionScale::values), chosen(points, SelectionScale::values));
+}
+
 TEST(LandmarksOf, AreTheEndsOfTheFrontAndItsBend) {
   const Landmarks found =
       landmarks_of({{900, 1}, {0, 10}, {100, 9}, {200, 3}, {500, 2.5}, {900, 0}, {200, 3.5}});

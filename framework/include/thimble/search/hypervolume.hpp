@@ -14,6 +14,9 @@ using Point = std::vector<double>;
 THIMBLE_EXPORT std::vector<Point> points_of(const std::vector<Evaluation>& evaluations,
                                             const std::vector<Objective>& objectives);
 
+/// Whether every coordinate has a value.
+THIMBLE_EXPORT bool is_known(const Point& point);
+
 /// The volume of what the points dominate and the reference does not: of the union of the boxes
 /// between each point and the reference. A point that is not better than the reference in every
 /// coordinate dominates nothing of it, nor does one with an unknown coordinate. Exact; takes

@@ -23,6 +23,19 @@ enum class SelectionMethod {
 THIMBLE_EXPORT const std::vector<std::pair<std::string, SelectionMethod>>& names_of(
     SelectionMethod);
 
+/// What hypervolume is measured in. The extent of a front is its extremes', so where one objective
+/// spans decades, networks far apart in all others are alike.
+enum class SelectionScale {
+  values,
+  ranks,       ///< place among the points, equal values sharing theirs
+  logarithms,  ///< of objectives whose values have one sign and no zero; else values
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, SelectionScale>>& names_of(SelectionScale);
+
+/// The points in another scale, which keeps the order in every coordinate. Points with an unknown
+/// coordinate stay as they are and do not count.
+THIMBLE_EXPORT std::vector<Point> rescaled(const std::vector<Point>& points, SelectionScale scale);
+
 /// Subsets among which `automatic` looks for the best one itself.
 inline constexpr double kMostSubsets = 1e6;
 /// Subsets among which `exact` does.
@@ -53,6 +66,7 @@ THIMBLE_EXPORT Landmarks landmarks_of(const std::vector<Point>& points);
 struct SelectSettings {
   std::int64_t k = 5;
   SelectionMethod method = SelectionMethod::automatic;
+  SelectionScale scale = SelectionScale::values;
   std::vector<std::string> objectives{};
   std::string by{};
 
@@ -61,6 +75,9 @@ struct SelectSettings {
     param(&SelectSettings::k, "k", "networks to select from the front").range(1, 1000);
     param(&SelectSettings::method, "method",
           "how the subset of greatest hypervolume is looked for");
+    param(&SelectSettings::scale, "scale",
+          "what hypervolume is measured in: values of objectives, their ranks on the front, or "
+          "logarithms");
     param(&SelectSettings::objectives, "objectives",
           "objectives whose hypervolume counts; all by default");
     param(&SelectSettings::by, "by",
