@@ -157,9 +157,13 @@ std::string train_line(const Study& study) {
               detail::one_line(detail::Codec<QuantiseMethod>::write(recipe.quantise->method));
     if (learns) stages += fmt::format(" of {}", count_text(recipe.quantise->epochs, "epoch"));
   }
-  return fmt::format("train {}: {} of {} each, {} with {}, batch {}, as {}{}",
+  std::vector<std::string> datasets;
+  for (const Study::TrainedOn& on : study.trained_on)
+    if (!on.name.empty()) datasets.push_back(on.name);
+  return fmt::format("train {}{}: {} of {} each, {} with {}, batch {}, as {}{}",
                      networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
                                             : networks.text(),
+                     datasets.empty() ? "" : " on " + join(datasets, " and on "),
                      count_text(std::ssize(train.seeds), "training"),
                      count_text(recipe.epochs, "epoch"),
                      detail::one_line(detail::Codec<OptimiserKind>::write(recipe.optimiser)),

@@ -1,6 +1,8 @@
 #include "chosen_network.hpp"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -21,14 +23,45 @@ Genotype decoded(const SearchSpace& space, const std::string& arch) {
 }
 
 /// Of the training with the asked seed, or with the first one: never the one that tests best.
-std::filesystem::path weights_of(const RecordedNetwork& network,
-                                 const std::optional<std::int64_t>& asked) {
-  const std::uint64_t seed = asked ? static_cast<std::uint64_t>(*asked) : network.seeds.front();
-  if (std::ranges::find(network.seeds, seed) == network.seeds.end())
+const RecordedTraining& training_of(const RecordedNetwork& network, const NetworkArguments& asked) {
+  std::vector<std::string> datasets;
+  std::vector<std::uint64_t> seeds;
+  for (const RecordedTraining& training : network.trainings) {
+    if (std::ranges::find(datasets, training.dataset) == datasets.end())
+      datasets.push_back(training.dataset);
+    if (asked.dataset.empty() || training.dataset == asked.dataset) seeds.push_back(training.seed);
+  }
+  if (asked.dataset.empty() && datasets.size() > 1)
+    throw InputError{fmt::format("network {} was trained on several data", network.number),
+                     "say which: --dataset " + join(datasets, ", --dataset ")};
+  if (seeds.empty())
     throw InputError{
-        fmt::format("network {} was not trained with seed {}", network.number, seed),
-        fmt::format("its trainings have the seeds {}", fmt::join(network.seeds, ", "))};
-  return network.weights(seed);
+        fmt::format("network {} was not trained on {}", network.number, in_quotes(asked.dataset)),
+        "it was on " + join(datasets)};
+  const std::uint64_t seed = asked.seed ? static_cast<std::uint64_t>(*asked.seed) : seeds.front();
+  for (const RecordedTraining& training : network.trainings)
+    if (training.seed == seed && (asked.dataset.empty() || training.dataset == asked.dataset))
+      return training;
+  throw InputError{fmt::format("network {} was not trained with seed {}", network.number, seed),
+                   fmt::format("its trainings have the seeds {}", fmt::join(seeds, ", "))};
+}
+
+/// The study with the data that is named in `train.datasets`, and the search space as these need
+/// it.
+void take_data(Study& study, const std::string& name) {
+  const auto on = std::ranges::find(study.trained_on, name, &Study::TrainedOn::name);
+  if (on == study.trained_on.end()) {
+    std::vector<std::string> known;
+    for (const Study::TrainedOn& other : study.trained_on)
+      if (!other.name.empty()) known.push_back(other.name);
+    throw InputError{
+        "--dataset: no " + in_quotes(name) + " in 'train.datasets'" + did_you_mean(name, known),
+        known.empty() ? "there is one dataset: leave --dataset out" : "there are " + join(known)};
+  }
+  study.space = on->space;
+  study.dataset = on->dataset;
+  study.data = on->data;
+  study.trained_on = {*on};
 }
 
 }  // namespace
@@ -49,6 +82,15 @@ ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& wor
   chosen.file = is_run ? recorded->experiment : std::filesystem::path{arguments.experiment};
   chosen.experiment =
       load_experiment(chosen.file, parse_overrides(arguments.overrides), world.loader);
+  std::string dataset = arguments.dataset;
+  if (!arguments.weights.empty()) {
+    chosen.weights = arguments.weights;
+  } else if (is_run && !recorded->trainings.empty()) {
+    const RecordedTraining& training = training_of(*recorded, arguments);
+    chosen.weights = training.weights;
+    dataset = training.dataset;
+  }
+  if (!dataset.empty()) take_data(chosen.experiment.studies.front(), dataset);
   const SearchSpace& space = *chosen.study().space;
   chosen.genotype = decoded(space, is_run ? recorded->arch : arguments.arch);
   chosen.arch = space.encode(chosen.genotype);
@@ -56,10 +98,6 @@ ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& wor
   if (!is_connected(graph))
     throw InputError{in_quotes(chosen.arch) + " has no path from its input to its output"};
   chosen.graph = live(graph);
-  if (!arguments.weights.empty())
-    chosen.weights = arguments.weights;
-  else if (is_run && !recorded->seeds.empty())
-    chosen.weights = weights_of(*recorded, arguments.seed);
   return chosen;
 }
 

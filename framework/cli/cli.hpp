@@ -62,6 +62,7 @@ struct NetworkArguments {
   std::vector<std::string> overrides;
   std::string arch;
   std::optional<std::int64_t> network;  ///< its number in the run
+  std::string dataset;                  ///< of its training, by its name in `train.datasets`
   std::optional<std::int64_t> seed;     ///< of its training
   std::string weights;                  ///< file of a training's weights, or nothing
 };

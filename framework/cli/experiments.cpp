@@ -242,9 +242,8 @@ int run(const RunArguments& arguments, const World& world) {
   }
   if (!arguments.is_quiet)
     fmt::print("\n{}\n{}\n", best_lines(outcome), to_markdown(outcome.report));
-  if (const Table trained = training_summary(outcome.points);
-      !arguments.is_quiet && !trained.rows.empty())
-    fmt::print("{}\n", to_markdown(trained));
+  for (const Table& trained : {training_overview(outcome.points), training_summary(outcome.points)})
+    if (!arguments.is_quiet && !trained.rows.empty()) fmt::print("{}\n", to_markdown(trained));
   if (const auto page = outcome.folder / kPageFile;
       !arguments.is_quiet && std::filesystem::exists(page))
     fmt::print("{}\n", page.string());

@@ -252,6 +252,8 @@ class Program {
     auto* const arch =
         sub->add_option("--arch", network.arch, "the architecture, as the search space writes it");
     add_number(sub, network.network)->excludes(arch);
+    sub->add_option("--dataset", network.dataset,
+                    "of its training, where train: {datasets: [...]} lists several");
     sub->add_option("--seed", network.seed, "of its training; by default the run's first")
         ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
     add_data(sub);

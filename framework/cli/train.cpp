@@ -41,6 +41,7 @@ LoadedExperiment with_network(const TrainArguments& arguments, const World& worl
     fmt::print(stderr, "remark: the sweep has {} points; training as its first does\n",
                experiment.studies.size());
   experiment.studies.resize(1);
+  if (!arguments.dataset.empty()) experiment.studies.front().trained_on = chosen.study().trained_on;
   experiment.points.resize(1);
   return experiment;
 }

@@ -2,13 +2,22 @@
 import {curves, seriesLegend, styleOf} from "./curves.js";
 import {h} from "./dom.js";
 
+/** What a row is of: a network, on its data where there are several. */
+function nameOf(table, i) {
+  return `network ${table.network[i]}${table.dataset ? `, ${table.dataset[i]}` : ""}`;
+}
+
+function namesIn(table) {
+  return [...new Set(table.network.map((_, i) => nameOf(table, i)))];
+}
+
 /** One line a training, one colour a network. */
 function lines(history, name) {
-  const numbers = [...new Set(history.network)];
+  const names = namesIn(history);
   const trainings = new Map();
-  history.network.forEach((network, i) => {
-    const key = `${network} ${history.seed[i]}`;
-    if (!trainings.has(key)) trainings.set(key, {name: `network ${network}`, style: styleOf(numbers.indexOf(network)), points: []});
+  history.network.forEach((_, i) => {
+    const own = nameOf(history, i), key = `${own} ${history.seed[i]}`;
+    if (!trainings.has(key)) trainings.set(key, {name: own, style: styleOf(names.indexOf(own)), points: []});
     trainings.get(key).points.push([history.epoch[i], history[name][i] ?? NaN]);
   });
   return [...trainings.values()].filter(({points}) => points.some(([, y]) => Number.isFinite(y)));
@@ -21,24 +30,22 @@ function steps(trained) {
   return metrics.map((metric) => {
     const own = forms.filter((name) => name.endsWith(`_${metric}`) && name.split("_")[0] !== "narrow");
     if (own.length < 2) return null;
-    const networks = [...new Set(trained.network)];
-    const mean = (network, name) => {
-      const values = trained[name].filter((value, i) => trained.network[i] === network && value !== null);
+    const mean = (of, name) => {
+      const values = trained[name].filter((value, i) => nameOf(trained, i) === of && value !== null);
       return values.length ? values.reduce((a, b) => a + b, 0) / values.length : NaN;
     };
     return curves({xName: "form of the network", names: own.map((name) => name.split("_")[0]), yName: `${metric} on the test part`,
-      series: networks.map((network, i) => ({name: `network ${network}`, style: styleOf(i), points: own.map((name, k) => [k + 1, mean(network, name)])}))});
+      series: namesIn(trained).map((of, i) => ({name: of, style: styleOf(i), points: own.map((name, k) => [k + 1, mean(of, name)])}))});
   });
 }
 
 export function training(data, root) {
   const {history, trained} = data.tables;
   if (!root || !history || !history.network) return;
-  const networks = [...new Set(history.network)];
   const metric = Object.keys(trained ?? {}).find((name) => name.startsWith("float_"))?.slice("float_".length) ?? "metric";
   const pictures = [["train_loss", "loss of what is learned from"], ["train_metric", `${metric} of what is learned from`],
                     ["validation_metric", `${metric} of the validation part`]]
     .map(([name, words]) => curves({series: lines(history, name), xName: "epoch", yName: words}));
-  root.append(seriesLegend(networks.map((network, i) => ({name: `network ${network}`, style: styleOf(i)}))),
+  root.append(seriesLegend(namesIn(history).map((name, i) => ({name, style: styleOf(i)}))),
     h("div", {class: "pair"}, [...pictures, ...(trained ? steps(trained) : [])].filter(Boolean)));
 }

@@ -124,7 +124,7 @@ std::string searched(const Study& study) {
   if (study.train && study.searcher != nullptr && study.searcher->needs_relaxation())
     search.set("recipe", write_params(study.train->recipe));
   std::vector<std::string> plugins = study.plugins;
-  std::erase_if(plugins, [](const std::string& plugin) { return plugin.starts_with("task "); });
+  plugins.resize(study.search_plugins);
   return to_yaml(search) + join(plugins) + "\n" + study.data + "\n";
 }
 

@@ -137,29 +137,14 @@ class ProxyReader {
   }
 
   bool add_overrides(const Value& net, bool is_explicit, const std::string& proxy, PluginUse& use) {
-    Value overrides = net;
-    if (net.is_scalar()) {
-      if (net.text() == "full") return true;
-      if (!has_profile(*use.type, net.text()) && !is_explicit) {
-        study_.remarks.push_back(
-            fmt::format("search space '{}' has no profile '{}'; proxy '{}' looks at the full "
-                        "network",
-                        use.type->name, net.text(), proxy));
-        return true;
-      }
-      const auto profile = reading_.plugins.find_profile(*use.type, net, {"full"});
-      if (!profile) return false;
-      overrides = *profile;
+    if (net.is_scalar() && net.text() == "full") return true;
+    if (net.is_scalar() && !has_profile(*use.type, net.text()) && !is_explicit) {
+      study_.remarks.push_back(
+          fmt::format("search space '{}' has no profile '{}'; proxy '{}' looks at the full network",
+                      use.type->name, net.text(), proxy));
+      return true;
     }
-    if (!overrides.is_map()) {
-      reading_.problems.error(net.where(),
-                              "'net' must be a profile's name or a map, found " + net.found(),
-                              "net: narrow, or net: {parameter: value, ...} of the search space");
-      return false;
-    }
-    for (const auto& entry : overrides.entries())
-      use.given.set(entry.key, entry.value, entry.key_where);
-    return true;
+    return reading_.override_space(net, use);
   }
 
   /// The data must be able to feed the network; said now, not with the first candidate.

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <set>
 
 #include <fmt/format.h>
@@ -29,21 +28,20 @@ class TrainReader {
     if (!given_.is_map())
       return error(given_, "'train' must be a map, found " + given_.found(),
                    "write train: {epochs: 30, ...}");
-    if (study_.dataset == nullptr) {
-      if (reading_.settings.dataset.is_null())
-        error(given_, "training needs a 'dataset'", "add dataset: {use: cifar10}");
-      return;
-    }
+    Value datasets = read_datasets();
+    if (study_.trained_on.empty()) return;
     TrainSettings settings;
     settings.recipe = Recipe::for_medium(profile());
-    shorten_shift(settings.recipe);
     read_fields(given_, schema_of(settings), "'train'", reading_.problems);
+    settings.datasets = std::move(datasets);
     settings.profile = profile();
     read_task(settings);
     read_networks(settings);
     check_seeds(settings);
-    check_recipe(settings.recipe);
-    check_network(settings, given_);
+    read_recipes(reading_, settings.recipe);
+    if (settings.datasets.is_null()) settings.recipe = study_.trained_on.front().recipe;
+    for (const Study::TrainedOn& on : study_.trained_on) check_network(on, settings.seeds);
+    if (!settings.datasets.is_null()) check_search();
     reading_.resolved.set("train", resolved(settings));
     study_.train = std::move(settings);
   }
@@ -52,33 +50,61 @@ class TrainReader {
   /// With all that is in force, and nothing else.
   static Value resolved(const TrainSettings& settings) {
     Value all = write_params(settings);
+    if (settings.datasets.is_null()) all.erase("datasets");
     const auto& prune = settings.recipe.prune;
     if (prune && prune->from == PruneFrom::decisions) all.find("prune")->erase("sparsity");
     return all;
   }
 
+  bool learns_in_search() const {
+    return study_.searcher != nullptr && study_.searcher->needs_relaxation();
+  }
+
   void remark_on_objectives() {
-    if (study_.searcher == nullptr || !study_.searcher->needs_relaxation()) return;
-    if (!study_.objectives.empty())
+    if (learns_in_search() && !study_.objectives.empty())
       study_.remarks.push_back(
           fmt::format("searcher '{}' follows what networks learn within the limits: objectives are "
                       "told, not searched for",
                       reading_.settings.searcher.find("use")->text()));
   }
 
-  /// A search whose networks learn needs data and what their outputs mean.
+  /// The list as it stands in the resolved experiment, where there is one.
+  Value read_datasets() {
+    const Value* const listed = given_.find("datasets");
+    Value datasets = listed != nullptr ? *listed : Value{};
+    if (datasets.is_null() && reading_.settings.dataset.is_null())
+      error(given_, "training needs a 'dataset'", "add dataset: {use: cifar10}");
+    else
+      read_trained_on(reading_, datasets);
+    for (const Study::TrainedOn& on : study_.trained_on)
+      if (on.dataset->describe().medium != study_.trained_on.front().dataset->describe().medium)
+        reading_.problems.error(on.where, "images and series cannot be trained on by one recipe",
+                                "write an experiment for each");
+    return datasets;
+  }
+
+  /// A search whose networks learn needs data and what their outputs mean, whatever is trained
+  /// then.
   void read_for_search() {
-    if (study_.searcher == nullptr || !study_.searcher->needs_relaxation()) return;
-    const Value& searcher = reading_.settings.searcher;
-    if (study_.dataset == nullptr) {
-      if (reading_.settings.dataset.is_null())
-        error(searcher, "networks learn in this search, which needs a 'dataset'",
-              "add dataset: {use: NAME}; thimble plugins dataset lists them");
-      return;
-    }
+    if (!learns_in_search()) return;
     TrainSettings settings;
     read_task(settings);
-    check_network(settings, searcher);
+    check_search();
+  }
+
+  void check_search() {
+    if (!learns_in_search()) return;
+    const Value& searcher = reading_.settings.searcher;
+    if (reading_.settings.dataset.is_null())
+      return error(searcher, "networks learn in this search, which needs a 'dataset'",
+                   "add dataset: {use: NAME}; thimble plugins dataset lists them");
+    if (study_.dataset == nullptr || study_.space == nullptr) return;
+    Study::TrainedOn own;
+    own.dataset = study_.dataset;
+    own.space = study_.space;
+    own.key = reading_.space.text + reading_.dataset.text;
+    own.where = searcher.where();
+    check_network(own, TrainSettings{}.seeds);
   }
 
   void error(const Value& where, const std::string& message, const std::string& note) {
@@ -95,26 +121,7 @@ class TrainReader {
     if (const Value* const named = given_.find("profile"))
       for (const auto& [name, medium] : names_of(Medium{}))
         if (named->is_scalar() && named->text() == name) return medium;
-    return study_.dataset->describe().medium;
-  }
-
-  /// Of a window of the data.
-  int steps_of_window() const {
-    const Shape shape = study_.dataset->describe().shape;
-    return shape.height == 1 ? shape.width : shape.height;
-  }
-
-  /// Windows may be as short as the default shift. One that is written is refused instead.
-  void shorten_shift(Recipe& recipe) {
-    int& shift = recipe.augmentation.time_shift;
-    const int steps = steps_of_window();
-    if (recipe.medium != Medium::series || shift < steps) return;
-    shift = (steps - 1) / 4;
-    const Value* const written = given_.find("augmentation");
-    if (written == nullptr || written->find("time_shift") == nullptr)
-      study_.remarks.push_back(
-          fmt::format("windows have {}: training shifts them by at most {}, not by {}",
-                      count_text(steps, "step"), shift, Augmentation{}.time_shift));
+    return study_.trained_on.front().dataset->describe().medium;
   }
 
   void read_task(TrainSettings& settings) {
@@ -129,8 +136,8 @@ class TrainReader {
     if (use.type == nullptr) return;
     study_.task = reading_.plugins.make<Task>(use, name);
     settings.task = reading_.with_use(use);
-    study_.training_key = reading_.space.text + reading_.dataset.text + use.text +
-                          hex(kernel_fingerprint()) + THIMBLE_BUILD;
+    for (Study::TrainedOn& on : study_.trained_on)
+      on.key += use.text + hex(kernel_fingerprint()) + THIMBLE_BUILD;
   }
 
   void read_networks(TrainSettings& settings) {
@@ -202,115 +209,56 @@ class TrainReader {
             "equal seeds give equal networks, and a spread that is too small");
   }
 
-  void check_recipe(const Recipe& recipe) {
-    if (recipe.keep == Keep::best && recipe.validation == 0)
-      error(at_key("keep"), "the best epoch is told by a validation part, and there is none",
-            "set some aside: validation: 0.1");
-    if (recipe.micro_batches > recipe.batch)
-      error(at_key("micro_batches"),
-            fmt::format("{} micro-batches of a batch of {}", recipe.micro_batches, recipe.batch),
-            fmt::format("a micro-batch has a sample at least: micro_batches: {}", recipe.batch));
-    if (recipe.prune) check_prune(*recipe.prune);
-    if (recipe.quantise) remark_on_quantise(*recipe.quantise);
-    const int shift = recipe.augmentation.time_shift, steps = steps_of_window();
-    if (recipe.medium == Medium::series && shift >= steps)
-      error(at_key("augmentation"),
-            fmt::format("a shift of {} samples, and windows of {}", shift, steps),
-            fmt::format("shift by fewer: augmentation: {{time_shift: {}}}", (steps - 1) / 4));
-  }
-
-  void check_prune(const Prune& prune) {
-    const Value& given = at_key("prune");
-    if (prune.begin >= prune.end)
-      error(
-          given,
-          fmt::format("masking begins at {} and ends at {} of the epochs", prune.begin, prune.end),
-          "let it begin before: prune: {begin: 0.1, end: 0.6}");
-    if (prune.from == PruneFrom::sparsity) {
-      if (prune.sparsity == 0)
-        study_.remarks.emplace_back("'prune' takes no channels: its 'sparsity' is 0");
-      return;
-    }
-    if (given.is_map() && given.find("sparsity") != nullptr)
-      error(given, "decisions say what share of the channels goes, and 'sparsity' says another",
-            "leave one of them out: prune: {from: decisions}, or prune: {sparsity: 0.5}");
-    if (study_.space == nullptr) return;
-    Genotype first;
-    for (const Decision& decision : study_.space->decisions()) first.push_back(decision.first());
-    if (!study_.space->unpruned(first))
-      error(given,
-            fmt::format("no decision of search space '{}' prunes",
-                        reading_.settings.search_space.find("use")->text()),
-            "say the share here: prune: {sparsity: 0.5}");
-  }
-
-  void remark_on_quantise(const Quantise& quantise) {
-    const auto remark = [&](std::initializer_list<const char*> keys, const char* why) {
-      for (const std::string& key : changed(quantise, keys))
-        study_.remarks.push_back(fmt::format("'{}' of 'quantise' changes nothing: {}", key, why));
-    };
-    if (quantise.method == QuantiseMethod::ptq)
-      remark({"epochs", "learning_rate", "scales", "frozen_from"}, "it is for method: qat");
-    else if (quantise.scales == ScaleRule::learned)
-      remark({"frozen_from"}, "scales are learned to the end");
-    if (quantise.ranges != RangeRule::percentile)
-      remark({"percentile"}, "it is for ranges: percentile");
-  }
-
-  /// Those of the keys that do not have their default values.
-  template <class T>
-  static std::vector<std::string> changed(const T& given, std::initializer_list<const char*> keys) {
-    const Value own = write_params(given), plain = write_params(T{});
-    std::vector<std::string> made;
-    for (const char* const key : keys)
-      if (detail::one_line(*own.find(key)) != detail::one_line(*plain.find(key)))
-        made.emplace_back(key);
-    return made;
-  }
-
   /// The network must have the data's channels and the task's outputs, and the data enough samples;
   /// said now, not hours later.
-  void check_network(const TrainSettings& settings, const Value& section) {
-    if (study_.space == nullptr || study_.task == nullptr) return;
-    const DatasetInfo info = study_.dataset->describe();
+  void check_network(const Study::TrainedOn& on, const std::vector<std::int64_t>& seeds) {
+    if (study_.task == nullptr) return;
+    const DatasetInfo info = on.dataset->describe();
+    const auto error = [&](const std::string& message, const std::string& note) {
+      reading_.problems.error(on.where, message, note);
+    };
     try {
-      const Graph graph = some_network(*study_.space);
+      const Graph graph = some_network(*on.space);
       const int outputs = study_.task->outputs(info);
       const std::int64_t found = graph.node(graph.output()).shape.elements();
       const Shape& input = graph.node(0).shape;
       if (found != outputs)
-        error(section,
-              fmt::format("networks have {}, dataset '{}' needs {}", count_text(found, "output"),
+        error(fmt::format("networks have {}, dataset '{}' needs {}", count_text(found, "output"),
                           info.name, outputs),
-              "give the search space as many classes as the data has");
+              advice(on, "classes", fmt::format("classes: {}", outputs)));
       if (input.channels != info.shape.channels)
-        error(section,
-              fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
+        error(fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
                           to_string(info.shape)),
-              "give the search space as many input channels as the data has");
+              advice(on, "input channels", fmt::format("channels: {}", info.shape.channels)));
       else if (info.medium == Medium::series && info.shape.height > 1 &&
                input.width != info.shape.width)
-        error(section,
-              fmt::format("networks read {}, dataset '{}' has {}: sensors are not resized",
+        error(fmt::format("networks read {}, dataset '{}' has {}: sensors are not resized",
                           to_string(input), info.name, to_string(info.shape)),
-              "give the search space as many sensors as the data has");
+              advice(on, "sensors", fmt::format("width: {}", info.shape.width)));
       else if (!(input == info.shape))
         study_.remarks.push_back(fmt::format("training resizes the {} of dataset '{}' to {}",
                                              to_string(info.shape), info.name, to_string(input)));
-      if (reading_.problems.empty()) try_data(settings, input);
+      if (reading_.problems.empty()) try_data(on, static_cast<std::uint64_t>(seeds.front()), input);
     } catch (const Error& problem) {
-      error(section, problem.diagnostics().front().message, problem.diagnostics().front().note);
+      error(problem.diagnostics().front().message, problem.diagnostics().front().note);
     }
   }
 
+  /// `example` is for search spaces that call it so.
+  static std::string advice(const Study::TrainedOn& on, const char* what,
+                            const std::string& example) {
+    return fmt::format("give {} as many {} as the data has{}",
+                       on.name.empty() ? "the search space" : "its 'net'", what,
+                       on.name.empty() ? "" : ", such as net: {" + example + "}");
+  }
+
   /// All labels are read for that.
-  void try_data(const TrainSettings& settings, const Shape& input) {
-    const double validation = settings.recipe.validation;
-    const auto seed = static_cast<std::uint64_t>(settings.seeds.front());
-    const std::string what = fmt::format("parts of {} {} {} {}", reading_.dataset.text,
-                                         to_string(input), validation, seed);
+  void try_data(const Study::TrainedOn& on, std::uint64_t seed, const Shape& input) {
+    const double validation = on.recipe.validation;
+    const std::string what =
+        fmt::format("parts of {} {} {} {}", on.key, to_string(input), validation, seed);
     const auto counts = reading_.plugins.once(what, [&] {
-      return TrainingData{*study_.dataset, input, validation, seed}.counts();
+      return TrainingData{*on.dataset, input, validation, seed}.counts();
     });
     remark_on_one_class(counts);
   }

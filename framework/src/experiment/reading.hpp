@@ -37,9 +37,16 @@ struct Reading {
     return plugins.make<Interface>(use, value.find("use"));
   }
 
+  /// Gives the search space other parameters: those of a profile that `net` names, or its own.
+  /// False where it is neither, which is reported.
+  bool override_space(const Value& net, PluginUse& use);
+
   /// A plugin in the resolved experiment, and among those in use.
   Value with_use(const PluginUse& use);
 };
+
+/// `dataset`.
+void read_dataset(Reading& reading);
 
 /// `pass` and `proxies`; needs space and dataset.
 void read_proxies(Reading& reading);
@@ -49,6 +56,14 @@ void read_metrics(Reading& reading);
 
 /// `limits`, `select` and `searcher`; needs all others.
 void read_search(Reading& reading);
+
+/// `train.datasets`, or else the experiment's dataset, and the search space as each needs it; leaves
+/// the list as it stands in the resolved experiment. Needs space and dataset.
+void read_trained_on(Reading& reading, Value& datasets);
+
+/// How networks are trained on each of these: as the common recipe says, and what is changed for
+/// one. Needs `trained_on`.
+void read_recipes(Reading& reading, const Recipe& common);
 
 /// `train`; needs all others.
 void read_train(Reading& reading);

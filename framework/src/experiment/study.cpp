@@ -59,24 +59,6 @@ void read_benchmark(Reading& reading) {
   reading.study.benchmark = std::move(settings);
 }
 
-/// Values and weights hang on what the data's files hold, too.
-void read_data(Reading& reading) {
-  Study& study = reading.study;
-  study.dataset = reading.make<Dataset>(reading.settings.dataset, "dataset", reading.dataset);
-  if (study.dataset == nullptr) return;
-  try {
-    study.data = hex(reading.plugins.once("data of " + reading.dataset.text,
-                                          [&] { return study.dataset->fingerprint(); }));
-  } catch (const InputError& error) {
-    reading.plugins.report(error, &reading.settings.dataset);
-    study.dataset.reset();
-    return;
-  }
-  reading.dataset.text += study.data + "\n";
-  if (const DatasetInfo info = study.dataset->describe(); !info.remark.empty())
-    study.remarks.push_back(fmt::format("dataset {}: {}", info.name, info.remark));
-}
-
 void read_analysis(Reading& reading) {
   reading.study.analysis = reading.settings.analysis;
   if (const Value* const given = reading.point.root.find("analysis"))
@@ -121,6 +103,23 @@ Value resolved_of(const Reading& reading) {
 
 }  // namespace
 
+bool Reading::override_space(const Value& net, PluginUse& use) {
+  Value overrides = net;
+  if (net.is_scalar()) {
+    const auto profile = plugins.find_profile(*use.type, net, {"full"});
+    if (!profile) return false;
+    overrides = *profile;
+  }
+  if (!overrides.is_map()) {
+    problems.error(net.where(), "'net' must be a profile's name or a map, found " + net.found(),
+                   "net: narrow, or net: {parameter: value, ...} of the search space");
+    return false;
+  }
+  for (const auto& entry : overrides.entries())
+    use.given.set(entry.key, entry.value, entry.key_where);
+  return true;
+}
+
 Value Reading::with_use(const PluginUse& use) {
   const PluginType& type = *use.type;
   study.plugins.push_back(fmt::format("{} {} {}", name_of(type.kind), type.name, type.version));
@@ -151,12 +150,13 @@ Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& mad
   read_benchmark(reading);
   read_analysis(reading);
   study.space = reading.make<SearchSpace>(settings.search_space, "search_space", reading.space);
-  read_data(reading);
+  read_dataset(reading);
   read_proxies(reading);
   PluginUse hardware;
   study.hardware = reading.make<Hardware>(settings.hardware, "hardware", hardware);
   read_metrics(reading);
   read_search(reading);
+  study.search_plugins = study.plugins.size();
   read_train(reading);
   study.resolved = resolved_of(reading);
   return std::move(study);

@@ -133,16 +133,20 @@ double Benchmark::most_of_column(std::size_t column, const Location& where) cons
 
 Benchmark::Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpace& space)
     : space_{space} {
-  std::map<std::string, std::vector<double>> trained;
+  std::map<std::string, std::map<std::string, std::vector<double>>> trained;  // by network, data
   for (const PointOutcome& outcome : outcomes)
-    for (const TrainedRow& row : outcome.trained)
-      if (!row.last().metrics.empty()) {
-        trained[row.network.text].push_back(row.last().metrics.front());
-        columns_ = {outcome.trained_metrics.front()};
-      }
-  for (const auto& [arch, values] : trained)
-    accuracies_[arch] = {std::accumulate(values.begin(), values.end(), 0.0) /
-                         static_cast<double>(values.size())};
+    for (const TrainedRow& row : outcome.trained) {
+      if (row.last().metrics.empty()) continue;
+      const std::string name = row.dataset.empty() ? outcome.trained_metrics.front() : row.dataset;
+      if (std::ranges::find(columns_, name) == columns_.end()) columns_.push_back(name);
+      trained[row.network.text][name].push_back(row.last().metrics.front());
+    }
+  for (auto& [arch, by_name] : trained)
+    for (const std::string& name : columns_) {
+      const std::vector<double>& values = by_name[name];
+      accuracies_[arch].push_back(std::accumulate(values.begin(), values.end(), 0.0) /
+                                  static_cast<double>(values.size()));
+    }
 }
 
 std::optional<double> Benchmark::accuracy(const std::string& architecture,

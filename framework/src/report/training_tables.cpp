@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,21 @@ std::vector<std::string> all_metrics(const std::vector<PointOutcome>& outcomes) 
       if (!outcome.trained.empty() && std::ranges::find(all, name) == all.end())
         all.push_back(name);
   return all;
+}
+
+/// The names of the data that networks were trained on; none where that is the experiment's own.
+std::vector<std::string> all_datasets(const std::vector<PointOutcome>& outcomes) {
+  std::vector<std::string> all;
+  for (const PointOutcome& outcome : outcomes)
+    for (const TrainedRow& row : outcome.trained)
+      if (!row.dataset.empty() && std::ranges::find(all, row.dataset) == all.end())
+        all.push_back(row.dataset);
+  return all;
+}
+
+/// Adds a cell where tables say what was trained on.
+void add_dataset(std::vector<std::string>& cells, bool is_said, const std::string& name) {
+  if (is_said) cells.push_back(name);
 }
 
 /// A form of a trained network that was tested.
@@ -55,6 +71,30 @@ double metric_of_row(const PointOutcome& outcome, const TrainedRow& row, const F
   return place < metrics.size() ? metrics[place] : kNotANumber;
 }
 
+/// Trainings that differ in their seed alone, which stand one behind the other.
+std::vector<std::span<const TrainedRow>> of_one_network(const std::vector<TrainedRow>& trained) {
+  std::vector<std::span<const TrainedRow>> all;
+  for (std::size_t first = 0; first < trained.size();) {
+    std::size_t end = first + 1;
+    while (end < trained.size() && trained[end].network.text == trained[first].network.text &&
+           trained[end].dataset == trained[first].dataset)
+      ++end;
+    all.emplace_back(&trained[first], end - first);
+    first = end;
+  }
+  return all;
+}
+
+/// What is known of them.
+std::vector<double> values_of(const PointOutcome& outcome, std::span<const TrainedRow> rows,
+                              const Form& form, const std::string& metric) {
+  std::vector<double> values;
+  for (const TrainedRow& row : rows)
+    if (const double value = metric_of_row(outcome, row, form, metric); std::isfinite(value))
+      values.push_back(value);
+  return values;
+}
+
 /// Calls visit(outcome, row, number) for every training.
 void for_each_training(
     const std::vector<PointOutcome>& outcomes,
@@ -69,7 +109,8 @@ std::string curves_picture(const std::vector<PointOutcome>& outcomes, const std:
                            const std::string& label,
                            const std::function<double(const EpochOutcome&)>& value) {
   std::string blocks, lines;
-  std::size_t count = 0, colour = 0, last = 0;
+  std::size_t count = 0, colour = 0;
+  std::string last;
   for_each_training(outcomes, [&](const PointOutcome&, const TrainedRow& row, std::size_t number) {
     const auto epochs = row.epochs();
     std::vector<std::vector<double>> points;
@@ -77,14 +118,16 @@ std::string curves_picture(const std::vector<PointOutcome>& outcomes, const std:
       if (const double y = value(epochs[i]); std::isfinite(y))
         points.push_back({static_cast<double>(i + 1), y});
     if (points.empty()) return;
-    const bool is_new = number != last;
-    if (is_new && last != 0) ++colour;
-    last = number;
+    const std::string network =
+        fmt::format("network {}{}{}", number, row.dataset.empty() ? "" : ", ", row.dataset);
+    const bool is_new = network != last;
+    if (is_new && !last.empty()) ++colour;
+    last = network;
     blocks += block(fmt::format("training{}", count), points);
     lines +=
         fmt::format("{}$training{} using 1:2 with lines lw 2 lc rgb '{}' {}",
                     count == 0 ? "" : ", \\\n  ", count, kColours[colour % std::size(kColours)],
-                    is_new ? fmt::format("title 'network {}'", number) : "notitle");
+                    is_new ? fmt::format("title '{}' noenhanced", network) : "notitle");
     ++count;
   });
   if (count == 0) return "";
@@ -99,40 +142,52 @@ std::string curves_picture(const std::vector<PointOutcome>& outcomes, const std:
 Table trained_table(const std::vector<PointOutcome>& outcomes) {
   Table table;
   const auto metrics = all_metrics(outcomes);
-  table.header = {"network", "row", "arch", "seed", "epochs"};
+  const bool says_data = !all_datasets(outcomes).empty();
+  table.header = {"network", "row", "arch"};
+  add_dataset(table.header, says_data, "dataset");
+  table.header.insert(table.header.end(), {"seed", "epochs"});
   const auto forms = forms_in(outcomes);
   for (const Form& form : forms)
     for (const std::string& metric : metrics)
       table.header.push_back(fmt::format("{}_{}", form.name, metric));
   for (const CostMetric& metric : cost_metrics()) table.header.emplace_back(metric.name);
   table.header.emplace_back("failure");
-  for_each_training(outcomes, [&](const PointOutcome& outcome, const TrainedRow& row,
-                                  std::size_t number) {
-    std::vector<std::string> cells{std::to_string(number), outcome.row, row.network.text,
-                                   std::to_string(row.seed), std::to_string(row.epochs().size())};
-    for (const Form& form : forms)
-      for (const std::string& metric : metrics)
-        cells.push_back(number_or_nothing(metric_of_row(outcome, row, form, metric)));
-    for (const CostMetric& metric : cost_metrics())
-      cells.push_back(number_or_nothing(cost_metric(row.network, metric.name)));
-    cells.push_back(row.failure);
-    table.rows.push_back(std::move(cells));
-  });
+  for_each_training(
+      outcomes, [&](const PointOutcome& outcome, const TrainedRow& row, std::size_t number) {
+        std::vector<std::string> cells{std::to_string(number), outcome.row, row.network.text};
+        add_dataset(cells, says_data, row.dataset);
+        cells.push_back(std::to_string(row.seed));
+        cells.push_back(std::to_string(row.epochs().size()));
+        for (const Form& form : forms)
+          for (const std::string& metric : metrics)
+            cells.push_back(number_or_nothing(metric_of_row(outcome, row, form, metric)));
+        for (const CostMetric& metric : cost_metrics())
+          cells.push_back(number_or_nothing(cost_metric(row.network, metric.name)));
+        cells.push_back(row.failure);
+        table.rows.push_back(std::move(cells));
+      });
   return table;
 }
 
 Table history_table(const std::vector<PointOutcome>& outcomes) {
-  Table table{{"network", "seed", "form", "epoch", "learning_rate", "train_loss", "train_metric",
-               "validation_metric"},
-              {}};
+  const bool says_data = !all_datasets(outcomes).empty();
+  Table table{{"network"}, {}};
+  add_dataset(table.header, says_data, "dataset");
+  table.header.insert(table.header.end(), {"seed", "form", "epoch", "learning_rate", "train_loss",
+                                           "train_metric", "validation_metric"});
   for_each_training(outcomes, [&](const PointOutcome&, const TrainedRow& row, std::size_t number) {
     for (const Form& form : kForms) {
       std::size_t next = 1;
-      for (const EpochOutcome& epoch : (row.*form.learned).epochs)
-        table.rows.push_back({std::to_string(number), std::to_string(row.seed), form.name,
-                              std::to_string(next++), number_text(epoch.learning_rate),
-                              number_text(epoch.loss), number_text(epoch.train_metric),
-                              number_or_nothing(epoch.validation_metric.value_or(kNotANumber))});
+      for (const EpochOutcome& epoch : (row.*form.learned).epochs) {
+        std::vector<std::string> cells{std::to_string(number)};
+        add_dataset(cells, says_data, row.dataset);
+        cells.insert(cells.end(),
+                     {std::to_string(row.seed), form.name, std::to_string(next++),
+                      number_text(epoch.learning_rate), number_text(epoch.loss),
+                      number_text(epoch.train_metric),
+                      number_or_nothing(epoch.validation_metric.value_or(kNotANumber))});
+        table.rows.push_back(std::move(cells));
+      }
     }
   });
   return table;
@@ -141,35 +196,60 @@ Table history_table(const std::vector<PointOutcome>& outcomes) {
 Table training_summary(const std::vector<PointOutcome>& outcomes) {
   Table table;
   const auto metrics = all_metrics(outcomes);
-  table.header = {"network", "arch", "trainings"};
+  const bool says_data = !all_datasets(outcomes).empty();
+  table.header = {"network", "arch"};
+  add_dataset(table.header, says_data, "dataset");
+  table.header.emplace_back("trainings");
   const auto forms = forms_in(outcomes);
   for (const Form& form : forms)
     for (const std::string& metric : metrics)
       table.header.push_back(forms.size() == 1 ? metric : fmt::format("{} {}", form.name, metric));
   for (const CostMetric& metric : cost_metrics()) table.header.emplace_back(metric.column);
   for (const PointOutcome& outcome : outcomes) {
-    for (std::size_t i = 0; i < outcome.trained.size();) {
-      const Evaluation& network = outcome.trained[i].network;
-      std::vector<std::vector<double>> values(forms.size() * metrics.size());
-      std::size_t count = 0;
-      for (; i < outcome.trained.size() && outcome.trained[i].network.text == network.text; ++i) {
-        if (outcome.trained[i].weights.empty()) continue;
-        ++count;
-        auto into = values.begin();
-        for (const Form& form : forms)
-          for (const std::string& metric : metrics) {
-            const double value = metric_of_row(outcome, outcome.trained[i], form, metric);
-            if (std::isfinite(value)) into->push_back(value);
-            ++into;
-          }
-      }
-      table.rows.push_back({std::to_string(number_of(outcome, network.text)), cut(network.text),
-                            std::to_string(count)});
-      for (const auto& some : values) table.rows.back().push_back(mean_text(some));
+    for (const auto& rows : of_one_network(outcome.trained)) {
+      const Evaluation& network = rows.front().network;
+      std::vector<std::string> cells{std::to_string(number_of(outcome, network.text)),
+                                     cut(network.text)};
+      add_dataset(cells, says_data, rows.front().dataset);
+      const auto has_weights = [](const TrainedRow& row) { return !row.weights.empty(); };
+      cells.push_back(std::to_string(std::ranges::count_if(rows, has_weights)));
+      for (const Form& form : forms)
+        for (const std::string& metric : metrics)
+          cells.push_back(mean_text(values_of(outcome, rows, form, metric)));
       for (const CostMetric& metric : cost_metrics())
-        table.rows.back().push_back(mean_text({cost_metric(network, metric.name) / metric.unit}));
+        cells.push_back(mean_text({cost_metric(network, metric.name) / metric.unit}));
+      table.rows.push_back(std::move(cells));
     }
   }
+  return table;
+}
+
+Table training_overview(const std::vector<PointOutcome>& outcomes) {
+  const auto datasets = all_datasets(outcomes);
+  if (datasets.size() < 2) return {};
+  const Form form = forms_in(outcomes).back();
+  const std::string metric = all_metrics(outcomes).front();
+  Table table{{"network", "arch"}, {}};
+  for (const std::string& dataset : datasets)
+    table.header.push_back(fmt::format("{} {} on {}", form.name, metric, dataset));
+  for (const CostMetric& cost : cost_metrics()) table.header.emplace_back(cost.column);
+  std::string last;
+  for (const PointOutcome& outcome : outcomes)
+    for (const auto& rows : of_one_network(outcome.trained)) {
+      const Evaluation& network =
+          *std::ranges::find(outcome.evaluated, rows.front().network.text, &Evaluation::text);
+      const std::string number = std::to_string(number_of(outcome, network.text));
+      if (number != last) {
+        table.rows.push_back({number, cut(network.text)});
+        table.rows.back().resize(2 + datasets.size());
+        for (const CostMetric& cost : cost_metrics())
+          table.rows.back().push_back(mean_text({cost_metric(network, cost.name) / cost.unit}));
+        last = number;
+      }
+      const auto place = std::ranges::find(datasets, rows.front().dataset) - datasets.begin();
+      table.rows.back()[2 + static_cast<std::size_t>(place)] =
+          mean_text(values_of(outcome, rows, form, metric));
+    }
   return table;
 }
 

@@ -26,27 +26,24 @@ std::filesystem::path experiment_of(const std::filesystem::path& run, const CsvC
   return run / "resolved" / fmt::format("{:03}.yaml", *number);
 }
 
-/// Of the trainings whose weights are there.
-std::vector<std::uint64_t> seeds_of(const std::filesystem::path& run, std::size_t number) {
-  std::vector<std::uint64_t> seeds;
+std::vector<RecordedTraining> trainings_of(const std::filesystem::path& run, std::size_t number) {
+  std::vector<RecordedTraining> trainings;
   const auto file = run / "trained.csv";
-  if (!std::filesystem::exists(file)) return seeds;
+  if (!std::filesystem::exists(file)) return trainings;
   const CsvTable table = read_table(file);
   const std::size_t network = table.column("network"), seed = table.column("seed");
+  const auto names = table.find("dataset");
   for (const auto& row : table.rows) {
     const auto value = parse_integer(row[seed].text);
     if (row[network].text != std::to_string(number) || !value) continue;
-    const auto known = static_cast<std::uint64_t>(*value);
-    if (std::filesystem::exists(run / weights_file(number, known))) seeds.push_back(known);
+    RecordedTraining training{names ? row[*names].text : "", static_cast<std::uint64_t>(*value)};
+    training.weights = run / weights_file(number, training.dataset, training.seed);
+    if (std::filesystem::exists(training.weights)) trainings.push_back(std::move(training));
   }
-  return seeds;
+  return trainings;
 }
 
 }  // namespace
-
-std::filesystem::path RecordedNetwork::weights(std::uint64_t seed) const {
-  return folder / weights_file(number, seed);
-}
 
 RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number) {
   const auto file = run / "candidates.csv";
@@ -60,7 +57,7 @@ RecordedNetwork find_network(const std::filesystem::path& run, std::size_t numbe
   const std::string name = std::to_string(number);
   for (const auto& row : table.rows)
     if (row[network].text == name)
-      return {number, row[arch].text, experiment_of(run, row[point]), seeds_of(run, number), run};
+      return {number, row[arch].text, experiment_of(run, row[point]), trainings_of(run, number)};
   throw InputError{Diagnostic{{file.string()},
                               fmt::format("no network {}", number),
                               fmt::format("they have the numbers 1 to {}", table.rows.size())}};

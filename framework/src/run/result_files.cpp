@@ -21,6 +21,11 @@
 namespace thimble {
 namespace {
 
+std::string training_name(std::size_t network, const std::string& dataset, std::uint64_t seed) {
+  return dataset.empty() ? fmt::format("{}-{}", network, seed)
+                         : fmt::format("{}-{}-{}", network, dataset, seed);
+}
+
 class Writer {
  public:
   Writer(const std::filesystem::path& folder, const LoadedExperiment& experiment,
@@ -86,14 +91,17 @@ class Writer {
     write_file(folder_ / "trained.csv", to_csv(table));
     write_file(folder_ / "history.csv", to_csv(history_table(points)));
     draw_figures(training_pictures(points));
-    return "\n## Trained networks\n\n" + to_markdown(training_summary(points));
+    const Table overview = training_overview(points);
+    return "\n## Trained networks\n\n" +
+           (overview.rows.empty() ? "" : to_markdown(overview) + "\n") +
+           to_markdown(training_summary(points));
   }
 
   void write_training(const PointOutcome& point, const TrainedRow& row) {
     const std::size_t number = number_of(point, row.network.text);
     make_folder(folder_ / "weights");
-    write_file(folder_ / weights_file(number, row.seed), read_file(row.weights));
-    const auto events = folder_ / "tensorboard" / fmt::format("{}-{}", number, row.seed);
+    write_file(folder_ / weights_file(number, row.dataset, row.seed), read_file(row.weights));
+    const auto events = folder_ / "tensorboard" / training_name(number, row.dataset, row.seed);
     make_folder(events);
     write_file(events / "events.out.tfevents.0.thimble",
                training_events(row, point.trained_metrics.front()).bytes());
@@ -141,8 +149,10 @@ std::string list_of(const std::vector<std::string>& remarks) {
 
 }  // namespace
 
-std::filesystem::path weights_file(std::size_t network, std::uint64_t seed) {
-  return std::filesystem::path{"weights"} / fmt::format("{}-{}.safetensors", network, seed);
+std::filesystem::path weights_file(std::size_t network, const std::string& dataset,
+                                   std::uint64_t seed) {
+  return std::filesystem::path{"weights"} /
+         (training_name(network, dataset, seed) + ".safetensors");
 }
 
 void write_results(RunOutcome& outcome, const LoadedExperiment& experiment,

@@ -59,20 +59,33 @@ int all_epochs(const Recipe& recipe) {
 
 /// What a network is trained as, and how.
 struct Lesson {
+  const Study::TrainedOn* on = nullptr;
   Graph graph;  ///< before any pruning
   Recipe recipe;
 };
 
-Lesson lesson_of(const Study& study, const Genotype& genotype) {
-  Lesson made{{}, study.train->recipe};
+Lesson lesson_of(const Study::TrainedOn& on, const Genotype& genotype) {
+  Lesson made{&on, {}, on.recipe};
   if (made.recipe.prune && made.recipe.prune->from == PruneFrom::decisions) {
-    Unpruned whole = study.space->unpruned(genotype).value();
+    Unpruned whole = on.space->unpruned(genotype).value();
     made.graph = std::move(whole.graph);
     made.recipe.prune->decided = std::move(whole.sparsity);
   } else {
-    made.graph = live(study.space->build(genotype));
+    made.graph = live(on.space->build(genotype));
   }
   return made;
+}
+
+/// The network as this data needs it, with its costs.
+Evaluation fitted(const Evaluation& network, const Study& study, const Study::TrainedOn& on) {
+  if (on.space == study.space) return network;
+  ScoringSetup setup = study.scoring();
+  setup.space = on.space.get();
+  return Scoring{std::move(setup)}.cost(network.genotype);
+}
+
+const Study::TrainedOn& data_of(const Study& study, const TrainedRow& row) {
+  return *std::ranges::find(study.trained_on, row.dataset, &Study::TrainedOn::name);
 }
 
 /// One training of one point.
@@ -94,7 +107,7 @@ class Trainings {
     for (std::size_t i = 0; i < outcomes_.size(); ++i)
       for (TrainedRow& row : outcomes_[i].trained) {
         all.push_back({i, &row});
-        epochs_ += all_epochs(experiment_.studies[i].train->recipe);
+        epochs_ += all_epochs(data_of(experiment_.studies[i], row).recipe);
       }
     in_parallel(std::min(stage_.jobs, static_cast<int>(all.size())), all.size(),
                 [&](std::size_t i) {
@@ -110,24 +123,30 @@ class Trainings {
     PointOutcome& outcome = outcomes_[point];
     const Study& study = experiment_.studies[point];
     outcome.trained_metrics = study.task->metrics();
-    for (Evaluation network : picked(outcome, *study.train)) {
-      if (!network.is_feasible()) {
-        stage_.say(fmt::format("network {} is not trained: {}", number_of(outcome, network.text),
-                               network.invalid.empty() ? network.excess : network.invalid));
-        continue;
-      }
-      const Recipe& recipe = study.train->recipe;
-      if (recipe.prune) thin_out(network, study);
-      for (const std::int64_t seed : study.train->seeds)
-        outcome.trained.push_back({network, static_cast<std::uint64_t>(seed),
-                                   recipe.prune.has_value(), recipe.quantise.has_value()});
+    for (const Evaluation& network : picked(outcome, *study.train))
+      for (const Study::TrainedOn& on : study.trained_on)
+        list(outcome, study, on, fitted(network, study, on));
+  }
+
+  void list(PointOutcome& outcome, const Study& study, const Study::TrainedOn& on,
+            Evaluation network) {
+    if (!network.is_feasible()) {
+      stage_.say(fmt::format("network {} is not trained{}: {}", number_of(outcome, network.text),
+                             on.name.empty() ? "" : " on " + on.name,
+                             network.invalid.empty() ? network.excess : network.invalid));
+      return;
     }
+    const Recipe& recipe = on.recipe;
+    if (recipe.prune) thin_out(network, study, on);
+    for (const std::int64_t seed : study.train->seeds)
+      outcome.trained.push_back({network, on.name, static_cast<std::uint64_t>(seed),
+                                 recipe.prune.has_value(), recipe.quantise.has_value()});
   }
 
   /// Which channels go decides neither counts nor cost.
-  static void thin_out(Evaluation& network, const Study& study) {
-    const auto [graph, recipe] = lesson_of(study, network.genotype);
-    const Graph left = pruned_graph(graph, *recipe.prune);
+  static void thin_out(Evaluation& network, const Study& study, const Study::TrainedOn& on) {
+    const Lesson lesson = lesson_of(on, network.genotype);
+    const Graph left = pruned_graph(lesson.graph, *lesson.recipe.prune);
     network.macs = macs(left);
     network.params = params(left);
     if (study.hardware != nullptr) network.cost = study.hardware->cost(left);
@@ -136,7 +155,7 @@ class Trainings {
   void train(const Training& training) {
     const Study& study = experiment_.studies[training.point];
     TrainedRow& row = *training.row;
-    const Lesson lesson = lesson_of(study, row.network.genotype);
+    const Lesson lesson = lesson_of(data_of(study, row), row.network.genotype);
     const std::string failure = attempt([&] {
       TrainingOutcome outcome = train_network(order_for(study, row, lesson, ""));
       row.weights = outcome.weights;
@@ -178,22 +197,20 @@ class Trainings {
   /// `words` say what became of the network before, where it is not the one that is named.
   TrainingOrder order_for(const Study& study, const TrainedRow& row, const Lesson& lesson,
                           const std::string& words) {
-    const auto& [graph, recipe] = lesson;
+    const auto& [on, graph, recipe] = lesson;
     Recipe real = recipe;
     real.quantise.reset();
     TrainingOrder order;
     order.graph = &graph;
-    order.dataset = study.dataset.get();
+    order.dataset = on->dataset.get();
     order.task = study.task.get();
     order.recipe = recipe;
     order.seed = row.seed;
     order.jobs = stage_.jobs;
-    order.folder = stage_.trainings / key_of(study, row, recipe, words);
-    order.float_folder = stage_.trainings / key_of(study, row, real, words);
-    order.about = {{"arch", row.network.text},
-                   {"search_space", detail::one_line(*study.resolved.find("search_space"))},
-                   {"dataset", detail::one_line(*study.resolved.find("dataset"))},
-                   {"data", study.data}};
+    order.folder = stage_.trainings / key_of(*on, row, recipe, words);
+    order.float_folder = stage_.trainings / key_of(*on, row, real, words);
+    order.about = on->about;
+    order.about["arch"] = row.network.text;
     order.say = [this](const std::string& line) { say(line); };
     order.progress = [this](const EpochOutcome&, std::size_t) {
       stage_.progress(++done_, epochs_);
@@ -205,10 +222,10 @@ class Trainings {
     return (recipe.medium == Medium::series ? "series\n" : "") + to_yaml(write_params(recipe));
   }
 
-  static std::string key_of(const Study& study, const TrainedRow& row, const Recipe& recipe,
+  static std::string key_of(const Study::TrainedOn& on, const TrainedRow& row, const Recipe& recipe,
                             const std::string& words) {
-    const std::string all = study.training_key + row.network.text + "\n" + words +
-                            recipe_text(recipe) + std::to_string(row.seed);
+    const std::string all =
+        on.key + row.network.text + "\n" + words + recipe_text(recipe) + std::to_string(row.seed);
     return hex(fingerprint(all));
   }
 

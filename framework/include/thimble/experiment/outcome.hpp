@@ -15,9 +15,11 @@
 
 namespace thimble {
 
-/// A network that a point had trained, with one seed.
+/// A network that a point had trained, on some data, with one seed.
 struct THIMBLE_EXPORT TrainedRow {
-  Evaluation network;  ///< counts and cost are those of what is left of it where it was pruned
+  /// As the data needs it; counts and cost are those of what is left of it where it was pruned.
+  Evaluation network;
+  std::string dataset;  ///< its name in `train.datasets`; none where it is the experiment's own
   std::uint64_t seed = 0;
   bool is_pruned = false;
   bool is_quantised = false;

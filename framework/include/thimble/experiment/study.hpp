@@ -32,6 +32,19 @@ struct Study {
     std::string key;
   };
 
+  /// Data that networks are trained on, how, and the search space as these need it.
+  struct TrainedOn {
+    std::string name;  ///< in `train.datasets`; none where it is the experiment's own
+    std::shared_ptr<const Dataset> dataset;
+    std::string data;  ///< fingerprint of what the dataset holds
+    std::shared_ptr<const SearchSpace> space;
+    std::string key;  ///< of all that a training hangs on beside network and recipe
+    std::map<std::string, std::string> about;  ///< what stands with the weights
+    Recipe recipe;
+    Value changes;  ///< of the common recipe, as written
+    Location where;
+  };
+
   std::string name;
   std::string row;
   std::uint64_t seed = 0;
@@ -54,11 +67,12 @@ struct Study {
   AnalysisSettings analysis;
   ReportSettings report;
   std::optional<TrainSettings> train;
-  std::shared_ptr<const Task> task;  ///< of the training, if there is one
-  std::string training_key;          ///< of all that a training hangs on beside network and recipe
-  std::vector<std::string> remarks;  ///< what a person should know before it runs
-  std::vector<std::string> plugins;  ///< "kind name version" of each in use
-  Value resolved;                    ///< every key with the value in force; an experiment again
+  std::shared_ptr<const Task> task;   ///< of the training, if there is one
+  std::vector<TrainedOn> trained_on;  ///< where there is `train`
+  std::vector<std::string> remarks;   ///< what a person should know before it runs
+  std::vector<std::string> plugins;   ///< "kind name version" of each in use
+  std::size_t search_plugins = 0;     ///< the first so many are not those of `train`
+  Value resolved;                     ///< every key with the value in force; an experiment again
 
   THIMBLE_EXPORT Problem problem() const;
   THIMBLE_EXPORT ScoringSetup scoring() const;

@@ -14,6 +14,7 @@ namespace thimble {
 /// The section of an experiment that says what is trained when the search is over.
 struct TrainSettings {
   Value networks;
+  Value datasets;
   std::optional<Medium> profile;
   Value task;
   std::vector<std::int64_t> seeds{1, 2, 3};
@@ -24,6 +25,8 @@ struct TrainSettings {
     param(&TrainSettings::networks, "networks",
           "selected, front, best, all, or a list of architectures; by default selected where there "
           "is 'select', else best");
+    param(&TrainSettings::datasets, "datasets",
+          "data that each network is trained on, one after the other; the experiment's by default");
     param(&TrainSettings::profile, "profile",
           "recipe whose keys hold where none is said: images or series; the data's by default");
     param(&TrainSettings::task, "task", "what outputs mean: {use: classification} by default");

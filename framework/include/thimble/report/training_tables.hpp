@@ -15,8 +15,11 @@ namespace thimble {
 THIMBLE_EXPORT Table trained_table(const std::vector<PointOutcome>& outcomes);
 /// One row for each epoch of each training, those that are compared with as well.
 THIMBLE_EXPORT Table history_table(const std::vector<PointOutcome>& outcomes);
-/// One row for each network that was trained, mean and deviation over its seeds.
+/// One row for each network and data that it was trained on, mean and deviation over its seeds.
 THIMBLE_EXPORT Table training_summary(const std::vector<PointOutcome>& outcomes);
+/// One row for each network, where there are several data: what its last form reached on each, and
+/// its costs where it was searched; else nothing.
+THIMBLE_EXPORT Table training_overview(const std::vector<PointOutcome>& outcomes);
 /// The curves of one training, for TensorBoard.
 THIMBLE_EXPORT EventFile training_events(const TrainedRow& row, const std::string& metric);
 /// Loss and metric by epoch, a line a training, a colour a network.

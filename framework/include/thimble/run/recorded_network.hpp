@@ -9,16 +9,19 @@
 
 namespace thimble {
 
+/// A training of a network whose weights are there.
+struct RecordedTraining {
+  std::string dataset;  ///< its name in `train.datasets`; none where it is the experiment's own
+  std::uint64_t seed = 0;
+  std::filesystem::path weights{};
+};
+
 /// One network of a run, found by its number.
-struct THIMBLE_EXPORT RecordedNetwork {
+struct RecordedNetwork {
   std::size_t number = 0;
   std::string arch;
-  std::filesystem::path experiment;  ///< of its point, with every value
-  std::vector<std::uint64_t> seeds;  ///< of its trainings, in order
-  std::filesystem::path folder;      ///< of the run
-
-  /// The weights of a training with one of the seeds.
-  std::filesystem::path weights(std::uint64_t seed) const;
+  std::filesystem::path experiment;         ///< of its point, with every value
+  std::vector<RecordedTraining> trainings;  ///< in order
 };
 
 /// Throws InputError when the folder is no run's, or has no such network.

@@ -17,8 +17,10 @@ using Say = std::function<void(const std::string&)>;
 /// The file that is written last: a folder that has it is complete.
 inline constexpr const char* kResultFile = "result.yaml";
 
-/// Where the weights of a trained network are, in the folder of its run.
-THIMBLE_EXPORT std::filesystem::path weights_file(std::size_t network, std::uint64_t seed);
+/// Where the weights of a trained network are, in the folder of its run. `dataset` is its name in
+/// `train.datasets`, or nothing.
+THIMBLE_EXPORT std::filesystem::path weights_file(std::size_t network, const std::string& dataset,
+                                                  std::uint64_t seed);
 
 /// Compares the points of a run with each other, makes its report, and writes all that came of it
 /// into its folder: tables, documents and pictures. `remarks` are all that were made so far, and

@@ -1,0 +1,135 @@
+// Networks that one search found, trained on several datasets.
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include <support/commands.hpp>
+#include <thimble/core/csv.hpp>
+
+namespace thimble::training_data_test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using testing::content;
+using testing::Finished;
+using ::testing::HasSubstr;
+using testing::TemporaryFolder;
+using testing::thimble_command;
+
+constexpr const char* kExperiment = R"(
+name: several
+search_space: { use: superblocks, families: [mbednet_1d], channels: 1, height: 64, width: 9, classes: 6 }
+dataset: { use: synthetic, channels: 1, height: 64, width: 9, classes: 6, samples: 96, test_samples: 24 }
+proxies: [{ use: naswot, batch: 8 }]
+hardware: { use: analytic, board: nucleo_f746zg }
+objectives: [{ minimize: macs }, { maximize: naswot }]
+limits: { macs: 3000000 }
+searcher: { use: random, samples: 12 }
+select: { k: 2, scale: ranks }
+benchmark: trained
+train:
+  epochs: 1
+  seeds: [1, 2]
+  prune: { from: decisions, whole: false }
+  datasets:
+    - { use: synthetic, channels: 1, height: 64, width: 9, classes: 6, samples: 96, test_samples: 24, as: six }
+    - { use: synthetic, channels: 1, height: 64, width: 3, classes: 4, samples: 96, test_samples: 24, as: four,
+        net: { width: 3, classes: 4 } }
+)";
+
+class SeveralData : public ::testing::Test {
+ protected:
+  SeveralData() { std::ofstream{here_.path() / "several.yaml"} << kExperiment; }
+
+  fs::path run(const std::string& more) const {
+    const Finished finished = thimble_command("run several.yaml --quiet " + more, here_.path());
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    const std::string& text = finished.output;
+    const auto begin = text.rfind('\n', text.size() - 2) + 1;
+    return here_.path() / text.substr(begin, text.size() - 1 - begin);
+  }
+
+  TemporaryFolder here_;
+};
+
+CsvTable table(const fs::path& folder, const std::string& name) {
+  return parse_csv(content(folder / name), name);
+}
+
+TEST_F(SeveralData, TrainsEachNetworkOnEachAsItNeedsIt) {
+  const fs::path folder = run("");
+  const CsvTable trained = table(folder, "trained.csv");
+  const CsvTable candidates = table(folder, "candidates.csv");
+  ASSERT_EQ(trained.rows.size(), 8U);
+  const auto cell = [&](std::size_t row, const char* column) {
+    return trained.rows[row][trained.column(column)].text;
+  };
+  for (std::size_t row = 0; row < 8; ++row) {
+    EXPECT_EQ(cell(row, "dataset"), row % 4 < 2 ? "six" : "four");
+    EXPECT_FALSE(cell(row, "pruned_accuracy").empty());
+    EXPECT_TRUE(fs::exists(folder / "weights" /
+                           (cell(row, "network") + "-" + cell(row, "dataset") + "-" +
+                            cell(row, "seed") + ".safetensors")));
+  }
+  // On data of the search's own shape a network costs what the search said; on less, less.
+  for (const auto& row : candidates.rows) {
+    if (row[candidates.column("network")].text != cell(0, "network")) continue;
+    EXPECT_EQ(row[candidates.column("macs")].text, cell(0, "macs"));
+  }
+  EXPECT_LT(std::stod(cell(2, "macs")), std::stod(cell(0, "macs")));
+  EXPECT_EQ(table(folder, "history.csv").rows.size(), 8U);
+  EXPECT_THAT(content(folder / "report.md"),
+              AllOf(HasSubstr("pruned accuracy on six"), HasSubstr("pruned accuracy on four")));
+  EXPECT_TRUE(candidates.find("accuracy.four")) << "a column of the benchmark each";
+}
+
+TEST_F(SeveralData, KnowsATrainingAgainWhicheverDataStandBesideIt) {
+  const fs::path both = run("");
+  const auto trainings = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator{here_.path() / "runs/trainings"})
+      count += entry.is_directory() ? 1 : 0;
+    return count;
+  };
+  const std::size_t before = trainings();
+  const fs::path one =
+      run("--resume 'train.datasets=[{use: synthetic, channels: 1, height: 64, "
+          "width: 9, classes: 6, samples: 96, test_samples: 24, as: six}]'");
+  EXPECT_EQ(both, one) << "the search is the same";
+  EXPECT_EQ(table(one, "trained.csv").rows.size(), 4U);
+  EXPECT_EQ(trainings(), before);
+}
+
+TEST_F(SeveralData, IsAskedWhichTrainingIsMeant) {
+  const fs::path folder = run("");
+  const std::string network =
+      table(folder, "trained.csv").rows[0][table(folder, "trained.csv").column("network")].text;
+  const std::string evaluate = "evaluate " + folder.string() + " --network " + network;
+  const Finished unsaid = thimble_command(evaluate, here_.path());
+  EXPECT_EQ(unsaid.code, 2);
+  EXPECT_THAT(unsaid.errors, AllOf(HasSubstr("was trained on several data"),
+                                   HasSubstr("--dataset six, --dataset four")));
+  const Finished said = thimble_command(evaluate + " --dataset four --seed 2", here_.path());
+  EXPECT_EQ(said.code, 0) << said.errors;
+  EXPECT_THAT(said.output, HasSubstr("-four-2.safetensors"));
+  const Finished unknown = thimble_command(evaluate + " --dataset five", here_.path());
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.errors, HasSubstr("was not trained on 'five'"));
+}
+
+TEST_F(SeveralData, LeavesOutWhereTheNetworkExceedsALimit) {
+  // A classifier of 1,000 classes has 128 weights and more for each.
+  const Finished finished = thimble_command(
+      "run several.yaml 'limits={rom_bytes: 120000}' 'select={k: 1, objectives: [macs]}' "
+      "'train.datasets=[{use: synthetic, channels: 1, height: 64, width: 9, classes: 6, samples: "
+      "96, as: six}, {use: synthetic, channels: 1, height: 64, width: 9, classes: 1000, samples: "
+      "96, as: many, net: {classes: 1000}}]'",
+      here_.path());
+  EXPECT_THAT(finished.errors, HasSubstr("is not trained on many: rom_bytes"));
+  EXPECT_THAT(finished.output, HasSubstr("six"));
+}
+
+}  // namespace
+}  // namespace thimble::training_data_test
