@@ -48,15 +48,24 @@ void read_selection(Reading& reading) {
   const Value* const select = reading.point.root.find("select");
   if (!reading.study.select || !select->is_map()) return;
   const Value* const names = select->find("objectives");
-  if (names == nullptr) return;
   auto open = names_of_objectives(reading);
-  const std::string known = join(open);
-  for (const Value& name : names->items())
-    if (std::erase(open, name.text()) == 0)
-      reading.problems.error(
-          name.where(),
-          fmt::format("{} is no objective, or is selected by twice", in_quotes(name.text())),
-          "objectives are " + known);
+  std::vector<std::string> counted = open;
+  if (names != nullptr && names->is_sequence()) {
+    counted.clear();
+    for (const Value& name : names->items()) {
+      counted.push_back(name.text());
+      if (std::erase(open, name.text()) == 0)
+        reading.problems.error(
+            name.where(),
+            fmt::format("{} is no objective, or is selected by twice", in_quotes(name.text())),
+            "objectives are " + join(names_of_objectives(reading)));
+    }
+  }
+  const Value* const along = select->find("along");
+  if (along != nullptr && (counted.size() < 2 || std::ranges::count(counted, along->text()) == 0))
+    reading.problems.error(
+        along->where(), fmt::format("cannot spread along {}", in_quotes(along->text())),
+        "name one of the objectives that count, of two at least: " + join(counted));
 }
 
 void read_selection_by(Reading& reading) {

@@ -271,6 +271,16 @@ std::vector<Point> rescaled(const std::vector<Point>& points, SelectionScale sca
   return made;
 }
 
+std::vector<Point> pooled(const std::vector<Point>& points, std::size_t along) {
+  std::vector<Point> made = rescaled(points, SelectionScale::ranks);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Point& ranks = made[i];
+    const double others = std::accumulate(ranks.begin(), ranks.end(), -ranks[along]);
+    made[i] = {points[i][along], others / static_cast<double>(ranks.size() - 1)};
+  }
+  return made;
+}
+
 std::vector<std::size_t> select_subset(const std::vector<Point>& points, std::size_t count,
                                        SelectionMethod method, std::uint64_t seed) {
   const Places front = non_dominated(points);
@@ -309,7 +319,13 @@ std::optional<Selection> select(const std::vector<Evaluation>& front,
     remarks.emplace_back("nothing was selected: no network has a value of every objective");
     return std::nullopt;
   }
-  const auto scaled = rescaled(points, settings.scale);
+  const auto along = std::ranges::find(selection.objectives, settings.along,
+                                       [&](std::size_t k) { return objectives[k].metric; });
+  const auto scaled =
+      rescaled(settings.along.empty()
+                   ? points
+                   : pooled(points, static_cast<std::size_t>(along - selection.objectives.begin())),
+               settings.scale);
   try {
     selection.chosen = select_subset(scaled, count, settings.method, seed);
   } catch (const Error& error) {  // what was searched for must not be lost

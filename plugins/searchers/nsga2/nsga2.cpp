@@ -367,5 +367,6 @@ class Nsga2 final : public thimble::ProspectingSearcher<Params> {
 }  // namespace
 
 THIMBLE_PLUGIN("nsga2", "1.0.0") {
-  plugin.provides<Nsga2>("fronts by the genetic algorithm NSGA-II, within the limits");
+  plugin.provides<Nsga2>("fronts by the genetic algorithm NSGA-II, within the limits")
+      .profile("hypervolume", "{ within: hypervolume, population: 20, children: 2 }");
 }

@@ -154,6 +154,44 @@ TEST(Rescaled, MakesAChoiceByRanksOneOfOrderAlone) {
   EXPECT_NE(chosen(stretched, SelectionScale::values), chosen(points, SelectionScale::values));
 }
 
+TEST(Pooled, IsOneObjectiveAndTheMeanRankInAllOthers) {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<Point> points{{5, -1, -100}, {7, -3, -90}, {9, -2, -80}, {1, unknown, 0}};
+  const auto made = pooled(points, 0);
+  EXPECT_EQ(made[0], (Point{5, (2 + 0) / 2.0}));
+  EXPECT_EQ(made[1], (Point{7, (0 + 1) / 2.0}));
+  EXPECT_EQ(made[2], (Point{9, (1 + 2) / 2.0}));
+  EXPECT_TRUE(std::isnan(made[3][1]));
+}
+
+TEST(Select, SpreadsOverTheAxisItIsToldTo) {
+  // Costs of three decades, a second objective that is best where it costs most, and one that
+  // spans nine and is best where it costs least.
+  std::vector<Evaluation> front(31);
+  const std::vector<Objective> objectives{{"macs", Direction::minimize, 1},
+                                          {"params", Direction::maximize, 1}};
+  for (int i = 0; i <= 30; ++i) {
+    front[static_cast<std::size_t>(i)].macs =
+        static_cast<std::int64_t>(1000 * std::pow(10, i / 10.0));
+    front[static_cast<std::size_t>(i)].params = 1 + i;
+  }
+  const auto spread_of = [&](const SelectSettings& settings) {
+    std::vector<std::string> remarks;
+    const auto selection = select(front, objectives, settings, 1, remarks);
+    double widest = 0;  // gap between neighbours, in decades
+    for (std::size_t i = 1; i < selection->chosen.size(); ++i)
+      widest = std::max(widest,
+                        static_cast<double>(selection->chosen[i] - selection->chosen[i - 1]) / 10);
+    return widest;
+  };
+  SelectSettings settings;
+  const double by_values = spread_of(settings);
+  settings.along = "macs";
+  settings.scale = SelectionScale::logarithms;
+  EXPECT_LT(spread_of(settings), 0.8);
+  EXPECT_GT(by_values, 1);
+}
+
 TEST(LandmarksOf, AreTheEndsOfTheFrontAndItsBend) {
   const Landmarks found =
       landmarks_of({{900, 1}, {0, 10}, {100, 9}, {200, 3}, {500, 2.5}, {900, 0}, {200, 3.5}});

@@ -36,6 +36,10 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, SelectionScale>>& names_
 /// coordinate stay as they are and do not count.
 THIMBLE_EXPORT std::vector<Point> rescaled(const std::vector<Point>& points, SelectionScale scale);
 
+/// Of each point one coordinate, and the mean of its ranks in all others, of which there must be
+/// one. Points with an unknown coordinate have none here either.
+THIMBLE_EXPORT std::vector<Point> pooled(const std::vector<Point>& points, std::size_t along);
+
 /// Subsets among which `automatic` looks for the best one itself.
 inline constexpr double kMostSubsets = 1e6;
 /// Subsets among which `exact` does.
@@ -68,6 +72,7 @@ struct SelectSettings {
   SelectionMethod method = SelectionMethod::automatic;
   SelectionScale scale = SelectionScale::values;
   std::vector<std::string> objectives{};
+  std::string along{};
   std::string by{};
 
   template <class Describe>
@@ -80,6 +85,10 @@ struct SelectSettings {
           "logarithms");
     param(&SelectSettings::objectives, "objectives",
           "objectives whose hypervolume counts; all by default");
+    param(
+        &SelectSettings::along, "along",
+        "an objective to spread the networks over: hypervolume is that of it and the mean rank in "
+        "all others");
     param(&SelectSettings::by, "by",
           "a decision between options that pictures of the front tell apart by colour");
   }
