@@ -106,6 +106,13 @@ TEST_F(HardwareLaws, GivesTheSameCostAgain) {
   }
 }
 
+TEST_F(HardwareLaws, HasTheSameFingerprintAgain) {
+  const std::uint64_t before = hardware_->fingerprint();
+  hardware_->cost(plain_network(1));
+  EXPECT_EQ(hardware_->fingerprint(), before);
+  EXPECT_EQ(make<Hardware>()->fingerprint(), before);
+}
+
 TEST_F(HardwareLaws, OneMoreLayerNeverCostsLess) {
   Cost before = hardware_->cost(plain_network(1));
   for (int depth = 2; depth <= 5; ++depth) {

@@ -125,7 +125,7 @@ std::string searched(const Study& study) {
     search.set("recipe", write_params(study.train->recipe));
   std::vector<std::string> plugins = study.plugins;
   plugins.resize(study.search_plugins);
-  return to_yaml(search) + join(plugins) + "\n" + study.data + "\n";
+  return to_yaml(search) + join(plugins) + "\n" + study.data + "\n" + study.costs;
 }
 
 }  // namespace

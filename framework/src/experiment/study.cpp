@@ -154,6 +154,7 @@ Study make_study(const SweepPoint& point, PluginLoader& loader, MadePlugins& mad
   read_proxies(reading);
   PluginUse hardware;
   study.hardware = reading.make<Hardware>(settings.hardware, "hardware", hardware);
+  if (study.hardware != nullptr) study.costs = hex(study.hardware->fingerprint());
   read_metrics(reading);
   read_search(reading);
   study.search_plugins = study.plugins.size();

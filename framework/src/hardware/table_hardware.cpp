@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware/figure_sum.hpp>
@@ -39,7 +41,8 @@ TableHardware::TableHardware(const Board& board, const LatencyTable& table, OpCo
     : ops_{board, table, std::move(options)},
       scratch_{std::move(scratch)},
       target_{board.target()},
-      ms_per_cycle_{board.ms_per_cycle()} {
+      ms_per_cycle_{board.ms_per_cycle()},
+      fingerprint_{thimble::fingerprint(to_yaml(write_params(board)) + to_csv(table))} {
   target_.inference_latency_ms = board.counted->inference_cycles * ms_per_cycle_;
   target_.fixed_ram_bytes = board.counted->fixed_ram_bytes;
   target_.fixed_rom_bytes = board.counted->fixed_rom_bytes;

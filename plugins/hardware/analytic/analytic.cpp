@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include <thimble/core/text.hpp>
+#include <thimble/core/yaml.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/hardware.hpp>
 #include <thimble/hardware/board.hpp>
@@ -267,6 +269,10 @@ class Analytic final : public thimble::Hardware {
   }
 
   const thimble::Target& target() const override { return target_; }
+
+  std::uint64_t fingerprint() const override {
+    return thimble::fingerprint(to_yaml(write_params(board_)));
+  }
 
   thimble::Cost cost(const Graph& network) const override {
     thimble::Cost cost = Hardware::cost(network);

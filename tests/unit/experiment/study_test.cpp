@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <thimble/core/files.hpp>
+#include <thimble/core/installation.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/experiment/study.hpp>
@@ -168,6 +169,45 @@ TEST(Study, ARebuiltPluginHasStoredValuesOfItsOwnInTheSameRun) {
     EXPECT_EQ(after.identity, before.identity) << name;
     EXPECT_EQ(to_yaml(after.studies[0].resolved), to_yaml(before.studies[0].resolved)) << name;
   }
+}
+
+/// The file with `to` in the place of `from`.
+void change(const fs::path& file, const std::string& from, const std::string& to) {
+  std::string text = read_file(file);
+  ASSERT_NE(text.find(from), std::string::npos) << from;
+  text.replace(text.find(from), from.size(), to);
+  write_file(file, text);
+}
+
+TEST(Study, AnotherBoardOrTableInTheSameFileMakesAnotherRun) {
+  const testing::TemporaryFolder folder;
+  const fs::path share = installed_prefix() / "share" / "thimble";
+  const fs::path board = folder.path() / "nucleo_f446re.yaml";
+  const fs::path table = folder.path() / "m4.csv";
+  fs::copy_file(share / "tables" / "m4.csv", table);
+  const auto identity_of = [&](const std::string& hardware) {
+    write_file(folder.path() / "small.yaml", kExperiment + ("hardware: " + hardware));
+    PluginLoader loader = testing::plugins();
+    return load_experiment(folder.path() / "small.yaml", {}, loader).identity;
+  };
+  const std::string analytic = "{ use: analytic, board: " + board.string() + " }";
+  const std::string tables = "{ use: table, on_miss: refuse, board: " + board.string() +
+                             ", tables: [" + table.string() + "] }";
+  for (const std::string& hardware : {analytic, tables}) {
+    SCOPED_TRACE(hardware);
+    fs::copy_file(share / "boards" / "nucleo_f446re.yaml", board,
+                  fs::copy_options::overwrite_existing);
+    const std::string before = identity_of(hardware);
+    change(board, "clock_mhz:", "# the processor's\nclock_mhz:");
+    EXPECT_EQ(identity_of(hardware), before) << "a comment costs nothing";
+    change(board, "clock_mhz: 180", "clock_mhz: 90");
+    EXPECT_NE(identity_of(hardware), before);
+  }
+  const std::string before = identity_of(tables);
+  std::string rows = read_file(table);
+  rows.erase(rows.rfind('\n', rows.size() - 2) + 1);
+  write_file(table, rows);
+  EXPECT_NE(identity_of(tables), before) << "a row less";
 }
 
 }  // namespace

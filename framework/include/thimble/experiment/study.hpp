@@ -50,6 +50,7 @@ struct Study {
   std::uint64_t seed = 0;
   std::shared_ptr<const SearchSpace> space;
   std::shared_ptr<const Hardware> hardware;
+  std::string costs;  ///< fingerprint of what the hardware's files say; empty without hardware
   std::shared_ptr<const Dataset> dataset;
   std::string data;  ///< fingerprint of what the dataset holds; files may change
   std::shared_ptr<const Searcher> searcher;

@@ -70,6 +70,10 @@ class THIMBLE_EXPORT Hardware {
   /// Required: no. Default: operators added up, plus the constant; peak RAM by liveness;
   /// energy = active power x latency (constant within a few per cent on one board).
   virtual Cost cost(const Graph& network) const;
+  /// Another number where the same parameters give other costs, since files have changed (boards,
+  /// tables): a run is not gone on with under other costs. Asked for whenever an experiment is
+  /// read. Required: of hardware that reads files. Cheap. Default: 0.
+  virtual std::uint64_t fingerprint() const;
 };
 
 }  // namespace thimble

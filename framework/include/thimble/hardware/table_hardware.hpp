@@ -23,6 +23,8 @@ class THIMBLE_EXPORT TableHardware : public Hardware {
   /// The code of a kernel counts to the first node that needs it.
   OpCost op_cost(const Graph& deployed, const Node& node) const override;
   Cost cost(const Graph& network) const override;
+  /// Of the board and the table; rows that are counted on demand are no other for being kept.
+  std::uint64_t fingerprint() const override { return fingerprint_; }
 
   /// Of a network that is deployed already.
   Figure latency(const Int8Network& network) const;
@@ -42,6 +44,7 @@ class THIMBLE_EXPORT TableHardware : public Hardware {
   ScratchBytes scratch_;
   Target target_;
   double ms_per_cycle_;
+  std::uint64_t fingerprint_;
 };
 
 }  // namespace thimble
