@@ -71,6 +71,18 @@ TEST_F(Arrays, GiveSeriesInEitherLayout) {
   EXPECT_EQ(channels->labels(Split::test), (std::vector<std::int64_t>{0, 1}));
 }
 
+TEST_F(Arrays, AreOthersWhereClassesAreCalledOtherwise) {
+  add_series();
+  const auto of = [&](const std::string& names) {
+    return open("{X: X.npy, y: y.npy, axes: NCT" + names + "}")->fingerprint();
+  };
+  const std::uint64_t named = of(", class_names: [sit, walk]");
+  EXPECT_EQ(of(", class_names: [sit, walk]"), named);
+  for (const char* const names : {"", ", class_names: [walk, sit]", ", class_names: [sitw, alk]",
+                                  ", class_names: [sit, run]"})
+    EXPECT_NE(of(names), named) << names;
+}
+
 TEST_F(Arrays, AreNormalisedByTheTrainingPart) {
   add_series();
   for (const char* const more : {"", ", layout: rows", ", scale: [2, 0.5], offset: [3]"}) {

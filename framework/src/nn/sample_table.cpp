@@ -179,6 +179,8 @@ std::uint64_t SampleTable::fingerprint_of_what_is_said() const {
   std::uint64_t made = thimble::fingerprint(
       fmt::format("{} {} {} {} {} {}", to_string(info_.shape), static_cast<int>(info_.medium),
                   info_.classes, features_, run_, detail::one_line(write_params(scaling_))));
+  for (const std::string& name : info_.class_names)  // results are told by them
+    made = fingerprint_of_data(std::as_bytes(std::span{name}), made);
   for (const auto* const numbers : {&labels_, &groups_, &train_, &test_})
     made = fingerprint_of_data(std::as_bytes(std::span{*numbers}), made);
   return made;
