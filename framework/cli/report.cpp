@@ -74,10 +74,21 @@ fs::path write_index(const fs::path& folder) {
 int report(const ReportArguments& arguments, const World& world) {
   if (arguments.runs.empty() && !arguments.index)
     throw InputError{"no run is named", "name folders of runs, or --index for the page over all"};
+  std::vector<Diagnostic> refused;  // a bad folder keeps no other from its page
+  const auto print = [&](const auto& write) {
+    try {
+      fmt::print("{}\n", write().string());
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      refused.insert(refused.end(), error.diagnostics().begin(), error.diagnostics().end());
+    }
+  };
   for (const std::string& run : arguments.runs)
-    fmt::print("{}\n", write_again(run, world.loader).string());
+    print([&] { return write_again(run, world.loader); });
   if (arguments.index)
-    fmt::print("{}\n", write_index(arguments.index->empty() ? "runs" : *arguments.index).string());
+    print([&] { return write_index(arguments.index->empty() ? "runs" : *arguments.index); });
+  if (!refused.empty()) throw InputError{std::move(refused)};
   return 0;
 }
 

@@ -38,6 +38,24 @@ TEST_F(Commands, ReportSaysWhichRunItCannotShow) {
   EXPECT_THAT(index.errors, HasSubstr("runs: error: no folder"));
 }
 
+TEST_F(Commands, ReportWritesThePagesItCanAndNamesEachBadFolder) {
+  for (const std::string name : {"one", "two"}) {
+    const std::string run = "runs/" + name + "/1/";
+    std::filesystem::create_directories(folder_.path() / run);
+    write(run + "experiment.yaml", "name: " + name + "\n");
+    write(run + "resolved.yaml", "name: " + name + "\n");
+    write(run + "result.yaml", "points: [{row: '', seed: 1, remarks: []}]\n");
+    write(run + "candidates.csv", "network,point,arch,canonical,valid,feasible,reason\n");
+  }
+  const auto told = run("report runs/one/1 runs/none runs/two/1 runs/neither --index");
+  EXPECT_EQ(told.code, 2);
+  EXPECT_EQ(told.output, "runs/one/1/report.html\nruns/two/1/report.html\nruns/index.html\n");
+  EXPECT_THAT(told.errors, HasSubstr("runs/none: error: no folder of a complete run"));
+  EXPECT_THAT(told.errors, HasSubstr("runs/neither: error: no folder of a complete run"));
+  for (const char* const page : {"one/1/report.html", "two/1/report.html", "index.html"})
+    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "runs" / page)) << page;
+}
+
 TEST_F(Commands, NewRefusesNamesOfPluginsThatExist) {
   const auto refused = run("new proxy l2_norm");
   EXPECT_EQ(refused.code, 2);
