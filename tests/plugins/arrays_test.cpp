@@ -241,6 +241,8 @@ TEST_F(Arrays, SayWhatIsWrongWithTheirDescription) {
   const auto with = [&](const std::string& more) {
     return problem("X: X.npy\ny: y.npy\naxes: NCT\n" + more + "\n");
   };
+  EXPECT_EQ(with("class_names: [sit, \"w\u202ealk\"]"),
+            "data.yaml: error: the class 'w\\u202ealk' has control characters");
   EXPECT_EQ(problem("{X: X.npy, y: y.npy}"),
             "data.yaml:1:1: error: missing key 'axes' for the arrays");
   EXPECT_EQ(problem("{X: X.npy, y: y.npy, axes: NTHW}"),

@@ -15,14 +15,17 @@ namespace {
   throw InputError{Diagnostic{where, what, note}};
 }
 
-bool is_strange(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
+/// A tab is none.
+std::optional<ControlCharacter> find_strange(std::string_view text) {
+  auto found = find_control(text);
+  while (found && found->code == '\t') found = find_control(text, found->at + 1);
+  return found;
+}
 
-void refuse_strange_bytes(std::string_view line, const Location& start) {
-  const auto strange = std::ranges::find_if(line, is_strange);
-  if (strange == line.end()) return;
-  const Location where{start.file, start.line, 1 + static_cast<int>(strange - line.begin())};
-  refuse(where, fmt::format("control character \\x{:02x}", static_cast<unsigned char>(*strange)),
-         "a table is plain text: remove it");
+void refuse_strange_characters(std::string_view line, const Location& start) {
+  if (const auto strange = find_strange(line))
+    refuse({start.file, start.line, 1 + static_cast<int>(strange->at)},
+           "control character " + strange->escape(), "a table is plain text: remove it");
 }
 
 /// Cuts one line into cells.
@@ -30,7 +33,7 @@ class Line {
  public:
   Line(std::string_view text, Location start, char separator)
       : text_{text}, start_{std::move(start)}, separator_{separator} {
-    refuse_strange_bytes(text, start_);
+    refuse_strange_characters(text, start_);
   }
 
   std::vector<CsvCell> cells() {
@@ -148,7 +151,7 @@ void trim_cells(CsvTable& table) {
   for (auto& row : table.rows) std::ranges::for_each(row, trim);
 }
 
-bool is_cell_text(std::string_view text) { return std::ranges::none_of(text, is_strange); }
+bool is_cell_text(std::string_view text) { return !find_strange(text); }
 
 std::string csv_cell(std::string_view text) {
   if (!is_cell_text(text))

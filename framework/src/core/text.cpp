@@ -29,14 +29,41 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string ControlCharacter::escape() const {
+  return code < 0x80 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
+}
+
+std::optional<ControlCharacter> find_control(std::string_view text, std::size_t from) {
+  const auto byte = [&](std::size_t i) -> std::uint32_t {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
+  for (std::size_t i = from; i < text.size(); ++i) {
+    if (byte(i) < 0x20 || byte(i) == 0x7f) return ControlCharacter{i, 1, byte(i)};
+    const bool is_lead = byte(i) == 0xe2;  // of U+2000 to U+2FFF in UTF-8
+    if (!is_lead || (byte(i + 1) & 0xc0) != 0x80 || (byte(i + 2) & 0xc0) != 0x80) continue;
+    const std::uint32_t code = 0x2000 + ((byte(i + 1) & 0x3f) << 6) + (byte(i + 2) & 0x3f);
+    if ((code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
+      return ControlCharacter{i, 3, code};
+  }
+  return std::nullopt;
+}
+
+std::string replace_controls(std::string_view text,
+                             const std::function<std::string(const ControlCharacter&)>& by) {
+  std::string made;
+  std::size_t at = 0;
+  for (auto control = find_control(text); control; control = find_control(text, at)) {
+    made += text.substr(at, control->at - at);
+    made += by(*control);
+    at = control->at + control->bytes;
+  }
+  return made += text.substr(at);
+}
+
 std::string in_quotes(std::string_view word) {
   constexpr std::size_t kLongest = 80;
-  std::string text = "'";
-  for (const char letter : word.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(letter);
-    text += byte < 0x20 || byte == 0x7f ? fmt::format("\\x{:02x}", byte) : std::string(1, letter);
-  }
-  return text + (word.size() > kLongest ? "...'" : "'");
+  return "'" + replace_controls(word.substr(0, kLongest), &ControlCharacter::escape) +
+         (word.size() > kLongest ? "...'" : "'");
 }
 
 std::string join(const std::vector<std::string>& words, std::string_view between) {

@@ -197,18 +197,12 @@ class Builder final : public YAML::EventHandler {
   Location key_where_;
 };
 
-/// yaml-cpp writes some of them as they are, and reads them back as line breaks.
-bool has_control_character(std::string_view text) {
-  return std::ranges::any_of(text, [](char letter) {
-    return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
-  });
-}
-
 void emit(YAML::Emitter& out, const Value& value) {
   switch (value.kind()) {
     case Value::Kind::null: out << YAML::Null; return;
     case Value::Kind::scalar:
-      if (value.is_quoted() || has_control_character(value.text())) out << YAML::DoubleQuoted;
+      // yaml-cpp writes some control characters as they are, and reads them back as line breaks.
+      if (value.is_quoted() || find_control(value.text())) out << YAML::DoubleQuoted;
       out << value.text();
       return;
     case Value::Kind::sequence: {

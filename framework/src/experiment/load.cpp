@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
@@ -62,6 +63,9 @@ void check_published(const Value& report, const std::vector<std::string>& known,
       problems.error(row.where(), "missing key 'row' for a published row", note);
     } else if (!label->is_scalar()) {
       problems.error(label->where(), "'row' must be text, found " + label->found(), note);
+    } else if (!is_cell_text(label->text())) {
+      problems.error(label->where(), "the label has control characters",
+                     "tables and pages show it in one line");
     } else if (!labels.insert(label->text()).second) {
       problems.error(label->where(),
                      fmt::format("two published rows are called {}", in_quotes(label->text())),

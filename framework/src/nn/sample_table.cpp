@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
@@ -121,6 +122,9 @@ void require_class_names(const std::vector<std::string>& names, const std::strin
     if (trimmed(name).size() != name.size())
       refuse_samples(source, "the class " + in_quotes(name) + " has blanks around its name",
                      "take them away: nobody sees them, and they make another class");
+    if (!is_cell_text(name))
+      refuse_samples(source, "the class " + in_quotes(name) + " has control characters",
+                     "take them away: tables and pages show its name in one line");
     if (!seen.insert(name).second)
       refuse_samples(source, "two classes are called " + in_quotes(name), "name each differently");
   }

@@ -10,9 +10,13 @@
 namespace thimble {
 
 std::string escaped(std::string_view text) {
+  // Lines and tabs stay; what turns the direction of the text behind it is shown.
+  const std::string plain = replace_controls(text, [](const ControlCharacter& control) {
+    return control.bytes == 1 ? std::string(1, static_cast<char>(control.code)) : control.escape();
+  });
   std::string html;
-  html.reserve(text.size());
-  for (const char letter : text) switch (letter) {
+  html.reserve(plain.size());
+  for (const char letter : plain) switch (letter) {
       case '&': html += "&amp;"; break;
       case '<': html += "&lt;"; break;
       case '>': html += "&gt;"; break;

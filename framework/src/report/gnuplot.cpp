@@ -76,9 +76,8 @@ Axis::Axis(const std::vector<double>& values, double room_above)
 
 std::string gnuplot_text(const std::string& text) {
   std::string quoted = "'";
-  for (const char letter : text) {
-    const bool is_control = static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
-    quoted += is_control ? ' ' : letter;
+  for (const char letter : replace_controls(text, [](const auto&) { return " "; })) {
+    quoted += letter;
     if (letter == '\'') quoted += letter;
   }
   return quoted + "'";

@@ -24,6 +24,9 @@ TEST(InQuotes, ShowsControlCharactersAndCutsLongWords) {
   EXPECT_EQ(in_quotes(""), "''");
   EXPECT_EQ(in_quotes(std::string_view{"a\n\x1b\0\x7f", 5}), "'a\\x0a\\x1b\\x00\\x7f'");
   EXPECT_EQ(in_quotes("\xc3\xa9"), "'\xc3\xa9'");
+  EXPECT_EQ(in_quotes("a\u202egnp\u202c \u2066b\u2069"), "'a\\u202egnp\\u202c \\u2066b\\u2069'");
+  EXPECT_EQ(in_quotes("\u2029\u202f\u2065\u206a\xe2*"), "'\u2029\u202f\u2065\u206a\xe2*'")
+      << "none of them turns text around";
   EXPECT_EQ(in_quotes(std::string(80, 'x')), "'" + std::string(80, 'x') + "'");
   EXPECT_EQ(in_quotes(std::string(81, 'x')), "'" + std::string(80, 'x') + "...'");
 }

@@ -79,6 +79,8 @@ TEST(Csv, RefusesWhatIsNoTableAtItsPlace) {
                 "write numbers with"));
   EXPECT_EQ(refused("a,b\r\n1,2\r\n"), "it was read");
   EXPECT_THAT(refused("a,\rb\n1,2\n"), HasSubstr("f.csv:1:3: error: control"));
+  EXPECT_THAT(refused("a,b\n1,x\u202ey\n"),
+              HasSubstr("f.csv:2:4: error: control character \\u202e\n"));
   EXPECT_THAT(refused("a,b\n1\n"), HasSubstr("f.csv:2:1: error: 1 cells, the header has 2"));
   EXPECT_THAT(refused("a,b\n\n"), HasSubstr("f.csv:2:1: error: an empty line"));
   EXPECT_THAT(refused("a,a\n"), HasSubstr("f.csv:1:3: error: a second column 'a'\n  note: rename"));

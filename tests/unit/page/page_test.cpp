@@ -80,6 +80,13 @@ TEST_F(Page, TakesNamesAsTextWhateverIsInThem) {
   EXPECT_THAT(page(), HasSubstr("&lt;/script&gt;&lt;img src=x"));
 }
 
+TEST_F(Page, ShowsWhatTurnsTextAround) {
+  write("1,1,n1,n1,true,true,,50,1\n", "n1");
+  const std::string result = read_file(folder_.path() / "result.yaml");
+  write_file(folder_.path() / "result.yaml", result + "remarks: [\"a \u202eb\u202c\"]\n");
+  EXPECT_THAT(page(), HasSubstr("<li>a \\u202eb\\u202c</li>"));
+}
+
 TEST_F(Page, SaysWhatTheNetworkFoundHasLearned) {
   write("1,1,n1,n1,true,true,,50,1\n2,1,n2,n2,true,true,,50,1\n", "n2");
   write_file(folder_.path() / "trained.csv",

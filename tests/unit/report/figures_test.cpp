@@ -19,6 +19,7 @@ using ::testing::Not;
 TEST(GnuplotText, KeepsEveryTextInItsQuotes) {
   EXPECT_EQ(gnuplot_text("ntk_2"), "'ntk_2'");
   EXPECT_EQ(gnuplot_text("it's `id` \"$x\" @y \\"), "'it''s `id` \"$x\" @y \\'");
+  EXPECT_EQ(gnuplot_text("a\u202eb\u2069"), "'a b '");
   EXPECT_EQ(gnuplot_text("a'\n!rm -rf\t\x7f"), "'a'' !rm -rf  '");
 }
 

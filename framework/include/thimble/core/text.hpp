@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,7 +13,27 @@
 
 namespace thimble {
 
-/// 'word', for messages. Control characters are shown as \xNN and long words are cut.
+/// A character that is not shown but obeyed: ASCII's control characters, and those of Unicode that
+/// turn the direction of what stands behind them (U+202A to U+202E, U+2066 to U+2069), so that a
+/// text reads as what it is not.
+struct ControlCharacter {
+  std::size_t at;
+  std::size_t bytes;
+  std::uint32_t code;
+
+  /// "\x0a", "\u202e".
+  THIMBLE_EXPORT std::string escape() const;
+};
+
+/// The first of a text from a place on.
+THIMBLE_EXPORT std::optional<ControlCharacter> find_control(std::string_view text,
+                                                            std::size_t from = 0);
+
+/// The text with something else for each of its control characters.
+THIMBLE_EXPORT std::string replace_controls(
+    std::string_view text, const std::function<std::string(const ControlCharacter&)>& by);
+
+/// 'word', for messages. Control characters are shown as their escapes and long words are cut.
 THIMBLE_EXPORT std::string in_quotes(std::string_view word);
 
 THIMBLE_EXPORT std::string join(const std::vector<std::string>& words,
