@@ -35,7 +35,18 @@ std::vector<std::string> texts_at(const Value& map, const char* key) {
   return texts;
 }
 
-double number_of_cell(const std::string& cell) { return parse_number(cell).value_or(kNotANumber); }
+/// Where the files of a run contradict each other, or themselves.
+[[noreturn]] void refuse_changed(const Location& where, const std::string& what,
+                                 const std::string& file) {
+  throw InputError{Diagnostic{where, what, file + " has been changed"}};
+}
+
+double number_of_cell(const CsvCell& cell) {
+  if (cell.text.empty()) return kNotANumber;
+  const auto number = parse_number(cell.text);
+  if (!number) refuse_changed(cell.where, in_quotes(cell.text) + " is no number", "candidates.csv");
+  return *number;
+}
 
 /// Rows of candidates.csv that the page shows: all, or of too many what matters and every n-th.
 std::vector<std::size_t> shown_rows(const CsvTable& table, const Value& result) {
@@ -66,8 +77,8 @@ void read_candidates(PageData& data) {
     const auto& row = table.rows[place];
     const auto of = parse_integer(row[point].text);
     if (!of || *of < 1 || *of > std::ssize(data.record.resolved))
-      throw InputError{Diagnostic{row[point].where, in_quotes(row[point].text) + " is no point",
-                                  "candidates.csv has been changed"}};
+      refuse_changed(row[point].where, in_quotes(row[point].text) + " is no point",
+                     "candidates.csv");
     data.number.push_back(parse_integer(row[network].text).value_or(0));
     data.point.push_back(static_cast<int>(*of - 1));
     data.arch.push_back(row[arch].text);
@@ -81,7 +92,7 @@ void read_candidates(PageData& data) {
     if (std::ranges::find(candidate_columns(), name) != candidate_columns().end()) continue;
     PageData::Metric metric{name, {}, false, false, {}};
     for (const std::size_t place : rows)
-      metric.values.push_back(number_of_cell(table.rows[place][column].text));
+      metric.values.push_back(number_of_cell(table.rows[place][column]));
     metric.is_accuracy = name == "accuracy" || name.starts_with("accuracy.");
     if (metric.is_accuracy) metric.direction = Direction::maximize;
     if (is_cost_metric(name)) metric.direction = Direction::minimize;
@@ -113,63 +124,91 @@ std::vector<Limit> limits_of(const Value& resolved) {
   return limits;
 }
 
-std::optional<std::size_t> place_of(const Places& places, int point, const std::string& arch) {
-  const auto found = places.find({point, arch});
-  if (found == places.end()) return std::nullopt;
-  return found->second;
-}
+/// What result.yaml says of one point, its networks found in candidates.csv.
+class PointReader {
+ public:
+  PointReader(int index, const Places& places) : index_{index}, places_{places} {}
 
-void add_selection(PageData::Point& point, const Value& selected, int index, const Places& places) {
-  for (const std::string& arch : texts_at(selected, "networks"))
-    if (const auto place = place_of(places, index, arch)) point.chosen.push_back(*place);
-  point.knee = place_of(places, index, text_at(selected, "knee"));
-  if (const Value* const ends = selected.find("extremes"))
-    for (const auto& entry : ends->entries())
-      if (const auto place = place_of(places, index, entry.value.text()))
-        point.ends.emplace_back(entry.key, *place);
-}
-
-PageData::Point point_of(const Value& document, int index, const Places& places) {
-  PageData::Point point;
-  point.row = text_at(document, "row");
-  point.seed = text_at(document, "seed");
-  point.remarks = texts_at(document, "remarks");
-  if (const Value* const best = document.find("best")) {
-    point.best = *best;
-    point.best_place = place_of(places, index, text_at(*best, "arch"));
-    point.keeps_limits = text_at(*best, "feasible") == "true";
+  PageData::Point read(const Value& document) const {
+    PageData::Point point;
+    point.row = text_at(document, "row");
+    point.seed = text_at(document, "seed");
+    point.remarks = texts_at(document, "remarks");
+    if (const Value* const best = document.find("best")) {
+      point.best = *best;
+      point.best_place = place_at(*best, "arch");
+      point.keeps_limits = text_at(*best, "feasible") == "true";
+    }
+    if (const Value* const front = document.find("front"))
+      for (const Value& network : front->items()) point.front.push_back(place_at(network, "arch"));
+    if (const Value* const selected = document.find("selected")) add_selection(point, *selected);
+    return point;
   }
-  if (const Value* const front = document.find("front"))
-    for (const Value& network : front->items())
-      if (const auto place = place_of(places, index, text_at(network, "arch")))
-        point.front.push_back(*place);
-  if (const Value* const selected = document.find("selected"))
-    add_selection(point, *selected, index, places);
-  return point;
-}
 
-/// Nothing when the space cannot read it any more.
-std::optional<Genotype> decoded(const SearchSpace& space, const std::string& arch) {
-  try {
-    return space.decode(arch);
-  } catch (const Error&) {
-    return std::nullopt;
+ private:
+  void add_selection(PageData::Point& point, const Value& selected) const {
+    if (const Value* const networks = selected.find("networks"))
+      for (const Value& arch : networks->items()) point.chosen.push_back(place_of(arch));
+    point.knee = place_at(selected, "knee");
+    if (const Value* const ends = selected.find("extremes"))
+      for (const auto& entry : ends->entries())
+        point.ends.emplace_back(entry.key, place_of(entry.value));
   }
+
+  std::size_t place_at(const Value& map, const char* key) const {
+    const Value* const arch = map.find(key);
+    return place_of(arch != nullptr ? *arch : map);
+  }
+
+  std::size_t place_of(const Value& arch) const {
+    const auto found = arch.is_scalar() ? places_.find({index_, arch.text()}) : places_.end();
+    if (found == places_.end())
+      refuse_changed(
+          arch.where(),
+          fmt::format("{} is no network of point {} in candidates.csv",
+                      arch.is_scalar() ? in_quotes(arch.text()) : arch.found(), index_ + 1),
+          "one of both files");
+    return found->second;
+  }
+
+  int index_;
+  const Places& places_;
+};
+
+/// What made each network; nothing where its space cannot read it any more.
+std::vector<std::optional<Genotype>> genotypes_of(PageData& data, std::span<const Study> studies) {
+  std::vector<std::optional<Genotype>> all;
+  std::int64_t unread = 0;
+  std::string first;
+  for (std::size_t i = 0; i < data.arch.size(); ++i) {
+    try {
+      all.emplace_back(
+          studies[static_cast<std::size_t>(data.point[i])].space->decode(data.arch[i]));
+    } catch (const Error& error) {
+      all.emplace_back();
+      if (unread++ == 0)
+        first = fmt::format("network {}: {}", data.number[i], error.diagnostics().front().message);
+    }
+  }
+  if (unread > 0)
+    data.remarks.push_back(
+        fmt::format("the search space cannot read {}, of which this page has no choices and no "
+                    "drawings; {}",
+                    count_text(unread, "architecture"), first));
+  return all;
 }
 
 /// All points of a sweep have one space, or there are no choices that all networks have.
-void add_choices(PageData& data, std::span<const Study> studies) {
+void add_choices(PageData& data, std::span<const Study> studies,
+                 const std::vector<std::optional<Genotype>>& genotypes) {
   for (const Study& study : studies)
     if (study.space != studies.front().space) return;
-  const SearchSpace& space = *studies.front().space;
-  const auto decisions = space.decisions();
+  const auto decisions = studies.front().space->decisions();
   for (std::size_t i = 0; i < decisions.size() && i < kMostChoices; ++i)
     data.choices.push_back({decisions[i].name, decisions[i].options, {}});
-  for (const std::string& arch : data.arch) {
-    const auto genotype = decoded(space, arch);
+  for (const auto& genotype : genotypes)
     for (std::size_t i = 0; i < data.choices.size(); ++i)
       data.choices[i].values.push_back(genotype ? (*genotype)[i] : kNotANumber);
-  }
 }
 
 /// The networks that people ask for first, each once: what was found, selected, on the front.
@@ -190,12 +229,12 @@ std::vector<std::size_t> wanted_plans(const PageData& data) {
   return wanted;
 }
 
-void add_plans(PageData& data, std::span<const Study> studies) {
+void add_plans(PageData& data, std::span<const Study> studies,
+               const std::vector<std::optional<Genotype>>& genotypes) {
   for (const std::size_t place : wanted_plans(data)) {
     const Study& study = studies[static_cast<std::size_t>(data.point[place])];
-    const auto genotype = decoded(*study.space, data.arch[place]);
-    if (!genotype) continue;
-    const Graph graph = study.space->build(*genotype);
+    if (!genotypes[place]) continue;
+    const Graph graph = study.space->build(*genotypes[place]);
     if (is_connected(graph)) data.plans.push_back({place, plan_of(graph, study.hardware.get())});
   }
 }
@@ -232,7 +271,7 @@ PageData page_data(RunRecord record, std::span<const Study> studies, const std::
     const Value resolved = read_yaml(data.record.resolved[static_cast<std::size_t>(index)]);
     if (index == 0) data.name = text_at(resolved, "name");
     read_objectives(data, resolved);
-    data.points.push_back(point_of(document, index, places));
+    data.points.push_back(PointReader{index, places}.read(document));
     data.points.back().limits =
         studies.empty() ? limits_of(resolved) : studies[static_cast<std::size_t>(index)].limits;
     ++index;
@@ -244,8 +283,9 @@ PageData page_data(RunRecord record, std::span<const Study> studies, const std::
     data.board = {{"ram_bytes", static_cast<double>(board.ram_bytes)},
                   {"rom_bytes", static_cast<double>(board.rom_bytes)}};
   }
-  add_choices(data, studies);
-  add_plans(data, studies);
+  const auto genotypes = genotypes_of(data, studies);
+  add_choices(data, studies, genotypes);
+  add_plans(data, studies, genotypes);
   return data;
 }
 

@@ -21,7 +21,14 @@ constexpr std::size_t kMostCards = 6;
 
 double number_at(const Value& map, const std::string& key) {
   const Value* const found = map.find(key);
-  return found == nullptr ? kNotANumber : parse_number(found->text()).value_or(kNotANumber);
+  if (found == nullptr || found->is_null()) return kNotANumber;
+  const auto number = found->is_scalar() ? parse_number(found->text()) : std::nullopt;
+  if (!number)
+    throw InputError{
+        Diagnostic{found->where(),
+                   fmt::format("{} must be a number, found {}", in_quotes(key), found->found()),
+                   "result.yaml has been changed"}};
+  return *number;
 }
 
 std::string words_at(const Value& map, const char* key) {
@@ -101,7 +108,7 @@ std::string share_cell(const Reading& reading, const PointData& point, const Pag
 std::string accuracy_rows(const PointData& point, const PageData& data) {
   std::string rows;
   for (const PageData::Metric& metric : data.metrics)
-    if (metric.is_accuracy && point.best_place && std::isfinite(metric.values[*point.best_place]))
+    if (metric.is_accuracy && std::isfinite(metric.values[*point.best_place]))
       rows += fmt::format(
           "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td>published or trained</td>"
           "<td></td></tr>\n",
@@ -112,7 +119,7 @@ std::string accuracy_rows(const PointData& point, const PageData& data) {
 /// What it learned, on the test part.
 std::string trained_rows(const PointData& point, const PageData& data) {
   const CsvTable* const trained = data.record.table("trained");
-  if (trained == nullptr || !point.best_place) return "";
+  if (trained == nullptr) return "";
   std::string rows;
   for (const TrainedFigure& figure : trained_figures(*trained, data.number[*point.best_place])) {
     const auto [mean, deviation] = mean_and_deviation(figure.values);
@@ -127,8 +134,7 @@ std::string trained_rows(const PointData& point, const PageData& data) {
 }
 
 std::string network_name(const PointData& point, const PageData& data) {
-  return point.best_place ? fmt::format("network {}", data.number[*point.best_place])
-                          : "the network found";
+  return fmt::format("network {}", data.number[*point.best_place]);
 }
 
 std::string badge(const PointData& point) {

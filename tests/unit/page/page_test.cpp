@@ -1,3 +1,7 @@
+#include <memory>
+#include <string>
+#include <tuple>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -5,14 +9,17 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/deploy/generate_c.hpp>
+#include <thimble/experiment/study.hpp>
 #include <thimble/page/run_page.hpp>
 
+#include "support/priced_space.hpp"
 #include "support/random_networks.hpp"
 #include "support/world.hpp"
 
 namespace thimble::page_test {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -118,10 +125,10 @@ TEST_F(Page, OfTooManyNetworksKeepsTheFrontAndSome) {
   EXPECT_THAT(run_page(data), HasSubstr("networks: the front, and every n-th of the others"));
 }
 
-/// What read_run() says of the folder.
+/// What is said of the folder that no page can be made of.
 std::string refusal(const std::filesystem::path& folder) {
   try {
-    read_run(folder);
+    run_page(page_data(read_run(folder), {}));
   } catch (const InputError& error) {
     return error.what();
   }
@@ -131,13 +138,48 @@ std::string refusal(const std::filesystem::path& folder) {
 TEST_F(Page, NeedsACompleteRun) {
   EXPECT_THAT(refusal(folder_.path()), HasSubstr("no folder of a complete run"));
   write("1,2,n1,n1,true,true,,50,1\n", "n1");
-  EXPECT_THROW(page(), InputError) << "there is no point 2";
+  EXPECT_THAT(refusal(folder_.path()), HasSubstr("'2' is no point"));
   const std::string result = read_file(folder_.path() / "result.yaml");
   write_file(folder_.path() / "result.yaml", result.substr(0, result.size() - 8));
   EXPECT_THAT(refusal(folder_.path()), HasSubstr("ends within a line"));
   write_file(folder_.path() / "result.yaml", result);
   std::filesystem::remove(folder_.path() / "resolved.yaml");
   EXPECT_THAT(refusal(folder_.path()), HasSubstr("1 points, but 0 resolved experiments"));
+}
+
+TEST_F(Page, RefusesNumbersAndNetworksThatSomebodyChanged) {
+  const std::string row = "1,1,n1,n1,true,true,,50,1\n";
+  write(row, "n2");
+  EXPECT_THAT(refusal(folder_.path()),
+              HasSubstr("result.yaml:4:18: error: 'n2' is no network of point 1 in candidates.csv\n"
+                        "  note: one of both files has been changed"));
+  write(row, "n1");
+  const std::string result = read_file(folder_.path() / "result.yaml");
+  for (const auto& [from, to, problem] :
+       {std::tuple{"macs: 50", "macs: 1e999",
+                   "4:44: error: 'macs' must be a number, found '1e999'"},
+        {"merit: 0.12345678", "merit: [2]", "'merit' must be a number, found a list"},
+        {"front: [{arch: n1}]", "front: [{}]", "5:13: error: a map is no network of point 1"}}) {
+    std::string changed = result;
+    changed.replace(changed.find(from), std::string{from}.size(), to);
+    write_file(folder_.path() / "result.yaml", changed);
+    EXPECT_THAT(refusal(folder_.path()), HasSubstr(problem)) << to;
+  }
+  write("1,1,n1,n1,true,true,,1e999,1\n", "n1");
+  EXPECT_THAT(refusal(folder_.path()),
+              HasSubstr("candidates.csv:2:22: error: '1e999' is no number"));
+}
+
+TEST_F(Page, SaysWhichNetworksItsSpaceCannotRead) {
+  write("1,1,d0=1,d0=1,false,true,,50,1\n2,1,d0=7,d0=7,false,true,,50,1\n", "d0=1");
+  std::vector<Study> studies(1);
+  studies[0].space = std::make_shared<PricedSpace>(PricedSpace::Prices{{1, 2}});
+  const PageData data = page_data(read_run(folder_.path()), studies);
+  EXPECT_THAT(data.remarks,
+              ElementsAre(::testing::AllOf(HasSubstr("cannot read 1 architecture"),
+                                           HasSubstr("network 2: "), HasSubstr("'7'"))));
+  ASSERT_EQ(data.choices.size(), 1U);
+  EXPECT_EQ(data.choices[0].values[0], 1);
 }
 
 }  // namespace
