@@ -18,6 +18,11 @@ export function h(name, attributes, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
 
+/** An architecture, to be broken between its decisions, as arch_html() in framework/src/page/html.cpp does. */
+export function breakable(arch) {
+  return arch.split(/(?<=[,;|+])/).flatMap((decision, i) => i ? [h("wbr"), decision] : [decision]);
+}
+
 export function svg(name, attributes, ...children) {
   const element = document.createElementNS(kSvg, name);
   for (const [key, value] of Object.entries(attributes ?? {})) {

@@ -1,5 +1,5 @@
 // The networks that are kept as a table; pinned ones beside each other; what to do with them.
-import {h} from "./dom.js";
+import {breakable, h} from "./dom.js";
 import {csvCell, cut, labelOf, shown} from "./format.js";
 
 const kRows = 200;
@@ -74,7 +74,7 @@ export class Selection {
       onchange: () => { if (!state.togglePin(place)) pin.checked = false; }});
     return h("tr", {}, h("td", {}, pin), h("th", {scope: "row"}, String(number)),
       columns.map((column) => h("td", {class: "number"}, shown({...column, unit: ""}, column.values[place]))),
-      h("td", {}, this.whatIs(place)), h("td", {}, h("code", {title: state.data.arch[place]}, cut(state.data.arch[place], 90))));
+      h("td", {}, this.whatIs(place)), h("td", {}, h("code", {title: state.data.arch[place]}, breakable(cut(state.data.arch[place], 90)))));
   }
 
   whatIs(place) {

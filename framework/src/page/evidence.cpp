@@ -74,7 +74,7 @@ std::string short_cell(const std::string& column, const std::string& text, bool 
   const auto number = is_number ? parse_number(text) : std::nullopt;
   if (number)
     return fmt::format("<data value=\"{}\">{}</data>", escaped(text), few_digits(*number));
-  return column == "arch" ? "<code>" + escaped(text) + "</code>" : escaped(text);
+  return column == "arch" ? arch_html(text) : escaped(text);
 }
 
 /// A table of a CSV file, its numbers short, without columns that say nothing.

@@ -1,5 +1,6 @@
 #include "html.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -25,6 +26,18 @@ std::string escaped(std::string_view text) {
       default: html += letter;
     }
   return html;
+}
+
+std::string arch_html(std::string_view arch) {
+  std::string html = "<code>";
+  while (!arch.empty()) {
+    const std::string_view decision = arch.substr(0, arch.find_first_of(",;|+"));
+    const std::size_t end = std::min(decision.size() + 1, arch.size());
+    html += escaped(arch.substr(0, end));
+    arch.remove_prefix(end);
+    if (!arch.empty()) html += "<wbr>";
+  }
+  return html + "</code>";
 }
 
 Unit unit_of(const std::string& metric) {

@@ -9,6 +9,9 @@ namespace thimble {
 /// As text or as an attribute in double quotes.
 std::string escaped(std::string_view text);
 
+/// An architecture, to be broken between its decisions where a line is too short for it.
+std::string arch_html(std::string_view arch);
+
 /// How a metric's numbers are written for people.
 struct Unit {
   std::string label;   ///< "RAM", "latency", or the metric's own name

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -156,8 +157,8 @@ std::string card(const PointData& point, const PageData& data) {
         "<article class=\"card\"><h3>{}nothing was found</h3>\n<p>{}</p></article>\n",
         point.row.empty() ? "" : escaped(point.row) + ": ", escaped(join(point.remarks, "; ")));
   std::string html =
-      fmt::format("<article class=\"card\"><h3>{} {}</h3>\n<p class=\"arch\"><code>{}</code></p>\n",
-                  title_of(point, data), badge(point), escaped(words_at(point.best, "arch")));
+      fmt::format("<article class=\"card\"><h3>{} {}</h3>\n<p class=\"arch\">{}</p>\n",
+                  title_of(point, data), badge(point), arch_html(words_at(point.best, "arch")));
   if (const std::string reason = words_at(point.best, "reason"); !reason.empty())
     html += fmt::format("<p class=\"warning\">{}</p>\n", escaped(reason));
   html +=
@@ -172,6 +173,25 @@ std::string card(const PointData& point, const PageData& data) {
         escaped(reading.error), share_cell(reading, point, data));
   return html + accuracy_rows(point, data) + trained_rows(point, data) +
          "</tbody></table></article>\n";
+}
+
+/// What the networks found have learned, each the mean over its trainings.
+void add_trained_columns(HtmlTable& table, const CsvTable& trained, const PageData& data) {
+  std::vector<std::map<std::string, double>> means;
+  for (const PointData& point : data.points) {
+    auto& of_point = means.emplace_back();
+    if (!point.best_place) continue;
+    for (const TrainedFigure& figure : trained_figures(trained, data.number[*point.best_place]))
+      of_point[figure.name] = mean_and_deviation(figure.values).mean;
+  }
+  for (const TrainedFigure& figure : trained_figures(trained)) {
+    const auto has_it = [&](const auto& of_point) { return of_point.contains(figure.name); };
+    if (std::ranges::none_of(means, has_it)) continue;
+    table.header.push_back(escaped(figure.name));
+    for (std::size_t i = 0; i < means.size(); ++i)
+      table.rows[i].push_back(
+          shown_html(figure.name, has_it(means[i]) ? means[i].at(figure.name) : kNotANumber));
+  }
 }
 
 /// A row a point, where there are too many for cards.
@@ -195,6 +215,8 @@ std::string table_of_points(const PageData& data) {
       row.push_back(shown_html(
           metric, point.best_place ? data.metric(metric)->values[*point.best_place] : kNotANumber));
   }
+  if (const CsvTable* const trained = data.record.table("trained"))
+    add_trained_columns(table, *trained, data);
   return to_html(table);
 }
 

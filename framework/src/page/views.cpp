@@ -128,8 +128,8 @@ std::string selected_table(const PageData& data) {
       const std::string metric = name.ends_with("_limit") ? name.substr(0, name.size() - 6) : name;
       const auto number = parse_number(row[i].text);
       cells.push_back(i >= table.first_number && number ? shown_html(metric, *number)
-                      : name == "arch" ? "<code>" + escaped(row[i].text) + "</code>"
-                                       : escaped(row[i].text));
+                      : name == "arch"                  ? arch_html(row[i].text)
+                                                        : escaped(row[i].text));
     }
   }
   return to_html(table);

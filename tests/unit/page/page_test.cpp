@@ -106,6 +106,33 @@ TEST_F(Page, SaysWhatTheNetworkFoundHasLearned) {
                                      HasSubstr("<td>1 training</td>"), Not(HasSubstr(">12<"))));
 }
 
+TEST_F(Page, OfManyPointsSaysWhatTheirNetworksHaveLearned) {
+  std::filesystem::create_directory(folder_.path() / "resolved");
+  std::string rows, points;
+  for (int i = 1; i <= 7; ++i) {
+    rows += fmt::format("{0},{0},n{0},n{0},true,true,,50,1\n", i);
+    points += fmt::format(
+        "  - {{row: '', seed: {0}, best: {{arch: n{0}, feasible: true}}, remarks: []}}\n", i);
+    write_file(folder_.path() / fmt::format("resolved/{}.yaml", i), "name: page\n");
+  }
+  write(rows, "n1");
+  std::filesystem::remove(folder_.path() / "resolved.yaml");
+  write_file(folder_.path() / "result.yaml", "points:\n" + points);
+  write_file(folder_.path() / "trained.csv",
+             "network,seed,float_accuracy,pruned_accuracy\n2,1,90.5,\n2,2,90.7,\n8,1,70,71\n");
+  const std::string html = page();
+  const std::size_t begin = html.find("What each point found</caption>");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string table = html.substr(begin, html.find("</table>", begin) - begin);
+  EXPECT_THAT(table, ::testing::AllOf(HasSubstr(">float_accuracy</th>"), HasSubstr(">90.6</data>"),
+                                      Not(HasSubstr("pruned_accuracy")), Not(HasSubstr(">70<"))));
+}
+
+TEST_F(Page, BreaksArchitecturesBetweenTheirDecisions) {
+  write("1,1,\"a=1,b=x y,c=<\",n1,true,true,,50,1\n", "\"a=1,b=x y,c=<\"");
+  EXPECT_THAT(page(), HasSubstr("<code>a=1,<wbr>b=x y,<wbr>c=&lt;</code>"));
+}
+
 TEST_F(Page, IsTheSameForTheSameFiles) {
   write("1,1,n1,n1,true,true,,50,\n2,1,n2,n2,false,false,no path,,\n", "n1");
   EXPECT_EQ(page(), page());
