@@ -196,5 +196,22 @@ TEST_F(Recordings, SayWhatIsWrongWithAFile) {
   EXPECT_THAT(problem(kColumns), ::testing::HasSubstr("no file in it ends in .csv"));
 }
 
+TEST_F(Recordings, SayWhatToDoAboutFoldersWithinTheirs) {
+  const auto note = [&] {
+    try {
+      open(kColumns);
+    } catch (const InputError& error) {
+      return error.diagnostics().front().note;
+    }
+    return std::string{"nothing was wrong"};
+  };
+  fs::create_directories(folder_.path() / "mine");
+  EXPECT_EQ(note(), "'folder' says where the files are");
+  add("anna/a.csv", "x,y,what,who\n1,2,sit,anna\n");
+  EXPECT_EQ(note(),
+            "files of folders within it are not read: name them in a 'table', or one of the "
+            "folders as 'folder'");
+}
+
 }  // namespace
 }  // namespace thimble::recordings_test

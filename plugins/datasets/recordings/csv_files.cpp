@@ -47,6 +47,11 @@ std::vector<Source> listed(const fs::path& folder, const CsvFormat& format) {
   return sources;
 }
 
+bool has_folders(const fs::path& folder) {
+  return std::ranges::any_of(fs::directory_iterator{folder},
+                             [](const auto& entry) { return entry.is_directory(); });
+}
+
 std::vector<Source> found(const fs::path& folder) {
   std::error_code problem;
   std::vector<fs::path> files;
@@ -58,7 +63,10 @@ std::vector<Source> found(const fs::path& folder) {
         files.push_back(entry.path());
   if (problem) refuse({folder.string()}, problem.message(), "'folder' says where the files are");
   if (files.empty())
-    refuse({folder.string()}, "no file in it ends in .csv", "'folder' says where the files are");
+    refuse({folder.string()}, "no file in it ends in .csv",
+           has_folders(folder) ? "files of folders within it are not read: name them in a 'table', "
+                                 "or one of the folders as 'folder'"
+                               : "'folder' says where the files are");
   std::ranges::sort(files);
   std::vector<Source> sources;
   for (const fs::path& file : files) sources.push_back({file, {}, {}});
