@@ -125,7 +125,7 @@ struct THIMBLE_EXPORT Prune {
           "who says what share goes: sparsity, or the decisions of the search space");
     param(&Prune::sparsity, "sparsity",
           "share of every group's channels that goes; what stays is a multiple of four")
-        .range(0, 1);
+        .range(0, 0.99);
     param(&Prune::criterion, "criterion", "by what channels are judged");
     param(&Prune::schedule, "schedule", "how more and more are masked");
     param(&Prune::begin, "begin", "share of the epochs after which masking begins").range(0, 1);
