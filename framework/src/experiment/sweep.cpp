@@ -180,21 +180,41 @@ void add_points(const Grid& grid, const Value& root, std::vector<SweepPoint>& po
   }
 }
 
-/// What a row sets as a whole it sets behind all overrides of its parts.
+/// What is at a path that goes through maps alone, or nullptr.
+const Value* at_path(const Value& root, const std::string& path) {
+  const Value* at = &root;
+  for (const std::string& step : split(path, '.'))
+    if (at = at->find(step); at == nullptr) return nullptr;
+  return at;
+}
+
+/// What a row sets as a whole it sets behind all overrides of its parts, and where others have no
+/// plugin there, parts of it are nothing.
 void refuse_undone(const Assignment& override, const std::vector<SweepPoint>& points) {
-  std::string whole;
+  const auto undoes = [&](const Assignment& set) {
+    return override.path.starts_with(set.path + ".");
+  };
+  const Assignment* whole = nullptr;
+  for (const SweepPoint& point : points)
+    if (const auto by = std::ranges::find_if(point.assignments, undoes);
+        by != point.assignments.end())
+      whole = &*by;
+  if (whole == nullptr) return;
+  bool all_set_it = true;
   for (const SweepPoint& point : points) {
-    const auto undoes = [&](const Assignment& set) {
-      return override.path.starts_with(set.path + ".");
-    };
-    const auto by = std::ranges::find_if(point.assignments, undoes);
-    if (by == point.assignments.end()) return;
-    whole = by->path;
+    if (std::ranges::any_of(point.assignments, undoes)) continue;
+    all_set_it = false;
+    const Value* const left = at_path(point.root, whole->path);
+    const bool is_plugin = whole->value.find("use") != nullptr;
+    if (!is_plugin || left == nullptr || left->find("use") != nullptr) return;
   }
-  refuse(override.value.where(),
-         fmt::format("{} changes nothing: every row of the sweep sets {} as a whole",
-                     in_quotes(override.path), in_quotes(whole)),
-         fmt::format("override {} itself, or change the rows", in_quotes(whole)));
+  const std::string part = in_quotes(whole->path);
+  refuse(
+      override.value.where(),
+      in_quotes(override.path) + " changes nothing: " +
+          (all_set_it ? "every row of the sweep sets " + part + " as a whole"
+                      : "rows of the sweep set " + part + " as a whole, and the others have none"),
+      fmt::format("override {} itself, or change the rows", part));
 }
 
 }  // namespace

@@ -175,6 +175,18 @@ TEST(Sweep, RefusesOverridesThatAllRowsUndo) {
   EXPECT_EQ(points_of("searcher: {use: a}\nsweep: [" + whole + ", {seed: [2]}]").size(), 2U);
 }
 
+TEST(Sweep, RefusesOverridesOfWhatSomeRowsSetAndTheOthersLack) {
+  const std::string sweep = "sweep: [{searcher: [{use: a, epochs: 1}]}, {seed: [2]}]";
+  EXPECT_EQ(problem_of(sweep, {"searcher.epochs=5"}),
+            "override 'searcher.epochs=5': error: 'searcher.epochs' changes nothing: rows of the "
+            "sweep set 'searcher' as a whole, and the others have none");
+  EXPECT_EQ(points_of(sweep, {"searcher.use=b", "searcher.epochs=5"}).size(), 2U);
+  EXPECT_EQ(
+      points_of("sweep: [{budget: [{evaluations: 1}]}, {seed: [2]}]", {"budget.minutes=5"}).size(),
+      2U)
+      << "a map of the others' own";
+}
+
 TEST(Sweep, TakesAnEntryOutOfAListByNull) {
   const auto points = expand_sweep(parse_yaml("proxies: [{use: a}, {use: b}]", "x.yaml"),
                                    {parse_override("proxies.a=~")});
