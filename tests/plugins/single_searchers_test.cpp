@@ -57,6 +57,18 @@ INSTANTIATE_TEST_SUITE_P(Plugins, SingleSearchers,
                          ::testing::Values("regularized_evolution", "local_search"),
                          [](const auto& test) { return test.param; });
 
+TEST(RandomSearch, RemarksThatNothingIsSetAsideWhereNothingIsTrained) {
+  const Decisions space{categorical(3)};
+  const Problem task = testing::problem(space);
+  const auto remarks = [&](const std::string& yaml) {
+    Formula evaluator{space, [](const Genotype&) { return std::vector<double>{0, 0}; }};
+    return searcher("random", yaml)->search(task, evaluator).remarks;
+  };
+  EXPECT_EQ(remarks("{samples: 2, validation: 0.3}"),
+            std::vector<std::string>{"'validation' changes nothing: it is for trained: true"});
+  EXPECT_TRUE(remarks("{samples: 2}").empty());
+}
+
 TEST(LocalSearch, StepsToEveryKindOfNeighbour) {
   const Decisions space{{{"kind", Decision::Type::categorical, {"a", "b", "c"}, 0, 0},
                          {"width", Decision::Type::continuous, {}, 0.25, 1.25},

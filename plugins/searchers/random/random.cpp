@@ -2,6 +2,7 @@
 // proxy runs. The baseline that every other searcher has to beat at equal evaluations.
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <thimble/core/text.hpp>
@@ -19,7 +20,7 @@ class RandomSearch final : public thimble::Searcher {
   struct Params {
     std::int64_t samples = 100;
     bool trained = false;
-    double validation = 0.2;
+    std::optional<double> validation;
 
     template <class Describe>
     static void describe(Describe& param) {
@@ -27,7 +28,8 @@ class RandomSearch final : public thimble::Searcher {
       param(&Params::trained, "trained",
             "train each, and take the best on samples that none learned from, not by objectives");
       param(&Params::validation, "validation",
-            "then the share of the training part that is set aside for that, whole groups of it")
+            "then the share of the training part that is set aside for that, whole groups of it; a "
+            "fifth when left out")
           .range(0.01, 0.9);
     }
   };
@@ -53,6 +55,8 @@ class RandomSearch final : public thimble::Searcher {
     evaluator.expect(static_cast<std::int64_t>(genotypes.size()));
     auto result = thimble::summarize(evaluator.evaluate(genotypes), problem);
     if (genotypes.empty() && nearest) result = thimble::summarize({*nearest}, problem);
+    if (params_.validation)
+      result.remarks.emplace_back("'validation' changes nothing: it is for trained: true");
     if (static_cast<std::int64_t>(genotypes.size()) < wanted)
       result.remarks.push_back(
           std::string{"found "} +
@@ -70,7 +74,8 @@ class RandomSearch final : public thimble::Searcher {
     if (!feasible.root().is_feasible()) return thimble::summarize({feasible.root()}, problem);
     const auto networks = drawn_within(problem, feasible);
     evaluator.expect(std::ssize(networks));
-    const auto weights = evaluator.relaxation({.epochs = 1, .validation = params_.validation});
+    const auto weights =
+        evaluator.relaxation({.epochs = 1, .validation = params_.validation.value_or(0.2)});
     std::vector<double> metrics;
     if (const auto kept = weights->kept()) metrics = kept->at("metrics");
     while (metrics.size() < networks.size()) {
