@@ -100,7 +100,8 @@ class FrontPicture {
                  fmt::format("{}, {} on the front, {} selected",
                              count_text(std::ssize(outcome_.evaluated), "network"),
                              outcome_.result.front.size(), outcome_.selection->chosen.size())) +
-           axis("x", x_, 0, Axis::kRoom) + axis("y", y_, 1, kRoomOfNumbers) +
+           axis("x", x_, 0, kRoomBesides, kRoomBesides) +
+           axis("y", y_, 1, Axis::kRoom, kRoomAbove) +
            "set key below\nset bmargin 9\n"
            "plot $all using 1:2 with points pt 7 ps 0.4 lc rgb '#cccccc' title 'looked at', \\\n" +
            front_plots() +
@@ -113,7 +114,9 @@ class FrontPicture {
 
  private:
   using Rows = std::vector<std::vector<double>>;
-  static constexpr double kRoomOfNumbers = 0.16;  ///< two lines of text, of the axis they stand on
+  // What the numbers of networks at the edge take of the axis: two lines, half of eight digits.
+  static constexpr double kRoomAbove = 0.16;
+  static constexpr double kRoomBesides = 0.11;
 
   void add(const Evaluation& network, Rows& rows) const {
     const double x = metric_of(network, x_, outcome_.metrics);
@@ -155,12 +158,12 @@ class FrontPicture {
   }
 
   std::string axis(const char* name, const std::string& metric, std::size_t coordinate,
-                   double room_above) const {
+                   double below, double above) const {
     std::vector<double> values;
     for (const auto& row : all_) values.push_back(row[coordinate]);
     for (const Rows& rows : fronts_)
       for (const auto& row : rows) values.push_back(row[coordinate]);
-    const Axis axis{values, room_above};
+    const Axis axis{values, below, above};
     // Powers of ten written out would touch each other: 20 M, not 2 x 10^7.
     constexpr double kLarge = 1e5;
     return fmt::format("set {0}label {1} noenhanced\nset {0}range [{2}:{3}]\n", name,

@@ -63,13 +63,13 @@ std::string title(const std::string& first, const std::string& second) {
                      gnuplot_text(second));
 }
 
-Axis::Axis(const std::vector<double>& values, double room_above)
+Axis::Axis(const std::vector<double>& values, double below, double above)
     : low{std::ranges::min(values)}, high{std::ranges::max(values)} {
   constexpr double kDecades = 100;
   is_logarithmic = low > 0 && high > kDecades * low;
   const auto scaled = [&](double value) { return is_logarithmic ? std::log(value) : value; };
   const double span = high > low ? scaled(high) - scaled(low) : std::max(1.0, std::abs(high));
-  const double bottom = scaled(low) - kRoom * span, top = scaled(high) + room_above * span;
+  const double bottom = scaled(low) - below * span, top = scaled(high) + above * span;
   low = is_logarithmic ? std::exp(bottom) : bottom;
   high = is_logarithmic ? std::exp(top) : top;
 }

@@ -234,15 +234,20 @@ TEST(FrontPictures, ShowEveryObjectiveAgainstTheCost) {
   EXPECT_EQ(pictures[1].name, "front_same");
 }
 
-/// As drawn, numbers end 46 pixels above their points, and axes are 496 pixels high.
-TEST(FrontPictures, HaveRoomForTheNumbersOfTheirHighestNetworks) {
+/// As drawn, numbers end 46 pixels above their points and are 17 wide a digit; axes are 496 pixels
+/// high and 806 wide.
+TEST(FrontPictures, HaveRoomForTheNumbersOfNetworksAtTheirEdges) {
   std::vector<PointOutcome> points{outcome(kBend)};
   select(points[0], {.k = 2});
   const std::string script = front_pictures(points)[0].script;
-  std::smatch range;
-  ASSERT_TRUE(std::regex_search(script, range, std::regex{R"(set yrange \[(.*):(.*)\])"}));
-  const double low = std::stod(range[1]), high = std::stod(range[2]), highest = 10;
-  EXPECT_GT((high - highest) / (high - low), 50. / 496);
+  std::smatch x, y;
+  ASSERT_TRUE(std::regex_search(script, x, std::regex{R"(set xrange \[(.*):(.*)\])"}));
+  ASSERT_TRUE(std::regex_search(script, y, std::regex{R"(set yrange \[(.*):(.*)\])"}));
+  const double low = std::stod(y[1]), high = std::stod(y[2]);
+  EXPECT_GT((high - 10) / (high - low), 50. / 496);
+  const double left = std::stod(x[1]), right = std::stod(x[2]);
+  for (const double room : {0 - left, right - 10})
+    EXPECT_GT(room / (right - left), 7 * 17. / 2 / 806) << left << " to " << right;
 }
 
 TEST(FrontPictures, WriteLargeNumbersShort) {

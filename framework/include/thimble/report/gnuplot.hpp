@@ -37,14 +37,14 @@ std::string cut(const std::string& text);
 /// Two lines above the picture.
 std::string title(const std::string& first, const std::string& second);
 
-/// An axis for these values, with room for marks at its edges: this share of its length, above the
-/// highest value another where words stand over marks.
+/// An axis for these values, with room for marks at its edges, in shares of the values' extent:
+/// more where words stand beside or over marks.
 struct Axis {
   static constexpr double kRoom = 0.08;
   bool is_logarithmic = false;
   double low = 0, high = 0;
 
-  explicit Axis(const std::vector<double>& values, double room_above = kRoom);
+  explicit Axis(const std::vector<double>& values, double below = kRoom, double above = kRoom);
 };
 
 }  // namespace thimble
