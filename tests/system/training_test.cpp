@@ -8,9 +8,7 @@
 
 #include <gmock/gmock.h>
 
-#include <support/commands.hpp>
-#include <support/datasets.hpp>
-#include <support/world.hpp>
+#include <support/training_run.hpp>
 #include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
 
@@ -24,55 +22,11 @@ using testing::content;
 using testing::Finished;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::TemporaryFolder;
 using testing::thimble_command;
-
-constexpr const char* kExperiment = R"(
-name: small
-search_space: { use: zoo, networks: [cnn_1d] }
-dataset: { use: synthetic, channels: 1, height: 128, width: 9, classes: 6, samples: 256, test_samples: 60 }
-hardware: { use: analytic, board: nucleo_f746zg }
-objectives: [{ minimize: latency_ms }]
-searcher: { use: exhaustive }
-)";
+using testing::TrainingRun;
 
 constexpr const char* kTrain =
     "'train={profile: series, epochs: 6, seeds: [1, 2], validation: 0.1, averaging: 0.9}' ";
-
-class TrainingRun : public ::testing::Test {
- protected:
-  TrainingRun() { std::ofstream{here_.path() / "small.yaml"} << kExperiment; }
-
-  Finished run(const std::string& more) const {
-    return thimble_command("run small.yaml --quiet " + more, here_.path());
-  }
-
-  /// The folder of a run that went well.
-  fs::path folder(const Finished& finished) const {
-    EXPECT_EQ(finished.code, 0) << finished.errors;
-    return folder_of(finished);
-  }
-
-  /// The last line of a run's output.
-  fs::path folder_of(const Finished& finished) const {
-    const std::string& text = finished.output;
-    const auto begin = text.rfind('\n', text.size() - 2) + 1;
-    return here_.path() / text.substr(begin, text.size() - 1 - begin);
-  }
-
-  /// Everything that trainings left, in one text.
-  std::string trained(const fs::path& folder) const {
-    std::string all;
-    for (const char* const file :
-         {"trained.csv", "history.csv", "weights/1-1.safetensors", "weights/1-2.safetensors"}) {
-      EXPECT_TRUE(fs::exists(folder / file)) << file;
-      all += content(folder / file);
-    }
-    return all;
-  }
-
-  TemporaryFolder here_;
-};
 
 TEST_F(TrainingRun, GivesTheSameBytesAtOneTwoAndFourJobs) {
   const std::string one = trained(folder(run(std::string{kTrain} + "--jobs 1 --output one")));
@@ -318,79 +272,6 @@ TEST_F(TrainingRun, RemarksOnKeysWithoutEffect) {
       AllOf(HasSubstr("remark: 'epochs' of 'quantise' changes nothing: it is for method: qat"),
             HasSubstr("remark: 'percentile' of 'quantise' changes nothing")));
   EXPECT_THAT(remarks("prune: {}, quantise: {method: qat, epochs: 3}"), Not(HasSubstr("nothing")));
-}
-
-/// Arrays of series with these labels, half of them to train with and half to test with.
-class ThinData : public TrainingRun {
- protected:
-  Finished run_on(const std::vector<std::uint8_t>& labels, const std::string& more) const {
-    const std::size_t count = labels.size();
-    std::vector<std::int8_t> values(count * 32);
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = static_cast<std::int8_t>(7 * i % 100);
-    std::vector<std::uint8_t> split(count);
-    std::fill(split.begin() + static_cast<std::ptrdiff_t>(count / 2), split.end(), 1);
-    const fs::path data = here_.path() / "data/thin";
-    const std::string rows = std::to_string(count);
-    testing::write(data / "X.npy",
-                   testing::npy("|i1", "(" + rows + ", 1, 32)", testing::bytes_of(values)));
-    testing::write(data / "y.npy",
-                   testing::npy("|u1", "(" + rows + ",)", testing::bytes_of(labels)));
-    testing::write(data / "split.npy",
-                   testing::npy("|u1", "(" + rows + ",)", testing::bytes_of(split)));
-    testing::write(data / "thin.yaml",
-                   "{X: X.npy, y: y.npy, split: split.npy, axes: NCT, layout: rows, classes: 8}");
-    return run(
-        "--data data 'dataset={use: arrays, file: thin/thin.yaml}' 'search_space={use: zoo, "
-        "networks: [cnn_1d], height: 32, width: 1, classes: 8}' 'train={epochs: 2, seeds: "
-        "[1]" +
-        more + "}'");
-  }
-};
-
-TEST_F(ThinData, MayHaveOneSampleAClass) {
-  const std::vector<std::uint8_t> one{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
-  const Finished all = run_on(one, "");
-  EXPECT_EQ(all.code, 0) << all.errors;
-  const Finished some = run_on(one, ", validation: 0.5");
-  EXPECT_EQ(some.code, 2);
-  EXPECT_THAT(some.errors, AllOf(HasSubstr("leaves 4 samples to learn from"), HasSubstr("note")));
-}
-
-TEST_F(ThinData, IsKnownAgain) {
-  const std::vector<std::uint8_t> labels{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
-  const std::string evaluate =
-      "evaluate " + folder(run_on(labels, "")).string() + " --network 1 --data data";
-  const Finished same = thimble_command(evaluate, here_.path());
-  EXPECT_EQ(same.code, 0) << same.errors;
-  EXPECT_EQ(same.errors, "");
-  testing::write(here_.path() / "data/thin/y.npy",
-                 testing::npy("|u1", "(16,)",
-                              testing::bytes_of<std::uint8_t>(
-                                  {1, 0, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7})));
-  EXPECT_THAT(thimble_command(evaluate, here_.path()).errors,
-              HasSubstr("the data are not those that this network was trained on"));
-}
-
-TEST_F(ThinData, MayLackAClass) {
-  const Finished fine = run_on({0, 1, 2, 3, 4, 5, 6, 6, 0, 1, 2, 3, 4, 5, 6, 6}, "");
-  ASSERT_EQ(fine.code, 0) << fine.errors;
-  EXPECT_THAT(content(folder_of(fine) / "report.md"), HasSubstr("no training sample of class 7"));
-}
-
-/// Then all outputs may be alike.
-TEST_F(ThinData, MayHaveOneClass) {
-  const Finished one =
-      run_on(std::vector<std::uint8_t>(32, 3), ", quantise: {method: qat, epochs: 2}");
-  EXPECT_EQ(one.code, 0) << one.errors;
-  EXPECT_THAT(content(folder_of(one) / "report.md"),
-              HasSubstr("all samples to learn from are of class 3: nothing can be learned"));
-}
-
-TEST_F(ThinData, MayBeTooThin) {
-  const Finished few = run_on({0, 1, 2, 0, 1, 2}, "");
-  EXPECT_EQ(few.code, 2);
-  EXPECT_THAT(few.errors, HasSubstr("leaves 3 samples to learn from, at least 8 are needed"));
 }
 
 /// Two channels for three are refused; another height or width is resized, which is said.
