@@ -8,10 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <support/commands.hpp>
 #include <support/datasets.hpp>
-#include <support/world.hpp>
-#include <thimble/core/csv.hpp>
+#include <support/small_run.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 
@@ -22,47 +20,8 @@ using namespace std::chrono_literals;
 using testing::Command;
 using testing::content;
 using testing::Finished;
-using testing::TemporaryFolder;
+using testing::Run;
 using testing::thimble_command;
-
-constexpr const char* kExperiment = R"(
-name: small
-seed: 5
-search_space: { use: nasbench201 }
-dataset: { use: synthetic, samples: 512 }
-proxies:
-  - { use: ntk, batch: 8, repeats: 2 }
-  - { use: linear_regions, batch: 100, batches: 2, repeats: 2 }
-hardware: { use: analytic, board: nucleo_f746zg }
-objectives:
-  - { minimize: ntk }
-  - { maximize: linear_regions }
-  - { minimize: latency_ms, weight: 0.5 }
-searcher: { use: pruning }
-)";
-
-class Run : public ::testing::Test {
- protected:
-  Run() { std::ofstream{here_.path() / "small.yaml"} << kExperiment; }
-
-  /// The result file of a run; the last line of the output is its folder.
-  std::string result(const Finished& finished) const {
-    EXPECT_EQ(finished.code, 0) << finished.errors;
-    const auto folder =
-        finished.output.substr(finished.output.rfind('\n', finished.output.size() - 2) + 1);
-    return content(here_.path() / folder.substr(0, folder.size() - 1) / "result.yaml");
-  }
-
-  /// Starts a run and kills it after a while; true when it was still running.
-  bool run_and_kill(const std::string& more, std::chrono::milliseconds after) const {
-    const Command run{"run small.yaml --quiet " + more, here_.path()};
-    std::this_thread::sleep_for(after);
-    run.send(SIGKILL);
-    return run.wait().code == 128 + SIGKILL;
-  }
-
-  TemporaryFolder here_;
-};
 
 TEST_F(Run, GivesTheSameResultAtOneTwoAndFourJobs) {
   const std::string one = result(thimble_command("run small.yaml --quiet --jobs 1", here_.path()));
@@ -332,53 +291,6 @@ TEST_F(Run, ShowsTheSelectedNetworks) {
   EXPECT_THAT(content(folder / "result.yaml"), ::testing::HasSubstr("selected:"));
   EXPECT_THAT(content(folder / "resolved.yaml"), ::testing::HasSubstr("method: automatic"));
   EXPECT_TRUE(std::filesystem::exists(folder / "figures" / "front_ntk.gp"));
-}
-
-/// Runs the first cells of the space against a benchmark that is made of them.
-class RunWithBenchmark : public Run {
- protected:
-  RunWithBenchmark() {
-    const Finished finished =
-        thimble_command("run small.yaml --quiet " + kCells + " --output first", here_.path());
-    const std::string file = "candidates.csv";
-    const CsvTable cells = parse_csv(content(here_.path() / line_of(finished) / file), file);
-    std::ofstream table{here_.path() / "table.csv"};
-    table << "arch_str,test,its_other\n";
-    for (std::size_t i = 0; i < cells.rows.size(); ++i)
-      table << '"' << cells.rows[i][cells.column("arch")].text << "\"," << 70 + i % 7 << ","
-            << 50 + i % 5 << "\n";
-  }
-
-  static std::string line_of(const Finished& finished) {
-    EXPECT_EQ(finished.code, 0) << finished.errors;
-    return finished.output.substr(0, finished.output.size() - 1);
-  }
-
-  const std::string kCells = "searcher='{use: exhaustive}' budget.evaluations=30";
-  const std::string kBenchmark =
-      "run small.yaml --quiet " + kCells +
-      " 'benchmark={file: table.csv, accuracy: test, also: [its_other]}'";
-};
-
-TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
-  const auto one = here_.path() / line_of(thimble_command(kBenchmark + " -j 1", here_.path()));
-  const auto two = here_.path() / line_of(thimble_command(kBenchmark + " -j 2", here_.path()));
-  for (const char* const file : {"analysis.csv", "agreement.csv", "regret.csv",
-                                 "figures/scatter_ntk.gp", "figures/agreement.gp"}) {
-    EXPECT_EQ(content(one / file), content(two / file)) << file;
-    EXPECT_NE(content(one / file), "") << file;
-  }
-  EXPECT_THAT(content(one / "analysis.csv"), ::testing::HasSubstr(",ntk,its_other,equal_macs,"));
-  EXPECT_THAT(content(one / "report.md"), ::testing::HasSubstr("## How metrics rank by accuracy"));
-  EXPECT_TRUE(std::filesystem::exists(one / "timing.csv"));
-}
-
-TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {
-  const Finished finished = thimble_command(
-      "run small.yaml " + kBenchmark.substr(std::string{"run small.yaml --quiet "}.size()),
-      here_.path(), {{"PATH", "/nowhere"}});
-  EXPECT_EQ(finished.code, 0) << finished.errors;
-  EXPECT_THAT(finished.errors, ::testing::HasSubstr("there is no gnuplot here"));
 }
 
 TEST_F(Run, ScoresArchitecturesFromStandardInput) {

@@ -1,0 +1,68 @@
+// Whole runs whose proxies are set against published accuracies.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+
+#include <support/small_run.hpp>
+#include <thimble/core/csv.hpp>
+
+namespace thimble::benchmark_run_test {
+namespace {
+
+using testing::content;
+using testing::Finished;
+using testing::Run;
+using testing::thimble_command;
+
+/// Runs the first cells of the space against a benchmark that is made of them.
+class RunWithBenchmark : public Run {
+ protected:
+  RunWithBenchmark() {
+    const Finished finished =
+        thimble_command("run small.yaml --quiet " + kCells + " --output first", here_.path());
+    const std::string file = "candidates.csv";
+    const CsvTable cells = parse_csv(content(here_.path() / line_of(finished) / file), file);
+    std::ofstream table{here_.path() / "table.csv"};
+    table << "arch_str,test,its_other\n";
+    for (std::size_t i = 0; i < cells.rows.size(); ++i)
+      table << '"' << cells.rows[i][cells.column("arch")].text << "\"," << 70 + i % 7 << ","
+            << 50 + i % 5 << "\n";
+  }
+
+  static std::string line_of(const Finished& finished) {
+    EXPECT_EQ(finished.code, 0) << finished.errors;
+    return finished.output.substr(0, finished.output.size() - 1);
+  }
+
+  const std::string kCells = "searcher='{use: exhaustive}' budget.evaluations=30";
+  const std::string kBenchmark =
+      "run small.yaml --quiet " + kCells +
+      " 'benchmark={file: table.csv, accuracy: test, also: [its_other]}'";
+};
+
+TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
+  const auto one = here_.path() / line_of(thimble_command(kBenchmark + " -j 1", here_.path()));
+  const auto two = here_.path() / line_of(thimble_command(kBenchmark + " -j 2", here_.path()));
+  for (const char* const file : {"analysis.csv", "agreement.csv", "regret.csv",
+                                 "figures/scatter_ntk.gp", "figures/agreement.gp"}) {
+    EXPECT_EQ(content(one / file), content(two / file)) << file;
+    EXPECT_NE(content(one / file), "") << file;
+  }
+  EXPECT_THAT(content(one / "analysis.csv"), ::testing::HasSubstr(",ntk,its_other,equal_macs,"));
+  EXPECT_THAT(content(one / "report.md"), ::testing::HasSubstr("## How metrics rank by accuracy"));
+  EXPECT_TRUE(std::filesystem::exists(one / "timing.csv"));
+}
+
+TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {
+  const Finished finished = thimble_command(
+      "run small.yaml " + kBenchmark.substr(std::string{"run small.yaml --quiet "}.size()),
+      here_.path(), {{"PATH", "/nowhere"}});
+  EXPECT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(finished.errors, ::testing::HasSubstr("there is no gnuplot here"));
+}
+
+}  // namespace
+}  // namespace thimble::benchmark_run_test
