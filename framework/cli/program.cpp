@@ -4,18 +4,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <limits>
 #include <string_view>
 
 #include <unistd.h>
-
-#include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 
 #include "cli.hpp"
+#include "command_line.hpp"
 
 namespace thimble::cli {
 namespace {
@@ -45,351 +42,18 @@ std::filesystem::path cache_folder() {
   return home.empty() ? home : home / ".cache" / "thimble";
 }
 
-/// Holds words to whole numbers within bounds.
-CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
-  const auto wrong = [least, most](const std::string& word) {
-    const auto number = parse_integer(word);
-    if (!number) return in_quotes(word) + " is no whole number";
-    if (*number >= least && *number <= most) return std::string{};
-    return fmt::format("{} is outside [{}, {}]", in_quotes(word), least, most);
+int parse_and_call(int count, const char* const* arguments, const std::filesystem::path& prefix) {
+  CommandLine line{data_folder_by_default()};
+  if (const auto code = line.parse(count, arguments)) return *code;
+  Context context;
+  context.data_folder = line.data_folder();
+  context.cache_folder = cache_folder();
+  context.log = [](const std::string& words) {
+    std::fprintf(stderr, "remark: %s\n", words.c_str());
   };
-  return {[wrong](std::string& word) { return wrong(word); },
-          fmt::format("in [{}, {}]", least, most)};
+  PluginLoader loader{plugin_folders(prefix), context};
+  return line.call(World{prefix, line.data_folder(), loader});
 }
-
-/// The command line: one subcommand each, and what to call for it.
-class Program {
- public:
-  explicit Program(const std::filesystem::path& prefix) : prefix_{prefix} {
-    app_.set_version_flag("--version", "thimble " THIMBLE_VERSION);
-    app_.require_subcommand(1);
-    app_.get_formatter()->column_width(34);
-    app_.footer(
-        "Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
-        "3 nothing keeps the limits, "
-        "130 interrupted (go on with run --resume).");
-    add_run();
-    add_report();
-    add_check();
-    add_score();
-    add_train();
-    add_evaluate();
-    add_deploy();
-    add_plugins();
-    add_new();
-    add_profile();
-    add_calibrate();
-    add_import();
-  }
-
-  int parse_and_call(int count, const char* const* arguments) {
-    try {
-      app_.parse(count, arguments);
-    } catch (const CLI::Success& asked) {
-      return app_.exit(asked);
-    } catch (const CLI::ParseError& error) {
-      std::fprintf(stderr, "thimble: error: %s\n  note: thimble %s--help lists what there is\n",
-                   reason(error).c_str(), asked_command().c_str());
-      return kInputWrong;
-    }
-    Context context;
-    context.data_folder = data_;
-    context.cache_folder = cache_folder();
-    context.log = [](const std::string& line) {
-      std::fprintf(stderr, "remark: %s\n", line.c_str());
-    };
-    PluginLoader loader{plugin_folders(prefix_), context};
-    return command_(World{prefix_, data_, loader});
-  }
-
- private:
-  /// "run " once a command is known, for the note.
-  std::string asked_command() const {
-    const auto asked = app_.get_subcommands();
-    return asked.empty() ? "" : asked.front()->get_name() + " ";
-  }
-
-  /// CLI11's words, or better ones for what nobody expected.
-  std::string reason(const CLI::ParseError& error) const {
-    const auto rest = app_.remaining(true);
-    const auto asked = app_.get_subcommands();
-    std::vector<std::string> known;
-    if (asked.empty()) {
-      for (const CLI::App* const command : app_.get_subcommands({}))
-        known.push_back(command->get_name());
-      if (rest.empty() || rest.front().starts_with('-')) return "no command given";
-      return fmt::format("no command {}{}", in_quotes(rest.front()),
-                         did_you_mean(rest.front(), known));
-    }
-    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty()) {
-      for (const CLI::Option* const option : asked.front()->get_options())
-        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-      return fmt::format("{} is not expected{}", in_quotes(rest.front()),
-                         did_you_mean(rest.front(), known));
-    }
-    std::string text = error.what();
-    if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
-      text[0] = static_cast<char>(text[0] - 'A' + 'a');
-    return text;
-  }
-
-  CLI::App* add(const std::string& name, const std::string& what,
-                std::function<int(const World&)> command) {
-    CLI::App* const sub = app_.add_subcommand(name, what);
-    sub->callback([this, command = std::move(command)] { command_ = command; });
-    return sub;
-  }
-
-  void add_data(CLI::App* sub) {
-    sub->add_option("--data", data_, "folder of data sets (THIMBLE_DATA)")->capture_default_str();
-  }
-
-  static CLI::Option* add_jobs(CLI::App* sub, int& jobs, const char* what) {
-    constexpr int kMostJobs = 1024;
-    return sub->add_option("--jobs,-j", jobs, what)->check(whole_number(0, kMostJobs));
-  }
-
-  static void add_experiment(CLI::App* sub, std::string& experiment,
-                             std::vector<std::string>& overrides) {
-    sub->add_option("experiment", experiment, "experiment file (YAML)")->required();
-    sub->add_option("overrides", overrides, "key.path=value, as in seed=3 or proxies.ntk.batch=16");
-  }
-
-  void add_run() {
-    auto* const sub =
-        add("run", "run an experiment", [this](const World& world) { return run(run_, world); });
-    add_experiment(sub, run_.experiment, run_.overrides);
-    add_jobs(sub, run_.jobs, "candidates at a time; 0: one a core")->capture_default_str();
-    sub->add_flag("--resume", run_.resume, "go on where an equal run stopped");
-    sub->add_option("--output", run_.output, "folder of run folders")->capture_default_str();
-    sub->add_flag("--quiet,-q", run_.is_quiet, "print the run folder's path and nothing else");
-    sub->add_flag("--json", run_.as_json, "print the result as JSON instead of a table");
-    add_data(sub);
-  }
-
-  void add_report() {
-    auto* const sub = add("report", "write the pages of runs again, or the page over all of them",
-                          [this](const World& world) { return report(report_, world); });
-    sub->add_option("runs", report_.runs, "folders of complete runs");
-    sub->add_option("--index", report_.index,
-                    "folder of run folders (runs by default): its index.html is written")
-        ->expected(0, 1)
-        ->default_str("runs");
-    add_data(sub);
-  }
-
-  void add_check() {
-    auto* const sub =
-        add("check", "check an experiment, show what would run and what it costs; run nothing",
-            [this](const World& world) { return check(check_, world); });
-    add_experiment(sub, check_.experiment, check_.overrides);
-    add_data(sub);
-  }
-
-  void add_score() {
-    auto* const sub = add("score", "score architectures as an experiment would",
-                          [this](const World& world) { return score(score_, world); });
-    add_experiment_or_run(sub, score_.experiment, score_.overrides);
-    auto* const arch =
-        sub->add_option("--arch", score_.archs, "an architecture, as the search space writes it")
-            ->allow_extra_args(false);
-    auto* const archs = sub->add_option("--archs", score_.archs_file,
-                                        "file of architectures, one a line; - for input");
-    add_number(sub, score_.network)->excludes(arch)->excludes(archs);
-    add_jobs(sub, score_.jobs, "candidates at a time; 0: one a core");
-    sub->add_flag("--json", score_.as_json, "one JSON object a line");
-    add_data(sub);
-  }
-
-  void add_deploy() {
-    auto* const sub = add("deploy", "write a network as int8 C for a microcontroller",
-                          [this](const World& world) { return deploy(deploy_, world); });
-    add_network(sub, deploy_);
-    add_weights(sub, deploy_);
-    sub->add_flag("--drawn", deploy_.is_drawn, "draw the weights, also of a network of a run");
-    sub->add_option("--name", deploy_.name, "of the network in C, and of the files")
-        ->capture_default_str();
-    sub->add_option("--output", deploy_.output, "folder for the files")->capture_default_str();
-    sub->add_option("--verify", deploy_.verify,
-                    "run it in the emulator on this core (m3, m4, m7, m33, m55)");
-  }
-
-  void add_train() {
-    auto* const sub =
-        add("train", "train one network of an experiment or a run, as its 'train' says",
-            [this](const World& world) { return train(train_, world); });
-    add_network(sub, train_);
-    sub->add_option("--output,-o", train_.output, "folder whose trainings/ has the result")
-        ->capture_default_str();
-    add_jobs(sub, train_.jobs, "threads; 0: one a core");
-    sub->add_flag("--quiet,-q", train_.is_quiet, "print the files of weights and nothing else");
-  }
-
-  void add_evaluate() {
-    auto* const sub = add("evaluate", "test a trained network, as floats and as int8",
-                          [this](const World& world) { return evaluate(evaluate_, world); });
-    add_network(sub, evaluate_);
-    add_weights(sub, evaluate_);
-    sub->add_option("--output", evaluate_.output, "folder for confusion matrix and classes");
-    add_jobs(sub, evaluate_.jobs, "threads; 0: one a core");
-  }
-
-  static void add_experiment_or_run(CLI::App* sub, std::string& experiment,
-                                    std::vector<std::string>& overrides) {
-    sub->add_option("experiment", experiment, "experiment file (YAML), or the folder of a run")
-        ->required();
-    sub->add_option("overrides", overrides, "key.path=value");
-  }
-
-  static CLI::Option* add_number(CLI::App* sub, std::optional<std::int64_t>& number) {
-    return sub->add_option("--network", number, "its number in the run's tables")
-        ->check(whole_number(1, 1'000'000'000));
-  }
-
-  /// A network of an experiment, or of a run.
-  void add_network(CLI::App* sub, NetworkArguments& network) {
-    add_experiment_or_run(sub, network.experiment, network.overrides);
-    auto* const arch =
-        sub->add_option("--arch", network.arch, "the architecture, as the search space writes it");
-    add_number(sub, network.network)->excludes(arch);
-    sub->add_option("--dataset", network.dataset,
-                    "of its training, where train: {datasets: [...]} lists several");
-    sub->add_option("--seed", network.seed, "of its training; by default the run's first")
-        ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()));
-    add_data(sub);
-  }
-
-  static void add_weights(CLI::App* sub, NetworkArguments& network) {
-    sub->add_option("--weights", network.weights, "file of weights that `thimble train` printed");
-  }
-
-  void add_plugins() {
-    auto* const plugins = add("plugins", "list plugins",
-                              [this](const World& world) { return list_plugins(kind_, world); });
-    plugins->add_option("kind", kind_, "proxy, searchspace, searcher, hardware, dataset or task");
-    auto* const shown = add("show", "show a plugin's parameters", [this](const World& world) {
-      return show(name_, as_markdown_, world);
-    });
-    shown->add_option("name", name_,
-                      "the plugin's name, or kind/name; without one, all are listed");
-    shown->add_flag("--markdown", as_markdown_, "as the table for its README");
-  }
-
-  void add_new() {
-    auto* const made = add("new", "write the folder of a new plugin",
-                           [this](const World& world) { return create(new_, world); });
-    made->add_option("kind", new_.kind, "proxy, searchspace, searcher, hardware, dataset or task")
-        ->required();
-    made->add_option("name", new_.name, "lower case letters, digits and _")->required();
-    made->add_option("--folder", new_.folder, "where to; ./NAME when left out");
-    made->add_flag("--trains", new_.trains, "a searcher in whose search networks learn");
-    auto* const completion = add("completion", "print a completion script",
-                                 [this](const World&) { return complete(shell_); });
-    completion->add_option("shell", shell_, "bash or zsh")->capture_default_str();
-  }
-
-  void add_profile() {
-    auto* const sub = add("profile",
-                          "count operators in the emulator, or measure them on a board, into a "
-                          "look-up table",
-                          [this](const World& world) { return profile(profile_, world); });
-    sub->footer(
-        "Without experiment and --ops a built-in set of operators is taken. docs/own-board.md has "
-        "the way from wiring a board to a search with its cycles.");
-    sub->add_option("experiment", profile_.experiment,
-                    "experiment file (YAML): the operators of its search space");
-    sub->add_option("overrides", profile_.overrides, "key.path=value");
-    sub->add_option("--ops", profile_.ops_file, "file of operators, one a line; - for input");
-    auto* const core =
-        sub->add_option("--core", profile_.core, "m3, m4, m7, m33 or m55")->capture_default_str();
-    sub->add_option("--networks", profile_.networks,
-                    "random networks to look for operators in; 0: all, or 1000 of a large space")
-        ->check(whole_number(0, 10'000'000));
-    sub->add_option("--output", profile_.output, "table (CSV) that the rows are added to")
-        ->capture_default_str();
-    add_data(sub);
-    add_profile_on_board(sub, core);
-  }
-
-  void add_profile_on_board(CLI::App* sub, CLI::Option* core) {
-    auto* const board = sub->add_option("--board", profile_.board,
-                                        "measure: name of a board, or path to a board file (.yaml)")
-                            ->excludes(core)
-                            ->group("On a board");
-    const auto add = [&](const char* name, auto& value, const char* what) {
-      return sub->add_option(name, value, what)->needs(board)->group("On a board");
-    };
-    auto* const runner =
-        add("--runner", profile_.runner,
-            "command that runs the program {elf} on the board and prints what it prints");
-    auto* const emit =
-        add("--emit", profile_.emit, "write C for a project of your own into this folder instead");
-    auto* const records =
-        add("--records", profile_.records, "take what that project printed from this file");
-    runner->excludes(emit)->excludes(records);
-    emit->excludes(records);
-    add("--setup", profile_.setup,
-        "clock, wait states, caches, memory placement, as rows shall state them");
-    add("--source", profile_.sources, "C file of the board's own, linked into the program")
-        ->needs(runner)
-        ->allow_extra_args(false);
-    add("--repeat", profile_.repeat, "runs of each operator; rows have their median")
-        ->check(whole_number(1, 1000))
-        ->capture_default_str();
-    add("--limit", profile_.limit_s, "seconds until the command is killed")
-        ->check(whole_number(1, 86'400))
-        ->capture_default_str();
-  }
-
-  void add_calibrate() {
-    auto* const sub = add("calibrate", "fit a board's cycles an instruction to measurements",
-                          [this](const World& world) { return calibrate(calibrate_, world); });
-    sub->add_option("--board", calibrate_.board, "name of a board, or path to a board file")
-        ->required();
-    sub->add_option("--measured", calibrate_.measured, "table of cycles on the board")->required();
-    sub->add_option("--counted", calibrate_.counted, "table of instructions on its core")
-        ->required();
-    sub->add_option("--output", calibrate_.output, "board file (.yaml) to write the fit into");
-  }
-
-  void add_import() {
-    auto* const sub = add("import", "turn others' measurements into a look-up table",
-                          [this](const World&) { return import_rows(import_); });
-    sub->add_option("file", import_.file, "what to read")->required();
-    sub->add_option("--format", import_.format, "convolutions (CSV) or micronas (records.json)")
-        ->capture_default_str();
-    sub->add_option("--cycles", import_.cycles, "column of cycles on the board");
-    sub->add_option("--instructions", import_.instructions, "column of instructions on the core");
-    sub->add_option("--board", import_.conditions.board, "id of the board");
-    sub->add_option("--core", import_.conditions.core, "m3, m4, m7, m33 or m55");
-    sub->add_option("--kernels", import_.conditions.kernels, "whose kernels, and which version")
-        ->required();
-    sub->add_option("--compiler", import_.conditions.compiler, "as in \"gcc 12.2.1\"");
-    sub->add_option("--flags", import_.conditions.flags, "as in -O2");
-    sub->add_option("--output", import_.output, "table (.csv) to write")->required();
-  }
-
-  std::filesystem::path prefix_;
-  CLI::App app_{
-      "thimble finds neural networks that fit a microcontroller, without training the "
-      "candidates.",
-      "thimble"};
-  std::function<int(const World&)> command_;
-  RunArguments run_;
-  ReportArguments report_;
-  CheckArguments check_;
-  ScoreArguments score_;
-  TrainArguments train_;
-  EvaluateArguments evaluate_;
-  DeployArguments deploy_;
-  ProfileArguments profile_;
-  CalibrateArguments calibrate_;
-  ImportArguments import_;
-  std::string data_ = data_folder_by_default();
-  std::string kind_, name_, shell_ = "bash";
-  NewArguments new_;
-  bool as_markdown_ = false;
-};
 
 void stop_on_signal(int) {
   if (request_stop()) _exit(kInterrupted);
@@ -400,7 +64,7 @@ void stop_on_signal(int) {
 int run_program(int count, const char* const* arguments, const std::filesystem::path& prefix) {
   const std::string_view command = count > 1 ? arguments[1] : "";
   try {
-    const int code = Program{prefix}.parse_and_call(count, arguments);
+    const int code = parse_and_call(count, arguments, prefix);
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     std::fprintf(stderr, "thimble: error: the output cannot be written\n");
     return kFailed;
