@@ -27,11 +27,21 @@ struct RunArguments {
   std::vector<std::string> overrides;
   std::string output = "runs";
   int jobs = 0;
+  std::string engine;  ///< who computes, or nothing: this process
+  int workers = 0;     ///< of engine local
   bool resume = false;
   bool is_quiet = false;
   bool as_json = false;
 };
 int run(const RunArguments& arguments, const World& world);
+
+/// One part of a run, for an engine.
+struct WorkArguments {
+  std::string run;
+  std::string part;
+  int jobs = 1;
+};
+int work(const WorkArguments& arguments, const World& world);
 
 struct ReportArguments {
   std::vector<std::string> runs;     ///< folders whose pages are written again

@@ -20,6 +20,10 @@ void Progress::trained(std::int64_t done, std::int64_t all) {
   tell("training", "training: ", "epochs", done, all);
 }
 
+void Progress::farmed(std::int64_t done, std::int64_t all) {
+  tell("farm", "farm: ", "parts", done, all);
+}
+
 void Progress::tell(const std::string& what, const std::string& head, const char* unit,
                     std::int64_t done, std::int64_t expected) {
   const std::scoped_lock lock{mutex_};

@@ -16,6 +16,7 @@ class Progress {
   /// Candidates scored in a point; 0 expected: nobody knows.
   void scored(std::int64_t done, std::int64_t expected, std::size_t point, std::size_t points);
   /// Epochs of all trainings.
+  void farmed(std::int64_t done, std::int64_t all);
   void trained(std::int64_t done, std::int64_t all);
   /// A line that stays.
   void say(const std::string& line);

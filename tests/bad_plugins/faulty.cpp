@@ -1,14 +1,16 @@
 // A proxy that fails where and how it is told to.
 #include <cmath>
+#include <csignal>
 #include <stdexcept>
 
 #include <thimble/core/error.hpp>
+#include <thimble/graph/counts.hpp>
 #include <thimble/proxy.hpp>
 
 namespace {
 
 enum class Place { nowhere, constructor, pass, score, combine };
-enum class Fault { error, file_error, standard, integer, nan };
+enum class Fault { error, file_error, standard, integer, nan, abort };
 
 const std::vector<std::pair<std::string, Place>>& names_of(Place) {
   static const std::vector<std::pair<std::string, Place>> names{{"nowhere", Place::nowhere},
@@ -20,11 +22,10 @@ const std::vector<std::pair<std::string, Place>>& names_of(Place) {
 }
 
 const std::vector<std::pair<std::string, Fault>>& names_of(Fault) {
-  static const std::vector<std::pair<std::string, Fault>> names{{"error", Fault::error},
-                                                                {"file_error", Fault::file_error},
-                                                                {"standard", Fault::standard},
-                                                                {"integer", Fault::integer},
-                                                                {"nan", Fault::nan}};
+  static const std::vector<std::pair<std::string, Fault>> names{
+      {"error", Fault::error},       {"file_error", Fault::file_error},
+      {"standard", Fault::standard}, {"integer", Fault::integer},
+      {"nan", Fault::nan},           {"abort", Fault::abort}};
   return names;
 }
 
@@ -33,11 +34,13 @@ class Faulty final : public thimble::Proxy {
   struct Params {
     Place place = Place::nowhere;
     Fault fault = Fault::error;
+    std::int64_t params = 0;
 
     template <class Describe>
     static void describe(Describe& param) {
       param(&Params::place, "place", "where to fail");
       param(&Params::fault, "fault", "what to throw or return");
+      param(&Params::params, "params", "of the networks to fail on; 0: all");
     }
   };
 
@@ -50,7 +53,11 @@ class Faulty final : public thimble::Proxy {
     pass.batch = 2;
     return pass;
   }
-  double score(thimble::Observation&) const override { return at(Place::score); }
+  double score(thimble::Observation& seen) const override {
+    const bool is_meant =
+        params_.params == 0 || thimble::params(seen.network().graph()) == params_.params;
+    return is_meant ? at(Place::score) : 1;
+  }
   double combine(std::span<const double> repeats) const override {
     return repeats[0] + at(Place::combine);
   }
@@ -65,6 +72,7 @@ class Faulty final : public thimble::Proxy {
       case Fault::standard: throw std::runtime_error{"the sky has fallen"};
       case Fault::integer: throw 42;
       case Fault::nan: return std::nan("");
+      case Fault::abort: std::raise(SIGABRT);
     }
     return 1;
   }

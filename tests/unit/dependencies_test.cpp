@@ -42,6 +42,8 @@ const std::map<std::string, Words>& allowed_floors() {
       floors[floor] = below;
       below.insert(floor);
     }
+    floors["farm"] = {"core", "search"};
+    floors["run"].insert("farm");
     for (auto& [floor, may] : floors) may.insert(floor);
     return floors;
   }();

@@ -177,6 +177,7 @@ ProcessResult::End listen(Child& child, ProcessResult& result, const ProcessLimi
   const auto deadline = Clock::now() + limits.time;
   for (bool has_ended = false;;) {
     stop_if_requested();
+    if (limits.is_unwanted != nullptr && *limits.is_unwanted) throw Interrupted{"unwanted"};
     std::array<pollfd, 3> events{pollfd{has_ended ? -1 : child.alive.number(), POLLIN, 0},
                                  pollfd{child.output.number(), POLLIN, 0},
                                  pollfd{child.errors.number(), POLLIN, 0}};

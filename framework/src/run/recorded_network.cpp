@@ -18,12 +18,11 @@ CsvTable read_table(const std::filesystem::path& file) {
 }
 
 std::filesystem::path experiment_of(const std::filesystem::path& run, const CsvCell& point) {
-  if (std::filesystem::exists(run / "resolved.yaml")) return run / "resolved.yaml";
   const auto number = parse_integer(point.text);
-  if (!number)
+  if (!number || *number < 1)
     throw InputError{Diagnostic{point.where, in_quotes(point.text) + " is no point",
                                 "candidates.csv has been changed"}};
-  return run / "resolved" / fmt::format("{:03}.yaml", *number);
+  return resolved_file(run, static_cast<std::size_t>(*number) - 1);
 }
 
 std::vector<RecordedTraining> trainings_of(const std::filesystem::path& run, std::size_t number) {
@@ -44,6 +43,12 @@ std::vector<RecordedTraining> trainings_of(const std::filesystem::path& run, std
 }
 
 }  // namespace
+
+std::filesystem::path resolved_file(const std::filesystem::path& run, std::size_t point) {
+  const auto one = run / "resolved.yaml";
+  return std::filesystem::exists(one) ? one
+                                      : run / "resolved" / fmt::format("{:03}.yaml", point + 1);
+}
 
 RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number) {
   const auto file = run / "candidates.csv";

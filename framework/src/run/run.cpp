@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -22,6 +23,8 @@
 #include <thimble/run/run_point.hpp>
 #include <thimble/run/store.hpp>
 #include <thimble/run/train_stage.hpp>
+
+#include "prefetch.hpp"
 
 namespace thimble {
 namespace {
@@ -71,7 +74,11 @@ class Runner {
         benchmark_{benchmark},
         folder_{std::move(folder)},
         log_{open_log(folder_.path())},
-        store_{folder_.path() / "store.sqlite"} {}
+        store_{folder_.path() / "store.sqlite"} {
+    if (options.engine != nullptr)
+      prefetch_.emplace(options, experiment, folder_.path(), store_,
+                        [this](const std::string& line) { remark(line); });
+  }
 
   /// `before` was remarked before there was a folder.
   RunOutcome run(const std::vector<std::string>& before) {
@@ -85,6 +92,7 @@ class Runner {
         if (remark(line)) outcome.remarks.push_back(line);
     };
     remark_all(before);
+    if (prefetch_) prefetch_->points();
     for (std::size_t i = 0; i < experiment_.studies.size(); ++i) {
       remark_all(experiment_.studies[i].remarks);
       outcome.points.push_back(
@@ -111,7 +119,8 @@ class Runner {
   /// A run that failed before it scored anything leaves nothing behind, unless it went on with one.
   void discard_if_empty() {
     if (folder_.is_new() && store_.size() == 0 &&
-        !std::filesystem::exists(folder_.path() / kResultFile))
+        !std::filesystem::exists(folder_.path() / kResultFile) &&
+        submitted_arrays(folder_.path()).empty())
       folder_.discard();
   }
 
@@ -142,6 +151,10 @@ class Runner {
     stage.jobs = options_.jobs;
     stage.say = [this](const std::string& line) { remark(line); };
     stage.progress = options_.trained;
+    if (prefetch_)
+      stage.prefetch = [this](const std::vector<OpenTraining>& open) {
+        prefetch_->trainings(open);
+      };
     return stage;
   }
 
@@ -173,6 +186,7 @@ class Runner {
   RunFolder folder_;
   std::shared_ptr<spdlog::logger> log_;
   SqliteStore store_;
+  std::optional<Prefetch> prefetch_;  ///< where an engine computes
   std::vector<std::string> remarks_;  ///< in the order in which they were made
 };
 

@@ -100,6 +100,17 @@ struct SqliteStore::Database {
                               SQLITE_TRANSIENT) == SQLITE_OK);
   }
 
+  /// Of the four columns that a value has, from the first on.
+  static ProxyValue value(sqlite3_stmt* row, int first) {
+    ProxyValue value;
+    if (sqlite3_column_type(row, first) != SQLITE_NULL)
+      value.value = sqlite3_column_double(row, first);
+    value.repeats = parse_repeats(text(row, first + 1));
+    value.seconds = sqlite3_column_double(row, first + 2);
+    value.invalid = text(row, first + 3);
+    return value;
+  }
+
   /// NULL for no number.
   void bind(sqlite3_stmt* statement, int place, double value) const {
     require((std::isnan(value) ? sqlite3_bind_null(statement, place)
@@ -157,14 +168,7 @@ std::optional<ProxyValue> SqliteStore::find(const std::string& candidate,
   database_->bind(query, 2, proxy);
   const int outcome = sqlite3_step(query);
   std::optional<ProxyValue> found;
-  if (outcome == SQLITE_ROW) {
-    found.emplace();
-    if (sqlite3_column_type(query, 0) != SQLITE_NULL)
-      found->value = sqlite3_column_double(query, 0);
-    found->repeats = parse_repeats(Database::text(query, 1));
-    found->seconds = sqlite3_column_double(query, 2);
-    found->invalid = Database::text(query, 3);
-  }
+  if (outcome == SQLITE_ROW) found = Database::value(query, 0);
   database_->require(outcome == SQLITE_ROW || outcome == SQLITE_DONE);
   return found;
 }
@@ -181,6 +185,39 @@ void SqliteStore::put(const std::string& candidate, const std::string& proxy,
   database_->bind(insert, 5, value.seconds);
   database_->bind(insert, 6, value.invalid);
   database_->require(sqlite3_step(insert) == SQLITE_DONE);
+}
+
+void SqliteStore::merge(const std::vector<StoredValue>& values) {
+  database_->execute("BEGIN IMMEDIATE");
+  try {
+    for (const auto& [candidate, proxy, value] : values) {
+      const auto known = find(candidate, proxy);
+      if (!known) put(candidate, proxy, value);
+      if (known && !is_same(*known, value))
+        throw Error{fmt::format("a worker has {} for candidate '{}', the store '{}' has {}",
+                                number_text(value.value), candidate, database_->file,
+                                number_text(known->value)),
+                    "they were computed with other arithmetic: run without --resume to begin anew"};
+    }
+    database_->execute("COMMIT");
+  } catch (...) {
+    sqlite3_exec(database_->handle, "ROLLBACK", nullptr, nullptr, nullptr);
+    throw;
+  }
+}
+
+std::vector<StoredValue> SqliteStore::values() {
+  const std::scoped_lock lock{mutex_};
+  const Query query{
+      database_->prepare("SELECT candidate, proxy, value, repeats, seconds, invalid "
+                         "FROM proxy_values")};
+  std::vector<StoredValue> all;
+  int outcome = SQLITE_ROW;
+  while ((outcome = sqlite3_step(query.get())) == SQLITE_ROW)
+    all.push_back({Database::text(query.get(), 0), Database::text(query.get(), 1),
+                   Database::value(query.get(), 2)});
+  database_->require(outcome == SQLITE_DONE);
+  return all;
 }
 
 std::int64_t SqliteStore::size() {

@@ -109,6 +109,7 @@ class Trainings {
         all.push_back({i, &row});
         epochs_ += all_epochs(data_of(experiment_.studies[i], row).recipe);
       }
+    stage_.prefetch(open_of(all));
     in_parallel(std::min(stage_.jobs, static_cast<int>(all.size())), all.size(),
                 [&](std::size_t i) {
                   stop_if_requested();
@@ -118,6 +119,17 @@ class Trainings {
   }
 
  private:
+  std::vector<OpenTraining> open_of(const std::vector<Training>& all) {
+    std::vector<OpenTraining> open;
+    for (const auto& [point, row] : all) {
+      const Study& study = experiment_.studies[point];
+      const Lesson lesson = lesson_of(study, row->network.genotype);
+      if (!is_trained(order_for(study, *row, lesson, "")))
+        open.push_back({point, row->network.text, row->seed});
+    }
+    return open;
+  }
+
   /// What does not fit the board is not trained.
   void list(std::size_t point) {
     PointOutcome& outcome = outcomes_[point];

@@ -209,6 +209,10 @@ TrainedNetwork learn(const TrainingOrder& order) {
 
 }  // namespace
 
+bool is_trained(const TrainingOrder& order) {
+  return std::filesystem::exists(order.folder / kWeights);
+}
+
 TrainingOutcome train_network(const TrainingOrder& order) {
   make_folder(order.folder);
   const FileLock lock{order.folder / kWeights};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,8 @@ struct ProcessLimits {
   std::chrono::milliseconds time{60'000};
   std::size_t output_bytes = std::size_t{1} << 20;  ///< of either kind
   std::size_t file_bytes = std::size_t{1} << 30;    ///< of a file that it writes
+  const std::atomic<bool>* is_unwanted =
+      nullptr;  ///< set: it is killed, as when a stop is requested
 };
 
 /// How a program ended, and what it said.
@@ -36,8 +39,8 @@ struct ProcessResult {
 
 /// Runs a program in a folder, without input, and waits for its end. It and its children are killed
 /// when it exceeds a limit, and it is killed when the calling thread ends. Throws Error when it
-/// cannot be started, and Interrupted, having killed it, as soon as a stop is requested. Thread
-/// safe.
+/// cannot be started, and Interrupted, having killed it, as soon as a stop is requested or nobody
+/// wants it any more. Thread safe.
 THIMBLE_EXPORT ProcessResult run_process(const std::filesystem::path& program,
                                          const std::vector<std::string>& arguments,
                                          const std::filesystem::path& folder,

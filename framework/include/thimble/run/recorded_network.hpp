@@ -24,6 +24,10 @@ struct RecordedNetwork {
   std::vector<RecordedTraining> trainings;  ///< in order
 };
 
+/// The experiment of one of a run's points, from 0, with every value.
+THIMBLE_EXPORT std::filesystem::path resolved_file(const std::filesystem::path& run,
+                                                   std::size_t point);
+
 /// Throws InputError when the folder is no run's, or has no such network.
 THIMBLE_EXPORT RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number);
 

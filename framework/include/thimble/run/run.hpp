@@ -7,6 +7,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/outcome.hpp>
+#include <thimble/farm/engine.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/report/tables.hpp>
 
@@ -20,6 +21,9 @@ struct RunOptions {
   std::filesystem::path data_folder = "data";
   int jobs = 1;
   bool resume = false;
+  /// Who computes what the run asks for in processes of their own; none: this one.
+  Engine* engine = nullptr;
+  Array worker;  ///< of `engine`: the program, options of `thimble work`, and the folder
   /// Lines for the person who waits.
   std::function<void(const std::string&)> say = [](const std::string&) {};
   /// Candidates scored of those expected in the point at hand (0: unknown), and the point.
@@ -29,6 +33,9 @@ struct RunOptions {
   /// Epochs done of all trainings behind the search.
   std::function<void(std::int64_t done, std::int64_t all)> trained = [](std::int64_t,
                                                                         std::int64_t) {};
+  /// Parts done of those that the engine has.
+  std::function<void(std::int64_t done, std::int64_t all)> farmed = [](std::int64_t, std::int64_t) {
+  };
 };
 
 struct RunOutcome {

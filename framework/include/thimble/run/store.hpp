@@ -5,8 +5,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/farm/shard.hpp>
 #include <thimble/search/scoring.hpp>
 
 namespace thimble {
@@ -23,6 +25,9 @@ class THIMBLE_EXPORT SqliteStore final : public ProxyStore {
   std::optional<ProxyValue> find(const std::string& candidate, const std::string& proxy) override;
   void put(const std::string& candidate, const std::string& proxy,
            const ProxyValue& value) override;
+  /// Takes in what others have computed, all or nothing. Throws Error where it has another value.
+  void merge(const std::vector<StoredValue>& values);
+  std::vector<StoredValue> values();
   /// Values in the store.
   std::int64_t size();
 

@@ -12,6 +12,13 @@
 
 namespace thimble {
 
+/// A training that has no result yet.
+struct OpenTraining {
+  std::size_t point = 0;
+  std::string arch;
+  std::uint64_t seed = 0;
+};
+
 /// How trainings are run.
 struct TrainStage {
   /// Where they are kept, a folder each: what is trained once is trained for all runs.
@@ -21,6 +28,9 @@ struct TrainStage {
   /// Epochs done of all that there are, over all trainings.
   std::function<void(std::int64_t done, std::int64_t all)> progress = [](std::int64_t,
                                                                          std::int64_t) {};
+  /// Told of all that have to be run, before the first one is.
+  std::function<void(const std::vector<OpenTraining>&)> prefetch =
+      [](const std::vector<OpenTraining>&) {};
 };
 
 /// Gives the networks of all points their numbers, after those that a point's `train` lists have

@@ -48,6 +48,9 @@ struct TrainingOutcome {
   std::string failure;            ///< why there are none, where they were asked for
 };
 
+/// Whether its result is there.
+THIMBLE_EXPORT bool is_trained(const TrainingOrder& order);
+
 /// Trains a graph, which is that of before any pruning, from weights that its seed decides, or goes
 /// on where an earlier call stopped: weights and epochs are those of an unbroken training, bit for
 /// bit. Throws Error where data, task and network do not fit each other or the training diverges,

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <thimble/core/export.hpp>
+#include <thimble/farm/engine.hpp>
+#include <thimble/farm/part.hpp>
+#include <thimble/farm/shard.hpp>
+
+namespace thimble {
+
+/// What all parts of a run have in common.
+struct FarmOrder {
+  std::filesystem::path run;  ///< its folder
+  Array array;                ///< but for its parts
+  std::function<void(const std::string&)> say = [](const std::string&) {};
+  /// Parts that are done.
+  std::function<void(std::int64_t done, std::int64_t all)> progress = [](std::int64_t,
+                                                                         std::int64_t) {};
+  /// Called with the ids of what has just been submitted; what it throws ends compute().
+  std::function<void(const std::vector<std::string>&)> submitted =
+      [](const std::vector<std::string>&) {};
+};
+
+/// Has parts of a run computed by an engine's processes. All that it knows lies in RUN/farm: who is
+/// killed and begins again finds the shards, and the arrays that still run.
+class THIMBLE_EXPORT Farm {
+ public:
+  Farm(FarmOrder order, Engine& engine);
+
+  /// Returns when every part has been computed. What is missing when nothing runs any more is asked
+  /// for again, while that leads anywhere. Throws Error that names the parts which lead nowhere,
+  /// and Interrupted; in either case shards have what there is.
+  void compute(const std::vector<Part>& parts);
+
+  /// What the shards of all parts have, each value once. Throws Error where two of them differ,
+  /// naming both workers.
+  std::vector<StoredValue> values();
+
+ private:
+  struct Course;
+
+  void look();
+  bool is_done(const std::string& part) const;
+  std::int64_t done_of(const std::vector<Course>& courses) const;
+  void wait_for(const std::vector<std::string>& ids, const std::vector<Course>& courses,
+                std::int64_t all);
+  std::vector<std::string> submit(std::vector<Course>& courses);
+  void judge(Course& course) const;
+
+  FarmOrder order_;
+  Engine& engine_;
+  std::map<std::filesystem::path, ShardReader> shards_;
+};
+
+/// The ids of arrays that were submitted for a run, the oldest first.
+THIMBLE_EXPORT std::vector<std::string> submitted_arrays(const std::filesystem::path& run);
+
+}  // namespace thimble

@@ -1,0 +1,103 @@
+#include <thimble/run/work.hpp>
+
+#include <array>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <thimble/core/error.hpp>
+#include <thimble/core/text.hpp>
+#include <thimble/experiment/load.hpp>
+#include <thimble/nn/threads.hpp>
+#include <thimble/run/recorded_network.hpp>
+#include <thimble/run/run_point.hpp>
+#include <thimble/run/train_stage.hpp>
+
+namespace thimble {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string node_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+/// The part's point as an experiment of its own. Of a training, the one network and seed.
+LoadedExperiment experiment_of(const Part& part, const fs::path& run, PluginLoader& loader) {
+  std::vector<Assignment> overrides;
+  if (part.kind == Part::Kind::training) {
+    overrides.push_back(
+        {"train.networks", Value::sequence({Value::scalar(part.candidates.at(0), true)})});
+    overrides.push_back(
+        {"train.seeds", Value::sequence({Value::scalar(std::to_string(part.seed))})});
+  }
+  LoadedExperiment experiment = load_experiment(resolved_file(run, part.point), overrides, loader);
+  if (key_of_values(experiment.studies[0]) != part.key)
+    throw InputError{
+        Diagnostic{{run.string()},
+                   fmt::format("{} has other data, plugins or another build of thimble "
+                               "than the process that planned '{}'",
+                               node_name(), part.name()),
+                   "give all nodes the same installation and data (--data)"}};
+  return experiment;
+}
+
+/// Its values come into the shard; what else comes of it is made again where all points meet.
+void work_at_point(const LoadedExperiment& experiment, const Part& part, const WorkOptions& options,
+                   Shard& shard) {
+  const Study& study = experiment.studies[0];
+  ScoringSetup setup = study.scoring();
+  setup.jobs = options.jobs;
+  setup.store = &shard;
+  setup.kept_search = options.run / fmt::format("search{}.safetensors", part.point + 1);
+  setup.log = options.say;
+  run_point(study, experiment.points[0], std::move(setup));
+}
+
+void work_at_training(const LoadedExperiment& experiment, const WorkOptions& options,
+                      Shard& shard) {
+  TrainStage stage;
+  // Where run_experiment() has them: beside the folders of experiments, whose runs these are.
+  stage.trainings =
+      fs::absolute(options.run).lexically_normal().parent_path().parent_path() / "trainings";
+  stage.jobs = options.jobs;
+  stage.say = options.say;
+  stage.progress = [&](std::int64_t done, std::int64_t) { shard.note_step(done); };
+  std::vector<PointOutcome> outcomes(1);
+  number_networks(outcomes, experiment);
+  train_networks(outcomes, experiment, stage);
+}
+
+void work_at(const Part& part, const WorkOptions& options, PluginLoader& loader, Shard& shard) {
+  const LoadedExperiment experiment = experiment_of(part, options.run, loader);
+  part.kind == Part::Kind::training ? work_at_training(experiment, options, shard)
+                                    : work_at_point(experiment, part, options, shard);
+}
+
+}  // namespace
+
+std::string key_of_values(const Study& study) {
+  std::string text = study.data + "\n" + study.training_key + "\n";
+  for (const Study::NamedProxy& proxy : study.proxies) text += proxy.key + "\n";
+  return hex(fingerprint(text));
+}
+
+void work(const WorkOptions& options, PluginLoader& loader) {
+  use_single_threaded_math();
+  const Part part = read_part(options.run, options.part);
+  Shard shard{options.run, {options.part, node_name(), ::getpid(), ""}};
+  options.begun(shard);
+  try {
+    work_at(part, options, loader, shard);
+    shard.note_done();
+  } catch (const Interrupted&) {
+    shard.note_stopped();
+    throw;
+  } catch (const Error& error) {
+    shard.note_failure(error.diagnostics().front().message);
+    throw;
+  }
+}
+
+}  // namespace thimble
