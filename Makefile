@@ -34,6 +34,7 @@ run: setup ## search for a network, start to end (more words for thimble: ARGS='
 
 test: setup ## build, then run every test
 	@$(emulator)
+	@scripts/setup slurm || echo "setup: so the tests of engine slurm will skip" >&2
 	@THIMBLE_NO_SETUP=1 scripts/fetch-onnxruntime || echo "no ONNX Runtime: the tests that need it skip" >&2
 	@scripts/fetch-browser || echo "no browser: the tests of pages skip" >&2
 	@$(call test,release)

@@ -9,6 +9,7 @@
 #include <thimble/core/text.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/arithmetic.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
@@ -16,6 +17,7 @@
 #include <thimble/search/shared_pass.hpp>
 #include <thimble/search/uncosted.hpp>
 
+#include "chosen_engine.hpp"
 #include "cli.hpp"
 
 namespace thimble::cli {
@@ -208,8 +210,10 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
 }  // namespace
 
 int check(const CheckArguments& arguments, const World& world) {
+  use_single_threaded_math();
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
+  const std::string preview = engine_preview(arguments, experiment.studies.size(), world);
   // Before anything is printed: it may be wrong, too.
   std::set<std::string> benchmark_remarks;
   load_benchmark(experiment.studies.front(), world.data_folder,
@@ -224,7 +228,8 @@ int check(const CheckArguments& arguments, const World& world) {
       if (said.insert(line).second) fmt::print("    {}\n", line);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
-  fmt::print("{}\n", blas_name());
+  fmt::print("{}\narithmetic {}\n", blas_name(), own_arithmetic().text());
+  if (!preview.empty()) fmt::print("\n{}", preview);
   if (const std::string lacks = what_pages_lack(); !lacks.empty())
     fmt::print("remark: {}\n", lacks);
   return 0;

@@ -17,18 +17,26 @@
 namespace thimble::cli {
 
 struct World {
-  std::filesystem::path prefix;       ///< of this installation or build
-  std::filesystem::path data_folder;  ///< --data, THIMBLE_DATA, or data
+  std::filesystem::path prefix;         ///< of this installation or build
+  std::filesystem::path data_folder;    ///< --data, THIMBLE_DATA, or data
+  std::filesystem::path config_folder;  ///< of the user's settings, or nothing
   PluginLoader& loader;
 };
 
-struct RunArguments {
+/// Who computes what a run asks for.
+struct EngineArguments {
+  std::string engine;       ///< local or slurm, or nothing: this process
+  int workers = 0;          ///< of local
+  std::string engine_file;  ///< settings of slurm; the user's own when left out
+  std::string arithmetic = "native";
+  bool is_detached = false;  ///< with slurm: submit, and let it finish the run by itself
+};
+
+struct RunArguments : EngineArguments {
   std::string experiment;
   std::vector<std::string> overrides;
   std::string output = "runs";
   int jobs = 0;
-  std::string engine;  ///< who computes, or nothing: this process
-  int workers = 0;     ///< of engine local
   bool resume = false;
   bool is_quiet = false;
   bool as_json = false;
@@ -39,9 +47,16 @@ int run(const RunArguments& arguments, const World& world);
 struct WorkArguments {
   std::string run;
   std::string part;
+  std::string arithmetic = "native";
   int jobs = 1;
 };
 int work(const WorkArguments& arguments, const World& world);
+
+struct FarmArguments {
+  std::string action;  ///< status
+  std::string run;
+};
+int farm(const FarmArguments& arguments);
 
 struct ReportArguments {
   std::vector<std::string> runs;     ///< folders whose pages are written again
@@ -49,7 +64,7 @@ struct ReportArguments {
 };
 int report(const ReportArguments& arguments, const World& world);
 
-struct CheckArguments {
+struct CheckArguments : EngineArguments {
   std::string experiment;
   std::vector<std::string> overrides;
 };

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/text.hpp>
 
 #include "program.hpp"
@@ -36,6 +37,8 @@ CommandLine::CommandLine(std::string data_folder) : data_{std::move(data_folder)
       "3 nothing keeps the limits, "
       "130 interrupted (go on with run --resume).");
   add_run();
+  add_work();
+  add_farm();
   add_report();
   add_check();
   add_score();
@@ -119,9 +122,58 @@ void CommandLine::add_run() {
   add_jobs(sub, run_.jobs, "candidates at a time; 0: one a core")->capture_default_str();
   sub->add_flag("--resume", run_.resume, "go on where an equal run stopped");
   sub->add_option("--output", run_.output, "folder of run folders")->capture_default_str();
+  add_engine(sub, run_);
+  sub->add_flag("--detach", run_.is_detached, "with engine slurm: submit, and do not wait");
   sub->add_flag("--quiet,-q", run_.is_quiet, "print the run folder's path and nothing else");
   sub->add_flag("--json", run_.as_json, "print the result as JSON instead of a table");
   add_data(sub);
+}
+
+/// The launcher reads it, too: libraries choose their kernels when they are loaded.
+void CommandLine::add_arithmetic(CLI::App* sub, std::string& arithmetic) {
+  sub->add_option("--arithmetic", arithmetic,
+                  "native, or avx2: the same bits on all processors that have it")
+      ->capture_default_str()
+      ->check(CLI::IsMember(std::vector<std::string>{"native", "avx2"}))
+      ->each([](const std::string& word) {
+        if (word == "avx2") limit_to_avx2();
+      });
+}
+
+void CommandLine::add_engine(CLI::App* sub, EngineArguments& arguments) {
+  add_arithmetic(sub, arguments.arithmetic);
+  constexpr int kMostWorkers = 1024;
+  sub->add_option("--engine", arguments.engine,
+                  "compute in processes of their own: local or slurm (docs/farm.md)");
+  sub->add_option("--workers", arguments.workers, "of engine local, at a time; 0: one a core")
+      ->check(whole_number(0, kMostWorkers))
+      ->capture_default_str();
+  sub->add_option("--batches", arguments.batch_minutes,
+                  "spread single searches: their batches that would take more minutes here")
+      ->check(CLI::NonNegativeNumber);
+  sub->add_option("--engine-file", arguments.engine_file,
+                  "settings of engine slurm (YAML); ~/.config/thimble/engine.yaml by default");
+}
+
+/// Engines call it, people do not.
+void CommandLine::add_work() {
+  auto* const sub = add("work", "compute one part of a run",
+                        [this](const World& world) { return work(work_, world); });
+  sub->group("");
+  sub->add_option("run", work_.run, "folder of the run")->required();
+  sub->add_option("part", work_.part, "its name")->required();
+  add_arithmetic(sub, work_.arithmetic);
+  add_jobs(sub, work_.jobs, "candidates at a time");
+  add_data(sub);
+}
+
+void CommandLine::add_farm() {
+  auto* const sub =
+      add("farm", "show how far a run's parts are", [this](const World&) { return farm(farm_); });
+  sub->add_option("action", farm_.action, "status")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>{"status"}));
+  sub->add_option("run", farm_.run, "folder of the run")->required();
 }
 
 void CommandLine::add_report() {
@@ -140,6 +192,7 @@ void CommandLine::add_check() {
       add("check", "check an experiment, show what would run and what it costs; run nothing",
           [this](const World& world) { return check(check_, world); });
   add_experiment(sub, check_.experiment, check_.overrides);
+  add_engine(sub, check_);
   add_data(sub);
 }
 

@@ -37,6 +37,10 @@ class CommandLine {
   static void add_experiment(CLI::App* sub, std::string& experiment,
                              std::vector<std::string>& overrides);
   void add_run();
+  static void add_arithmetic(CLI::App* sub, std::string& arithmetic);
+  static void add_engine(CLI::App* sub, EngineArguments& arguments);
+  void add_work();
+  void add_farm();
   void add_report();
   void add_check();
   void add_score();
@@ -62,6 +66,8 @@ class CommandLine {
       "thimble"};
   std::function<int(const World&)> command_;
   RunArguments run_;
+  WorkArguments work_;
+  FarmArguments farm_;
   ReportArguments report_;
   CheckArguments check_;
   ScoreArguments score_;

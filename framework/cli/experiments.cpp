@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <memory>
 #include <span>
 #include <thread>
 #include <utility>
@@ -14,7 +13,6 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/utf8.hpp>
-#include <thimble/farm/local_engine.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
 #include <thimble/report/benchmark.hpp>
@@ -22,6 +20,7 @@
 #include <thimble/report/training_tables.hpp>
 #include <thimble/run/recorded_network.hpp>
 
+#include "chosen_engine.hpp"
 #include "cli.hpp"
 #include "progress.hpp"
 
@@ -154,27 +153,6 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
     fmt::print("  {} {}\n", study.aggregates[i].name, number_text(evaluation.aggregates[i]));
 }
 
-std::unique_ptr<Engine> engine_of(const RunArguments& arguments) {
-  if (arguments.engine.empty()) return nullptr;
-  if (arguments.engine == "local")
-    return std::make_unique<LocalEngine>(jobs_or_all(arguments.workers));
-  throw InputError{fmt::format("no engine {}{}", in_quotes(arguments.engine),
-                               did_you_mean(arguments.engine, {"local"})),
-                   "there is local: processes of this machine"};
-}
-
-/// All cores are shared out to the workers, unless somebody says how many jobs each has.
-Array worker_of(const RunArguments& arguments, const World& world) {
-  const int jobs = arguments.jobs > 0
-                       ? arguments.jobs
-                       : std::max(1, jobs_or_all(0) / jobs_or_all(arguments.workers));
-  Array worker;
-  worker.program = world.prefix / "bin" / "thimble";
-  worker.arguments = {"--data", world.data_folder.string(), "--jobs", std::to_string(jobs)};
-  worker.folder = std::filesystem::current_path();
-  return worker;
-}
-
 /// Empty when the point found what was searched for.
 std::string failure_of(const PointOutcome& point) {
   const std::optional<Evaluation>& best = point.result.best;
@@ -243,7 +221,7 @@ std::string to_json(const Value& value) {
 }
 
 int run(const RunArguments& arguments, const World& world) {
-  const std::unique_ptr<Engine> engine = engine_of(arguments);
+  const ChosenEngine chosen = chosen_engine(arguments, world);
   Progress progress{arguments.is_quiet};
   RunOptions options;
   options.experiment = arguments.experiment;
@@ -256,10 +234,17 @@ int run(const RunArguments& arguments, const World& world) {
   options.progress = [&](auto... where) { progress.scored(where...); };
   options.trained = [&](auto... where) { progress.trained(where...); };
   options.farmed = [&](auto... where) { progress.farmed(where...); };
-  options.engine = engine.get();
-  options.worker = worker_of(arguments, world);
+  options.engine = chosen.engine.get();
+  options.worker = chosen.worker;
+  if (chosen.detach) options.submitted = chosen.detach;
   if (!is_blas_fast()) progress.say("warning: " + blas_name());
-  const RunOutcome outcome = run_experiment(options, world.loader);
+  RunOutcome outcome;
+  try {
+    outcome = run_experiment(options, world.loader);
+  } catch (const Detached& detached) {
+    fmt::print("{}\n", detached.words);
+    return 0;
+  }
   progress.clear();
   if (arguments.as_json) {
     Value document = result_document(outcome.points, outcome.remarks);

@@ -42,6 +42,14 @@ std::filesystem::path cache_folder() {
   return home.empty() ? home : home / ".cache" / "thimble";
 }
 
+/// Where the desktop's conventions put settings; empty when there is no home.
+std::filesystem::path config_folder() {
+  const char* const all = std::getenv("XDG_CONFIG_HOME");
+  if (all != nullptr && *all != '\0') return std::filesystem::path{all} / "thimble";
+  const char* const home = std::getenv("HOME");
+  return home == nullptr ? "" : std::filesystem::path{home} / ".config" / "thimble";
+}
+
 int parse_and_call(int count, const char* const* arguments, const std::filesystem::path& prefix) {
   CommandLine line{data_folder_by_default()};
   if (const auto code = line.parse(count, arguments)) return *code;
@@ -52,7 +60,7 @@ int parse_and_call(int count, const char* const* arguments, const std::filesyste
     std::fprintf(stderr, "remark: %s\n", words.c_str());
   };
   PluginLoader loader{plugin_folders(prefix), context};
-  return line.call(World{prefix, line.data_folder(), loader});
+  return line.call(World{prefix, line.data_folder(), config_folder(), loader});
 }
 
 void stop_on_signal(int) {

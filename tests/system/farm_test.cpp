@@ -2,6 +2,7 @@
 // them.
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <set>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <support/farmed.hpp>
 #include <support/program.hpp>
 #include <support/world.hpp>
 #include <thimble/core/csv.hpp>
@@ -24,21 +26,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::content;
+using testing::farmed_results;
 using testing::Finished;
 using ::testing::HasSubstr;
 using testing::thimble_program;
-
-constexpr const char* kSweep = R"(name: sweep
-seed: 5
-search_space: { use: nasbench201, channels: 4, cells: 1 }
-dataset: { use: synthetic, samples: 256 }
-proxies:
-  - { use: naswot, batch: 8 }
-  - { use: snip, batch: 8 }
-objectives: [{ maximize: naswot }, { maximize: snip }]
-searcher: { use: random, samples: 100 }
-sweep: { seed: [1, 2, 3, 4] }
-)";
 
 constexpr const char* kTrainings = R"(name: trained
 seed: 3
@@ -50,20 +41,6 @@ searcher: { use: random, samples: 2 }
 train: { networks: all, epochs: 2, batch: 16, seeds: [1, 2] }
 )";
 
-/// But for times, all that a run leaves behind.
-std::map<std::string, std::string> results(const fs::path& run) {
-  std::map<std::string, std::string> files;
-  for (const char* const name :
-       {"result.yaml", "result.csv", "candidates.csv", "agreement.csv", "trained.csv"})
-    if (fs::exists(run / name)) files[name] = content(run / name);
-  for (const StoredValue& stored : SqliteStore{run / "store.sqlite"}.values()) {
-    std::string& text = files["store " + stored.candidate + " " + stored.proxy];
-    text = number_text(stored.value.value) + " " + stored.value.invalid;
-    for (const double repeat : stored.value.repeats) text += " " + number_text(repeat);
-  }
-  return files;
-}
-
 /// The sweep as one process and as three workers run it is run once for all tests.
 class FarmedRun : public ::testing::Test {
  protected:
@@ -71,10 +48,10 @@ class FarmedRun : public ::testing::Test {
     folder_ = std::make_unique<testing::TemporaryFolder>();
     here_ = folder_->path() / "a path with blanks";
     make_folder(here_);
-    write_file(here_ / "sweep.yaml", kSweep);
+    write_file(here_ / "sweep.yaml", testing::kFarmedSweep);
     write_file(here_ / "trained.yaml", kTrainings);
     one_ = run("sweep.yaml --jobs 1 --output one");
-    whole_ = results(one_);
+    whole_ = farmed_results(one_);
     farmed_ = run("sweep.yaml --jobs 1 --engine local --workers 3 --output farmed");
   }
   static void TearDownTestSuite() { folder_.reset(); }
@@ -99,17 +76,17 @@ class FarmedRun : public ::testing::Test {
 
 TEST_F(FarmedRun, GivesTheSameBytesAsOneProcess) {
   ASSERT_GT(whole_.size(), 500U);
-  EXPECT_EQ(results(farmed_), whole_);
+  EXPECT_EQ(farmed_results(farmed_), whole_);
   EXPECT_EQ(shards_of(farmed_).size(), 4U);
   const fs::path alone = run("sweep.yaml --jobs 1 --engine local --workers 1 --output alone");
-  EXPECT_EQ(results(alone), whole_);
+  EXPECT_EQ(farmed_results(alone), whole_);
 }
 
 TEST_F(FarmedRun, TrainingsArePartsToo) {
-  const auto whole = results(run("trained.yaml --jobs 1 --output one"));
+  const auto whole = farmed_results(run("trained.yaml --jobs 1 --output one"));
   ASSERT_TRUE(whole.contains("trained.csv"));
   const fs::path farmed = run("trained.yaml --jobs 1 --engine local --workers 2 --output two");
-  EXPECT_EQ(results(farmed), whole);
+  EXPECT_EQ(farmed_results(farmed), whole);
   const auto shards = shards_of(farmed);
   EXPECT_EQ(std::ranges::count_if(shards,
                                   [](const fs::path& shard) {
@@ -126,7 +103,7 @@ TEST_F(FarmedRun, TrainingsArePartsToo) {
 TEST_F(FarmedRun, GoesOnWithARunOfOneProcess) {
   const fs::path again =
       run("sweep.yaml --jobs 1 --output one --resume --engine local --workers 2");
-  EXPECT_EQ(results(again), whole_);
+  EXPECT_EQ(farmed_results(again), whole_);
   for (const fs::path& file : shards_of(again)) {
     ShardReader shard{file};
     shard.read_on();
@@ -150,7 +127,7 @@ TEST_F(FarmedRun, GivesTheSameBytesWhenWorkersAndCoordinatorAreKilled) {
   ASSERT_EQ(killed.code, 128 + SIGKILL) << killed.errors;
   const fs::path resumed =
       run("sweep.yaml --jobs 1 --engine local --workers 2 --output two --resume");
-  EXPECT_EQ(results(resumed), whole_);
+  EXPECT_EQ(farmed_results(resumed), whole_);
   // Nothing that was there when a worker died has been computed again for its part.
   std::set<std::pair<std::string, std::string>> seen;
   const auto shards = shards_of(resumed);
@@ -176,8 +153,9 @@ TEST_F(FarmedRun, TornShardsAreComputedAgain) {
   std::string text = content(shards[2]);
   text[text.size() / 2] ^= 1;
   write_file(shards[2], text);
-  EXPECT_EQ(results(run("sweep.yaml --jobs 1 --engine local --workers 2 --output torn --resume")),
-            whole_);
+  EXPECT_EQ(
+      farmed_results(run("sweep.yaml --jobs 1 --engine local --workers 2 --output torn --resume")),
+      whole_);
   EXPECT_EQ(shards_of(farmed).size(), 7U);
 }
 
@@ -225,6 +203,24 @@ TEST_F(FarmedRun, RefusesAnEngineThatThereIsNot) {
   EXPECT_EQ(finished.code, 2);
   EXPECT_THAT(finished.errors, HasSubstr("no engine 'locale'; did you mean 'local'?"));
   EXPECT_FALSE(fs::exists(here_ / "runs"));
+  const std::pair<const char*, const char*> others[] = {
+      {"--workers 2", "--workers is for engine local"},
+      {"--detach --engine local", "--detach is for engine slurm"},
+      {"--engine-file x.yaml", "--engine-file is for engine slurm"}};
+  for (const auto& [options, words] : others) {
+    const Finished refused = thimble_program(fmt::format("run sweep.yaml {}", options), here_);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.errors, HasSubstr(words));
+  }
+}
+
+TEST_F(FarmedRun, SaysThatThereIsNoSlurm) {
+  const Finished finished =
+      thimble_program("run sweep.yaml --engine slurm --output none", here_, "PATH=/nowhere");
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_THAT(finished.errors,
+              HasSubstr("engine slurm needs 'sbatch', which is not on this machine"));
+  EXPECT_FALSE(fs::exists(here_ / "none"));
 }
 
 /// It would mix the values of two experiments.
@@ -239,6 +235,68 @@ TEST_F(FarmedRun, AWorkerWithOtherDataIsRefused) {
       thimble_program("work '" + farmed.string() + "' " + part.substr(0, part.find('.')), here_);
   EXPECT_EQ(finished.code, 2);
   EXPECT_THAT(finished.errors, HasSubstr("has other data, plugins or another build of thimble"));
+}
+
+/// Kernels that no processor of today would choose, and every one can run.
+constexpr const char* kOther = "OPENBLAS_CORETYPE=Sandybridge";
+
+TEST_F(FarmedRun, AWorkerOfOtherArithmeticIsRefusedBeforeItComputes) {
+  const fs::path farmed = copy(farmed_, "alien");
+  const auto before = shards_of(farmed);
+  const std::string part = before[0].filename().string();
+  for (const fs::path& file : before) fs::remove(file);
+  const Finished finished = thimble_program(
+      "work '" + farmed.string() + "' " + part.substr(0, part.find('.')), here_, kOther);
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_THAT(finished.errors, HasSubstr("computes with other arithmetic than the run: "));
+  EXPECT_THAT(finished.errors, HasSubstr("OpenBLAS, Sandybridge kernels"));
+  EXPECT_THAT(finished.errors, HasSubstr("note: begin the run with --arithmetic avx2"));
+  ShardReader shard{shards_of(farmed).at(0)};
+  shard.read_on();
+  EXPECT_TRUE(shard.values().empty());
+  EXPECT_THAT(shard.failure(), HasSubstr("other arithmetic"));
+}
+
+TEST_F(FarmedRun, ARunIsNotResumedWithOtherArithmetic) {
+  const fs::path known = copy(one_, "moved");
+  const Finished finished =
+      thimble_program("run sweep.yaml --jobs 1 --output moved --resume", here_, kOther);
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_THAT(finished.errors,
+              HasSubstr("the run was computed with other arithmetic than this process has: "));
+  EXPECT_THAT(finished.errors, HasSubstr("begin anew without --resume"));
+  EXPECT_EQ(farmed_results(known), whole_);
+}
+
+/// As if the machines had other processors: what the user or the launcher chose does not count.
+TEST_F(FarmedRun, WithAvx2ProcessorsOfAllKindsComputeTheSame) {
+  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2";
+  const std::string words = "sweep.yaml --jobs 1 --arithmetic avx2 searcher.samples=20 --output ";
+  const auto pinned = farmed_results(run(words + "pinned", kOther));
+  const fs::path farmed = run(words + "farmed2 --engine local --workers 2",
+                              "ATEN_CPU_CAPABILITY=default DNNL_MAX_CPU_ISA=SSE41");
+  EXPECT_EQ(farmed_results(farmed), pinned);
+  EXPECT_NE(farmed_results(run("sweep.yaml --jobs 1 searcher.samples=20 --output other", kOther)),
+            pinned);
+  EXPECT_THAT(
+      content(farmed / "resolved" / "001.yaml"),
+      ::testing::ContainsRegex("# arithmetic [0-9a-f]+ .*Haswell kernels; LibTorch .*AVX2"));
+}
+
+TEST_F(FarmedRun, AShardOfOtherBitsStopsTheRunAndBothWorkersAreNamed) {
+  const fs::path farmed = copy(farmed_, "planted");
+  ShardReader shard{shards_of(farmed).at(0)};
+  shard.read_on();
+  StoredValue other = shard.values().at(0);
+  other.value.value = std::nextafter(other.value.value, 1e9);
+  Shard{farmed, {"point-009-0", "elsewhere", 7, "ffff (another processor)"}}.put(
+      other.candidate, other.proxy, other.value);
+  const Finished finished = thimble_program(
+      "run sweep.yaml --jobs 1 --engine local --workers 1 --output planted --resume", here_);
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_THAT(finished.errors, HasSubstr("two workers differ about candidate"));
+  EXPECT_THAT(finished.errors, HasSubstr("process 7 on elsewhere (ffff (another processor))"));
+  EXPECT_THAT(finished.errors, HasSubstr("OpenBLAS"));
 }
 
 }  // namespace

@@ -84,6 +84,27 @@ std::vector<std::string> submitted_arrays(const fs::path& run) {
   return ids;
 }
 
+std::vector<PartState> states_of_parts(const fs::path& run) {
+  std::vector<PartState> states;
+  for (const std::string& part : parts_of(run)) {
+    PartState state;
+    state.part = part;
+    for (const fs::path& file : shards_of(run, part)) {
+      ShardReader shard{file};
+      shard.read_on();
+      state.is_done = state.is_done || shard.is_done();
+      state.values += shard.values().size();
+      state.epochs = std::max(state.epochs, shard.steps());
+      ++state.workers;
+      state.node = shard.worker().node;
+      state.trouble = shard.signal() > 0 ? fmt::format("died: {}", ::strsignal(shard.signal()))
+                                         : shard.failure();
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
 void Farm::look() {
   for (const fs::path& file : shards_of(order_.run))
     shards_.try_emplace(file, file).first->second.read_on();

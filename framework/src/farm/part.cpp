@@ -1,5 +1,6 @@
 #include <thimble/farm/part.hpp>
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -11,10 +12,11 @@
 namespace thimble {
 namespace {
 
+constexpr const char* kPartName = ".part";
 constexpr std::array<const char*, 4> kKinds{"point", "candidates", "supernets", "training"};
 
 std::filesystem::path file_of(const std::filesystem::path& run, const std::string& name) {
-  return run / "farm" / "parts" / (name + ".part");
+  return run / "farm" / "parts" / (name + kPartName);
 }
 
 /// A line each: kind, point, seed, key, and the candidates.
@@ -36,6 +38,16 @@ void write_part(const std::filesystem::path& run, const Part& part) {
   const auto file = file_of(run, part.name());
   make_folder(file.parent_path());
   if (!std::filesystem::exists(file)) write_file(file, part_text(part));
+}
+
+std::vector<std::string> parts_of(const std::filesystem::path& run) {
+  std::vector<std::string> names;
+  std::error_code trouble;
+  for (std::filesystem::directory_iterator it{run / "farm" / "parts", trouble}, end;
+       !trouble && it != end; it.increment(trouble))
+    if (it->path().extension() == kPartName) names.push_back(it->path().stem().string());
+  std::ranges::sort(names);
+  return names;
 }
 
 Part read_part(const std::filesystem::path& run, const std::string& name) {

@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>

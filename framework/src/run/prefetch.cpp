@@ -16,6 +16,9 @@ FarmOrder farm_order(const RunOptions& options, const std::filesystem::path& run
   order.array.arguments.insert(order.array.arguments.begin(), {"work", run.string()});
   order.say = std::move(say);
   order.progress = options.farmed;
+  order.submitted = [run, submitted = options.submitted](const std::vector<std::string>& ids) {
+    submitted(run, ids);
+  };
   return order;
 }
 

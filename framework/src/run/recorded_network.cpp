@@ -1,6 +1,8 @@
 #include <thimble/run/recorded_network.hpp>
 
 #include <algorithm>
+#include <cstring>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -48,6 +50,13 @@ std::filesystem::path resolved_file(const std::filesystem::path& run, std::size_
   const auto one = run / "resolved.yaml";
   return std::filesystem::exists(one) ? one
                                       : run / "resolved" / fmt::format("{:03}.yaml", point + 1);
+}
+
+std::string recorded_arithmetic(const std::filesystem::path& run) {
+  std::ifstream stream{resolved_file(run, 0)};
+  for (std::string line; std::getline(stream, line) && line.starts_with('#');)
+    if (line.starts_with(kArithmeticLine)) return line.substr(std::strlen(kArithmeticLine));
+  return "";
 }
 
 RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number) {

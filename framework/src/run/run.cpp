@@ -14,10 +14,12 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/load.hpp>
+#include <thimble/nn/arithmetic.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/quantities.hpp>
+#include <thimble/run/recorded_network.hpp>
 #include <thimble/run/result_files.hpp>
 #include <thimble/run/run_folder.hpp>
 #include <thimble/run/run_point.hpp>
@@ -34,9 +36,10 @@ std::string provenance(const LoadedExperiment& experiment) {
   std::set<std::string> plugins;
   for (const Study& study : experiment.studies)
     plugins.insert(study.plugins.begin(), study.plugins.end());
-  std::string text = fmt::format("# thimble {} ({})\n# identity {}\n# {} cores; {}\n",
-                                 THIMBLE_VERSION, THIMBLE_REVISION, experiment.identity,
-                                 std::thread::hardware_concurrency(), blas_name());
+  std::string text =
+      fmt::format("# thimble {} ({})\n# identity {}\n# {} cores; {}\n{}{}\n", THIMBLE_VERSION,
+                  THIMBLE_REVISION, experiment.identity, std::thread::hardware_concurrency(),
+                  blas_name(), kArithmeticLine, own_arithmetic().text());
   for (const std::string& plugin : plugins) text += "# plugin " + plugin + "\n";
   return text;
 }
@@ -49,6 +52,19 @@ void write_resolved(const std::filesystem::path& folder, const LoadedExperiment&
   for (std::size_t i = 0; i < experiment.studies.size(); ++i)
     write_file(folder / "resolved" / fmt::format("{:03}.yaml", i + 1),
                head + to_yaml(experiment.studies[i].resolved));
+}
+
+/// Values of two kinds in one run would be told apart by nobody.
+void refuse_other_arithmetic(const std::filesystem::path& folder) {
+  const std::string known = recorded_arithmetic(folder);
+  if (known.empty() || known.starts_with(own_arithmetic().bits)) return;
+  throw InputError{
+      Diagnostic{{folder.string()},
+                 fmt::format("the run was computed with other arithmetic than this process has: {} "
+                             "there, {} here",
+                             known, own_arithmetic().text()),
+                 "go on where it began and with the same --arithmetic, or begin anew without "
+                 "--resume"}};
 }
 
 /// What cannot be logged ends the run, as what cannot be stored does.
@@ -208,6 +224,7 @@ RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
   const auto parent = options.output / experiment.studies[0].name;
   RunFolder folder = options.resume ? RunFolder::resume(parent, experiment.identity, options.say)
                                     : RunFolder::create(parent, experiment.identity);
+  if (!folder.is_new()) refuse_other_arithmetic(folder.path());
   write_file(folder.path() / "experiment.yaml", experiment.text);
   write_resolved(folder.path(), experiment);
   Runner runner{options, experiment, benchmark.get(), std::move(folder)};

@@ -8,6 +8,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/experiment/load.hpp>
+#include <thimble/nn/arithmetic.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/run/recorded_network.hpp>
 #include <thimble/run/run_point.hpp>
@@ -21,6 +22,18 @@ namespace fs = std::filesystem;
 std::string node_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+/// Its values would be other ones than those of the run.
+void refuse_other_arithmetic(const fs::path& run) {
+  const std::string known = recorded_arithmetic(run);
+  if (known.empty() || known.starts_with(own_arithmetic().bits)) return;
+  throw InputError{
+      Diagnostic{{run.string()},
+                 fmt::format("{} computes with other arithmetic than the run: {} here, {} there",
+                             node_name(), own_arithmetic().text(), known),
+                 "begin the run with --arithmetic avx2, which processors of most kinds have in "
+                 "common, or name nodes of one kind in the engine file ('constraint')"}};
 }
 
 /// The part's point as an experiment of its own. Of a training, the one network and seed.
@@ -70,6 +83,7 @@ void work_at_training(const LoadedExperiment& experiment, const WorkOptions& opt
 }
 
 void work_at(const Part& part, const WorkOptions& options, PluginLoader& loader, Shard& shard) {
+  refuse_other_arithmetic(options.run);
   const LoadedExperiment experiment = experiment_of(part, options.run, loader);
   part.kind == Part::Kind::training ? work_at_training(experiment, options, shard)
                                     : work_at_point(experiment, part, options, shard);
@@ -86,7 +100,7 @@ std::string key_of_values(const Study& study) {
 void work(const WorkOptions& options, PluginLoader& loader) {
   use_single_threaded_math();
   const Part part = read_part(options.run, options.part);
-  Shard shard{options.run, {options.part, node_name(), ::getpid(), ""}};
+  Shard shard{options.run, {options.part, node_name(), ::getpid(), own_arithmetic().text()}};
   options.begun(shard);
   try {
     work_at(part, options, loader, shard);

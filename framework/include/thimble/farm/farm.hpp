@@ -59,6 +59,18 @@ class THIMBLE_EXPORT Farm {
   std::map<std::filesystem::path, ShardReader> shards_;
 };
 
+/// How far a part of a run is.
+struct PartState {
+  std::string part;
+  bool is_done = false;
+  std::size_t values = 0;   ///< of all that worked at it
+  std::int64_t epochs = 0;  ///< of a training
+  std::size_t workers = 0;  ///< that have worked at it
+  std::string node;         ///< of the last one
+  std::string trouble;      ///< that ended the last one, or nothing
+};
+THIMBLE_EXPORT std::vector<PartState> states_of_parts(const std::filesystem::path& run);
+
 /// The ids of arrays that were submitted for a run, the oldest first.
 THIMBLE_EXPORT std::vector<std::string> submitted_arrays(const std::filesystem::path& run);
 

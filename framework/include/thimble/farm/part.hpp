@@ -30,6 +30,8 @@ struct Part {
 
 /// Into RUN/farm/parts.
 THIMBLE_EXPORT void write_part(const std::filesystem::path& run, const Part& part);
+/// Their names, in order.
+THIMBLE_EXPORT std::vector<std::string> parts_of(const std::filesystem::path& run);
 /// Throws InputError when there is none of that name, or it is damaged.
 THIMBLE_EXPORT Part read_part(const std::filesystem::path& run, const std::string& name);
 

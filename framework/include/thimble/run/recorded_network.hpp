@@ -16,6 +16,9 @@ struct RecordedTraining {
   std::filesystem::path weights{};
 };
 
+/// Begins the comment that says what a run's numbers were computed with.
+inline constexpr const char* kArithmeticLine = "# arithmetic ";
+
 /// One network of a run, found by its number.
 struct RecordedNetwork {
   std::size_t number = 0;
@@ -27,6 +30,10 @@ struct RecordedNetwork {
 /// The experiment of one of a run's points, from 0, with every value.
 THIMBLE_EXPORT std::filesystem::path resolved_file(const std::filesystem::path& run,
                                                    std::size_t point);
+
+/// What the numbers of a run were computed with, as its resolved experiment says; nothing where it
+/// does not.
+THIMBLE_EXPORT std::string recorded_arithmetic(const std::filesystem::path& run);
 
 /// Throws InputError when the folder is no run's, or has no such network.
 THIMBLE_EXPORT RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number);

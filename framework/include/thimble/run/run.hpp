@@ -23,6 +23,10 @@ struct RunOptions {
   bool resume = false;
   /// Who computes what the run asks for in processes of their own; none: this one.
   Engine* engine = nullptr;
+  /// Told of the run's folder and of the arrays that the engine was given; what it throws ends the
+  /// run, which goes on with `resume`.
+  std::function<void(const std::filesystem::path& run, const std::vector<std::string>& ids)>
+      submitted = [](const std::filesystem::path&, const std::vector<std::string>&) {};
   Array worker;  ///< of `engine`: the program, options of `thimble work`, and the folder
   /// Lines for the person who waits.
   std::function<void(const std::string&)> say = [](const std::string&) {};

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include <thimble/core/instruction_sets.hpp>
+
 namespace thimble::ntk {
 namespace {
 

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {

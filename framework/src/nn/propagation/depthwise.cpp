@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {

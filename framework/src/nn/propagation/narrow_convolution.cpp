@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {

@@ -1,0 +1,116 @@
+#include "chosen_engine.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <thimble/core/text.hpp>
+#include <thimble/farm/local_engine.hpp>
+#include <thimble/farm/slurm_engine.hpp>
+
+namespace thimble::cli {
+namespace {
+
+SlurmSettings slurm_settings(const EngineArguments& arguments, const World& world) {
+  if (!arguments.engine_file.empty()) return read_slurm_settings(arguments.engine_file);
+  const auto usual = world.config_folder / "engine.yaml";
+  return std::filesystem::exists(usual) ? read_slurm_settings(usual) : SlurmSettings{};
+}
+
+Array worker_with(int jobs, const EngineArguments& arguments, const World& world) {
+  Array worker;
+  worker.program = world.prefix / "bin" / "thimble";
+  worker.arguments = {"--data",       world.data_folder.string(), "--jobs", std::to_string(jobs),
+                      "--arithmetic", arguments.arithmetic};
+  worker.folder = std::filesystem::current_path();
+  return worker;
+}
+
+/// The same run once more, as the job that finds everything done.
+Array again(const RunArguments& arguments, const World& world) {
+  Array program;
+  program.program = world.prefix / "bin" / "thimble";
+  program.folder = std::filesystem::current_path();
+  program.arguments = {"run",
+                       arguments.experiment,
+                       "--engine",
+                       "slurm",
+                       "--resume",
+                       "--output",
+                       arguments.output,
+                       "--data",
+                       world.data_folder.string(),
+                       "--arithmetic",
+                       arguments.arithmetic};
+  if (!arguments.engine_file.empty())
+    program.arguments.insert(program.arguments.end(), {"--engine-file", arguments.engine_file});
+  program.arguments.insert(program.arguments.end(), arguments.overrides.begin(),
+                           arguments.overrides.end());
+  return program;
+}
+
+ChosenEngine slurm(const RunArguments& arguments, const World& world) {
+  const SlurmSettings settings = slurm_settings(arguments, world);
+  const int jobs = arguments.jobs > 0 ? arguments.jobs : settings.cpus;
+  auto engine = std::make_unique<SlurmEngine>(settings);
+  ChosenEngine chosen{nullptr, worker_with(jobs, arguments, world), {}};
+  if (arguments.is_detached)
+    chosen.detach = [&engine = *engine, arguments, world](const std::filesystem::path& run,
+                                                          const std::vector<std::string>& ids) {
+      Array program = again(arguments, world);
+      program.logs = run / "farm" / "logs";
+      const std::string job = engine.submit_behind(ids, program);
+      throw Detached{fmt::format(
+          "{}\narrays {} compute it, and job {} finishes it; how far they are:\n"
+          "  thimble farm status '{}'\nthe same command with --resume waits for them, too",
+          run.string(), join(ids), job, run.string())};
+    };
+  chosen.engine = std::move(engine);
+  return chosen;
+}
+
+void refuse_options_of_others(const EngineArguments& arguments) {
+  const auto refuse = [&](bool is_given, const char* option, const char* engine) {
+    if (is_given && arguments.engine != engine)
+      throw InputError{fmt::format("{} is for engine {}", option, engine),
+                       fmt::format("add --engine {}, or leave it out", engine)};
+  };
+  refuse(arguments.workers > 0, "--workers", "local");
+  refuse(!arguments.engine_file.empty(), "--engine-file", "slurm");
+  refuse(arguments.is_detached, "--detach", "slurm");
+}
+
+}  // namespace
+
+ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
+  refuse_options_of_others(arguments);
+  if (arguments.engine.empty()) return {};
+  if (arguments.engine == "slurm") return slurm(arguments, world);
+  if (arguments.engine != "local")
+    throw InputError{fmt::format("no engine {}{}", in_quotes(arguments.engine),
+                                 did_you_mean(arguments.engine, {"local", "slurm"})),
+                     "there are local, processes of this machine, and slurm"};
+  const int workers = jobs_or_all(arguments.workers);
+  // All cores are shared out to the workers, unless somebody says how many jobs each has.
+  const int jobs = arguments.jobs > 0 ? arguments.jobs : std::max(1, jobs_or_all(0) / workers);
+  return {std::make_unique<LocalEngine>(workers), worker_with(jobs, arguments, world), {}};
+}
+
+std::string engine_preview(const EngineArguments& arguments, std::size_t points,
+                           const World& world) {
+  RunArguments run;
+  static_cast<EngineArguments&>(run) = arguments;
+  const ChosenEngine chosen = chosen_engine(run, world);
+  if (chosen.engine == nullptr) return "";
+  const std::string parts = count_text(static_cast<std::int64_t>(points), "part");
+  auto* const engine = dynamic_cast<SlurmEngine*>(chosen.engine.get());
+  if (engine == nullptr)
+    return fmt::format("engine local: {}, {} at a time\n", parts, jobs_or_all(arguments.workers));
+  Array array = chosen.worker;
+  array.arguments.insert(array.arguments.begin(), {"work", "RUN"});
+  for (std::size_t i = 0; i < points; ++i)
+    array.parts.push_back(fmt::format("point-{:03}-KEY", i + 1));
+  return engine->preview(array);
+}
+
+}  // namespace thimble::cli
