@@ -78,6 +78,11 @@ void refuse_options_of_others(const EngineArguments& arguments) {
   refuse(arguments.workers > 0, "--workers", "local");
   refuse(!arguments.engine_file.empty(), "--engine-file", "slurm");
   refuse(arguments.is_detached, "--detach", "slurm");
+  if (arguments.batch_minutes && arguments.engine.empty())
+    throw InputError{"--batches needs an engine", "add --engine local or --engine slurm"};
+  if (arguments.batch_minutes && arguments.is_detached)
+    throw InputError{"--batches goes with a search that is waited for",
+                     "leave out --detach, and submit the command itself as a job"};
 }
 
 }  // namespace

@@ -25,9 +25,10 @@ struct World {
 
 /// Who computes what a run asks for.
 struct EngineArguments {
-  std::string engine;       ///< local or slurm, or nothing: this process
-  int workers = 0;          ///< of local
-  std::string engine_file;  ///< settings of slurm; the user's own when left out
+  std::string engine;                   ///< local or slurm, or nothing: this process
+  int workers = 0;                      ///< of local
+  std::optional<double> batch_minutes;  ///< batches that take longer are parts, not points
+  std::string engine_file;              ///< settings of slurm; the user's own when left out
   std::string arithmetic = "native";
   bool is_detached = false;  ///< with slurm: submit, and let it finish the run by itself
 };

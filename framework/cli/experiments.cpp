@@ -235,6 +235,7 @@ int run(const RunArguments& arguments, const World& world) {
   options.trained = [&](auto... where) { progress.trained(where...); };
   options.farmed = [&](auto... where) { progress.farmed(where...); };
   options.engine = chosen.engine.get();
+  options.batch_minutes = arguments.batch_minutes;
   options.worker = chosen.worker;
   if (chosen.detach) options.submitted = chosen.detach;
   if (!is_blas_fast()) progress.say("warning: " + blas_name());

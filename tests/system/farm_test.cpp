@@ -99,6 +99,26 @@ TEST_F(FarmedRun, TrainingsArePartsToo) {
   EXPECT_EQ(shards_of(farmed).size(), 1U);
 }
 
+class FarmedBatches : public FarmedRun, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(FarmedBatches, GiveTheSameBytesAsOneProcess) {
+  const std::string words =
+      fmt::format("sweep.yaml --jobs 1 sweep=~ 'searcher={}' --output batches{} ", GetParam(),
+                  fingerprint(GetParam()));
+  const auto whole = farmed_results(run(words));
+  const fs::path farmed = run(words + "--engine local --workers 2 --batches 0");
+  EXPECT_EQ(farmed_results(farmed), whole);
+  EXPECT_GE(shards_of(farmed).size(), 2U);
+  // What takes less than is asked for stays in this process.
+  const fs::path here = run(words + "--engine local --workers 2 --batches 10");
+  EXPECT_EQ(farmed_results(here), whole);
+  EXPECT_EQ(shards_of(here).size(), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Searchers, FarmedBatches,
+                         ::testing::Values("{use: nsga2, population: 16, evaluations: 48}",
+                                           "{use: pruning}"));
+
 /// What an interrupted run of one process has is known to the workers.
 TEST_F(FarmedRun, GoesOnWithARunOfOneProcess) {
   const fs::path again =
@@ -206,7 +226,8 @@ TEST_F(FarmedRun, RefusesAnEngineThatThereIsNot) {
   const std::pair<const char*, const char*> others[] = {
       {"--workers 2", "--workers is for engine local"},
       {"--detach --engine local", "--detach is for engine slurm"},
-      {"--engine-file x.yaml", "--engine-file is for engine slurm"}};
+      {"--engine-file x.yaml", "--engine-file is for engine slurm"},
+      {"--batches 5", "--batches needs an engine"}};
   for (const auto& [options, words] : others) {
     const Finished refused = thimble_program(fmt::format("run sweep.yaml {}", options), here_);
     EXPECT_EQ(refused.code, 2);

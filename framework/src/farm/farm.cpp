@@ -107,7 +107,8 @@ std::vector<PartState> states_of_parts(const fs::path& run) {
 
 void Farm::look() {
   for (const fs::path& file : shards_of(order_.run))
-    shards_.try_emplace(file, file).first->second.read_on();
+    if (ShardReader& shard = shards_.try_emplace(file, file).first->second; !shard.is_closed())
+      shard.read_on();
 }
 
 bool Farm::is_done(const std::string& part) const {
@@ -233,25 +234,26 @@ void Farm::compute(const std::vector<Part>& parts) {
   if (!problems.empty()) throw Error{std::move(problems)};
 }
 
-std::vector<StoredValue> Farm::values() {
+std::vector<StoredValue> Farm::new_values() {
   look();
-  std::map<std::pair<std::string, std::string>, std::pair<const StoredValue*, const Worker*>> known;
-  std::vector<StoredValue> all;
+  std::vector<StoredValue> made;
   for (const auto& [file, shard] : shards_) {
-    for (const StoredValue& stored : shard.values()) {
+    std::size_t& next = taken_[file];
+    for (; next < shard.values().size(); ++next) {
+      const StoredValue& stored = shard.values()[next];
       const auto [found, is_new] =
-          known.try_emplace({stored.candidate, stored.proxy}, &stored, &shard.worker());
-      if (is_new) all.push_back(stored);
-      if (!is_new && !is_same(found->second.first->value, stored.value))
+          known_.try_emplace({stored.candidate, stored.proxy}, &shard, next);
+      if (is_new) made.push_back(stored);
+      const auto& [first, place] = found->second;
+      if (const ProxyValue& known = first->values()[place].value; !is_same(known, stored.value))
         throw Error{fmt::format("two workers differ about candidate '{}': {} of {} and {} of {}",
-                                stored.candidate, number_text(found->second.first->value.value),
-                                origin(*found->second.second), number_text(stored.value.value),
-                                origin(shard.worker())),
+                                stored.candidate, number_text(known.value), origin(first->worker()),
+                                number_text(stored.value.value), origin(shard.worker())),
                     fmt::format("remove the wrong one's file from '{}', and go on with --resume",
                                 folder_of_shards(order_.run).string())};
     }
   }
-  return all;
+  return made;
 }
 
 }  // namespace thimble

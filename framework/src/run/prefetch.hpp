@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,16 +22,21 @@ class Prefetch {
            const std::filesystem::path& run, SqliteStore& store,
            std::function<void(const std::string&)> say);
 
-  /// The searches of all points.
+  /// The searches of all points, unless their batches are to be computed.
   void points();
+  /// Candidates of a point, or states of its supernet, if they would take long enough here.
+  void batch(std::size_t point, std::vector<std::string> keys, double seconds_each,
+             bool are_supernets);
   void trainings(const std::vector<OpenTraining>& open);
 
  private:
+  bool is_known(const Study& study, const std::string& key, bool is_supernet);
   void compute(const std::vector<Part>& parts);
 
   const LoadedExperiment& experiment_;
   std::filesystem::path run_;
   SqliteStore& store_;
+  std::optional<double> batch_minutes_;
   Farm farm_;
 };
 

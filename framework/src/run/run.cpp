@@ -147,6 +147,11 @@ class Runner {
     setup.store = &store_;
     setup.kept_search = folder_.path() / fmt::format("search{}.safetensors", point + 1);
     setup.log = [this](const std::string& line) { log_->info(line); };
+    if (prefetch_ && options_.batch_minutes)
+      setup.prefetch = [this, point](const std::vector<std::string>& keys, double seconds_each,
+                                     bool are_supernets) {
+        prefetch_->batch(point, keys, seconds_each, are_supernets);
+      };
     setup.progress = [this, point](std::int64_t done, std::int64_t expected) {
       options_.progress(done, expected, point, experiment_.studies.size());
     };

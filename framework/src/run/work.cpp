@@ -68,6 +68,27 @@ void work_at_point(const LoadedExperiment& experiment, const Part& part, const W
   run_point(study, experiment.points[0], std::move(setup));
 }
 
+/// Whoever asked for them knows which are worth it.
+void work_at_batch(const LoadedExperiment& experiment, const Part& part, const WorkOptions& options,
+                   Shard& shard) {
+  const Study& study = experiment.studies[0];
+  ScoringSetup setup = study.scoring();
+  setup.jobs = options.jobs;
+  setup.store = &shard;
+  setup.scores_infeasible = true;
+  Scoring scoring{std::move(setup)};
+  if (part.kind == Part::Kind::candidates) {
+    std::vector<Genotype> genotypes;
+    for (const std::string& text : part.candidates) genotypes.push_back(study.space->decode(text));
+    scoring.evaluate(genotypes);
+  } else {
+    std::vector<AliveOptions> states;
+    for (const std::string& text : part.candidates)
+      states.push_back(parse_state(*study.space->supernet(), text));
+    scoring.evaluate_supernets(states);
+  }
+}
+
 void work_at_training(const LoadedExperiment& experiment, const WorkOptions& options,
                       Shard& shard) {
   TrainStage stage;
@@ -85,8 +106,12 @@ void work_at_training(const LoadedExperiment& experiment, const WorkOptions& opt
 void work_at(const Part& part, const WorkOptions& options, PluginLoader& loader, Shard& shard) {
   refuse_other_arithmetic(options.run);
   const LoadedExperiment experiment = experiment_of(part, options.run, loader);
-  part.kind == Part::Kind::training ? work_at_training(experiment, options, shard)
-                                    : work_at_point(experiment, part, options, shard);
+  switch (part.kind) {
+    case Part::Kind::point: return work_at_point(experiment, part, options, shard);
+    case Part::Kind::training: return work_at_training(experiment, options, shard);
+    case Part::Kind::candidates:
+    case Part::Kind::supernets: return work_at_batch(experiment, part, options, shard);
+  }
 }
 
 }  // namespace

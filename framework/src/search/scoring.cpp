@@ -44,6 +44,24 @@ std::string state_text(const Graph& supernet, const AliveOptions& alive) {
   return join(parts, ",");
 }
 
+AliveOptions parse_state(const Graph& supernet, const std::string& text) {
+  AliveOptions alive;
+  std::size_t at = 0;
+  for (const auto& [name, options] : supernet.decisions()) {
+    const auto begin = text.find("={", at), end = text.find('}', at);
+    if (begin == std::string::npos || end == std::string::npos || end < begin) break;
+    const auto names = split(text.substr(begin + 2, end - begin - 2), ',');
+    alive.emplace_back();
+    for (std::size_t k = 0; k < options.size(); ++k)
+      if (std::ranges::find(names, options[k]) != names.end())
+        alive.back() |= std::uint64_t{1} << k;
+    at = end + 1;
+  }
+  if (alive.size() != supernet.decisions().size() || state_text(supernet, alive) != text)
+    throw InputError{in_quotes(text) + " is no state of this supernet"};
+  return alive;
+}
+
 Scoring::Scoring(ScoringSetup setup)
     : setup_{std::move(setup)},
       judge_{std::make_unique<Judge>(setup_)},
@@ -112,6 +130,25 @@ void Scoring::run(std::vector<ScoringTask>& tasks) {
   const auto cheapest = std::min(std::ssize(tasks), std::ptrdiff_t{4} * setup_.jobs);
   std::ranges::partial_sort(tasks.rbegin(), tasks.rbegin() + cheapest, tasks.rend(), {},
                             &ScoringTask::macs);
+  if (!setup_.prefetch) return score(tasks);
+  // The first ones tell how long the others will take.
+  const auto first = std::min(tasks.size(), std::size_t{4} * static_cast<std::size_t>(setup_.jobs));
+  score(std::span{tasks}.first(first));
+  prefetch_behind(first, tasks);
+  score(std::span{tasks}.subspan(first));
+}
+
+void Scoring::prefetch_behind(std::size_t first, const std::vector<ScoringTask>& tasks) const {
+  if (first == tasks.size()) return;
+  double seconds = 0;
+  for (std::size_t i = 0; i < first; ++i)
+    for (const ProxyValue& value : known_.at(tasks[i].key)) seconds += value.seconds;
+  std::vector<std::string> keys;
+  for (std::size_t i = first; i < tasks.size(); ++i) keys.push_back(tasks[i].key);
+  setup_.prefetch(keys, seconds / static_cast<double>(first), tasks[first].is_supernet);
+}
+
+void Scoring::score(std::span<const ScoringTask> tasks) {
   std::vector<std::vector<ProxyValue>> values(tasks.size());
   in_parallel(setup_.jobs, tasks.size(), [&](std::size_t i) {
     stop_if_requested();

@@ -100,7 +100,8 @@ TEST_F(FarmTest, AsksAgainForWhatIsMissingWhileThereIsProgress) {
   EXPECT_THAT(engine.attempts, ::testing::UnorderedElementsAre(std::pair{part(0).name(), 1},
                                                                std::pair{part(1).name(), 6},
                                                                std::pair{part(2).name(), 1}));
-  EXPECT_EQ(farm.values().size(), 8U);
+  EXPECT_EQ(farm.new_values().size(), 8U);
+  EXPECT_TRUE(farm.new_values().empty());
   // Who begins again finds all of it done.
   Farm{order(), engine}.compute({part(0), part(1), part(2)});
   EXPECT_EQ(engine.arrays.size(), 6U);
@@ -202,7 +203,7 @@ TEST_F(FarmTest, NamesBothWorkersThatDiffer) {
   Farm farm{order(), engine};
   farm.compute({part(0), part(1)});
   try {
-    farm.values();
+    farm.new_values();
     ADD_FAILURE() << "nothing thrown";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(),

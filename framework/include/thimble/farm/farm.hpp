@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <thimble/core/export.hpp>
@@ -39,9 +40,9 @@ class THIMBLE_EXPORT Farm {
   /// and Interrupted; in either case shards have what there is.
   void compute(const std::vector<Part>& parts);
 
-  /// What the shards of all parts have, each value once. Throws Error where two of them differ,
-  /// naming both workers.
-  std::vector<StoredValue> values();
+  /// What the shards of all parts have, each value once and in one call only. Throws Error where
+  /// two of them differ, naming both workers.
+  std::vector<StoredValue> new_values();
 
  private:
   struct Course;
@@ -57,6 +58,9 @@ class THIMBLE_EXPORT Farm {
   FarmOrder order_;
   Engine& engine_;
   std::map<std::filesystem::path, ShardReader> shards_;
+  std::map<std::filesystem::path, std::size_t> taken_;  ///< how many of a shard's values
+  /// Where a candidate's value of a proxy was found first.
+  std::map<std::pair<std::string, std::string>, std::pair<const ShardReader*, std::size_t>> known_;
 };
 
 /// How far a part of a run is.

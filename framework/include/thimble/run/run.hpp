@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct RunOptions {
   bool resume = false;
   /// Who computes what the run asks for in processes of their own; none: this one.
   Engine* engine = nullptr;
+  /// Instead of points' searches the engine gets those of their batches that would take longer
+  /// here, in minutes of processor time.
+  std::optional<double> batch_minutes{};
   /// Told of the run's folder and of the arrays that the engine was given; what it throws ends the
   /// run, which goes on with `resume`.
   std::function<void(const std::filesystem::path& run, const std::vector<std::string>& ids)>

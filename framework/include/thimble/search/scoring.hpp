@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,11 @@ struct ScoringSetup {
   const Recipe* recipe = nullptr;
   /// Where a search that takes long keeps how far it came; empty: nowhere.
   std::filesystem::path kept_search{};
+  /// Told of candidates, or states of a supernet, that are about to be scored, and about how long
+  /// one takes: whoever has more hands than this process puts their values into the store. Or
+  /// nobody.
+  std::function<void(const std::vector<std::string>& keys, double seconds_each, bool are_supernets)>
+      prefetch{};
   std::function<void(const std::string&)> log = [](const std::string&) {};
   /// Called after each candidate scored, with how many are done and how many are expected.
   std::function<void(std::int64_t done, std::int64_t expected)> progress = [](std::int64_t,
@@ -88,6 +94,8 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
 
  private:
   void run(std::vector<ScoringTask>& tasks);
+  void score(std::span<const ScoringTask> tasks);
+  void prefetch_behind(std::size_t first, const std::vector<ScoringTask>& tasks) const;
 
   ScoringSetup setup_;
   std::unique_ptr<Judge> judge_;
@@ -102,5 +110,7 @@ class THIMBLE_EXPORT Scoring final : public Evaluator {
 
 /// "edge_0_1={a,b},edge_0_2={c}": a supernet by what is alive in it.
 THIMBLE_EXPORT std::string state_text(const Graph& supernet, const AliveOptions& alive);
+/// What state_text() has written. Throws InputError for what it has not.
+THIMBLE_EXPORT AliveOptions parse_state(const Graph& supernet, const std::string& text);
 
 }  // namespace thimble
