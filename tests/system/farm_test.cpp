@@ -99,6 +99,17 @@ TEST_F(FarmedRun, TrainingsArePartsToo) {
   EXPECT_EQ(shards_of(farmed).size(), 1U);
 }
 
+TEST_F(FarmedRun, TrainingsOnSeveralDataArePartsEach) {
+  const std::string data =
+      "'train.datasets=[{use: synthetic, samples: 64, test_samples: 32}, {use: synthetic, samples: "
+      "64, test_samples: 32, classes: 4, as: four, net: {classes: 4}}]' 'train.seeds=[1]' ";
+  const auto whole = farmed_results(run("trained.yaml " + data + "--jobs 1 --output several"));
+  const fs::path farmed =
+      run("trained.yaml " + data + "--jobs 1 --engine local --workers 2 --output farmed_several");
+  EXPECT_EQ(farmed_results(farmed), whole);
+  EXPECT_EQ(shards_of(farmed).size(), 5U) << "the search, and two networks on two data";
+}
+
 class FarmedBatches : public FarmedRun, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(FarmedBatches, GiveTheSameBytesAsOneProcess) {

@@ -47,27 +47,23 @@ void read_selection(Reading& reading) {
   reading.study.select = reading.settings.select;
   const Value* const select = reading.point.root.find("select");
   if (!reading.study.select || !select->is_map()) return;
-  const Value* const names = select->find("objectives");
-  auto open = names_of_objectives(reading);
-  std::vector<std::string> counted = open;
-  if (names != nullptr && names->is_sequence()) {
-    counted.clear();
-    for (const Value& name : names->items()) {
-      counted.push_back(name.text());
-      if (std::erase(open, name.text()) == 0)
-        reading.problems.error(
-            name.where(),
-            fmt::format("{} is no objective, or is selected by twice", in_quotes(name.text())),
-            "objectives are " + join(names_of_objectives(reading)));
-    }
-  }
-  const Value* const along = select->find("along");
-  if (along != nullptr && (counted.size() < 2 || std::ranges::count(counted, along->text()) == 0))
+  const SelectSettings& settings = *reading.study.select;
+  const auto all = names_of_objectives(reading);
+  auto open = all;
+  for (std::size_t i = 0; i < settings.objectives.size(); ++i)
+    if (std::erase(open, settings.objectives[i]) == 0)
+      reading.problems.error(select->find("objectives")->items()[i].where(),
+                             fmt::format("{} is no objective, or is selected by twice",
+                                         in_quotes(settings.objectives[i])),
+                             "objectives are " + join(all));
+  const auto& counted = settings.objectives.empty() ? all : settings.objectives;
+  if (settings.along.empty()) return;
+  if (counted.size() < 2 || std::ranges::count(counted, settings.along) == 0)
     reading.problems.error(
-        along->where(), fmt::format("cannot spread along {}", in_quotes(along->text())),
+        select->find("along")->where(),
+        fmt::format("cannot spread along {}", in_quotes(settings.along)),
         "name one of the objectives that count, of two at least: " + join(counted));
 }
-
 void read_selection_by(Reading& reading) {
   Study& study = reading.study;
   if (!study.select || study.select->by.empty() || study.space == nullptr) return;

@@ -78,9 +78,11 @@ void Prefetch::batch(std::size_t point, std::vector<std::string> keys, double se
 
 void Prefetch::trainings(const std::vector<OpenTraining>& open) {
   std::vector<Part> parts;
-  for (const auto& [point, arch, seed] : open)
+  for (const auto& [point, arch, dataset, seed] : open) {
     parts.push_back(
         {Part::Kind::training, point, seed, key_of_values(experiment_.studies[point]), {arch}});
+    if (!dataset.empty()) parts.back().candidates.push_back(dataset);
+  }
   if (!parts.empty()) compute(parts);
 }
 

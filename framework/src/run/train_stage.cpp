@@ -123,9 +123,9 @@ class Trainings {
     std::vector<OpenTraining> open;
     for (const auto& [point, row] : all) {
       const Study& study = experiment_.studies[point];
-      const Lesson lesson = lesson_of(study, row->network.genotype);
+      const Lesson lesson = lesson_of(data_of(study, *row), row->network.genotype);
       if (!is_trained(order_for(study, *row, lesson, "")))
-        open.push_back({point, row->network.text, row->seed});
+        open.push_back({point, row->network.text, row->dataset, row->seed});
     }
     return open;
   }

@@ -36,7 +36,7 @@ void refuse_other_arithmetic(const fs::path& run) {
                  "common, or name nodes of one kind in the engine file ('constraint')"}};
 }
 
-/// The part's point as an experiment of its own. Of a training, the one network and seed.
+/// The part's point as an experiment of its own. Of a training, the one network, seed and data.
 LoadedExperiment experiment_of(const Part& part, const fs::path& run, PluginLoader& loader) {
   std::vector<Assignment> overrides;
   if (part.kind == Part::Kind::training) {
@@ -46,13 +46,17 @@ LoadedExperiment experiment_of(const Part& part, const fs::path& run, PluginLoad
         {"train.seeds", Value::sequence({Value::scalar(std::to_string(part.seed))})});
   }
   LoadedExperiment experiment = load_experiment(resolved_file(run, part.point), overrides, loader);
-  if (key_of_values(experiment.studies[0]) != part.key)
+  Study& study = experiment.studies[0];
+  if (key_of_values(study) != part.key)
     throw InputError{
         Diagnostic{{run.string()},
                    fmt::format("{} has other data, plugins or another build of thimble "
                                "than the process that planned '{}'",
                                node_name(), part.name()),
                    "give all nodes the same installation and data (--data)"}};
+  if (part.candidates.size() > 1 && part.kind == Part::Kind::training)
+    std::erase_if(study.trained_on,
+                  [&](const Study::TrainedOn& on) { return on.name != part.candidates[1]; });
   return experiment;
 }
 
@@ -117,7 +121,8 @@ void work_at(const Part& part, const WorkOptions& options, PluginLoader& loader,
 }  // namespace
 
 std::string key_of_values(const Study& study) {
-  std::string text = study.data + "\n" + study.training_key + "\n";
+  std::string text = study.data + "\n";
+  for (const Study::TrainedOn& on : study.trained_on) text += on.key + "\n";
   for (const Study::NamedProxy& proxy : study.proxies) text += proxy.key + "\n";
   return hex(fingerprint(text));
 }

@@ -22,7 +22,8 @@ struct Part {
   std::size_t point = 0;   ///< whose, from 0
   std::uint64_t seed = 0;  ///< of a training
   std::string key;  ///< of everything that its values hang on: who finds another may not work on it
-  std::vector<std::string> candidates;  ///< or the one network of a training
+  std::vector<std::string>
+      candidates;  ///< or the one network of a training, and what its data are called
 
   /// Of what it does, so that it is found again by whoever plans the same: "point-003-90ab12...".
   THIMBLE_EXPORT std::string name() const;

@@ -16,6 +16,7 @@ namespace thimble {
 struct OpenTraining {
   std::size_t point = 0;
   std::string arch;
+  std::string dataset;  ///< its name in `train.datasets`, or nothing
   std::uint64_t seed = 0;
 };
 
