@@ -48,7 +48,7 @@ void merges_shards(benchmark::State& state) {
     file.note_done();
   }
   struct Nobody final : Engine {
-    Submission submit(const Array& array) override { return {"1", array.parts.size()}; }
+    Submission submit(const Array& array) override { return {"1", array.tasks.size()}; }
     bool is_alive(const std::string&) override { return false; }
     void cancel(const std::string&) override {}
   } nobody;
@@ -67,12 +67,12 @@ class Instant final : public Engine {
  public:
   explicit Instant(std::filesystem::path run) : run_{std::move(run)} {}
   Submission submit(const Array& array) override {
-    for (const std::string& part : array.parts) {
-      Shard shard{run_, {part, "node", 1, "here"}};
-      shard.put(part, "ntk", {});
+    for (const auto& task : array.tasks) {
+      Shard shard{run_, {task[0], "node", 1, "here"}};
+      shard.put(task[0], "ntk", {});
       shard.note_done();
     }
-    return {"1", array.parts.size()};
+    return {"1", array.tasks.size()};
   }
   bool is_alive(const std::string&) override { return false; }
   void cancel(const std::string&) override {}

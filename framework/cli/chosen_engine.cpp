@@ -54,6 +54,7 @@ ChosenEngine slurm(const RunArguments& arguments, const World& world) {
   const int jobs = arguments.jobs > 0 ? arguments.jobs : settings.cpus;
   auto engine = std::make_unique<SlurmEngine>(settings);
   ChosenEngine chosen{nullptr, worker_with(jobs, arguments, world), {}};
+  chosen.worker.at_once = static_cast<std::size_t>(settings.parts_at_a_time);
   if (arguments.is_detached)
     chosen.detach = [&engine = *engine, arguments, world](const std::filesystem::path& run,
                                                           const std::vector<std::string>& ids) {
@@ -98,7 +99,10 @@ ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
   const int workers = jobs_or_all(arguments.workers);
   // All cores are shared out to the workers, unless somebody says how many jobs each has.
   const int jobs = arguments.jobs > 0 ? arguments.jobs : std::max(1, jobs_or_all(0) / workers);
-  return {std::make_unique<LocalEngine>(workers), worker_with(jobs, arguments, world), {}};
+  ChosenEngine chosen{
+      std::make_unique<LocalEngine>(workers), worker_with(jobs, arguments, world), {}};
+  chosen.worker.at_once = static_cast<std::size_t>(workers);
+  return chosen;
 }
 
 std::string engine_preview(const EngineArguments& arguments, std::size_t points,
@@ -114,7 +118,7 @@ std::string engine_preview(const EngineArguments& arguments, std::size_t points,
   Array array = chosen.worker;
   array.arguments.insert(array.arguments.begin(), {"work", "RUN"});
   for (std::size_t i = 0; i < points; ++i)
-    array.parts.push_back(fmt::format("point-{:03}-KEY", i + 1));
+    array.tasks.push_back({fmt::format("point-{:03}-KEY", i + 1)});
   return engine->preview(array);
 }
 

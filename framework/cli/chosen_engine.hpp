@@ -15,7 +15,7 @@ namespace thimble::cli {
 /// Who computes, as a command line says, and what has to be started.
 struct ChosenEngine {
   std::unique_ptr<Engine> engine;  ///< or none
-  Array worker;                    ///< but for its parts
+  Array worker;                    ///< but for its tasks
   /// Where nobody waits for the end: leaves that to the engine, and throws Detached.
   std::function<void(const std::filesystem::path& run, const std::vector<std::string>& ids)> detach;
 };

@@ -44,10 +44,10 @@ struct RunArguments : EngineArguments {
 };
 int run(const RunArguments& arguments, const World& world);
 
-/// One part of a run, for an engine.
+/// Parts of a run, for an engine.
 struct WorkArguments {
   std::string run;
-  std::string part;
+  std::vector<std::string> parts;
   std::string arithmetic = "native";
   int jobs = 1;
 };

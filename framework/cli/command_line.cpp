@@ -157,11 +157,11 @@ void CommandLine::add_engine(CLI::App* sub, EngineArguments& arguments) {
 
 /// Engines call it, people do not.
 void CommandLine::add_work() {
-  auto* const sub = add("work", "compute one part of a run",
+  auto* const sub = add("work", "compute parts of a run",
                         [this](const World& world) { return work(work_, world); });
   sub->group("");
   sub->add_option("run", work_.run, "folder of the run")->required();
-  sub->add_option("part", work_.part, "its name")->required();
+  sub->add_option("parts", work_.parts, "their names")->required();
   add_arithmetic(sub, work_.arithmetic);
   add_jobs(sub, work_.jobs, "candidates at a time");
   add_data(sub);

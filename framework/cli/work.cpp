@@ -1,4 +1,4 @@
-// `thimble work`: what engines start, once for each part of a run.
+// `thimble work`: what engines start, with the parts of a run.
 
 #include <array>
 #include <csignal>
@@ -52,11 +52,13 @@ void speak_when_dying(const Shard& shard) {
 int work(const WorkArguments& arguments, const World& world) {
   WorkOptions options;
   options.run = arguments.run;
-  options.part = arguments.part;
   options.jobs = jobs_or_all(arguments.jobs);
   options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   options.begun = speak_when_dying;
-  thimble::work(options, world.loader);
+  for (const std::string& part : arguments.parts) {
+    options.part = part;
+    thimble::work(options, world.loader);
+  }
   return 0;
 }
 

@@ -172,6 +172,22 @@ TEST_F(FarmedRun, GivesTheSameBytesWhenWorkersAndCoordinatorAreKilled) {
   }
 }
 
+/// Whoever goes on without an engine has what the workers had.
+TEST_F(FarmedRun, IsFinishedByOneProcessWithTheValuesOfItsWorkers) {
+  const fs::path farmed = copy(farmed_, "finished");
+  const auto seconds = [&] {
+    std::map<std::string, double> all;
+    for (const StoredValue& stored : SqliteStore{farmed / "store.sqlite"}.values())
+      all[stored.candidate + stored.proxy] = stored.value.seconds;
+    return all;
+  };
+  const auto before = seconds();
+  fs::remove(farmed / "store.sqlite");
+  fs::remove(farmed / "result.yaml");
+  EXPECT_EQ(farmed_results(run("sweep.yaml --jobs 1 --output finished --resume")), whole_);
+  EXPECT_EQ(seconds(), before) << "computed again";
+}
+
 TEST_F(FarmedRun, TornShardsAreComputedAgain) {
   const fs::path farmed = copy(farmed_, "torn");
   // As a lost node leaves it: of three parts something, and the run had not come to its end.

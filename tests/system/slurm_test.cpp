@@ -184,7 +184,7 @@ TEST_F(SlurmRun, ShowsTheScriptTheArraysAndTheCostBeforehand) {
   const Finished check = thimble_program(words, here_, slurm_->environment());
   EXPECT_EQ(check.code, 0) << check.errors;
   for (const char* const part : {"--array=0-4", "--partition=main", "point-005-KEY", "'work' 'RUN'",
-                                 "6 parts in 2 arrays: at most 3.0 CPU hours", "to start at"})
+                                 "6 tasks in 2 arrays: at most 3.0 CPU hours", "to start at"})
     EXPECT_THAT(check.output, HasSubstr(part));
   EXPECT_EQ(slurm_->command("squeue --noheader").output, "");
 }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -37,8 +39,16 @@ std::string tail_of(const fs::path& log) {
   return join(lines, "\n    ");
 }
 
-std::string origin(const Worker& worker) {
-  return fmt::format("process {} on {} ({})", worker.process, worker.node, worker.arithmetic);
+/// Places of the first part and of that behind the last, of each task. A process costs a start:
+/// where there are many more parts than processes at a time, each computes several. Not so many
+/// that the last one is waited for long.
+std::vector<std::pair<std::size_t, std::size_t>> tasks_of(std::size_t parts, std::size_t at_once) {
+  constexpr std::size_t kTurns = 8;
+  const std::size_t size = at_once == 0 ? 1 : std::max<std::size_t>(1, parts / (kTurns * at_once));
+  std::vector<std::pair<std::size_t, std::size_t>> tasks;
+  for (std::size_t first = 0; first < parts; first += size)
+    tasks.emplace_back(first, std::min(first + size, parts));
+  return tasks;
 }
 
 /// Longer and longer, up to a limit.
@@ -65,6 +75,7 @@ class Patience {
 struct Farm::Course {
   std::string part;
   fs::path log{};               ///< of the attempt at hand; none is under way where it is empty
+  bool is_first = true;         ///< of those that its process computes
   std::set<fs::path> before{};  ///< shards of attempts that have been judged
   std::int64_t steps = 0;       ///< of a training, the most that one of them reached
   int stalls = 0;
@@ -73,7 +84,8 @@ struct Farm::Course {
   std::string note{};
 };
 
-Farm::Farm(FarmOrder order, Engine& engine) : order_{std::move(order)}, engine_{engine} {
+Farm::Farm(FarmOrder order, Engine& engine)
+    : order_{std::move(order)}, engine_{engine}, shards_{order_.run} {
   order_.array.logs = order_.run / "farm" / "logs";
 }
 
@@ -105,20 +117,9 @@ std::vector<PartState> states_of_parts(const fs::path& run) {
   return states;
 }
 
-void Farm::look() {
-  for (const fs::path& file : shards_of(order_.run))
-    if (ShardReader& shard = shards_.try_emplace(file, file).first->second; !shard.is_closed())
-      shard.read_on();
-}
-
-bool Farm::is_done(const std::string& part) const {
-  return std::ranges::any_of(shards_, [&](const auto& shard) {
-    return shard.second.worker().part == part && shard.second.is_done();
-  });
-}
-
 std::int64_t Farm::done_of(const std::vector<Course>& courses) const {
-  return std::ranges::count_if(courses, [&](const Course& one) { return is_done(one.part); });
+  return std::ranges::count_if(courses,
+                               [&](const Course& one) { return shards_.is_done(one.part); });
 }
 
 void Farm::wait_for(const std::vector<std::string>& ids, const std::vector<Course>& courses,
@@ -127,7 +128,7 @@ void Farm::wait_for(const std::vector<std::string>& ids, const std::vector<Cours
   for (bool has_ended = false;; std::this_thread::sleep_for(10ms)) {
     stop_if_requested();
     if (!has_ended && !looks.is_over()) continue;
-    look();
+    shards_.look();
     const auto open = std::ssize(courses);
     const std::int64_t done = done_of(courses);
     order_.progress(all - open + done, all);
@@ -140,25 +141,32 @@ void Farm::wait_for(const std::vector<std::string>& ids, const std::vector<Cours
 /// An engine may have taken enough before it has taken all: the rest is for the next round.
 std::vector<std::string> Farm::submit(std::vector<Course>& courses) {
   Array array = order_.array;
+  const auto tasks = tasks_of(courses.size(), array.at_once);
   std::vector<std::string> ids;
   for (Course& course : courses) course.log.clear();
-  for (std::size_t next = 0; next < courses.size();) {
-    array.parts.clear();
-    for (std::size_t i = next; i < courses.size(); ++i) array.parts.push_back(courses[i].part);
+  for (std::size_t next = 0; next < tasks.size();) {
+    array.tasks.clear();
+    for (std::size_t i = next; i < tasks.size(); ++i) {
+      array.tasks.emplace_back();
+      for (std::size_t part = tasks[i].first; part < tasks[i].second; ++part)
+        array.tasks.back().push_back(courses[part].part);
+    }
     Submission taken;
     try {
       taken = engine_.submit(array);
     } catch (const InputError& error) {
       if (ids.empty()) throw;
-      order_.say(fmt::format("{} parts wait for the others: {}", courses.size() - next,
+      order_.say(fmt::format("{} parts wait for the others: {}", courses.size() - tasks[next].first,
                              error.diagnostics().front().message));
       break;
     }
     ids.push_back(taken.id);
     std::ofstream{file_of_arrays(order_.run), std::ios::app} << taken.id << "\n";
-    for (std::size_t i = 0; i < taken.parts; ++i)
-      courses[next + i].log = order_.array.logs / fmt::format("{}_{}.log", taken.id, i);
-    next += taken.parts;
+    for (std::size_t i = 0; i < taken.tasks; ++i, ++next)
+      for (std::size_t part = tasks[next].first; part < tasks[next].second; ++part) {
+        courses[part].log = order_.array.logs / fmt::format("{}_{}.log", taken.id, i);
+        courses[part].is_first = part == tasks[next].first;
+      }
   }
   order_.submitted(ids);
   return ids;
@@ -170,7 +178,7 @@ void Farm::judge(Course& course) const {
   bool is_further = false;
   const ShardReader* last = nullptr;
   std::string poison;
-  for (const auto& [file, shard] : shards_) {
+  for (const auto& [file, shard] : shards_.all()) {
     if (shard.worker().part != course.part || !course.before.insert(file).second) continue;
     is_further = is_further || !shard.values().empty() || shard.steps() > course.steps;
     course.steps = std::max(course.steps, shard.steps());
@@ -179,6 +187,7 @@ void Farm::judge(Course& course) const {
     for (const std::string& candidate : shard.in_flight())
       if (++course.deaths[candidate] >= kMostDeaths) poison = candidate;
   }
+  if (last == nullptr && !course.is_first) return;  // its turn has not come
   course.stalls = is_further ? 0 : course.stalls + 1;
   if (poison.empty() && course.stalls < kMostStalls) return;
   const std::string said = tail_of(course.log);
@@ -205,22 +214,23 @@ void Farm::compute(const std::vector<Part>& parts) {
   make_folder(folder_of_shards(order_.run));
   make_folder(order_.array.logs);
   for (const Part& part : parts) write_part(order_.run, part);
-  look();
+  shards_.look();
   std::vector<Course> open;
   for (const Part& part : parts)
-    if (const std::string name = part.name(); !is_done(name)) open.push_back({name});
+    if (const std::string name = part.name(); !shards_.is_done(name)) open.push_back({name});
   const auto all = std::ssize(parts);
   // An earlier coordinator's may still be at work.
   if (!open.empty()) wait_for(submitted_arrays(order_.run), open, all);
   for (Course& course : open)
-    for (const auto& [file, shard] : shards_)
+    for (const auto& [file, shard] : shards_.all())
       if (course.before.insert(file).second && shard.worker().part == course.part)
         course.steps = std::max(course.steps, shard.steps());
   std::vector<Course> hopeless;
-  while (std::erase_if(open, [&](const Course& one) { return is_done(one.part); }), !open.empty()) {
+  while (std::erase_if(open, [&](const Course& one) { return shards_.is_done(one.part); }),
+         !open.empty()) {
     wait_for(submit(open), open, all);
     for (Course& course : open)
-      if (!course.log.empty() && !is_done(course.part)) judge(course);
+      if (!course.log.empty() && !shards_.is_done(course.part)) judge(course);
     std::ranges::copy_if(open, std::back_inserter(hopeless),
                          [](const Course& one) { return !one.trouble.empty(); });
     std::erase_if(open, [](const Course& one) { return !one.trouble.empty(); });
@@ -232,28 +242,6 @@ void Farm::compute(const std::vector<Part>& parts) {
          fmt::format("part '{}' cannot be computed: {}", course.part, course.trouble),
          course.note});
   if (!problems.empty()) throw Error{std::move(problems)};
-}
-
-std::vector<StoredValue> Farm::new_values() {
-  look();
-  std::vector<StoredValue> made;
-  for (const auto& [file, shard] : shards_) {
-    std::size_t& next = taken_[file];
-    for (; next < shard.values().size(); ++next) {
-      const StoredValue& stored = shard.values()[next];
-      const auto [found, is_new] =
-          known_.try_emplace({stored.candidate, stored.proxy}, &shard, next);
-      if (is_new) made.push_back(stored);
-      const auto& [first, place] = found->second;
-      if (const ProxyValue& known = first->values()[place].value; !is_same(known, stored.value))
-        throw Error{fmt::format("two workers differ about candidate '{}': {} of {} and {} of {}",
-                                stored.candidate, number_text(known.value), origin(first->worker()),
-                                number_text(stored.value.value), origin(shard.worker())),
-                    fmt::format("remove the wrong one's file from '{}', and go on with --resume",
-                                folder_of_shards(order_.run).string())};
-    }
-  }
-  return made;
 }
 
 }  // namespace thimble

@@ -16,15 +16,15 @@ namespace thimble {
 
 Engine::~Engine() = default;
 
-/// An array under way: each thread has one process after the other run, until no part is left.
+/// An array under way: each thread has one process after the other run, until no task is left.
 class LocalEngine::Running {
  public:
   Running(Array array, std::string id, int workers) : array_{std::move(array)}, id_{std::move(id)} {
-    const int count = std::min(workers, static_cast<int>(array_.parts.size()));
+    const int count = std::min(workers, static_cast<int>(array_.tasks.size()));
     busy_ = count;
     for (int i = 0; i < count; ++i)
       threads_.emplace_back([this] {
-        for (std::size_t next = next_++; next < array_.parts.size() && !is_cancelled_;
+        for (std::size_t next = next_++; next < array_.tasks.size() && !is_cancelled_;
              next = next_++)
           run(next);
         --busy_;
@@ -46,7 +46,7 @@ class LocalEngine::Running {
     limits.output_bytes = std::size_t{64} << 20;
     limits.is_unwanted = &is_cancelled_;
     std::vector<std::string> arguments = array_.arguments;
-    arguments.push_back(array_.parts[place]);
+    arguments.insert(arguments.end(), array_.tasks[place].begin(), array_.tasks[place].end());
     std::string log;
     try {
       const ProcessResult result = run_process(array_.program, arguments, array_.folder, limits);
@@ -77,7 +77,7 @@ LocalEngine::~LocalEngine() = default;
 Submission LocalEngine::submit(const Array& array) {
   std::string id = fmt::format("local{}-{}", ::getpid(), arrays_.size() + 1);
   arrays_[id] = std::make_unique<Running>(array, id, workers_);
-  return {id, array.parts.size()};
+  return {id, array.tasks.size()};
 }
 
 bool LocalEngine::is_alive(const std::string& id) {

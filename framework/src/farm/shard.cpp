@@ -98,6 +98,10 @@ bool is_same_number(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
+std::string origin(const Worker& worker) {
+  return fmt::format("process {} on {} ({})", worker.process, worker.node, worker.arithmetic);
+}
+
 }  // namespace
 
 bool is_same(const ProxyValue& a, const ProxyValue& b) {
@@ -177,6 +181,37 @@ void write_known(const fs::path& run, const std::vector<StoredValue>& values) {
   for (const StoredValue& stored : values) text += line_of(words_of(stored));
   make_folder(folder_of_shards(run));
   write_file(folder_of_shards(run) / (std::string{kKnownName} + kShardName), text);
+}
+
+void Shards::look() {
+  for (const fs::path& file : shards_of(run_)) {
+    ShardReader& shard = shards_.try_emplace(file, file).first->second;
+    if (shard.is_closed()) continue;
+    shard.read_on();
+    if (shard.is_done()) done_.insert(shard.worker().part);
+  }
+}
+
+std::vector<StoredValue> Shards::new_values() {
+  look();
+  std::vector<StoredValue> made;
+  for (const auto& [file, shard] : shards_) {
+    std::size_t& next = taken_[file];
+    for (; next < shard.values().size(); ++next) {
+      const StoredValue& stored = shard.values()[next];
+      const auto [found, is_new] =
+          known_.try_emplace({stored.candidate, stored.proxy}, &shard, next);
+      if (is_new) made.push_back(stored);
+      const auto& [first, place] = found->second;
+      if (const ProxyValue& known = first->values()[place].value; !is_same(known, stored.value))
+        throw Error{fmt::format("two workers differ about candidate '{}': {} of {} and {} of {}",
+                                stored.candidate, number_text(known.value), origin(first->worker()),
+                                number_text(stored.value.value), origin(shard.worker())),
+                    fmt::format("remove the wrong one's file from '{}', and go on with --resume",
+                                folder_of_shards(run_).string())};
+    }
+  }
+  return made;
 }
 
 Shard::Shard(const fs::path& run, const Worker& worker) {

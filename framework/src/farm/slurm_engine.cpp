@@ -44,10 +44,12 @@ constexpr const char* kForget =
     "[ -z \"$THIMBLE_CHOSE_KERNELS\" ] || unset THIMBLE_CHOSE_KERNELS OPENBLAS_CORETYPE\n";
 
 std::string script_of(const SlurmSettings& settings, const Array& array, std::size_t count) {
+  std::vector<std::string> tasks;
+  for (std::size_t i = 0; i < count; ++i) tasks.push_back("'" + join(array.tasks[i], " ") + "'");
   return fmt::format(
-      "#!/bin/bash\nparts=(\n  {}\n)\n{}{}cd {} || exit\n{} \"${{parts[SLURM_ARRAY_TASK_ID]}}\"\n",
-      join({array.parts.begin(), array.parts.begin() + static_cast<std::ptrdiff_t>(count)}, "\n  "),
-      kForget, lines_of(settings.setup), quoted(array.folder.string()), command_text(array));
+      "#!/bin/bash\ntasks=(\n  {}\n)\n{}{}cd {} || exit\n{} ${{tasks[SLURM_ARRAY_TASK_ID]}}\n",
+      join(tasks, "\n  "), kForget, lines_of(settings.setup), quoted(array.folder.string()),
+      command_text(array));
 }
 
 /// % begins what Slurm replaces.
@@ -165,7 +167,7 @@ std::size_t SlurmEngine::largest_array() {
 }
 
 Submission SlurmEngine::submit(const Array& array) {
-  const std::size_t count = std::min(array.parts.size(), largest_array());
+  const std::size_t count = std::min(array.tasks.size(), largest_array());
   auto options = array_options(settings_, count);
   options.push_back("--output=" + pattern_of(array.logs, "%A_%a.log"));
   const std::string said = sbatch(options, script_of(settings_, array, count), array);
@@ -194,7 +196,7 @@ std::string SlurmEngine::submit_behind(const std::vector<std::string>& ids, cons
 }
 
 std::string SlurmEngine::preview(const Array& array) {
-  const std::size_t most = largest_array(), all = array.parts.size();
+  const std::size_t most = largest_array(), all = array.tasks.size();
   const std::size_t count = std::min(all, most);
   auto options = array_options(settings_, count);
   options.emplace_back("--output=/dev/null");
@@ -202,7 +204,7 @@ std::string SlurmEngine::preview(const Array& array) {
   const std::string script = script_of(settings_, array, count);
   std::string text = "sbatch " + join(array_options(settings_, count)) + " " +
                      join(options_for(array), " ") + "\n" + script;
-  text += fmt::format("{} in {}", count_text(static_cast<std::int64_t>(all), "part"),
+  text += fmt::format("{} in {}", count_text(static_cast<std::int64_t>(all), "task"),
                       count_text(static_cast<std::int64_t>((all + most - 1) / most), "array"));
   if (const auto seconds = slurm_seconds(settings_.time))
     text += fmt::format(

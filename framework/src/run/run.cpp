@@ -108,6 +108,7 @@ class Runner {
         if (remark(line)) outcome.remarks.push_back(line);
     };
     remark_all(before);
+    if (!folder_.is_new()) store_.merge(Shards{folder_.path()}.new_values());
     if (prefetch_) prefetch_->points();
     for (std::size_t i = 0; i < experiment_.studies.size(); ++i) {
       remark_all(experiment_.studies[i].remarks);

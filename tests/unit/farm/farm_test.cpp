@@ -30,21 +30,26 @@ class ScriptedEngine final : public Engine {
   explicit ScriptedEngine(Work work) : work_{std::move(work)} {}
 
   Submission submit(const Array& array) override {
-    if (array.parts.size() > most) {
+    if (array.tasks.size() > most) {
       Array first = array;
-      first.parts.resize(most);
+      first.tasks.resize(most);
       return submit(first);
     }
     if (refuses) refuses();
-    for (const std::string& part : array.parts) work_(part, ++attempts[part]);
-    arrays.push_back(array.parts);
-    return {std::to_string(arrays.size()), array.parts.size()};
+    for (const auto& task : array.tasks)
+      for (const std::string& part : task) {
+        work_(part, ++attempts[part]);
+        if (dies_behind(part)) break;
+      }
+    arrays.push_back(array.tasks);
+    return {std::to_string(arrays.size()), array.tasks.size()};
   }
   bool is_alive(const std::string& id) override { return alive.contains(id) && was_asked(id); }
   void cancel(const std::string&) override {}
 
   std::map<std::string, int> attempts;
-  std::vector<std::vector<std::string>> arrays;
+  std::vector<std::vector<std::vector<std::string>>> arrays;
+  std::function<bool(const std::string&)> dies_behind = [](const std::string&) { return false; };
   std::set<std::string> alive;
   std::size_t most = 1000;
   std::function<void()> refuses;
@@ -138,6 +143,47 @@ TEST_F(FarmTest, SplitsWhatAnEngineDoesNotTakeAtOnce) {
   ASSERT_EQ(engine.arrays.size(), 5U);
   EXPECT_EQ(engine.arrays[4].size(), 3U);
   EXPECT_EQ(engine.attempts.size(), 23U);
+}
+
+/// A start of thimble costs a second.
+TEST_F(FarmTest, GivesAProcessSeveralPartsWhereThereAreMany) {
+  ScriptedEngine engine{[&](const std::string& part, int) { shard(part).note_done(); }};
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < 100; ++i) parts.push_back(part(i));
+  FarmOrder two = order();
+  two.array.at_once = 2;
+  Farm{two, engine}.compute(parts);
+  ASSERT_EQ(engine.arrays.size(), 1U);
+  EXPECT_EQ(engine.arrays[0].size(), 17U) << "of 6 each";
+  EXPECT_EQ(engine.attempts.size(), 100U);
+}
+
+/// What comes behind a part that kills its process has not had its turn.
+TEST_F(FarmTest, PartsBehindADeadlyOneAreNotBlamed) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < 48; ++i) parts.push_back(part(i));
+  const std::string deadly = parts[0].name();
+  ScriptedEngine engine{[&](const std::string& part, int) {
+    auto own = shard(part);
+    if (part == deadly)
+      own.find("net", "p");
+    else
+      own.note_done();
+  }};
+  engine.dies_behind = [&](const std::string& part) { return part == deadly; };
+  FarmOrder two = order();
+  two.array.at_once = 2;
+  std::string failure;
+  try {
+    Farm{two, engine}.compute(parts);
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  EXPECT_THAT(failure, HasSubstr("at candidate 'net'"));
+  EXPECT_THAT(failure, ::testing::Not(HasSubstr(parts[1].name())));
+  EXPECT_EQ(states_of_parts(folder_.path()).size(), 48U);
+  for (const PartState& state : states_of_parts(folder_.path()))
+    EXPECT_EQ(state.is_done, state.part != deadly) << state.part;
 }
 
 /// As at a limit on jobs: what was taken goes on, and makes room.

@@ -8,19 +8,21 @@
 
 namespace thimble {
 
-/// What is to be run once for each of several parts.
+/// What is to be run once for each of several tasks.
 struct Array {
   std::filesystem::path program;
-  std::vector<std::string> arguments;  ///< the part's name comes behind them
+  std::vector<std::string> arguments;  ///< the names of a task's parts come behind them
   std::filesystem::path folder;        ///< to run it in
-  std::vector<std::string> parts;
+  /// The parts that one process computes, one behind the other.
+  std::vector<std::vector<std::string>> tasks;
+  std::size_t at_once = 0;     ///< that many tasks the engine runs at a time; 0: nobody knows
   std::filesystem::path logs;  ///< what the one at place i says goes to logs/ID_i.log, where it can
 };
 
 /// What an engine has taken in.
 struct Submission {
   std::string id;
-  std::size_t parts = 0;  ///< the first so many of an array
+  std::size_t tasks = 0;  ///< the first so many of an array
 };
 
 /// Whoever has processes to give. It need not be reliable: who asks looks at what the processes

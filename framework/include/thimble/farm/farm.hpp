@@ -3,10 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <thimble/core/export.hpp>
@@ -19,7 +16,7 @@ namespace thimble {
 /// What all parts of a run have in common.
 struct FarmOrder {
   std::filesystem::path run;  ///< its folder
-  Array array;                ///< but for its parts
+  Array array;                ///< but for its tasks
   std::function<void(const std::string&)> say = [](const std::string&) {};
   /// Parts that are done.
   std::function<void(std::int64_t done, std::int64_t all)> progress = [](std::int64_t,
@@ -40,15 +37,12 @@ class THIMBLE_EXPORT Farm {
   /// and Interrupted; in either case shards have what there is.
   void compute(const std::vector<Part>& parts);
 
-  /// What the shards of all parts have, each value once and in one call only. Throws Error where
-  /// two of them differ, naming both workers.
-  std::vector<StoredValue> new_values();
+  /// Of the shards of all parts, as Shards::new_values() has them.
+  std::vector<StoredValue> new_values() { return shards_.new_values(); }
 
  private:
   struct Course;
 
-  void look();
-  bool is_done(const std::string& part) const;
   std::int64_t done_of(const std::vector<Course>& courses) const;
   void wait_for(const std::vector<std::string>& ids, const std::vector<Course>& courses,
                 std::int64_t all);
@@ -57,10 +51,7 @@ class THIMBLE_EXPORT Farm {
 
   FarmOrder order_;
   Engine& engine_;
-  std::map<std::filesystem::path, ShardReader> shards_;
-  std::map<std::filesystem::path, std::size_t> taken_;  ///< how many of a shard's values
-  /// Where a candidate's value of a proxy was found first.
-  std::map<std::pair<std::string, std::string>, std::pair<const ShardReader*, std::size_t>> known_;
+  Shards shards_;
 };
 
 /// How far a part of a run is.

@@ -84,6 +84,28 @@ THIMBLE_EXPORT std::vector<std::filesystem::path> shards_of(const std::filesyste
 THIMBLE_EXPORT void write_known(const std::filesystem::path& run,
                                 const std::vector<StoredValue>& values);
 
+/// All shards of a run, as far as they have been read.
+class THIMBLE_EXPORT Shards {
+ public:
+  explicit Shards(std::filesystem::path run) : run_{std::move(run)} {}
+
+  /// Takes in what has been added.
+  void look();
+  const std::map<std::filesystem::path, ShardReader>& all() const { return shards_; }
+  bool is_done(const std::string& part) const { return done_.contains(part); }
+  /// Each value once, and in one call only. Throws Error where two shards differ, naming both
+  /// workers.
+  std::vector<StoredValue> new_values();
+
+ private:
+  std::filesystem::path run_;
+  std::map<std::filesystem::path, ShardReader> shards_;
+  std::set<std::string> done_;                          ///< parts
+  std::map<std::filesystem::path, std::size_t> taken_;  ///< how many of a shard's values
+  /// Where a candidate's value of a proxy was found first.
+  std::map<std::pair<std::string, std::string>, std::pair<const ShardReader*, std::size_t>> known_;
+};
+
 /// A worker's shard, and the values that are known before: those of earlier workers at the same
 /// part, and what the run had. What is put is in the file when put() returns. Thread safe.
 class THIMBLE_EXPORT Shard final : public ProxyStore {
