@@ -50,7 +50,6 @@ void merges_shards(benchmark::State& state) {
   struct Nobody final : Engine {
     Submission submit(const Array& array) override { return {"1", array.tasks.size()}; }
     bool is_alive(const std::string&) override { return false; }
-    void cancel(const std::string&) override {}
   } nobody;
   for (auto _ : state) {
     Farm farm{{.run = run.path(), .array = {}}, nobody};
@@ -75,7 +74,6 @@ class Instant final : public Engine {
     return {"1", array.tasks.size()};
   }
   bool is_alive(const std::string&) override { return false; }
-  void cancel(const std::string&) override {}
 
  private:
   std::filesystem::path run_;

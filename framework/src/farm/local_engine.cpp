@@ -31,12 +31,11 @@ class LocalEngine::Running {
       });
   }
   ~Running() {
-    cancel();
+    is_cancelled_ = true;
     for (std::thread& thread : threads_) thread.join();
   }
 
   bool is_alive() const { return busy_ > 0; }
-  void cancel() { is_cancelled_ = true; }
 
  private:
   void run(std::size_t place) {
@@ -83,10 +82,6 @@ Submission LocalEngine::submit(const Array& array) {
 bool LocalEngine::is_alive(const std::string& id) {
   const auto found = arrays_.find(id);
   return found != arrays_.end() && found->second->is_alive();
-}
-
-void LocalEngine::cancel(const std::string& id) {
-  if (const auto found = arrays_.find(id); found != arrays_.end()) found->second->cancel();
 }
 
 }  // namespace thimble

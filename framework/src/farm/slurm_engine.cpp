@@ -110,7 +110,7 @@ std::optional<std::int64_t> slurm_seconds(const std::string& text) {
 }
 
 SlurmEngine::SlurmEngine(SlurmSettings settings) : settings_{std::move(settings)} {
-  for (const char* const tool : {"sbatch", "squeue", "scancel"})
+  for (const char* const tool : {"sbatch", "squeue"})
     if (!find_program(tool))
       throw InputError{fmt::format("engine slurm needs '{}', which is not on this machine", tool),
                        "run on a login node of the cluster, or with --engine local"};
@@ -182,8 +182,6 @@ bool SlurmEngine::is_alive(const std::string& id) {
   const auto now = std::chrono::steady_clock::now();
   return now < ended_.try_emplace(id, now).first->second + kLate;
 }
-
-void SlurmEngine::cancel(const std::string& id) { run_tool("scancel", {id}); }
 
 std::string SlurmEngine::submit_behind(const std::vector<std::string>& ids, const Array& program) {
   const std::string script =

@@ -45,7 +45,6 @@ class ScriptedEngine final : public Engine {
     return {std::to_string(arrays.size()), array.tasks.size()};
   }
   bool is_alive(const std::string& id) override { return alive.contains(id) && was_asked(id); }
-  void cancel(const std::string&) override {}
 
   std::map<std::string, int> attempts;
   std::vector<std::vector<std::vector<std::string>>> arrays;

@@ -66,13 +66,11 @@ TEST_F(LocalEngineTest, RunsSoManyAtATime) {
   EXPECT_TRUE(there("c"));
 }
 
-TEST_F(LocalEngineTest, KillsWhatIsCancelledOrLeft) {
+TEST_F(LocalEngineTest, KillsWhatIsLeft) {
   const auto start = std::chrono::steady_clock::now();
   {
     LocalEngine engine{1};
-    const auto first = engine.submit(array("sleep 60", {{"a"}, {"b"}})).id;
-    engine.cancel(first);
-    wait_for(engine, first);
+    engine.submit(array("sleep 60", {{"a"}, {"b"}}));
     engine.submit(array("sleep 60", {{"c"}}));
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, 20s);

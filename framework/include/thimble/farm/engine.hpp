@@ -37,7 +37,6 @@ class THIMBLE_EXPORT Engine {
   /// one that is down for a while, it is assumed. An id that is unknown is of something that ended.
   /// When it has, all that its processes wrote can be seen here.
   virtual bool is_alive(const std::string& id) = 0;
-  virtual void cancel(const std::string& id) = 0;
 };
 
 }  // namespace thimble

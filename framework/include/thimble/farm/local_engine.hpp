@@ -15,7 +15,6 @@ class THIMBLE_EXPORT LocalEngine final : public Engine {
 
   Submission submit(const Array& array) override;
   bool is_alive(const std::string& id) override;
-  void cancel(const std::string& id) override;
 
  private:
   class Running;

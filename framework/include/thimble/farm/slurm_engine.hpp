@@ -51,7 +51,6 @@ class THIMBLE_EXPORT SlurmEngine final : public Engine {
 
   Submission submit(const Array& array) override;
   bool is_alive(const std::string& id) override;
-  void cancel(const std::string& id) override;
 
   /// Has one program run when all these arrays have ended; the job's id.
   std::string submit_behind(const std::vector<std::string>& ids, const Array& program);
