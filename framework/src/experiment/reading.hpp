@@ -57,8 +57,8 @@ void read_metrics(Reading& reading);
 /// `limits`, `select` and `searcher`; needs all others.
 void read_search(Reading& reading);
 
-/// `train.datasets`, or else the experiment's dataset, and the search space as each needs it; leaves
-/// the list as it stands in the resolved experiment. Needs space and dataset.
+/// `train.datasets`, or else the experiment's dataset, and the search space as each needs it;
+/// leaves the list as it stands in the resolved experiment. Needs space and dataset.
 void read_trained_on(Reading& reading, Value& datasets);
 
 /// How networks are trained on each of these: as the common recipe says, and what is changed for

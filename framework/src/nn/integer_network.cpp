@@ -10,9 +10,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include "integer_kernels.hpp"
 

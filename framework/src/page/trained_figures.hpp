@@ -9,8 +9,8 @@
 
 namespace thimble {
 
-/// A metric of trainings, of one form of the networks: "int8_accuracy", or where they were trained on
-/// several data, "int8_accuracy on gtsrb".
+/// A metric of trainings, of one form of the networks: "int8_accuracy", or where they were trained
+/// on several data, "int8_accuracy on gtsrb".
 struct TrainedFigure {
   std::string name;
   std::vector<double> values;  ///< one a training that has it; at least one

@@ -8,8 +8,8 @@
 
 #include <gmock/gmock.h>
 
-#include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/error.hpp>
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/nn/integer_network.hpp>
 
