@@ -94,9 +94,10 @@ std::optional<std::int64_t> slurm_seconds(const std::string& text) {
   const bool has_days = dash != std::string::npos;
   std::vector<std::int64_t> numbers;
   for (const std::string& word : split(has_days ? text.substr(dash + 1) : text, ':')) {
-    const auto number = parse_integer(word);
-    if (!number || *number < 0) return {};
-    numbers.push_back(*number);
+    constexpr std::size_t kMostDigits = 9;
+    const bool is_number = word.find_first_not_of("0123456789") == std::string::npos;
+    if (word.empty() || word.size() > kMostDigits || !is_number) return {};
+    numbers.push_back(std::stoll(word));
   }
   if (numbers.size() > 3) return {};
   if (has_days) {

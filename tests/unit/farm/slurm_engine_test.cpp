@@ -45,7 +45,7 @@ TEST(SlurmSettings, UnderstandsEveryFormOfALimit) {
                                                         {"2:00:01", 7201},    {"1-12", 129'600},
                                                         {"1-12:30", 131'400}, {"0-0:0:5", 5}};
   for (const auto& [text, seconds] : forms) EXPECT_EQ(slurm_seconds(text), seconds) << text;
-  for (const char* const text : {"", "UNLIMITED", "1:2:3:4", "x-1", "1h"})
+  for (const char* const text : {"", "UNLIMITED", "1:2:3:4", "x-1", "1h", "99999999999999999999"})
     EXPECT_FALSE(slurm_seconds(text)) << text;
 }
 
