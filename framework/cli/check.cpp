@@ -148,10 +148,8 @@ std::string prune_phrase(const Prune& prune) {
       beside.empty() ? "" : ", beside ", join(beside, " and "));
 }
 
-std::string train_line(const Study& study) {
-  const TrainSettings& train = *study.train;
-  const Recipe& recipe = train.recipe;
-  const Value& networks = train.networks;
+std::string recipe_phrase(const Study::TrainedOn& on) {
+  const Recipe& recipe = on.recipe;
   std::string stages = recipe.prune ? prune_phrase(*recipe.prune) : "";
   if (recipe.quantise) {
     const bool learns = recipe.quantise->method == QuantiseMethod::qat;
@@ -159,18 +157,32 @@ std::string train_line(const Study& study) {
               detail::one_line(detail::Codec<QuantiseMethod>::write(recipe.quantise->method));
     if (learns) stages += fmt::format(" of {}", count_text(recipe.quantise->epochs, "epoch"));
   }
-  std::vector<std::string> datasets;
-  for (const Study::TrainedOn& on : study.trained_on)
-    if (!on.name.empty()) datasets.push_back(on.name);
-  return fmt::format("train {}{}: {} of {} each, {} with {}, batch {}, as {}{}",
-                     networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
-                                            : networks.text(),
-                     datasets.empty() ? "" : " on " + join(datasets, " and on "),
-                     count_text(std::ssize(train.seeds), "training"),
-                     count_text(recipe.epochs, "epoch"),
+  if (!on.changes.is_null()) stages += "; recipe: " + detail::one_line(on.changes);
+  return fmt::format("{}, {} with {}, batch {}{}", count_text(recipe.epochs, "epoch"),
                      detail::one_line(detail::Codec<OptimiserKind>::write(recipe.optimiser)),
                      detail::one_line(detail::Codec<Schedule>::write(recipe.schedule)),
-                     recipe.batch, train.task.find("use")->text(), stages);
+                     recipe.batch, stages);
+}
+
+/// A line for the data that networks are trained on in one way.
+std::vector<std::string> train_lines(const Study& study) {
+  const TrainSettings& train = *study.train;
+  const Value& networks = train.networks;
+  std::map<std::string, std::vector<std::string>> datasets;  // by how they are trained on
+  for (const Study::TrainedOn& on : study.trained_on)
+    datasets[recipe_phrase(on)].push_back(on.name);
+  std::vector<std::string> lines;
+  for (const Study::TrainedOn& on : study.trained_on) {
+    const std::string phrase = recipe_phrase(on);
+    if (datasets[phrase].front() != on.name) continue;
+    lines.push_back(fmt::format(
+        "train {}{}: {} each as {}, {}",
+        networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
+                               : networks.text(),
+        on.name.empty() ? "" : " on " + join(datasets[phrase], " and on "),
+        count_text(std::ssize(train.seeds), "training"), train.task.find("use")->text(), phrase));
+  }
+  return lines;
 }
 
 std::vector<std::string> check_lines(const Study& study, RandomNetworks& networks) {
@@ -198,7 +210,8 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
                     objective.metric, number_text(objective.weight)));
   for (const Limit& limit : study.limits)
     lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
-  if (study.train) lines.push_back(train_line(study));
+  if (study.train)
+    for (const std::string& line : train_lines(study)) lines.push_back(line);
   auto remarks = study.remarks;
   if (study.hardware != nullptr)
     if (const std::string uncosted = networks.uncosted(study); !uncosted.empty())
@@ -213,7 +226,7 @@ int check(const CheckArguments& arguments, const World& world) {
   use_single_threaded_math();
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
-  const std::string preview = engine_preview(arguments, experiment.studies.size(), world);
+  const std::string preview = engine_preview(arguments, experiment, world);
   // Before anything is printed: it may be wrong, too.
   std::set<std::string> benchmark_remarks;
   load_benchmark(experiment.studies.front(), world.data_folder,

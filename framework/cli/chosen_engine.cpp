@@ -86,6 +86,33 @@ void refuse_options_of_others(const EngineArguments& arguments) {
                      "leave out --detach, and submit the command itself as a job"};
 }
 
+/// Networks that a point trains, as far as that is known before the search.
+std::optional<std::int64_t> most_networks(const Study& study) {
+  const Value& networks = study.train->networks;
+  if (networks.is_sequence()) return std::ssize(networks.items());
+  if (networks.text() == "best") return 1;
+  if (networks.text() == "selected") return study.select ? study.select->k : 0;
+  return {};
+}
+
+/// What follows the search; nothing where nothing is trained.
+std::string trainings_line(const LoadedExperiment& experiment) {
+  std::int64_t most = 0;
+  for (const Study& study : experiment.studies) {
+    if (!study.train) continue;
+    const auto networks = most_networks(study);
+    if (!networks)
+      return fmt::format(
+          "behind the search: a part for each training; their number is that of {} "
+          "networks, data and seeds\n",
+          study.train->networks.text());
+    most += *networks * std::ssize(study.trained_on) * std::ssize(study.train->seeds);
+  }
+  return most == 0 ? ""
+                   : fmt::format("behind the search: at most {}, a part each\n",
+                                 count_text(most, "training"));
+}
+
 }  // namespace
 
 ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
@@ -105,21 +132,23 @@ ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
   return chosen;
 }
 
-std::string engine_preview(const EngineArguments& arguments, std::size_t points,
+std::string engine_preview(const EngineArguments& arguments, const LoadedExperiment& experiment,
                            const World& world) {
   RunArguments run;
   static_cast<EngineArguments&>(run) = arguments;
   const ChosenEngine chosen = chosen_engine(run, world);
   if (chosen.engine == nullptr) return "";
+  const std::size_t points = experiment.studies.size();
   const std::string parts = count_text(static_cast<std::int64_t>(points), "part");
   auto* const engine = dynamic_cast<SlurmEngine*>(chosen.engine.get());
   if (engine == nullptr)
-    return fmt::format("engine local: {}, {} at a time\n", parts, jobs_or_all(arguments.workers));
+    return fmt::format("engine local: {}, {} at a time\n{}", parts, jobs_or_all(arguments.workers),
+                       trainings_line(experiment));
   Array array = chosen.worker;
   array.arguments.insert(array.arguments.begin(), {"work", "RUN"});
   for (std::size_t i = 0; i < points; ++i)
     array.tasks.push_back({fmt::format("point-{:03}-KEY", i + 1)});
-  return engine->preview(array);
+  return engine->preview(array) + trainings_line(experiment);
 }
 
 }  // namespace thimble::cli

@@ -28,9 +28,9 @@ struct Detached {
 /// Throws InputError.
 ChosenEngine chosen_engine(const RunArguments& arguments, const World& world);
 
-/// What an engine would be asked for by an experiment of so many points, for `thimble check`;
-/// nothing without one. Throws InputError.
-std::string engine_preview(const EngineArguments& arguments, std::size_t points,
+/// What an engine would be asked for by an experiment, for `thimble check`; nothing without one.
+/// Throws InputError.
+std::string engine_preview(const EngineArguments& arguments, const LoadedExperiment& experiment,
                            const World& world);
 
 }  // namespace thimble::cli

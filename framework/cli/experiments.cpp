@@ -122,7 +122,9 @@ std::vector<Evaluation> evaluate_texts(const std::vector<std::string>& texts, co
       places.push_back(i);
     } catch (const Error& error) {
       evaluations[i].text = texts[i];
-      evaluations[i].invalid = error.diagnostics().front().message;
+      const Diagnostic& problem = error.diagnostics().front();
+      evaluations[i].invalid =
+          problem.message + (problem.note.empty() ? "" : " (" + problem.note + ")");
     }
   }
   auto known = evaluate_in_blocks(readable, scoring, jobs);
@@ -157,7 +159,10 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
 std::string failure_of(const PointOutcome& point) {
   const std::optional<Evaluation>& best = point.result.best;
   const std::vector<std::string>& remarks = point.result.remarks;
-  if (best) return best->is_feasible() ? "" : "nothing keeps the limits: " + best->excess;
+  if (best && !best->is_feasible()) return "nothing keeps the limits: " + best->excess;
+  if (best && point.trained.empty() && point.beyond_limits > 0)
+    return "nothing was trained: no network keeps the limits as the data of 'train' needs it";
+  if (best) return "";
   return remarks.empty() ? "nothing was found" : remarks.back();
 }
 
@@ -175,7 +180,8 @@ bool tell_failed_trainings(const RunOutcome& outcome) {
 }
 
 /// A run that found no valid network, or lacks a training, has failed (1), one that found none
-/// within the limits has no answer (3); both say so even when they are quiet.
+/// within the limits, or none that could be trained within them, has no answer (3); both say so
+/// even when they are quiet.
 int exit_code(const RunOutcome& outcome) {
   int code = tell_failed_trainings(outcome) ? 1 : 0;
   for (const PointOutcome& point : outcome.points) {

@@ -82,7 +82,9 @@ TEST_F(SeveralData, TrainsEachNetworkOnEachAsItNeedsIt) {
   EXPECT_EQ(table(folder, "history.csv").rows.size(), 8U);
   EXPECT_THAT(content(folder / "report.md"),
               AllOf(HasSubstr("pruned accuracy on six"), HasSubstr("pruned accuracy on four")));
-  EXPECT_TRUE(candidates.find("accuracy.four")) << "a column of the benchmark each";
+  EXPECT_TRUE(candidates.find("accuracy.six") && candidates.find("accuracy.four"));
+  EXPECT_FALSE(candidates.find("accuracy")) << "whose?";
+  EXPECT_THAT(content(folder / "report.md"), HasSubstr("accuracy.six"));
 }
 
 TEST_F(SeveralData, KnowsATrainingAgainWhicheverDataStandBesideIt) {
@@ -100,6 +102,26 @@ TEST_F(SeveralData, KnowsATrainingAgainWhicheverDataStandBesideIt) {
   EXPECT_EQ(both, one) << "the search is the same";
   EXPECT_EQ(table(one, "trained.csv").rows.size(), 4U);
   EXPECT_EQ(trainings(), before);
+  EXPECT_THAT(content(one / "report.md"),
+              AllOf(HasSubstr("4 trainings that the run had before are not asked for any more"),
+                    HasSubstr("-four-1")));
+}
+
+TEST_F(SeveralData, ChangesSingleKeysOfARecipe) {
+  const Finished finished = thimble_command(
+      "check several.yaml --engine local 'train.datasets=[{use: synthetic, channels: 1, height: "
+      "64, "
+      "width: 9, classes: 6, samples: 96, as: six}, {use: synthetic, channels: 1, height: 64, "
+      "width: 9, classes: 6, samples: 96, as: other, recipe: {epochs: 3, prune: {criterion: "
+      "random}}}]'",
+      here_.path());
+  EXPECT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(
+      finished.output,
+      AllOf(HasSubstr("train selected on six: 2 trainings each as classification, 1 epoch,"),
+            HasSubstr("train selected on other: 2 trainings each as classification, 3 epochs,"),
+            HasSubstr("the decided share of the channels pruned by random"),
+            HasSubstr("behind the search: at most 8 trainings, a part each")));
 }
 
 TEST_F(SeveralData, IsAskedWhichTrainingIsMeant) {
@@ -129,6 +151,16 @@ TEST_F(SeveralData, LeavesOutWhereTheNetworkExceedsALimit) {
       here_.path());
   EXPECT_THAT(finished.errors, HasSubstr("is not trained on many: rom_bytes"));
   EXPECT_THAT(finished.output, HasSubstr("six"));
+}
+
+TEST_F(SeveralData, HasNoAnswerWhereNothingCouldBeTrained) {
+  const Finished finished = thimble_command(
+      "run several.yaml 'limits={rom_bytes: 120000}' 'train.datasets=[{use: synthetic, channels: "
+      "1, height: 64, width: 9, classes: 1000, samples: 96, as: many, net: {classes: 1000}}]'",
+      here_.path());
+  EXPECT_EQ(finished.code, 3);
+  EXPECT_THAT(finished.errors,
+              HasSubstr("error: nothing was trained: no network keeps the limits"));
 }
 
 }  // namespace

@@ -23,6 +23,14 @@ const Columns& quantity_columns() {
   return names;
 }
 
+/// Where networks are trained on several data, the accuracy on each; else nothing.
+Columns accuracy_columns(const Study& study) {
+  Columns columns;
+  if (study.benchmark && study.benchmark->is_trained && study.trained_on.size() > 1)
+    for (const Study::TrainedOn& on : study.trained_on) columns.push_back("accuracy." + on.name);
+  return columns;
+}
+
 }  // namespace
 
 const Columns& result_columns() {
@@ -56,18 +64,29 @@ Columns default_columns(const Study& study) {
   const MetricNames metrics = study.metric_names();
   for (const auto& names : {metrics.proxies, metrics.aggregates})
     columns.insert(columns.end(), names.begin(), names.end());
-  if (study.benchmark) columns.insert(columns.end(), {"accuracy", "rank", "regret"});
+  if (const Columns each = accuracy_columns(study); !each.empty())
+    columns.insert(columns.end(), each.begin(), each.end());
+  else if (study.benchmark)
+    columns.insert(columns.end(), {"accuracy", "rank", "regret"});
   columns.emplace_back("search_seconds");
   return columns;
 }
 
 Columns known_columns(const Study& study) {
   Columns columns = quantity_columns();
+  const Columns each = accuracy_columns(study);
+  const std::vector<std::string> of_one{"accuracy", "rank", "class_size", "class_best", "regret"};
+  if (!each.empty())
+    std::erase_if(columns, [&](const std::string& column) {
+      return std::ranges::find(of_one, column) != of_one.end();
+    });
+  columns.insert(columns.end(), each.begin(), each.end());
   const MetricNames metrics = study.metric_names();
   for (const auto& names : {metrics.proxies, metrics.aggregates})
     columns.insert(columns.end(), names.begin(), names.end());
   for (const auto& [metric, direction] : study.predictors())
-    for (const char* const what : {"tau.", "rho.", "count."}) columns.push_back(what + metric);
+    if (each.empty())
+      for (const char* const what : {"tau.", "rho.", "count."}) columns.push_back(what + metric);
   for (const std::string& proxy : metrics.proxies) columns.push_back("seconds." + proxy);
   return columns;
 }

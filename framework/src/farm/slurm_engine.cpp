@@ -67,6 +67,14 @@ ProcessResult run_tool(const std::string& name, const std::vector<std::string>& 
   return run_process(*program, arguments, "/");
 }
 
+/// What sbatch says where it finds no controller: the cluster is missing, and no option is wrong.
+std::string step_behind(const std::string& refusal) {
+  for (const char* const words : {"resolve", "contact slurm controller", "configuration source"})
+    if (refusal.find(words) != std::string::npos)
+      return "Slurm's programs are here, but no cluster answers: `sinfo` must work on this machine";
+  return "the engine file has partition, account and limits; `sinfo` shows what there is";
+}
+
 std::vector<std::string> array_options(const SlurmSettings& settings, std::size_t count) {
   std::string range = fmt::format("--array=0-{}", count - 1);
   if (settings.parts_at_a_time > 0) range += fmt::format("%{}", settings.parts_at_a_time);
@@ -150,10 +158,9 @@ std::string SlurmEngine::sbatch(std::vector<std::string> options, const std::str
   options.push_back((folder.path() / "thimble.sh").string());
   const ProcessResult result = run_tool("sbatch", options);
   if (!result.succeeded())
-    throw InputError{
-        fmt::format("sbatch refuses: {}",
-                    join(split(std::string{trimmed(result.errors)}, '\n'), "; ")),
-        "the engine file has partition, account and limits; `sinfo` shows what there is"};
+    throw InputError{fmt::format("sbatch refuses: {}",
+                                 join(split(std::string{trimmed(result.errors)}, '\n'), "; ")),
+                     step_behind(result.errors)};
   return result.output.empty() ? result.errors : result.output;
 }
 

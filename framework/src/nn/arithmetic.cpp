@@ -10,6 +10,7 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/softmax.h>
 
+#include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/nn/ntk/ntk.hpp>
@@ -102,9 +103,9 @@ std::string processor_name() {
 }  // namespace
 
 const Arithmetic& own_arithmetic() {
-  static const Arithmetic arithmetic{bits_of_all(), processor_name() + "; " + blas_name() +
-                                                        "; LibTorch " + THIMBLE_TORCH + ", " +
-                                                        instruction_set()};
+  static const Arithmetic arithmetic{
+      bits_of_all(), processor_name() + "; " + blas_name() + "; LibTorch " + THIMBLE_TORCH + ", " +
+                         instruction_set() + (may_use_avx512() ? "" : ", kept to AVX2")};
   return arithmetic;
 }
 

@@ -43,16 +43,17 @@ bool is_left_out(const Evaluation& evaluation, const std::string& metric, const 
          std::ranges::any_of(evaluation.proxies, &ProxyValue::is_left_out);
 }
 
-/// Nothing when one of them is unknown.
-std::optional<std::vector<double>> accuracies_of(const std::string& architecture,
-                                                 const Benchmark* benchmark) {
+/// NaN where one is unknown.
+std::vector<double> accuracies_of(const std::string& architecture, const Benchmark* benchmark) {
   std::vector<double> all;
-  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i) {
-    const auto accuracy = benchmark->accuracy(architecture, i);
-    if (!accuracy) return std::nullopt;
-    all.push_back(*accuracy);
-  }
+  for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
+    all.push_back(benchmark->accuracy(architecture, i).value_or(kNotANumber));
   return all;
+}
+
+bool are_all_unknown(const std::vector<double>& accuracies) {
+  return !accuracies.empty() &&
+         std::ranges::all_of(accuracies, [](double value) { return std::isnan(value); });
 }
 
 Part everything(const Sample& sample) {
@@ -73,14 +74,21 @@ Part equal_macs(const Sample& sample, std::int64_t least) {
   return part;
 }
 
+std::vector<double> at(const std::vector<double>& values, const Places& places) {
+  std::vector<double> some;
+  for (const std::size_t place : places) some.push_back(values[place]);
+  return some;
+}
+
 /// The tenth of the cells that is most accurate, and what is as accurate as its last.
 Part top_decile(const Column& accuracy) {
-  auto sorted = accuracy.values;
+  const Places known = looked_at(accuracy);
+  auto sorted = at(accuracy.values, known);
   std::ranges::sort(sorted, std::greater{});
-  const double least = sorted[(sorted.size() - 1) / 10];
+  const double least = sorted.empty() ? 0 : sorted[(sorted.size() - 1) / 10];
   Part part{"top_decile", {{}}, {}};
-  for (std::size_t i = 0; i < accuracy.values.size(); ++i)
-    if (accuracy.values[i] >= least) part.groups[0].push_back(i);
+  for (const std::size_t cell : known)
+    if (accuracy.values[cell] >= least) part.groups[0].push_back(cell);
   return part;
 }
 
@@ -89,12 +97,6 @@ std::vector<Part> parts_of(const Sample& sample, const Column* accuracy, std::in
   std::vector<Part> parts{everything(sample), equal_macs(sample, least)};
   if (accuracy != nullptr) parts.push_back(top_decile(*accuracy));
   return parts;
-}
-
-std::vector<double> at(const std::vector<double>& values, const Places& places) {
-  std::vector<double> some;
-  for (const std::size_t place : places) some.push_back(values[place]);
-  return some;
 }
 
 Agreement agree(const Part& part, const Column& a, const Column& b, const Bootstrap& bootstrap) {
@@ -212,14 +214,16 @@ Sample sample_of(const PointOutcome& outcome, const Benchmark* benchmark) {
     sample.accuracies.push_back({column, Direction::maximize, {}});
   for (const Evaluation& evaluation : outcome.evaluated) {
     const auto accuracies = accuracies_of(evaluation.text, benchmark);
-    if (!accuracies || !was_looked_at(evaluation)) continue;
+    if (are_all_unknown(accuracies) || !was_looked_at(evaluation)) continue;
     sample.macs.push_back(evaluation.macs);
     for (Column& metric : sample.metrics) {
       metric.values.push_back(metric_of(evaluation, metric.name, outcome.metrics));
       metric.left_out.push_back(is_left_out(evaluation, metric.name, outcome.metrics));
     }
-    for (std::size_t i = 0; i < accuracies->size(); ++i)
-      sample.accuracies[i].values.push_back((*accuracies)[i]);
+    for (std::size_t i = 0; i < accuracies.size(); ++i) {
+      sample.accuracies[i].values.push_back(accuracies[i]);
+      sample.accuracies[i].left_out.push_back(std::isnan(accuracies[i]));
+    }
   }
   return sample;
 }
@@ -228,6 +232,12 @@ std::vector<std::size_t> looked_at(const Sample::Column& column) {
   std::vector<std::size_t> cells;
   for (std::size_t cell = 0; cell < column.values.size(); ++cell)
     if (!is_left_out(column, cell)) cells.push_back(cell);
+  return cells;
+}
+
+std::vector<std::size_t> looked_at(const Sample::Column& a, const Sample::Column& b) {
+  auto cells = looked_at(a);
+  std::erase_if(cells, [&](std::size_t cell) { return is_left_out(b, cell); });
   return cells;
 }
 
@@ -248,7 +258,7 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
       for (const Column& metric : sample.metrics)
         analysis.accuracies.push_back(agree(part, metric, accuracy, bootstrap));
     for (const Column& metric : sample.metrics) {
-      const Places cells = looked_at(metric);
+      const Places cells = looked_at(metric, accuracy);
       for (const std::int64_t k : settings.top)
         if (k <= std::ssize(cells))
           analysis.regrets.push_back(

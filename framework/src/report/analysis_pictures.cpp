@@ -33,7 +33,7 @@ std::string scatter(const std::string& name, const std::string& row, const Sampl
                     const Sample::Column& accuracy, const Agreement& agreement) {
   std::vector<double> values;
   std::vector<std::vector<double>> valid, invalid;
-  for (const std::size_t i : looked_at(metric)) {
+  for (const std::size_t i : looked_at(metric, accuracy)) {
     if (std::isnan(metric.values[i])) {
       invalid.push_back({accuracy.values[i]});
       continue;

@@ -131,14 +131,21 @@ double Benchmark::most_of_column(std::size_t column, const Location& where) cons
   return most;
 }
 
-Benchmark::Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpace& space)
-    : space_{space} {
+Benchmark::Benchmark(const std::vector<PointOutcome>& outcomes, const std::vector<Study>& studies)
+    : space_{*studies.front().space} {
+  for (std::size_t point = 0; point < outcomes.size(); ++point) {
+    const std::vector<Study::TrainedOn>& trained_on = studies[point].trained_on;
+    has_a_first_ &= trained_on.size() < 2;
+    for (const Study::TrainedOn& on : trained_on) {
+      const std::string name = on.name.empty() ? outcomes[point].trained_metrics.front() : on.name;
+      if (std::ranges::find(columns_, name) == columns_.end()) columns_.push_back(name);
+    }
+  }
   std::map<std::string, std::map<std::string, std::vector<double>>> trained;  // by network, data
   for (const PointOutcome& outcome : outcomes)
     for (const TrainedRow& row : outcome.trained) {
       if (row.last().metrics.empty()) continue;
       const std::string name = row.dataset.empty() ? outcome.trained_metrics.front() : row.dataset;
-      if (std::ranges::find(columns_, name) == columns_.end()) columns_.push_back(name);
       trained[row.network.text][name].push_back(row.last().metrics.front());
     }
   for (auto& [arch, by_name] : trained)
@@ -147,6 +154,10 @@ Benchmark::Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpac
       accuracies_[arch].push_back(std::accumulate(values.begin(), values.end(), 0.0) /
                                   static_cast<double>(values.size()));
     }
+}
+
+std::string Benchmark::title(std::size_t column) const {
+  return column == 0 && has_a_first_ ? "accuracy" : "accuracy." + columns_[column];
 }
 
 std::optional<double> Benchmark::accuracy(const std::string& architecture,

@@ -22,6 +22,12 @@ void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   for (std::size_t i = 0; i < best.aggregates.size(); ++i)
     quantities[outcome.metrics.aggregates[i]] = best.aggregates[i];
   if (benchmark == nullptr) return;
+  if (!benchmark->has_a_first()) {
+    for (std::size_t i = 0; i < benchmark->columns().size(); ++i)
+      if (const auto accuracy = benchmark->accuracy(best.text, i))
+        quantities[benchmark->title(i)] = *accuracy;
+    return;
+  }
   if (const auto standing = benchmark->standing(best.text)) {
     quantities["accuracy"] = standing->accuracy;
     quantities["rank"] = standing->rank;
@@ -50,14 +56,14 @@ void measure_seconds(PointOutcome& outcome) {
 /// How each metric ranks the networks against the published accuracies.
 void measure_agreement(PointOutcome& outcome, const Benchmark& benchmark) {
   const Sample sample = sample_of(outcome, &benchmark);
-  if (sample.size() < 2) return;
-  const auto& accuracies = sample.accuracies[0].values;
+  if (sample.size() < 2 || !benchmark.has_a_first()) return;
+  const Sample::Column& accuracy = sample.accuracies[0];
   for (const Sample::Column& metric : sample.metrics) {
     const auto all = with_worst(metric);
     std::vector<double> values, own;
-    for (const std::size_t cell : looked_at(metric)) {
+    for (const std::size_t cell : looked_at(metric, accuracy)) {
       values.push_back(all[cell]);
-      own.push_back(accuracies[cell]);
+      own.push_back(accuracy.values[cell]);
     }
     outcome.quantities["tau." + metric.name] = kendall_tau(values, own);
     outcome.quantities["rho." + metric.name] = spearman_rho(values, own);

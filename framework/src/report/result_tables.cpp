@@ -168,7 +168,7 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
         if (std::ranges::find(metrics, name) == metrics.end()) metrics.push_back(name);
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
-    table.header.push_back(i == 0 ? "accuracy" : "accuracy." + benchmark->columns()[i]);
+    table.header.push_back(benchmark->title(i));
   for (std::size_t point = 0; point < outcomes.size(); ++point) {
     std::size_t number = outcomes[point].first_number;
     for (const Evaluation& evaluation : outcomes[point].evaluated) {
@@ -196,7 +196,10 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
   const auto limited = limited_metrics(outcomes);
   for (const std::string& metric : limited) table.header.push_back(metric + "_limit");
-  if (benchmark != nullptr) table.header.emplace_back("accuracy");
+  const std::size_t accuracies = benchmark == nullptr       ? 0
+                                 : benchmark->has_a_first() ? 1
+                                                            : benchmark->columns().size();
+  for (std::size_t i = 0; i < accuracies; ++i) table.header.push_back(benchmark->title(i));
   for (const PointOutcome& outcome : outcomes) {
     if (!outcome.selection) continue;
     for (std::size_t place = 0; place < outcome.result.front.size(); ++place) {
@@ -210,8 +213,9 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
         table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));
       for (const std::string& metric : limited)
         table.rows.back().push_back(shown(limit_of(outcome, metric)));
-      if (benchmark != nullptr)
-        table.rows.back().push_back(shown(benchmark->accuracy(network.text).value_or(kNotANumber)));
+      for (std::size_t i = 0; i < accuracies; ++i)
+        table.rows.back().push_back(
+            shown(benchmark->accuracy(network.text, i).value_or(kNotANumber)));
     }
   }
   return table;

@@ -14,6 +14,9 @@ namespace thimble {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+/// Of fewer, resamples say nothing of how well a rank correlation is known: of two, most of them
+/// agree with the two.
+constexpr std::size_t kFewestForIntervals = 5;
 
 std::int64_t pairs(std::int64_t count) { return count * (count - 1) / 2; }
 
@@ -168,8 +171,11 @@ Correlation correlate(const std::vector<RankPairs>& groups, const Bootstrap& boo
   for (const RankPairs& group : groups) counts.emplace_back(group.size(), 1);
   const double tau = mean_over(groups, counts, &RankPairs::tau);
   const double rho = mean_over(groups, counts, &RankPairs::rho);
+  std::size_t size = 0;
+  for (const RankPairs& group : groups) size += group.size();
+  const int resamples = size < kFewestForIntervals ? 0 : bootstrap.resamples;
   std::vector<double> taus, rhos;
-  for (int i = 0; i < bootstrap.resamples; ++i) {
+  for (int i = 0; i < resamples; ++i) {
     resample(counts, Random::stream(bootstrap.seed, {"bootstrap", std::to_string(i)}));
     taus.push_back(mean_over(groups, counts, &RankPairs::tau));
     rhos.push_back(mean_over(groups, counts, &RankPairs::rho));

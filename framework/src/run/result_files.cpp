@@ -1,6 +1,7 @@
 #include <thimble/run/result_files.hpp>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -82,6 +83,7 @@ class Writer {
   /// Writes what was trained, if anything: numbers, and the weights themselves.
   std::string show_trainings(const std::vector<PointOutcome>& points) {
     const Table table = trained_table(points);
+    say_what_leaves(points);
     for (const char* const name : {"trained.csv", "history.csv", "weights", "tensorboard"})
       std::filesystem::remove_all(folder_ / name);  // of a run that this one goes on with
     if (table.rows.empty()) return "";
@@ -95,6 +97,25 @@ class Writer {
     return "\n## Trained networks\n\n" +
            (overview.rows.empty() ? "" : to_markdown(overview) + "\n") +
            to_markdown(training_summary(points));
+  }
+
+  /// A run that goes on may have another list of networks, data or seeds.
+  void say_what_leaves(const std::vector<PointOutcome>& points) {
+    std::set<std::filesystem::path> stay;
+    for (const PointOutcome& point : points)
+      for (const TrainedRow& row : point.trained)
+        stay.insert(weights_file(number_of(point, row.network.text), row.dataset, row.seed));
+    std::vector<std::string> leave;
+    std::error_code none;  // no folder: nothing was trained before
+    for (const auto& file : std::filesystem::directory_iterator{folder_ / "weights", none})
+      if (!stay.contains(std::filesystem::path{"weights"} / file.path().filename()))
+        leave.push_back(file.path().stem().string());
+    if (leave.empty()) return;
+    std::ranges::sort(leave);
+    say_(fmt::format(
+        "{} that the run had before {} not asked for any more: {} leave its folder, and "
+        "'trainings' beside it keeps them",
+        count_text(std::ssize(leave), "training"), leave.size() == 1 ? "is" : "are", join(leave)));
   }
 
   void write_training(const PointOutcome& point, const TrainedRow& row) {

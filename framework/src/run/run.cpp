@@ -123,6 +123,7 @@ class Runner {
     train_networks(outcome.points, experiment_, train_stage());
     const auto trained = benchmark_of_trained(outcome.points);
     const Benchmark* const benchmark = trained ? trained.get() : benchmark_;
+    if (trained) remark_on_untrained(outcome.points);
     for (PointOutcome& point : outcome.points) measure(point, benchmark);
     write_results(outcome, experiment_, benchmark, remarks_,
                   [this](const std::string& line) { remark(line); });
@@ -163,8 +164,21 @@ class Runner {
   std::unique_ptr<Benchmark> benchmark_of_trained(const std::vector<PointOutcome>& points) const {
     const Study& study = experiment_.studies[0];
     if (!study.benchmark || !study.benchmark->is_trained) return nullptr;
-    auto trained = std::make_unique<Benchmark>(points, *study.space);
+    auto trained = std::make_unique<Benchmark>(points, experiment_.studies);
     return trained->size() > 0 ? std::move(trained) : nullptr;
+  }
+
+  /// What is selected need not have the result among it.
+  void remark_on_untrained(const std::vector<PointOutcome>& points) {
+    for (const PointOutcome& point : points) {
+      if (!point.result.best) continue;
+      const std::string& best = point.result.best->text;
+      const bool is_trained = std::ranges::any_of(
+          point.trained, [&](const TrainedRow& row) { return row.network.text == best; });
+      if (!is_trained)
+        remark(fmt::format("network {}, the result, was not trained, so its row has no accuracy",
+                           number_of(point, best)));
+    }
   }
 
   TrainStage train_stage() {

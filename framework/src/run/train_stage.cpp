@@ -143,6 +143,7 @@ class Trainings {
   void list(PointOutcome& outcome, const Study& study, const Study::TrainedOn& on,
             Evaluation network) {
     if (!network.is_feasible()) {
+      ++outcome.beyond_limits;
       stage_.say(fmt::format("network {} is not trained{}: {}", number_of(outcome, network.text),
                              on.name.empty() ? "" : " on " + on.name,
                              network.invalid.empty() ? network.excess : network.invalid));

@@ -67,6 +67,31 @@ TEST(Analysis, SaysNothingOfCellsThatNobodyLookedAt) {
   EXPECT_EQ(found.regrets[0].top.regret, 0);  // the best of those looked at
 }
 
+TEST(Analysis, ComparesEachAccuracyOverTheCellsWhereItIsKnown) {
+  Sample cells = sample();
+  cells.accuracies.push_back(cells.accuracies[0]);
+  cells.accuracies[1].name = "other";
+  cells.accuracies[1].left_out.assign(12, false);
+  for (const std::size_t cell : {9, 10, 11}) {
+    cells.accuracies[1].values[cell] = kNone;
+    cells.accuracies[1].left_out[cell] = true;
+  }
+  const Analysis found = analyse(cells, kSmall, 1);
+  for (const Agreement& agreement : found.accuracies) {
+    if (agreement.subset == "top_decile") {
+      EXPECT_EQ(agreement.cells, agreement.against == "test" ? 2U : 1U);
+    } else if (agreement.subset == "all") {
+      EXPECT_EQ(agreement.cells, agreement.against == "test" ? 12U : 9U);
+    }
+  }
+  // The loss falls with accuracy: of the nine, the best has the least.
+  for (const Regret& regret : found.regrets)
+    if (regret.metric == "loss" && regret.against == "other") {
+      EXPECT_EQ(regret.top.regret, 0);
+      EXPECT_TRUE(std::isfinite(regret.top.mean));
+    }
+}
+
 TEST(Analysis, LooksWithinClassesOfEqualMacsThatAreLargeEnough) {
   const Agreement loss = find(analyse(sample(), kSmall, 1).accuracies, "loss", "equal_macs");
   EXPECT_THAT(loss.classes, ElementsAre(1, 2));

@@ -154,6 +154,13 @@ TEST(Correlate, CoversTheTruthAsOftenAsItSays) {
   EXPECT_NEAR(covered / 200.0, 0.9, 0.06);
 }
 
+TEST(Correlate, HasNoIntervalOfLessThanFivePairs) {
+  const Numbers four{1, 2, 3, 4}, five{1, 2, 3, 4, 5};
+  EXPECT_TRUE(std::isnan(correlate({{four, four}}, {.resamples = 50}).tau.interval.low));
+  EXPECT_TRUE(std::isnan(correlate({{four, four}}, {.resamples = 50}).rho.interval.high));
+  EXPECT_FALSE(std::isnan(correlate({{five, five}}, {.resamples = 50}).tau.interval.low));
+}
+
 TEST(Correlate, GivesTheSameIntervalForTheSameSeed) {
   const std::vector<RankPairs> groups{{Numbers{1, 4, 2, 5, 3}, Numbers{2, 3, 1, 5, 4}}};
   const auto once = correlate(groups, {.resamples = 50, .seed = 1}).tau.interval;

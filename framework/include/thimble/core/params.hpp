@@ -304,13 +304,15 @@ struct Codec<std::vector<T>> {
   }
 };
 
+/// What is there already keeps what is not written: a map that follows another changes it.
 template <class T>
 struct Codec<std::optional<T>> {
   static std::string type() { return Codec<T>::type(); }
   static std::vector<std::string> choices() { return Codec<T>::choices(); }
   static bool read(const Value& value, std::optional<T>& target, const Field& field,
                    Diagnostics& problems) {
-    return Codec<T>::read(value, target.emplace(), field, problems);
+    if (!target) target.emplace();
+    return Codec<T>::read(value, *target, field, problems);
   }
   static Value write(const std::optional<T>& value) {
     return value ? Codec<T>::write(*value) : Value{};

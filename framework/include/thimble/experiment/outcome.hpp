@@ -60,6 +60,7 @@ struct PointOutcome {
   std::size_t first_number = 1;
   std::vector<std::string> trained_metrics;  ///< names of what `trained` has
   std::vector<TrainedRow> trained;
+  std::size_t beyond_limits = 0;  ///< networks, once for each of the data, that were not trained
   double wall_seconds = 0;
   double proxy_seconds = 0;
   /// Everything that a report can show, by column (experiment/columns.hpp); measure() fills it.

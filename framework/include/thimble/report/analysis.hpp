@@ -24,7 +24,7 @@ struct Sample {
     std::vector<bool> left_out{};  ///< nobody looked at this cell; empty: at all
   };
   std::vector<Column> metrics;
-  std::vector<Column> accuracies;  ///< none is NaN
+  std::vector<Column> accuracies;  ///< left out where unknown; of a network, one is known at least
   std::vector<std::int64_t> macs;
 
   std::size_t size() const noexcept { return macs.size(); }
@@ -33,6 +33,9 @@ THIMBLE_EXPORT Sample sample_of(const PointOutcome& outcome, const Benchmark* be
 
 /// The cells that the column says something of, in their order.
 THIMBLE_EXPORT std::vector<std::size_t> looked_at(const Sample::Column& column);
+
+/// Those that both columns say something of.
+THIMBLE_EXPORT std::vector<std::size_t> looked_at(const Sample::Column& a, const Sample::Column& b);
 
 /// The column's values with the worst there is (infinite) where there is none: what has no value
 /// ranks last, and is counted.

@@ -17,6 +17,8 @@
 
 namespace thimble {
 
+struct Study;
+
 /// Accuracies by architecture: published ones, from a CSV with a header (separated by commas,
 /// semicolons or tabs), or a run's own. For reports alone: no searcher ever sees it. const is
 /// thread safe.
@@ -37,11 +39,16 @@ class THIMBLE_EXPORT Benchmark {
             const SearchSpace& space);
 
   /// What was trained in a run, as it is deployed: of the last stage, each network's mean over its
-  /// seeds. The space outlives this.
-  Benchmark(const std::vector<PointOutcome>& outcomes, const SearchSpace& space);
+  /// seeds; a column for each of the data, in the order in which the studies name them. The studies
+  /// outlive this.
+  Benchmark(const std::vector<PointOutcome>& outcomes, const std::vector<Study>& studies);
 
   /// The columns of accuracies, the one for reports first.
   const std::vector<std::string>& columns() const noexcept { return columns_; }
+  /// What tables call a column: "accuracy" for the first one, and "accuracy.NAME" for others. Where
+  /// networks are trained on several data, none is the first: all are called by their names.
+  std::string title(std::size_t column) const;
+  bool has_a_first() const noexcept { return has_a_first_; }
   /// By the text that the space writes.
   std::optional<double> accuracy(const std::string& architecture, std::size_t column = 0) const;
   /// By the first column.
@@ -57,13 +64,12 @@ class THIMBLE_EXPORT Benchmark {
 
   const SearchSpace& space_;
   std::vector<std::string> columns_;
+  bool has_a_first_ = true;
   std::vector<std::string> remarks_;
   std::map<std::string, std::vector<double>> accuracies_;  ///< NaN where a cell is empty
   mutable std::once_flag classes_made_;
   mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
 };
-
-struct Study;
 
 /// The benchmark of a study, if it names one: a file as named, or in the data folder. A missing one
 /// that is not required gives nothing and a remark; what is odd in one is remarked, too.

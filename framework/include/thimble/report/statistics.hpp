@@ -54,7 +54,7 @@ struct Correlation {
 };
 
 /// The mean of the groups' correlations, weighted by their sizes, without those that have none.
-/// Resampled within each group.
+/// Resampled within each group. There is no interval (NaN) where they have less than five pairs.
 THIMBLE_EXPORT Correlation correlate(const std::vector<RankPairs>& groups,
                                      const Bootstrap& bootstrap);
 
