@@ -15,7 +15,7 @@ test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --paral
 emulator = scripts/setup emulator || echo "setup: so the tests with programs for microcontrollers will skip" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitized bench format tidy data setup install clean
+.PHONY: help run test test-sanitized bench format tidy data setup install package clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,11 @@ setup: ## install the Debian packages that are missing
 install: setup ## install into PREFIX (default /usr/local)
 	@$(call build,release,thimble_program thimble_conformance)
 	@cmake --install build/release --prefix $(PREFIX)
+
+package: setup ## make Debian packages of the program and of what the emulator needs
+	@$(call build,release,thimble_program thimble_conformance)
+	@cd build/release && cpack --config CPackConfig.cmake -B packages
+	@ls build/release/packages/*.deb
 
 clean: ## remove what was built; data/ and runs/ stay
 	rm -rf build

@@ -82,5 +82,7 @@ int main(int argc, char** argv) {
   const auto single = test::every_edge({"nor_conv_3x3"});
   compare("TE-NAS supernet", test::te_nas_supernet(), 72, at::kFloat, 1);
   compare("single cell, C = 3", test::nas_bench_201(single), 32, at::kFloat, repeats);
-  compare("single cell, C = 16", test::nas_bench_201(single, 16), 32, at::kFloat, 1);
+  for (const int channels : {4, 8, 12, 16})
+    compare(fmt::format("single cell, C = {}", channels).c_str(),
+            test::nas_bench_201(single, channels), 32, at::kFloat, 1);
 }

@@ -1,5 +1,6 @@
 // Whole runs whose proxies are set against published accuracies.
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -54,6 +55,31 @@ TEST_F(RunWithBenchmark, LeavesTheSameAnalysisAtOneAndTwoJobs) {
   EXPECT_THAT(content(one / "analysis.csv"), ::testing::HasSubstr(",ntk,its_other,equal_macs,"));
   EXPECT_THAT(content(one / "report.md"), ::testing::HasSubstr("## How metrics rank by accuracy"));
   EXPECT_TRUE(std::filesystem::exists(one / "timing.csv"));
+}
+
+TEST_F(RunWithBenchmark, ShowsHowTheResultStandsByEveryColumn) {
+  const auto folder =
+      here_.path() / line_of(thimble_command(kBenchmark + " 'report={columns: [accuracy, regret, "
+                                                          "accuracy.its_other, regret.its_other]}'",
+                                             here_.path()));
+  const CsvTable result = parse_csv(content(folder / "result.csv"), "result.csv");
+  const CsvTable published = parse_csv(content(here_.path() / "table.csv"), "table.csv");
+  const CsvTable candidates = parse_csv(content(folder / "candidates.csv"), "candidates.csv");
+  const auto cell = [&](const char* column) {
+    return std::stod(result.rows[0][result.column(column)].text);
+  };
+  // Its class by hand: the cells of equal MACs, which stand in both tables in the same order.
+  const std::string& arch = result.rows[0][result.column("arch")].text;
+  const std::size_t macs = candidates.column("macs"), arch_place = candidates.column("arch");
+  std::size_t own = 0;
+  while (candidates.rows[own][arch_place].text != arch) ++own;
+  double best = 0;
+  for (std::size_t i = 0; i < candidates.rows.size(); ++i)
+    if (candidates.rows[i][macs].text == candidates.rows[own][macs].text)
+      best = std::max(best, std::stod(published.rows[i][2].text));
+  EXPECT_EQ(cell("accuracy.its_other"), std::stod(published.rows[own][2].text));
+  EXPECT_EQ(cell("regret.its_other"), best - cell("accuracy.its_other"));
+  EXPECT_EQ(cell("accuracy"), std::stod(published.rows[own][1].text));
 }
 
 TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {

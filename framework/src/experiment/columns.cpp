@@ -23,7 +23,8 @@ const Columns& quantity_columns() {
   return names;
 }
 
-/// Where networks are trained on several data, the accuracy on each; else nothing.
+/// Where networks are trained on several data, the accuracy on each; else nothing. None of them is
+/// the first, so there is no "accuracy" then.
 Columns accuracy_columns(const Study& study) {
   Columns columns;
   if (study.benchmark && study.benchmark->is_trained && study.trained_on.size() > 1)
@@ -81,6 +82,9 @@ Columns known_columns(const Study& study) {
       return std::ranges::find(of_one, column) != of_one.end();
     });
   columns.insert(columns.end(), each.begin(), each.end());
+  if (study.benchmark)
+    for (const std::string& other : study.benchmark->also)
+      for (const char* const what : {"accuracy.", "regret."}) columns.push_back(what + other);
   const MetricNames metrics = study.metric_names();
   for (const auto& names : {metrics.proxies, metrics.aggregates})
     columns.insert(columns.end(), names.begin(), names.end());

@@ -167,17 +167,22 @@ std::optional<double> Benchmark::accuracy(const std::string& architecture,
   return found->second[column];
 }
 
-std::optional<Benchmark::Standing> Benchmark::standing(const std::string& architecture) const {
-  const auto own = accuracy(architecture);
+std::optional<Benchmark::Standing> Benchmark::standing(const std::string& architecture,
+                                                       std::size_t column) const {
+  const auto own = accuracy(architecture, column);
   if (!own) return std::nullopt;
   const auto macs_of = [&](const std::string& arch) {
     return macs(space_.build(space_.decode(arch)));
   };
   std::call_once(classes_made_, [&] {
-    for (const auto& [arch, values] : accuracies_)
-      if (!std::isnan(values[0])) classes_[macs_of(arch)].push_back(values[0]);
+    classes_.resize(columns_.size());
+    for (const auto& [arch, values] : accuracies_) {
+      const std::int64_t macs = macs_of(arch);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (!std::isnan(values[i])) classes_[i][macs].push_back(values[i]);
+    }
   });
-  const auto& peers = classes_.at(macs_of(architecture));
+  const auto& peers = classes_[column].at(macs_of(architecture));
   Standing standing;
   standing.accuracy = *own;
   standing.class_size = static_cast<int>(peers.size());

@@ -11,6 +11,23 @@
 namespace thimble {
 namespace {
 
+void measure_standing(std::map<std::string, double>& quantities, const std::string& arch,
+                      const Benchmark& benchmark) {
+  for (std::size_t i = 0; i < benchmark.columns().size(); ++i)
+    if (const auto accuracy = benchmark.accuracy(arch, i))
+      quantities[benchmark.title(i)] = *accuracy;
+  if (!benchmark.has_a_first()) return;
+  for (std::size_t i = 1; i < benchmark.columns().size(); ++i)
+    if (const auto standing = benchmark.standing(arch, i))
+      quantities["regret." + benchmark.columns()[i]] = standing->regret();
+  if (const auto standing = benchmark.standing(arch)) {
+    quantities["rank"] = standing->rank;
+    quantities["class_size"] = standing->class_size;
+    quantities["class_best"] = standing->class_best;
+    quantities["regret"] = standing->regret();
+  }
+}
+
 void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
   auto& quantities = outcome.quantities;
   const Evaluation& best = *outcome.result.best;
@@ -21,20 +38,7 @@ void measure_best(PointOutcome& outcome, const Benchmark* benchmark) {
     quantities[outcome.metrics.proxies[i]] = best.proxies[i].value;
   for (std::size_t i = 0; i < best.aggregates.size(); ++i)
     quantities[outcome.metrics.aggregates[i]] = best.aggregates[i];
-  if (benchmark == nullptr) return;
-  if (!benchmark->has_a_first()) {
-    for (std::size_t i = 0; i < benchmark->columns().size(); ++i)
-      if (const auto accuracy = benchmark->accuracy(best.text, i))
-        quantities[benchmark->title(i)] = *accuracy;
-    return;
-  }
-  if (const auto standing = benchmark->standing(best.text)) {
-    quantities["accuracy"] = standing->accuracy;
-    quantities["rank"] = standing->rank;
-    quantities["class_size"] = standing->class_size;
-    quantities["class_best"] = standing->class_best;
-    quantities["regret"] = standing->regret();
-  }
+  if (benchmark != nullptr) measure_standing(quantities, best.text, *benchmark);
 }
 
 /// Mean time of a proxy's value; cells of one canonical form share theirs.

@@ -14,6 +14,7 @@
 #include <thimble/core/yaml.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/nn/arithmetic.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/train/pruner.hpp>
@@ -235,10 +236,11 @@ class Trainings {
     return (recipe.medium == Medium::series ? "series\n" : "") + to_yaml(write_params(recipe));
   }
 
+  /// Other arithmetic begins anew: half of an epoch's bits here and half there were nobody's.
   static std::string key_of(const Study::TrainedOn& on, const TrainedRow& row, const Recipe& recipe,
                             const std::string& words) {
-    const std::string all =
-        on.key + row.network.text + "\n" + words + recipe_text(recipe) + std::to_string(row.seed);
+    const std::string all = on.key + row.network.text + "\n" + words + recipe_text(recipe) +
+                            std::to_string(row.seed) + own_arithmetic().bits;
     return hex(fingerprint(all));
   }
 

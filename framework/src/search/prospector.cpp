@@ -82,8 +82,8 @@ SearchResult Prospector::result() {
   const std::string none = fmt::format("none of the {} looked at keeps all limits",
                                        count_text(std::ssize(seen_), "network"));
   result.remarks = {nearest_.empty() ? none + ", and none is valid: " + why_invalid_
-                                     : fmt::format("{}; the nearest exceed them by {:.2g} % in sum",
-                                                   none, 100 * least_violation_)};
+                                     : fmt::format("{}; the nearest exceed them by {} % in sum",
+                                                   none, decimals(100 * least_violation_, 1))};
   return result;
 }
 

@@ -40,8 +40,8 @@ SearchResult summarize(const std::vector<Evaluation>& evaluations, const Problem
   if (!result.best->is_feasible())
     result.remarks.push_back(fmt::format(
         "no network that was looked at keeps all limits; the best of the {} looked at exceeds "
-        "them by {:.2g} % in sum",
-        evaluations.size(), 100 * result.best->violation));
+        "them by {} % in sum",
+        evaluations.size(), decimals(100 * result.best->violation, 1)));
   return result;
 }
 

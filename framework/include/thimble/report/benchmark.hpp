@@ -51,8 +51,7 @@ class THIMBLE_EXPORT Benchmark {
   bool has_a_first() const noexcept { return has_a_first_; }
   /// By the text that the space writes.
   std::optional<double> accuracy(const std::string& architecture, std::size_t column = 0) const;
-  /// By the first column.
-  std::optional<Standing> standing(const std::string& architecture) const;
+  std::optional<Standing> standing(const std::string& architecture, std::size_t column = 0) const;
   std::size_t size() const noexcept { return accuracies_.size(); }
   /// What a person should look at: "FILE:LINE:COLUMN: ...".
   const std::vector<std::string>& remarks() const noexcept { return remarks_; }
@@ -68,7 +67,8 @@ class THIMBLE_EXPORT Benchmark {
   std::vector<std::string> remarks_;
   std::map<std::string, std::vector<double>> accuracies_;  ///< NaN where a cell is empty
   mutable std::once_flag classes_made_;
-  mutable std::map<std::int64_t, std::vector<double>> classes_;  ///< by MACs, made when asked for
+  /// By column and MACs, made when asked for.
+  mutable std::vector<std::map<std::int64_t, std::vector<double>>> classes_;
 };
 
 /// The benchmark of a study, if it names one: a file as named, or in the data folder. A missing one
