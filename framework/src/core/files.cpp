@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,38 +122,22 @@ MadeFolder::~MadeFolder() {
   for (const auto& folder : made_) std::filesystem::remove(folder, is_not_empty);
 }
 
-namespace {
-
-/// False when the one before removed the lock that was waited for.
-bool is_still_there(int descriptor, const std::filesystem::path& lock) {
-  struct stat held {
-  }, there{};
-  return ::fstat(descriptor, &held) == 0 && ::stat(lock.c_str(), &there) == 0 &&
-         held.st_ino == there.st_ino;
-}
-
-}  // namespace
-
 FileLock::FileLock(const std::filesystem::path& file) : lock_{file.string() + ".lock"} {
   for (;;) {
-    descriptor_ = ::open(lock_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    const bool is_held = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
-    const int trouble = is_held ? 0 : errno;
-    if (is_held && is_still_there(descriptor_, lock_)) return;
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (trouble != 0 && trouble != EWOULDBLOCK && trouble != EINTR)
-      throw Error{fmt::format("cannot write '{}': {}", lock_.string(), std::strerror(trouble)),
-                  "is there such a folder, and may you write into it?"};
+    if (auto held = HeldFile::take(lock_)) {
+      if (held->is_still_there()) {
+        held_.emplace(std::move(*held));
+        return;
+      }
+      continue;
+    }
     // Not the system's own waiting: whoever is asked to stop meanwhile shall do so.
     stop_if_requested();
-    if (trouble != 0) std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
 }
 
-FileLock::~FileLock() {
-  ::unlink(lock_.c_str());
-  ::close(descriptor_);
-}
+FileLock::~FileLock() { ::unlink(lock_.c_str()); }
 
 std::filesystem::path folder_for_temporaries() {
   std::error_code trouble;

@@ -197,6 +197,11 @@ ProcessResult::End listen(Child& child, ProcessResult& result, const ProcessLimi
 
 }  // namespace
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
 std::optional<std::filesystem::path> find_program(const std::string& name) {
   const auto found = boost::process::search_path(name);
   if (found.empty()) return std::nullopt;

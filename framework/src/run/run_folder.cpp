@@ -5,11 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <thimble/core/error.hpp>
 
@@ -40,26 +37,23 @@ std::vector<fs::path> folders_of(const fs::path& parent, const std::string& iden
 RunFolder::RunFolder(fs::path path, std::optional<MadeFolder> parent)
     : parent_{std::move(parent)}, path_{std::move(path)} {
   const fs::path file = path_ / ".lock";
-  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) throw Error{fmt::format("cannot write into '{}'", path_.string())};
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock_);
+  if (auto held = HeldFile::take(file))
+    held_.emplace(std::move(*held));
+  else
     throw InputError{Diagnostic{{path_.string()},
                                 "another thimble is running in this folder",
-                                "wait for it, or run without --resume"}};
-  }
+                                "wait for it, or run without --resume" + who_holds(file)}};
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
     : parent_{std::move(other.parent_)},
       path_{std::move(other.path_)},
-      lock_{std::exchange(other.lock_, -1)},
+      held_{std::move(other.held_)},
       is_discarded_{std::exchange(other.is_discarded_, false)} {}
 
 RunFolder::~RunFolder() {
   std::error_code ignored;
   if (is_discarded_) fs::remove_all(path_, ignored);
-  if (lock_ >= 0) ::close(lock_);
 }
 
 RunFolder RunFolder::create(const fs::path& parent, const std::string& identity) {

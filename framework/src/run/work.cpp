@@ -1,11 +1,10 @@
 #include <thimble/run/work.hpp>
 
-#include <array>
-
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/nn/arithmetic.hpp>
@@ -19,11 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string node_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
-}
-
 /// Its values would be other ones than those of the run.
 void refuse_other_arithmetic(const fs::path& run) {
   const std::string known = recorded_arithmetic(run);
@@ -31,7 +25,7 @@ void refuse_other_arithmetic(const fs::path& run) {
   throw InputError{
       Diagnostic{{run.string()},
                  fmt::format("{} computes with other arithmetic than the run: {} here, {} there",
-                             node_name(), own_arithmetic().text(), known),
+                             host_name(), own_arithmetic().text(), known),
                  "begin the run with --arithmetic avx2, which processors of most kinds have in "
                  "common, or name nodes of one kind in the engine file ('constraint')"}};
 }
@@ -52,7 +46,7 @@ LoadedExperiment experiment_of(const Part& part, const fs::path& run, PluginLoad
         Diagnostic{{run.string()},
                    fmt::format("{} has other data, plugins or another build of thimble "
                                "than the process that planned '{}'",
-                               node_name(), part.name()),
+                               host_name(), part.name()),
                    "give all nodes the same installation and data (--data)"}};
   if (part.candidates.size() > 1 && part.kind == Part::Kind::training)
     std::erase_if(study.trained_on,
@@ -130,7 +124,7 @@ std::string key_of_values(const Study& study) {
 void work(const WorkOptions& options, PluginLoader& loader) {
   use_single_threaded_math();
   const Part part = read_part(options.run, options.part);
-  Shard shard{options.run, {options.part, node_name(), ::getpid(), own_arithmetic().text()}};
+  Shard shard{options.run, {options.part, host_name(), ::getpid(), own_arithmetic().text()}};
   options.begun(shard);
   try {
     work_at(part, options, loader, shard);

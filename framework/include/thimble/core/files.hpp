@@ -1,12 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/core/held_file.hpp>
 
 namespace thimble {
 
@@ -45,8 +47,7 @@ THIMBLE_EXPORT void write_files(const std::vector<NamedText>& files);
 THIMBLE_EXPORT void remove_unfinished(const std::filesystem::path& folder);
 
 /// Keeps others that ask for the same out while it lives: who reads a file, changes it and writes
-/// it back holds one. It lies beside the file as FILE.lock. The system lets go of it when the
-/// process dies.
+/// it back holds one. It lies beside the file as FILE.lock, a HeldFile.
 class THIMBLE_EXPORT FileLock {
  public:
   /// Waits for its turn. Throws Error when the folder is missing or cannot be written into, and
@@ -58,7 +59,7 @@ class THIMBLE_EXPORT FileLock {
 
  private:
   std::filesystem::path lock_;
-  int descriptor_ = -1;
+  std::optional<HeldFile> held_;
 };
 
 /// Where temporary files go: TMPDIR, else /tmp. Throws InputError that names TMPDIR when it is no

@@ -14,6 +14,9 @@
 
 namespace thimble {
 
+/// What this machine calls itself, or "unknown".
+THIMBLE_EXPORT std::string host_name();
+
 /// Where the shell would find a program.
 THIMBLE_EXPORT std::optional<std::filesystem::path> find_program(const std::string& name);
 

@@ -7,6 +7,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/held_file.hpp>
 
 namespace thimble {
 
@@ -36,7 +37,7 @@ class THIMBLE_EXPORT RunFolder {
 
   std::optional<MadeFolder> parent_;
   std::filesystem::path path_;
-  int lock_ = -1;
+  std::optional<HeldFile> held_;
   bool is_discarded_ = false;
 };
 
