@@ -136,6 +136,23 @@ TEST(Board, SaysOfNoKernelsMoreThanWasMeasured) {
   }
 }
 
+/// Who writes a board file finds every key in the docs.
+TEST(Board, HasItsKeysInTheDocs) {
+  const std::string doc = read_file(std::string{THIMBLE_TEST_SOURCE} + "/docs/own-board.md");
+  const auto require = [&](auto described) {
+    for (const Field& field : schema_of(described))
+      EXPECT_THAT(doc, HasSubstr("`" + field.name + "`")) << "docs/own-board.md";
+  };
+  require(Board{});
+  require(StatedFigure{});
+  require(CyclesPerInstruction{});
+  require(BoardMemories{});
+  require(BoardMemory{});
+  require(CountedCosts{});
+  for (const Kernel kernel : kKernels)
+    EXPECT_THAT(doc, HasSubstr(std::string{"`"} + name_of(kernel) + "`"));
+}
+
 CalibrationSample sample(double instructions, double cycles, const char* kind = "relu") {
   return {op_shape_of(std::string{kind} + " 8x1x1 -> 8x1x1"), instructions, cycles, "k"};
 }
