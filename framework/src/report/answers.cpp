@@ -32,8 +32,7 @@ const std::map<std::string, std::string>& meanings() {
       {"front", "networks that no other beats in all objectives"},
       {"search_seconds",
        "processor time of all scores that the row asked for; rows share scores, so a run takes "
-       "less "
-       "than their sum"}};
+       "less than their sum"}};
   return kMeanings;
 }
 
@@ -125,8 +124,8 @@ std::string reason_of(const PointOutcome& outcome) {
   if (outcome.objectives.size() == 1)
     return (outcome.objectives[0].direction == Direction::minimize ? "the least " : "the most ") +
            outcome.objectives[0].metric;
-  if (outcome.result.front.size() < 2) return "what the search ended with";
-  std::string reason = "the best by the sum of its ranks in " + objectives_text(outcome);
+  if (!is_best_by_ranks(outcome)) return "what the search ended with";
+  std::string reason = "the best by the weighted sum of its ranks in " + objectives_text(outcome);
   if (const std::string ends = ends_text(outcome, best); !ends.empty())
     reason += fmt::format("; an end of the front ({}), {}", ends,
                           outcome.selection ? "so look at the knee, too"
@@ -193,6 +192,16 @@ std::string provenance_text(const Target& target, const Figure& latency_ms) {
 
 std::string runtime_of(const PointOutcome& outcome) {
   return outcome.target ? outcome.target->runtime : "";
+}
+
+bool is_best_by_ranks(const PointOutcome& outcome) {
+  const auto& all = outcome.evaluated;
+  const auto has_all = [&](const Evaluation& network) {
+    return network.objectives.size() == outcome.objectives.size();
+  };
+  return outcome.result.best && outcome.result.front.size() > 1 &&
+         std::ranges::all_of(all, has_all) &&
+         all[best_by_ranks(all, outcome.objectives)].text == outcome.result.best->text;
 }
 
 const std::string& origin_text(Origin origin) {

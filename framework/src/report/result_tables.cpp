@@ -73,7 +73,7 @@ std::string marks_of(const PointOutcome& outcome, std::size_t place) {
   const auto& [objectives, chosen, landmarks, by, options] = *outcome.selection;
   std::vector<std::string> marks;
   if (landmarks.knee == place) marks.emplace_back("knee");
-  if (outcome.result.best && outcome.result.best->text == outcome.result.front[place].text)
+  if (is_best_by_ranks(outcome) && outcome.result.best->text == outcome.result.front[place].text)
     marks.emplace_back("best by ranks");
   for (std::size_t k = 0; k < objectives.size(); ++k) {
     const Objective& objective = outcome.objectives[objectives[k]];

@@ -109,6 +109,7 @@ PointOutcome front(const std::vector<std::pair<int, double>>& networks) {
     network.text = "n" + std::to_string(made.evaluated.size());
     network.macs = macs;
     network.proxies = {ProxyValue{merit, {}, 0, {}}};
+    network.objectives = {merit, static_cast<double>(macs)};
     made.evaluated.push_back(network);
   }
   made.result.front = made.evaluated;
@@ -120,11 +121,13 @@ TEST(Answers, SayWhichNetworkToTakeAndWhy) {
   PointOutcome made = front({{1000000, 1}, {2000000, 9}, {10000000, 10}});
   EXPECT_THAT(
       choice_text({made}),
-      AllOf(HasSubstr("- network 1 (merit 1.00, macs_m 1.00): the best by the sum of its ranks in "
-                      "merit, macs; an end of the front (least macs), and `select: {k: 5}` "
-                      "shows what lies between\n"),
-            HasSubstr("- the front has 3 of the 3 networks within the limits: 2 objectives tell "
-                      "few of them apart")));
+      AllOf(
+          HasSubstr(
+              "- network 1 (merit 1.00, macs_m 1.00): the best by the weighted sum of its ranks in "
+              "merit, macs; an end of the front (least macs), and `select: {k: 5}` "
+              "shows what lies between\n"),
+          HasSubstr("- the front has 3 of the 3 networks within the limits: 2 objectives tell "
+                    "few of them apart")));
   made.selection.emplace();
   made.selection->landmarks.knee = 1;
   EXPECT_THAT(choice_text({made}),

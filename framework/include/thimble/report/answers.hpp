@@ -16,6 +16,9 @@ THIMBLE_EXPORT std::string runtime_text(const Target& target);
 /// Whose code a point's latencies are of; nothing without hardware, or where it does not say.
 THIMBLE_EXPORT std::string runtime_of(const PointOutcome& outcome);
 
+/// Whether a search's result is the best by the weighted sum of ranks, as most searchers choose it.
+THIMBLE_EXPORT bool is_best_by_ranks(const PointOutcome& outcome);
+
 THIMBLE_EXPORT const std::string& origin_text(Origin origin);
 
 /// "± 50 %, guessed", or of several points "± 8 to 50 %, fitted or guessed"; "exact, counted" where
