@@ -126,7 +126,7 @@ void CommandLine::add_experiment(CLI::App* sub, std::string& experiment,
                                  std::vector<std::string>& overrides) {
   sub->add_option("experiment", experiment, "experiment file (YAML)")->required();
   sub->add_option("overrides", overrides, "key.path=value, as in seed=3 or proxies.ntk.batch=16");
-  sub->add_option("--rows", "rows of the sweep to run, by label; * stands for any letters")
+  sub->add_option("--rows", rows_, "rows of the sweep to run, by label; * stands for any letters")
       ->allow_extra_args(false)
       ->each([&overrides](const std::string& row) { add_row(overrides, row); });
 }

@@ -78,6 +78,7 @@ class CommandLine {
   CalibrateArguments calibrate_;
   ImportArguments import_;
   std::string data_;
+  std::vector<std::string> rows_;  ///< of a sweep; they become an override
   std::string kind_, name_, shell_ = "bash";
   NewArguments new_;
   bool as_markdown_ = false;

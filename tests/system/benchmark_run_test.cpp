@@ -108,7 +108,7 @@ TEST_F(RunWithBenchmark, SaysThatRuntimesCannotBeCompared) {
                                        "[^;]*\\(theirs\\); thimble [0-9a-f]* \\(ours\\)"));
   const Finished one = thimble_command(
       "run small.yaml 'searcher={use: random, samples: 2}' 'sweep=[{row: ours, hardware: {use: "
-      "table, on_miss: fit}}, {row: theirs, hardware: {use: analytic}}]' --rows 'the*' "
+      "table, on_miss: fit}}, {row: theirs, hardware: {use: analytic}}]' --rows 'the*' --rows theirs "
       "--output mixed",
       here_.path());
   EXPECT_EQ(one.code, 0) << one.errors;
