@@ -141,11 +141,6 @@ double mean_of_others(const std::map<std::string, double>& cpis, const std::stri
                       bool is_linear_apart) {
   double sum = 0;
   int count = 0;
-  for (const auto& [one, a] : cpis)
-    for (const auto& [other, b] : cpis)
-      if (one != kFullyConnected && other != kFullyConnected) {
-        EXPECT_LE(a / b - 1, submission.ratio_error) << one << " to " << other;
-      }
   for (const auto& [network, cpi] : cpis) {
     if (network == left_out || (is_linear_apart && network == kFullyConnected)) continue;
     sum += cpi;
@@ -183,6 +178,11 @@ TEST_P(WholeNetworks, AreWithinTheStatedError) {
   }
   EXPECT_GT(compared, 0);
   if (cpis.size() < 3) return;  // of a single network the board file says that it is a guess
+  for (const auto& [one, a] : cpis)
+    for (const auto& [other, b] : cpis)
+      if (one != kFullyConnected && other != kFullyConnected) {
+        EXPECT_LE(a / b - 1, submission.ratio_error) << one << " to " << other;
+      }
   for (const auto& [network, cpi] : cpis) {
     const double error = cpi / mean_of_others(cpis, network, costs.cpi.contains("linear")) - 1;
     EXPECT_LE(std::abs(error), stated[network])

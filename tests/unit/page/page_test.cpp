@@ -85,7 +85,7 @@ TEST_F(Page, ShowsErrorsBesideCosts) {
   write_file(folder_.path() / "selected.csv",
              "network,row,seed,arch,selected,stands_out,latency_ms,latency_ms.error,"
              "latency_ms.origin\n1,,1,n1,true,knee,17.2,0.5,guessed\n");
-  EXPECT_THAT(page(), ::testing::AllOf(HasSubstr("17.2</data> ± 50 %, guessed"),
+  EXPECT_THAT(page(), ::testing::AllOf(HasSubstr("17.2 ms</data> ± 50 %, guessed"),
                                        Not(HasSubstr("latency_ms.origin</th>"))));
 }
 
