@@ -13,6 +13,7 @@
 #include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/search/shared_pass.hpp>
 #include <thimble/search/uncosted.hpp>
@@ -199,7 +200,7 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
     lines.push_back(pass_line(shared, study, networks));
   if (study.hardware != nullptr) {
     const Target& target = study.hardware->target();
-    lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", target.name,
+    lines.push_back(fmt::format("hardware {}: {} KiB RAM, {} KiB ROM", runtime_text(target),
                                 target.ram_bytes / 1024, target.rom_bytes / 1024));
   }
   for (const Aggregate& aggregate : study.aggregates) lines.push_back(aggregate_line(aggregate));

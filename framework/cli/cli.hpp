@@ -157,8 +157,10 @@ struct NewArguments {
   std::string name;
   std::string folder;
   bool trains = false;  ///< of a searcher: whether networks learn in its search
+  std::string core;     ///< of a board
 };
 int create(const NewArguments& arguments, const World& world);
+int create_board(const NewArguments& arguments, const World& world);
 int complete(const std::string& shell);
 
 /// A kind of plugin by name. Throws InputError.

@@ -1,5 +1,6 @@
 #include "command_line.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 #include <utility>
@@ -26,6 +27,17 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
           fmt::format("in [{}, {}]", least, most)};
 }
 
+/// One more label in the override "rows=['TE-NAS*', 'latency*']".
+void add_row(std::vector<std::string>& overrides, const std::string& row) {
+  std::string quoted = "'";
+  for (const char letter : row) quoted += letter == '\'' ? "''" : std::string(1, letter);
+  quoted += "'";
+  const auto rows = std::ranges::find_if(
+      overrides, [](const std::string& text) { return text.starts_with("rows=['"); });
+  if (rows == overrides.end()) return overrides.push_back("rows=[" + quoted + "]");
+  rows->insert(rows->size() - 1, ", " + quoted);
+}
+
 }  // namespace
 
 CommandLine::CommandLine(std::string data_folder) : data_{std::move(data_folder)} {
@@ -33,7 +45,8 @@ CommandLine::CommandLine(std::string data_folder) : data_{std::move(data_folder)
   app_.require_subcommand(1);
   app_.get_formatter()->column_width(34);
   app_.footer(
-      "Docs: docs/experiment-format.md. Exit codes: 0 done, 1 failed, 2 input wrong, "
+      "Docs: docs/experiment-format.md, installed in share/doc/thimble. Exit codes: 0 done, 1 "
+      "failed, 2 input wrong, "
       "3 nothing keeps the limits, "
       "130 interrupted (go on with run --resume).");
   add_run();
@@ -113,6 +126,9 @@ void CommandLine::add_experiment(CLI::App* sub, std::string& experiment,
                                  std::vector<std::string>& overrides) {
   sub->add_option("experiment", experiment, "experiment file (YAML)")->required();
   sub->add_option("overrides", overrides, "key.path=value, as in seed=3 or proxies.ntk.batch=16");
+  sub->add_option("--rows", rows_, "rows of the sweep to run, by label; * stands for any letters")
+      ->allow_extra_args(false)
+      ->each([&overrides](const std::string& row) { add_row(overrides, row); });
 }
 
 void CommandLine::add_run() {
@@ -282,12 +298,14 @@ void CommandLine::add_plugins() {
 }
 
 void CommandLine::add_new() {
-  auto* const made = add("new", "write the folder of a new plugin",
+  auto* const made = add("new", "write the folder of a new plugin, or the file of a board",
                          [this](const World& world) { return create(new_, world); });
-  made->add_option("kind", new_.kind, "proxy, searchspace, searcher, hardware, dataset or task")
+  made->add_option("kind", new_.kind,
+                   "proxy, searchspace, searcher, hardware, dataset or task; or board")
       ->required();
   made->add_option("name", new_.name, "lower case letters, digits and _")->required();
   made->add_option("--folder", new_.folder, "where to; ./NAME when left out");
+  made->add_option("--core", new_.core, "of a board: m3, m4, m7, m33 or m55");
   made->add_flag("--trains", new_.trains, "a searcher in whose search networks learn");
   auto* const completion = add("completion", "print a completion script",
                                [this](const World&) { return complete(shell_); });

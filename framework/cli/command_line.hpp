@@ -34,8 +34,7 @@ class CommandLine {
                 std::function<int(const World&)> command);
   void add_data(CLI::App* sub);
   static CLI::Option* add_jobs(CLI::App* sub, int& jobs, const char* what);
-  static void add_experiment(CLI::App* sub, std::string& experiment,
-                             std::vector<std::string>& overrides);
+  void add_experiment(CLI::App* sub, std::string& experiment, std::vector<std::string>& overrides);
   void add_run();
   static void add_arithmetic(CLI::App* sub, std::string& arithmetic);
   static void add_engine(CLI::App* sub, EngineArguments& arguments);
@@ -78,6 +77,7 @@ class CommandLine {
   CalibrateArguments calibrate_;
   ImportArguments import_;
   std::string data_;
+  std::vector<std::string> rows_;  ///< of a sweep; they become an override
   std::string kind_, name_, shell_ = "bash";
   NewArguments new_;
   bool as_markdown_ = false;

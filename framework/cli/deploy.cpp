@@ -12,6 +12,7 @@
 #include <thimble/emulate/profile.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/train/learner.hpp>
 #include <thimble/train/trained_network.hpp>
 
@@ -105,14 +106,12 @@ void print_cost(const Study& study, const Graph& graph) {
     return fmt::format("{:.1f} KiB ({:.0f} % of {} KiB)", bytes / 1024,
                        100 * bytes / static_cast<double>(of), of / 1024);
   };
-  fmt::print("  {}: latency {:.2f} ms (±{:.0f} %), RAM {}, ROM {}", target.name,
-             cost.latency_ms.value, 100 * cost.latency_ms.relative_error,
-             share(cost.ram_bytes.value, target.ram_bytes),
+  fmt::print("  {}: latency {:.2f} ms ({}), RAM {}, ROM {}", target.name, cost.latency_ms.value,
+             error_text({cost.latency_ms}), share(cost.ram_bytes.value, target.ram_bytes),
              share(cost.rom_bytes.value, target.rom_bytes));
   if (std::isfinite(cost.energy_mj.value))
-    fmt::print(", energy {:.3f} mJ (±{:.0f} %)", cost.energy_mj.value,
-               100 * cost.energy_mj.relative_error);
-  fmt::print("\n");
+    fmt::print(", energy {:.3f} mJ ({})", cost.energy_mj.value, error_text({cost.energy_mj}));
+  fmt::print("\n  latency on {}\n", provenance_text(target, cost.latency_ms));
 }
 
 /// Runs the first samples in the emulator; a value that is not the reference's is an error there.

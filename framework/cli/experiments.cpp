@@ -15,6 +15,7 @@
 #include <thimble/core/utf8.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/benchmark.hpp>
 #include <thimble/report/documents.hpp>
 #include <thimble/report/training_tables.hpp>
@@ -139,11 +140,12 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
   if (evaluation.macs > 0) fmt::print("  macs {}  params {}\n", evaluation.macs, evaluation.params);
   if (evaluation.has_cost) {
     const Cost& cost = evaluation.cost;
-    fmt::print("  latency {:.2f} ms (±{:.0f} %)  ram {:.1f} KiB  rom {:.1f} KiB",
-               cost.latency_ms.value, 100 * cost.latency_ms.relative_error,
-               cost.ram_bytes.value / 1024, cost.rom_bytes.value / 1024);
-    if (std::isfinite(cost.energy_mj.value)) fmt::print("  energy {:.3f} mJ", cost.energy_mj.value);
-    fmt::print("\n");
+    fmt::print("  latency {:.2f} ms ({})  ram {:.1f} KiB  rom {:.1f} KiB", cost.latency_ms.value,
+               error_text({cost.latency_ms}), cost.ram_bytes.value / 1024,
+               cost.rom_bytes.value / 1024);
+    if (std::isfinite(cost.energy_mj.value))
+      fmt::print("  energy {:.3f} mJ ({})", cost.energy_mj.value, error_text({cost.energy_mj}));
+    fmt::print("\n  on {}\n", provenance_text(study.hardware->target(), cost.latency_ms));
   }
   if (!evaluation.excess.empty()) fmt::print("  beyond the limits: {}\n", evaluation.excess);
   for (std::size_t i = 0; i < evaluation.proxies.size(); ++i) {
@@ -260,9 +262,11 @@ int run(const RunArguments& arguments, const World& world) {
     return exit_code(outcome);
   }
   if (!arguments.is_quiet)
-    fmt::print("\n{}\n{}\n", best_lines(outcome), to_markdown(outcome.report));
+    fmt::print("\n{}\n{}{}\n", best_lines(outcome), to_markdown(outcome.report), outcome.answers);
   for (const Table& trained : {training_overview(outcome.points), training_summary(outcome.points)})
     if (!arguments.is_quiet && !trained.rows.empty()) fmt::print("{}\n", to_markdown(trained));
+  for (const std::string& remark : outcome.remarks)  // said long ago, where a run is long
+    if (!arguments.is_quiet) fmt::print("remark: {}\n", remark);
   if (const auto page = outcome.folder / kPageFile;
       !arguments.is_quiet && std::filesystem::exists(page))
     fmt::print("{}\n", page.string());

@@ -8,6 +8,7 @@
 #include <thimble/core/text.hpp>
 
 #include "cli.hpp"
+#include "templates.hpp"
 
 namespace thimble::cli {
 namespace {
@@ -34,12 +35,6 @@ std::string type_name(const std::string& name) {
   return type;
 }
 
-std::string filled(std::string text, const std::string& hole, const std::string& value) {
-  for (auto at = text.find(hole); at != std::string::npos; at = text.find(hole, at + value.size()))
-    text.replace(at, hole.size(), value);
-  return text;
-}
-
 /// A path as a shell reads it back: in quotes where it has to be.
 std::string in_shell(const fs::path& path) {
   const std::string text = path.string();
@@ -53,9 +48,22 @@ std::string in_shell(const fs::path& path) {
 
 }  // namespace
 
+std::string template_text(const World& world, const std::string& file) {
+  return read_file(world.prefix / "share" / "thimble" / "templates" / file);
+}
+
+std::string filled(std::string text, const std::string& hole, const std::string& value) {
+  for (auto at = text.find(hole); at != std::string::npos; at = text.find(hole, at + value.size()))
+    text.replace(at, hole.size(), value);
+  return text;
+}
+
 int create(const NewArguments& arguments, const World& world) {
+  if (arguments.kind == "board") return create_board(arguments, world);
   const std::string& name = arguments.name;
   const std::string& folder = arguments.folder;
+  if (!arguments.core.empty())
+    throw InputError{"--core is for boards, not for " + in_quotes(arguments.kind), "leave it out"};
   const Kind kind = parse_kind(arguments.kind);
   if (arguments.trains && kind != Kind::searcher)
     throw InputError{"--trains is for searchers, not for " + in_quotes(arguments.kind),
@@ -75,10 +83,8 @@ int create(const NewArguments& arguments, const World& world) {
   if (fs::exists(target, unreachable))
     throw InputError{Diagnostic{
         {target.string()}, "is there already", "remove it, or name another with --folder"}};
-  const fs::path templates = world.prefix / "share" / "thimble" / "templates";
   const auto text_of = [&](const std::string& from) {
-    std::string text = read_file(templates / from);
-    text = filled(text, "@name@", name);
+    std::string text = filled(template_text(world, from), "@name@", name);
     text = filled(text, "@Name@", type_name(name));
     text = filled(text, "@kind@", name_of(kind));
     return filled(text, "@folder@", folder_of(kind));

@@ -12,6 +12,14 @@ cd "$work"
 # (No pipe: grep -q would close it early, and the program would rightly fail.)
 grep -q nasbench201 <<<"$("$prefix/bin/thimble" plugins)"
 
+# So do its docs: every file that one of them links to is there.
+docs=$prefix/share/doc/thimble
+test -s "$docs/docs/what-to-write-in-a-paper.md"
+while IFS=: read -r file link; do
+  target=$(dirname "$file")/${link%%#*}
+  [[ -e $target ]] || { echo "$file links to $link, which is not installed"; exit 1; }
+done < <(grep -roP --include='*.md' '\]\(\K(?!https?:|#)[^)]*\.md[^)]*(?=\))' "$docs/docs")
+
 # One project with a plugin of each kind, as `thimble new` writes them.
 printf 'cmake_minimum_required(VERSION 3.25)\nproject(mine LANGUAGES CXX)\ninclude(CTest)\n' >CMakeLists.txt
 printf 'find_package(thimble REQUIRED)\n' >>CMakeLists.txt
@@ -45,7 +53,9 @@ dataset: { use: my_dataset }
 proxies: [{ use: my_proxy }]
 hardware: { use: my_hardware }
 objectives: [{ maximize: my_proxy }, { minimize: latency_ms }]
-searcher: { use: my_searcher, steps: 5 }
+searcher: { use: my_searcher, evaluations: 5 }
 YAML
 "$prefix/bin/thimble" run mine.yaml
+"$prefix/bin/thimble" new board my_board --core m4
+"$prefix/bin/thimble" check mine.yaml 'hardware={use: table, board: my_board.yaml}'
 echo "a project outside of thimble's tree builds, conforms and runs"

@@ -94,6 +94,31 @@ TEST_F(Analytic, AddsUpOperatorsAndKeepsTheLargestMomentInRam) {
   EXPECT_TRUE(std::isnan(cost.energy_mj.value)) << "its power is unknown, so its energy is too";
 }
 
+/// A latency is no better than the least trustworthy operator in it, and says whose it is.
+TEST_F(Analytic, SaysWhatItsLatenciesRestOn) {
+  const auto f446 = board("nucleo_f446re");
+  EXPECT_EQ(f446->target().runtime, "TFLM with CMSIS-NN of December 2021");
+  Graph graph;
+  const NodeId x = graph.input({16, 32, 32});
+  const NodeId conv = graph.conv(x, {.out = 16, .kernel = {3, 3}, .padding = {1, 1}});
+  EXPECT_EQ(f446->cost(graph).latency_ms.origin, Origin::fitted);
+  EXPECT_NEAR(f446->cost(graph).latency_ms.relative_error, 0.05, 0.001);
+  graph.max_pool(conv, {});
+  EXPECT_EQ(f446->cost(graph).latency_ms.origin, Origin::guessed);
+  EXPECT_EQ(f446->target().remark, "operators that were not measured are in it");
+}
+
+/// Every shipped board states at least what a guess may, where nothing was measured on it.
+TEST_F(Analytic, GuessesWidely) {
+  for (const char* const name : kBoards) {
+    const auto hardware = board(name);
+    if (hardware->target().latency_origin != Origin::guessed) continue;
+    const OpCost conv = last_op(*hardware, [](Graph& g, NodeId x) { g.conv(x, {.out = 8}); });
+    EXPECT_GE(conv.relative_error, 0.5) << name;
+  }
+  EXPECT_EQ(board("nucleo_f746zg")->target().latency_origin, Origin::guessed);
+}
+
 TEST_F(Analytic, KnowsItsBoards) {
   for (const char* const name : kBoards)
     EXPECT_GT(board(name)->target().ram_bytes, 64 * 1024) << name;

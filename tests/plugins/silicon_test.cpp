@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,15 @@ class Row {
   const std::vector<CsvCell>& cells_;
 };
 
+/// What ± says: so much of what is measured lies within.
+constexpr double kClaimed = 0.95;
+
+double share_within(const std::vector<double>& errors, double most) {
+  const auto within =
+      std::ranges::count_if(errors, [&](double error) { return std::abs(error) <= most; });
+  return static_cast<double>(within) / static_cast<double>(errors.size());
+}
+
 struct Chip {
   const char* board;
   const char* core;
@@ -73,16 +84,16 @@ TEST_P(SingleConvolutions, AreWithinTheErrorOfOneCpi) {
 
   const CpiFit fit = fit_cpi("conv", samples);
   EXPECT_LE(fit.mean_error, 0.035);
-  EXPECT_LE(fit.p95_error, 0.1);
+  EXPECT_LE(fit.p95_error, 0.11);
   EXPECT_NO_THROW(require_good_fits(calibrate(samples)));
 
   const CyclesPerInstruction& stated = board.counted->cpi_of(Kernel::conv);
-  double error = 0;
+  std::vector<double> errors;
   for (const CalibrationSample& sample : samples)
-    error += std::abs(stated.value * sample.instructions / sample.cycles - 1);
-  error /= static_cast<double>(samples.size());
-  EXPECT_LE(error, 0.035) << "with the figure in the board file";
-  EXPECT_LE(error, stated.relative_error);
+    errors.push_back(sample.cycles / (stated.value * sample.instructions) - 1);
+  EXPECT_GE(share_within(errors, stated.relative_error), kClaimed) << "with the board file's CPI";
+  EXPECT_LE(fit.p95_error, stated.relative_error) << "each by the fit to all others";
+  EXPECT_GE(1.25 * fit.p95_error, stated.relative_error) << "or it would claim too little";
   RecordProperty("cpi", std::to_string(fit.cpi));
   RecordProperty("mean_error", std::to_string(fit.mean_error));
 }
@@ -102,6 +113,7 @@ struct Submission {
   const char* core;
   const char* kernels;
   const char* flags;
+  double ratio_error;  ///< of two convolutional networks, as docs/what-to-write-in-a-paper.md says
 };
 
 class WholeNetworks : public ::testing::TestWithParam<Submission> {};
@@ -121,6 +133,22 @@ double stated_error(const CountedCosts& costs, const Row& counts) {
          (1 - linear) * costs.cpi_of(Kernel::conv).relative_error;
 }
 
+constexpr const char* kFullyConnected = "mlperf_tiny_ad_autoencoder";
+
+/// Cycles an instruction of all other networks; without the fully connected one where the board
+/// has a figure for it.
+double mean_of_others(const std::map<std::string, double>& cpis, const std::string& left_out,
+                      bool is_linear_apart) {
+  double sum = 0;
+  int count = 0;
+  for (const auto& [network, cpi] : cpis) {
+    if (network == left_out || (is_linear_apart && network == kFullyConnected)) continue;
+    sum += cpi;
+    ++count;
+  }
+  return sum / count;
+}
+
 TEST_P(WholeNetworks, AreWithinTheStatedError) {
   THIMBLE_NEEDS_DATA("mcu_latency/published.csv");
   const Submission& submission = GetParam();
@@ -128,6 +156,7 @@ TEST_P(WholeNetworks, AreWithinTheStatedError) {
   const CsvTable counted = csv("mcu_latency/qemu_network_insns.csv");
   const CsvTable published = csv("mcu_latency/published.csv");
   int compared = 0;
+  std::map<std::string, double> cpis, stated;  // by network
   for (const auto& cells : published.rows) {
     const Row measured{published, cells};
     if (measured["board"] != submission.published ||
@@ -139,23 +168,36 @@ TEST_P(WholeNetworks, AreWithinTheStatedError) {
       if (counts["network"] != measured["model"] || counts["core"] != submission.core ||
           !counts["kernels"].starts_with(submission.kernels) || counts["opt"] != submission.flags)
         continue;
-      const double error = predicted_cycles(costs, counts) / cycles - 1;
+      const double error = cycles / predicted_cycles(costs, counts) - 1;
       EXPECT_LE(std::abs(error), stated_error(costs, counts))
           << measured["model"] << ' ' << measured["round"] << ": " << 100 * error << " %";
       ++compared;
+      cpis[measured["model"]] = cycles / counts.number("insns_total");
+      stated[measured["model"]] = stated_error(costs, counts);
     }
   }
   EXPECT_GT(compared, 0);
+  if (cpis.size() < 3) return;  // of a single network the board file says that it is a guess
+  for (const auto& [one, a] : cpis)
+    for (const auto& [other, b] : cpis)
+      if (one != kFullyConnected && other != kFullyConnected) {
+        EXPECT_LE(a / b - 1, submission.ratio_error) << one << " to " << other;
+      }
+  for (const auto& [network, cpi] : cpis) {
+    const double error = cpi / mean_of_others(cpis, network, costs.cpi.contains("linear")) - 1;
+    EXPECT_LE(std::abs(error), stated[network])
+        << network << " by the others: " << 100 * error << " %";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Boards, WholeNetworks,
     ::testing::Values(
-        Submission{"nucleo_l4r5zi", "NUCLEO-L4R5ZI", "cortex-m4", "CMSIS_5@51263182", "-O2"},
-        Submission{"nrf5340_dk", "nRF5340 DK", "cortex-m33", "CMSIS_5@51263182", "-O2"},
-        Submission{"ek_ra6m4", "EK-RA6M4", "cortex-m33", "CMSIS_5@51263182", "-O2"},
+        Submission{"nucleo_l4r5zi", "NUCLEO-L4R5ZI", "cortex-m4", "CMSIS_5@51263182", "-O2", 0.045},
+        Submission{"nrf5340_dk", "nRF5340 DK", "cortex-m33", "CMSIS_5@51263182", "-O2", 0.07},
+        Submission{"ek_ra6m4", "EK-RA6M4", "cortex-m33", "CMSIS_5@51263182", "-O2", 0.21},
         Submission{"nucleo_h743zi", "STM32H743 (unspecified board)", "cortex-m7",
-                   "CMSIS-NN@011bf32", "-Ofast"}),
+                   "CMSIS-NN@011bf32", "-Ofast", 0}),
     [](const auto& submission) { return std::string{submission.param.board}; });
 
 /// NATS-Bench-MCU: networks of NAS-Bench-201 measured on an nRF5340 with a runtime that is not
@@ -229,6 +271,98 @@ TEST_F(NatsBenchMcu, IsRankedByOurCountsAndExplainedByKinds) {
   for (const auto& cycles : kinds) fitted.push_back(fit.predict(cycles));
   EXPECT_GE(spearman_rho(fitted, measured), 0.967);
 }
+
+/// Latency of a network by what takes it: 3x3 and 1x1 convolutions, ReLUs, pools, sums, the rest.
+std::vector<double> latency_by_kind(const Hardware& hardware, const Graph& network) {
+  std::vector<double> kinds(6, 0);
+  const Graph graph = deployed(network);
+  for (const Node& node : graph.nodes()) {
+    const std::size_t kind = node.op == Op::conv && node.kernel.height > 1 ? 0
+                             : node.op == Op::conv                         ? 1
+                             : node.op == Op::relu                         ? 2
+                             : node.op == Op::avg_pool                     ? 3
+                             : node.op == Op::add                          ? 4
+                                                                           : 5;
+    kinds[kind] += hardware.op_cost(graph, node).latency_ms;
+  }
+  kinds.back() += hardware.target().inference_latency_ms;
+  return kinds;
+}
+
+/// The runtime that was measured is the one that the formula is of.
+TEST_F(NatsBenchMcu, IsWithinTheIntervalsOfTheFormula) {
+  THIMBLE_NEEDS_DATA(kFile);
+  const auto hardware = testing::make<Hardware>(loader_, "analytic", "{board: nrf5340_dk}");
+  EXPECT_THAT(hardware->target().runtime, ::testing::HasSubstr("NATS-Bench-MCU"));
+  std::vector<std::vector<double>> kinds;
+  std::vector<double> measured, errors;
+  double least_stated = 1;
+  for (const Network& network : networks()) {
+    const Figure latency_ms = hardware->cost(network.graph).latency_ms;
+    EXPECT_NE(latency_ms.origin, Origin::guessed);
+    errors.push_back((network.latency_ms / latency_ms.value - 1) / latency_ms.relative_error);
+    least_stated = std::min(least_stated, latency_ms.relative_error);
+    kinds.push_back(latency_by_kind(*hardware, network.graph));
+    measured.push_back(network.latency_ms);
+  }
+  EXPECT_GE(share_within(errors, 1), kClaimed);
+  EXPECT_LE(fit_relative(kinds, measured).p95_error, least_stated) << "each by the others";
+}
+
+/// Padding at both sides that gives as many outputs, or nothing.
+std::optional<Extent> even_padding(const OpShape& op) {
+  const auto along = [](int size, int window, int stride, int outputs) {
+    int padding = 0;
+    while (padding <= window && (size + 2 * padding - window) / stride + 1 != outputs) ++padding;
+    return padding;
+  };
+  const Extent found{
+      along(op.inputs[0].height, op.window.height, op.stride.height, op.output.height),
+      along(op.inputs[0].width, op.window.width, op.stride.width, op.output.width)};
+  if (found.height > op.window.height || found.width > op.window.width) return std::nullopt;
+  return found;
+}
+
+class SingleOperators : public ::testing::TestWithParam<Chip> {};
+
+/// TensorFlow Lite Micro's operators on the chip, which the formula is of.
+TEST_P(SingleOperators, AreWithinTheIntervalsOfTheFormula) {
+  const std::string name = "mcu_latency/per_op_conv2d.csv";
+  THIMBLE_NEEDS_DATA(name);
+  PluginLoader loader = testing::plugins();
+  const Chip& chip = GetParam();
+  const auto hardware =
+      testing::make<Hardware>(loader, "analytic", std::string{"{board: "} + chip.board + "}");
+  const double ms_per_cycle = shipped(chip.board).ms_per_cycle();
+  const LatencyTable table =
+      import_convolutions(testing::test_data() / name, chip.cycles, chip.instructions,
+                          {chip.board, chip.core, "k", "", ""});
+  std::vector<double> errors;
+  for (const OpRow* const row : table.rows()) {
+    if (!row->cycles) continue;
+    Graph graph;
+    const OpShape& op = row->op;
+    const auto padding = even_padding(op);
+    if (!padding) continue;  // TensorFlow pads at one side, which graphs do not
+    graph.relu(graph.conv(graph.input(op.inputs[0]), {.out = op.output.channels,
+                                                      .kernel = op.window,
+                                                      .stride = op.stride,
+                                                      .padding = *padding,
+                                                      .bias = true}));
+    const Graph ready = deployed(graph);
+    const OpCost cost = hardware->op_cost(ready, ready.node(ready.output()));
+    errors.push_back((*row->cycles * ms_per_cycle / cost.latency_ms - 1) / cost.relative_error);
+  }
+  EXPECT_GT(errors.size(), 9 * chip.n / 10);
+  EXPECT_GE(share_within(errors, 1), kClaimed);
+}
+
+INSTANTIATE_TEST_SUITE_P(Chips, SingleOperators,
+                         ::testing::Values(Chip{"nucleo_f446re", "m4", "cycles_f446re",
+                                                "qemu_insns_m4_O2", 1407},
+                                           Chip{"nucleo_l552zeq", "m33", "cycles_l552ze_2022",
+                                                "qemu_insns_m33_O2", 2076}),
+                         [](const auto& chip) { return std::string{chip.param.board}; });
 
 }  // namespace
 }  // namespace thimble::silicon_test

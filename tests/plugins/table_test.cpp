@@ -30,11 +30,11 @@ core: m4
 clock_mhz: 100
 ram_bytes: 65536
 rom_bytes: 262144
-active_power_mw: { value: 50, relative_error: 0.3, origin: measured, source: test }
+active_power_mw: { value: 50, relative_error: 0.3, board: mine, origin: measured, source: test }
 counted:
   cpi:
-    default: { value: 1.5, relative_error: 0.1, n: 3, origin: measured, source: test }
-    add: { value: 2, relative_error: 0.2, n: 3, origin: measured, source: test }
+    default: { value: 1.5, relative_error: 0.1, n: 3, board: mine, kernels: k, origin: fitted, source: test }
+    add: { value: 2, relative_error: 0.2, n: 3, board: mine, kernels: k, origin: fitted, source: test }
   inference_cycles: 1000
   fixed_ram_bytes: 100
   fixed_rom_bytes: 200
@@ -102,7 +102,7 @@ TEST_F(Table, AddsUpOperators) {
   const double ms = (cycles + 1000) / 100e3;
   EXPECT_NEAR(cost.latency_ms.value, ms, 1e-12);
   EXPECT_NEAR(cost.latency_ms.relative_error, error / (cycles + 1000), 1e-12);
-  EXPECT_EQ(cost.latency_ms.origin, Origin::counted);
+  EXPECT_EQ(cost.latency_ms.origin, Origin::fitted);
   EXPECT_NEAR(cost.energy_mj.value, 50 * ms / 1000, 1e-12);
   EXPECT_NEAR(cost.energy_mj.relative_error, std::hypot(error / (cycles + 1000), 0.3), 1e-12);
   EXPECT_EQ(cost.rom_bytes.value, static_cast<double>(rom));

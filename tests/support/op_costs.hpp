@@ -20,8 +20,8 @@ inline Board board() {
   made.clock_mhz = 100;
   made.ram_bytes = made.rom_bytes = 1 << 20;
   made.counted.emplace();
-  made.counted->cpi["default"] = {2, 0.1, 5, Origin::measured, "test"};
-  made.counted->cpi["add"] = {3, 0.2, 5, Origin::guessed, "test"};
+  made.counted->cpi["default"] = {2, 0.1, 5, "mine", "k", Origin::measured, "test"};
+  made.counted->cpi["add"] = {3, 0.2, 5, "mine", "k", Origin::guessed, "test"};
   return made;
 }
 

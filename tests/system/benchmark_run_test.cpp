@@ -82,6 +82,39 @@ TEST_F(RunWithBenchmark, ShowsHowTheResultStandsByEveryColumn) {
   EXPECT_EQ(cell("accuracy"), std::stod(published.rows[own][1].text));
 }
 
+TEST_F(RunWithBenchmark, AnswersInTheTerminal) {
+  std::string command = kBenchmark;
+  command.replace(command.find("--quiet"), std::string{"--quiet"}.size(),
+                  "'hardware={use: analytic}' 'objectives=[{minimize: ntk}, {minimize: macs}]'");
+  const Finished finished = thimble_command(command, here_.path());
+  ASSERT_EQ(finished.code, 0) << finished.errors;
+  for (const char* const answer :
+       {" better than MACs |", "- better than MACs: how much larger tau is", "| result | ntk ",
+        "## Which network to take", ": the best by the weighted sum of its ranks in ntk, macs",
+        "- the front has ", "- latency_ms: on NUCLEO-F446RE with TFLM with CMSIS-NN",
+        "- rank: place by the benchmark's accuracy"})
+    EXPECT_THAT(finished.output, ::testing::HasSubstr(answer));
+}
+
+TEST_F(RunWithBenchmark, SaysThatRuntimesCannotBeCompared) {
+  const Finished finished = thimble_command(
+      "run small.yaml 'searcher={use: random, samples: 2}' "
+      "'sweep=[{row: ours, hardware: {use: table, on_miss: fit}}, {row: theirs, hardware: {use: "
+      "analytic}}]' report.baseline=ours --output mixed",
+      here_.path());
+  ASSERT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(finished.output,
+              ::testing::ContainsRegex("latencies of different runtimes cannot be compared: TFLM "
+                                       "[^;]*\\(theirs\\); thimble [0-9a-f]* \\(ours\\)"));
+  const Finished one = thimble_command(
+      "run small.yaml 'searcher={use: random, samples: 2}' 'sweep=[{row: ours, hardware: {use: "
+      "table, on_miss: fit}}, {row: theirs, hardware: {use: analytic}}]' --rows 'the*' --rows theirs "
+      "--output mixed",
+      here_.path());
+  EXPECT_EQ(one.code, 0) << one.errors;
+  EXPECT_THAT(one.output, ::testing::Not(::testing::HasSubstr("ours")));
+}
+
 TEST_F(RunWithBenchmark, GoesWithoutGnuplotAndSaysSo) {
   const Finished finished = thimble_command(
       "run small.yaml " + kBenchmark.substr(std::string{"run small.yaml --quiet "}.size()),

@@ -2,6 +2,7 @@
 
 #include "support/commands.hpp"
 #include <thimble/core/files.hpp>
+#include <thimble/core/installation.hpp>
 #include "support/world.hpp"
 
 namespace thimble::commands_test {
@@ -93,6 +94,44 @@ TEST_F(Commands, NewSaysWhyAFolderCannotBeMade) {
   const auto refused = run("new proxy mine --folder file/x/y");
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.errors, Not(HasSubstr("filesystem error")));
+}
+
+/// The smallest board file is valid as it is written, and claims nothing.
+TEST_F(Commands, NewBoardsCanBeSearchedForAtOnce) {
+  write("small.yaml", "name: small\nsearch_space: { use: nasbench201 }\n");
+  for (const char* const core : {"m3", "m4", "m7", "m33", "m55"}) {
+    const std::string name = std::string{"pill_"} + core;
+    const auto made = run("new board " + name + " --core " + core);
+    ASSERT_EQ(made.code, 0) << made.errors;
+    EXPECT_THAT(made.output, HasSubstr("change its clock and memories"));
+    const auto scored = run("score small.yaml 'hardware={use: table, on_miss: fit, board: " + name +
+                            ".yaml}' --arch '" + kArch + "'");
+    EXPECT_EQ(scored.code, 0) << scored.errors;
+    EXPECT_THAT(scored.output, HasSubstr("ms (± 5"));
+    EXPECT_THAT(scored.output, HasSubstr("guessed)"));
+    EXPECT_THAT(scored.output, HasSubstr("on " + name + " with thimble "));
+  }
+  EXPECT_THAT(run("new board pill_m4 --core m4").errors,
+              HasSubstr("pill_m4.yaml: error: is there"));
+  EXPECT_THAT(run("new board pill").errors, HasSubstr("note: add --core m4"));
+  EXPECT_THAT(run("new board Pill --core m4").errors, HasSubstr("'Pill' is no name for a board"));
+  EXPECT_THAT(run("new proxy mine --core m4").errors, HasSubstr("--core is for boards"));
+}
+
+/// "Measured on this chip" is not what another board's file says.
+TEST_F(Commands, CopiedBoardsClaimNothing) {
+  write("small.yaml", "name: small\nsearch_space: { use: nasbench201 }\n");
+  std::string text = read_file(installed_prefix() / "share/thimble/boards/nrf5340_dk.yaml");
+  text.replace(text.find("id: nrf5340_dk"), std::string{"id: nrf5340_dk"}.size(), "id: mine");
+  write("mine.yaml", text);
+  for (const char* const hardware : {"table, on_miss: fit", "analytic"}) {
+    const auto scored = run(std::string{"score small.yaml 'hardware={use: "} + hardware +
+                            ", board: mine.yaml}' --arch '" + kArch + "'");
+    EXPECT_EQ(scored.code, 0) << scored.errors;
+    EXPECT_THAT(scored.output, HasSubstr("guessed)  ram"));
+    EXPECT_THAT(scored.output, HasSubstr("another board, nrf5340_dk"));
+    EXPECT_THAT(scored.output, HasSubstr("mJ (± 7")) << "neither is its power known";
+  }
 }
 
 TEST_F(Commands, CheckRemarksOnFractionsAmongPerCents) {

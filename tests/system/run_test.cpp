@@ -175,6 +175,8 @@ TEST_F(Run, KeepsRemarksWithTheResults) {
       "'benchmark={file: none.csv, accuracy: test}' --output kept",
       here_.path());
   ASSERT_EQ(finished.code, 0) << finished.errors;
+  EXPECT_THAT(finished.output, ::testing::HasSubstr("\nremark: no benchmark 'none.csv'"))
+      << "where a long run is looked at";
   for (const auto& run : std::filesystem::directory_iterator{here_.path() / "kept" / "small"})
     for (const char* const file : {"report.md", "result.yaml", "log.txt"})
       EXPECT_THAT(content(run.path() / file), ::testing::HasSubstr("no benchmark 'none.csv'"))

@@ -50,6 +50,12 @@ const Columns& selection_columns() {
   return names;
 }
 
+bool is_error_column(const std::string& name) {
+  return std::ranges::any_of(kErrorColumns, [&](const char* what) {
+    return name.ends_with(what) && is_cost_metric(name.substr(0, name.rfind('.')));
+  });
+}
+
 bool is_fixed_column(const std::string& name) {
   const auto has = [&](const Columns& columns) {
     return std::ranges::find(columns, name) != columns.end();

@@ -1,7 +1,10 @@
 #include <thimble/experiment/load.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -120,6 +123,29 @@ void refuse_repeated(const SweepPoint& point) {
                  "keep one of them; what is to be told apart needs another value, seed or row"}};
 }
 
+/// "64 KiB" as bytes; nothing where there is no unit of memory.
+std::optional<double> bytes_of(const std::string& text) {
+  for (const auto& [unit, bytes] : {std::pair{"KiB", 0x1p10}, {"MiB", 0x1p20}})
+    if (text.ends_with(unit))
+      if (const auto number =
+              parse_number(std::string{trimmed(std::string_view{text}.substr(0, text.size() - 3))}))
+        return *number * bytes;
+  return std::nullopt;
+}
+
+/// Reports speak of KiB, so limits on memory may, too.
+void take_units_of_memory(Value& root) {
+  Value* const limits = root.find("limits");
+  if (limits == nullptr || !limits->is_map()) return;
+  for (auto& entry : limits->entries())
+    if (entry.key.ends_with("_bytes") && entry.value.is_scalar())
+      if (const auto bytes = bytes_of(entry.value.text())) {
+        const Location where = entry.value.where();
+        entry.value = Value::scalar(number_text(*bytes));
+        entry.value.set_where(where);
+      }
+}
+
 /// What a search hangs on: trainings and the report come behind it, and a finished search goes on
 /// with others. Where networks are trained in the search, how that is done counts.
 std::string searched(const Study& study) {
@@ -139,6 +165,7 @@ LoadedExperiment load_experiment(const std::filesystem::path& file,
   LoadedExperiment experiment;
   experiment.text = read_file(file, std::size_t{4} << 20);
   experiment.points = expand_sweep(parse_yaml(experiment.text, file.string()), overrides);
+  for (SweepPoint& point : experiment.points) take_units_of_memory(point.root);
   MadePlugins made;
   std::string identity;
   std::set<std::string> known;

@@ -47,7 +47,8 @@ struct LimitSettings {
     param(&LimitSettings::latency_ms, "latency_ms", "latency at most").at_least(0);
     param(&LimitSettings::energy_mj, "energy_mj", "energy of an inference at most").at_least(0);
     param(&LimitSettings::ram_bytes, "ram_bytes", "RAM at most").at_least(0);
-    param(&LimitSettings::rom_bytes, "rom_bytes", "ROM at most").at_least(0);
+    param(&LimitSettings::rom_bytes, "rom_bytes", "ROM at most")
+        .at_least(0);
   }
 };
 
@@ -109,7 +110,7 @@ struct Settings {
   Value benchmark;
   AnalysisSettings analysis;
   ReportSettings report;
-  Value train, sweep;
+  Value train, sweep, rows;
 
   template <class Describe>
   static void describe(Describe& param) {
@@ -141,6 +142,7 @@ struct Settings {
     param(&Settings::train, "train", "what is trained when the search is over, and how");
     param(&Settings::sweep, "sweep",
           "grids over any keys: a list of {row: LABEL, key.path: [...]}");
+    param(&Settings::rows, "rows", "which rows of the sweep to run: labels, * for any letters");
   }
 };
 

@@ -85,7 +85,7 @@ void read_plain_keys(Reading& reading) {
 /// Keeps the format's order, whatever order things were made in.
 Value resolved_of(const Reading& reading) {
   Value all = write_params(reading.settings);
-  all.erase("sweep");
+  for (const char* const key : {"sweep", "rows"}) all.erase(key);
   for (const char* const key : {"search_space", "dataset", "proxies", "aggregates", "hardware",
                                 "objectives", "searcher", "benchmark", "train"}) {
     const Value* const made = reading.resolved.find(key);

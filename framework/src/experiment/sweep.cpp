@@ -1,6 +1,8 @@
 #include <thimble/experiment/sweep.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -95,7 +97,8 @@ Grid read_grid(const Value& map) {
       grid.row = entry.value.text();
       grid.row_where = entry.value.where();
     } else if (const std::string top = split(entry.key, '.').front();
-               top == "name" || top == "report" || top == "benchmark" || top == "sweep") {
+               top == "name" || top == "report" || top == "benchmark" || top == "sweep" ||
+               top == "rows") {
       refuse(entry.key_where, in_quotes(top) + " cannot be swept: all points share it",
              "run the experiment once for each");
     } else if (entry.value.is_sequence()) {
@@ -178,6 +181,48 @@ void add_points(const Grid& grid, const Value& root, std::vector<SweepPoint>& po
     point.row = row_label(grid, point.assignments);
     points.push_back(std::move(point));
   }
+}
+
+/// Whether a text is as a pattern says, in which * stands for any letters.
+bool matches(std::string_view text, std::string_view pattern) {
+  if (pattern.empty()) return text.empty();
+  if (pattern.front() != '*')
+    return !text.empty() && text.front() == pattern.front() &&
+           matches(text.substr(1), pattern.substr(1));
+  while (pattern.size() > 1 && pattern[1] == '*') pattern.remove_prefix(1);
+  for (std::size_t skipped = 0; skipped <= text.size(); ++skipped)
+    if (matches(text.substr(skipped), pattern.substr(1))) return true;
+  return false;
+}
+
+/// Labels may have any letters, so each is a line of its own.
+std::string list_of_rows(const std::vector<SweepPoint>& points) {
+  std::string list;
+  for (const SweepPoint& point : points)
+    if (list.find(in_quotes(point.row)) == std::string::npos)
+      list += (list.empty() ? "" : ", ") + in_quotes(point.row);
+  return list;
+}
+
+/// Leaves the points whose rows are asked for.
+void keep_rows(const Value& rows, std::vector<SweepPoint>& points) {
+  const std::vector<Value> patterns = rows.is_sequence() ? rows.items() : std::vector<Value>{rows};
+  std::vector<bool> is_kept(points.size());
+  for (const Value& pattern : patterns) {
+    if (!pattern.is_scalar())
+      refuse(pattern.where(), "'rows' must be labels, found " + pattern.found(),
+             "write rows: LABEL, or rows: [LABEL, ...]; * stands for any letters");
+    bool is_found = false;
+    for (std::size_t i = 0; i < points.size(); ++i)
+      if (matches(points[i].row, pattern.text())) is_kept[i] = is_found = true;
+    if (!is_found)
+      refuse(pattern.where(), "no row of the sweep is called " + in_quotes(pattern.text()),
+             "rows are " + list_of_rows(points));
+  }
+  std::vector<SweepPoint> kept;
+  for (std::size_t i = 0; i < points.size(); ++i)
+    if (is_kept[i]) kept.push_back(std::move(points[i]));
+  points = std::move(kept);
 }
 
 /// What is at a path that goes through maps alone, or nullptr.
@@ -283,9 +328,14 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
   Value root = experiment;
   for (const Assignment& override : overrides) assign(root, override);
   const Value* const sweep = root.find("sweep");
+  const Value* const given_rows = root.find("rows");
+  const std::optional<Value> rows =
+      given_rows != nullptr ? std::optional{*given_rows} : std::nullopt;
+  if (sweep == nullptr && rows)
+    refuse(rows->where(), "'rows' are those of a sweep, and there is none", "leave it out");
   if (sweep == nullptr) return {{"", {}, root}};
   auto grids = read_grids(*sweep);
-  root.erase("sweep");
+  for (const char* const key : {"sweep", "rows"}) root.erase(key);
   std::vector<SweepPoint> points;
   for (Grid& grid : grids) {
     for (auto& axis : grid.axes)
@@ -296,6 +346,7 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
     add_points(grid, root, points);
   }
   for (const Assignment& override : overrides) refuse_undone(override, points);
+  if (rows) keep_rows(*rows, points);
   return points;
 }
 

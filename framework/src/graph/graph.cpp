@@ -1,6 +1,7 @@
 #include <thimble/graph/graph.hpp>
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -157,6 +158,8 @@ NodeId Graph::linear(NodeId x, int out) {
   made.shape = {out, 1, 1};
   return append(made, {&x, 1});
 }
+
+NodeId Graph::add(NodeId x, NodeId y) { return add(std::array{x, y}); }
 
 NodeId Graph::add(std::span<const NodeId> terms) {
   if (terms.empty()) throw Error{fmt::format("add '{}' has nothing to add", scope_)};

@@ -96,6 +96,20 @@ void check_overlap(const Value& yaml, const Board& board, Diagnostics& problems)
                    "programs need a stretch each, of one memory if need be");
 }
 
+/// Why a figure is a guess for this board and these kernels, or nothing.
+std::string doubt_of(const CyclesPerInstruction& cpi, const std::string& board,
+                     const std::string& kernels) {
+  if (cpi.origin == Origin::guessed) return "cycles an instruction are guessed";
+  if (cpi.board != board)
+    return "cycles an instruction were fitted on " +
+           (cpi.board.empty() ? "a board that is not named" : "another board, " + cpi.board);
+  if (cpi.kernels != kernels)
+    return "cycles an instruction were fitted to " +
+           (cpi.kernels.empty() ? "kernels that are not named" : cpi.kernels);
+  if (cpi.n < 2) return "cycles an instruction were fitted to a single measurement";
+  return "";
+}
+
 }  // namespace
 
 const CyclesPerInstruction& CountedCosts::cpi_of(Kernel kernel) const {
@@ -108,10 +122,28 @@ Target Board::target() const {
   made.name = name;
   made.ram_bytes = ram_bytes;
   made.rom_bytes = rom_bytes;
-  made.active_power_mw = active_power_mw.value;
-  made.power_relative_error = active_power_mw.relative_error;
-  made.power_origin = active_power_mw.origin;
+  if (!active_power_mw) return made;
+  made.active_power_mw = active_power_mw->value;
+  made.power_relative_error = active_power_mw->relative_error;
+  made.power_origin = active_power_mw->origin;
+  if (active_power_mw->board == id) return made;
+  made.power_origin = Origin::guessed;
+  made.power_relative_error = std::max(made.power_relative_error, kGuessError);
   return made;
+}
+
+CyclesPerInstruction Board::cpi_for(Kernel kernel, const std::string& kernels) const {
+  CyclesPerInstruction cpi = counted.value().cpi_of(kernel);
+  if (doubt_of(cpi, id, kernels).empty()) return cpi;
+  cpi.origin = Origin::guessed;
+  cpi.relative_error = std::max(cpi.relative_error, kGuessError);
+  return cpi;
+}
+
+std::string Board::doubt_about(const std::string& kernels) const {
+  for (const auto& [kind, cpi] : counted.value().cpi)
+    if (std::string doubt = doubt_of(cpi, id, kernels); !doubt.empty()) return doubt;
+  return "";
 }
 
 std::optional<MemoryMap> Board::programs_memory() const {

@@ -16,7 +16,7 @@ namespace thimble {
 namespace {
 
 /// Additions and softmax on three chips were as far from the convolutions of the same chip.
-constexpr double kErrorOfOtherKinds = 0.15;
+constexpr double kErrorOfOtherKinds = 0.3;
 
 /// Median of sorted values without one of them.
 double median_without(const std::vector<double>& sorted, std::size_t left_out) {
@@ -25,12 +25,12 @@ double median_without(const std::vector<double>& sorted, std::size_t left_out) {
   return n % 2 == 1 ? at(n / 2) : (at(n / 2 - 1) + at(n / 2)) / 2;
 }
 
-/// Relative error of each sample's cycles by the fit to all others, sorted.
+/// How far each sample's cycles are from what the fit to all others says, relative to that, sorted.
 std::vector<double> left_out_errors(const std::vector<double>& ratios) {
   if (ratios.size() == 1) return {1};
   std::vector<double> errors;
   for (std::size_t i = 0; i < ratios.size(); ++i)
-    errors.push_back(std::abs(median_without(ratios, i) / ratios[i] - 1));
+    errors.push_back(std::abs(ratios[i] / median_without(ratios, i) - 1));
   std::ranges::sort(errors);
   return errors;
 }
@@ -41,20 +41,21 @@ std::string text_of(const CpiFit& fit) {
 }
 
 /// The section `cpi` of a board file.
-Value cpi_section(std::span<const CpiFit> fits, const std::string& source) {
+Value cpi_section(std::span<const CpiFit> fits, const std::string& board,
+                  const std::string& source) {
   const auto rounded = [](double number) { return std::round(number * 1e4) / 1e4; };
   Value section = Value::map();
   for (const CpiFit& fit : fits) {
     CyclesPerInstruction cpi;
     cpi.value = rounded(fit.cpi);
-    cpi.relative_error = rounded(fit.mean_error);
+    cpi.relative_error = rounded(fit.p95_error);
     cpi.n = static_cast<std::int64_t>(fit.n);
-    cpi.origin = Origin::measured;
+    cpi.board = board;
+    cpi.kernels = fit.kernels;
+    cpi.origin = Origin::fitted;
     cpi.source = source;
-    if (fit.kind == kDefaultKind) {  // for kinds of which nothing was measured
+    if (fit.kind == kDefaultKind)  // for kinds of which nothing was measured
       cpi.relative_error = std::max(cpi.relative_error, kErrorOfOtherKinds);
-      cpi.origin = Origin::fitted;
-    }
     section.set(fit.kind, write_params(cpi));
   }
   return section;
@@ -106,7 +107,7 @@ std::vector<CalibrationSample> calibration_samples(const Board& board, const Lat
     if (found == counts.end()) continue;
     const std::string build = row->build();
     if (const auto count = found->second.find(build); count != found->second.end()) {
-      samples.push_back({row->op, count->second, *row->cycles});
+      samples.push_back({row->op, count->second, *row->cycles, row->kernels});
       builds.insert(build);
     } else {
       other = build + ", and " + found->second.begin()->first;
@@ -123,10 +124,9 @@ CpiFit fit_cpi(std::string kind, std::span<const CalibrationSample> samples) {
     ratios.push_back(sample.cycles / sample.instructions);
   std::ranges::sort(ratios);
   const auto errors = left_out_errors(ratios);
-  CpiFit fit{std::move(kind), median(ratios), ratios.size()};
+  CpiFit fit{std::move(kind), samples.front().kernels, median(ratios), ratios.size()};
   for (const double error : errors) fit.mean_error += error / static_cast<double>(errors.size());
-  const auto rank = static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(errors.size())));
-  fit.p95_error = errors[rank - 1];
+  fit.p95_error = errors[place_of_share(0.95, errors.size())];
   fit.most_error = errors.back();
   return fit;
 }
@@ -161,9 +161,10 @@ void require_good_fits(std::span<const CpiFit> fits, double most) {
 Value with_fits(const Value& board_file, std::span<const CpiFit> fits, const std::string& source,
                 const std::filesystem::path& file) {
   Value made = board_file;
-  made.set("id", Value::scalar(file.stem().string()));
+  const std::string id = file.stem().string();
+  made.set("id", Value::scalar(id));
   if (made.find("counted") == nullptr) made.set("counted", write_params(guessed_fixed_parts()));
-  made.find("counted")->set("cpi", cpi_section(fits, source));
+  made.find("counted")->set("cpi", cpi_section(fits, id, source));
   board_from(made, file);
   return made;
 }

@@ -1,5 +1,6 @@
 #include <thimble/hardware/hardware.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -25,7 +26,8 @@ Cost Hardware::cost(const Graph& network) const {
   const Target& board = target();
   Cost cost;
   double latency_ms = board.inference_latency_ms;
-  double error_ms = 0;  // errors of one model go the same way, so they add up
+  double error_ms = 0;                   // errors of one model go the same way, so they add up
+  Origin origin = board.latency_origin;  // a sum is as trustworthy as the least of its terms
   double rom_bytes = static_cast<double>(board.fixed_rom_bytes);
   std::vector<std::int64_t> scratch;
   scratch.reserve(graph.nodes().size());
@@ -34,6 +36,7 @@ Cost Hardware::cost(const Graph& network) const {
     if (cost.unsupported.empty()) cost.unsupported = op.unsupported;
     latency_ms += op.latency_ms;
     error_ms += op.latency_ms * op.relative_error;
+    if (op.latency_ms > 0) origin = std::max(origin, op.origin);
     rom_bytes += static_cast<double>(op.rom_bytes);
     scratch.push_back(op.scratch_bytes);
   }
@@ -42,10 +45,11 @@ Cost Hardware::cost(const Graph& network) const {
   };
   const MemoryPeak peak = peak_memory(graph, 1, scratch_of);
   const double latency_error = latency_ms > 0 ? error_ms / latency_ms : 0;
-  cost.latency_ms = {latency_ms, latency_error, board.latency_origin};
+  cost.latency_ms = {latency_ms, latency_error, origin};
   cost.energy_mj = {board.active_power_mw > 0 ? board.active_power_mw * latency_ms / 1000
                                               : std::numeric_limits<double>::quiet_NaN(),
-                    std::hypot(latency_error, board.power_relative_error), board.power_origin};
+                    std::hypot(latency_error, board.power_relative_error),
+                    std::max(origin, board.power_origin)};
   cost.ram_bytes = {static_cast<double>(peak.bytes + board.fixed_ram_bytes), 0, Origin::counted};
   cost.rom_bytes = {rom_bytes, 0, Origin::counted};
   return cost;

@@ -180,7 +180,7 @@ KnownOp OpCosts::known(const OpRow& row) const {
   if (is_of_board(row)) {
     made.cycles = {*row.cycles, std::max(spread(row), kRepeatability), row.origin};
   } else {
-    const CyclesPerInstruction& cpi = board_.counted->cpi_of(row.op.kernel);
+    const CyclesPerInstruction cpi = board_.cpi_for(row.op.kernel, row.kernels);
     made.cycles = {*row.instructions * cpi.value, std::hypot(cpi.relative_error, spread(row)),
                    std::max(row.origin, cpi.origin)};
   }
@@ -198,6 +198,11 @@ std::vector<const KnownOp*> OpCosts::of(const Int8Network& network) const {
       throw Error{in_quotes(to_string(lost.front())) + " was asked to be counted, and was not"};
   }
   return found;
+}
+
+std::string OpCosts::kernels() const {
+  if (example_) return example_->kernels;
+  return options_.kernels.empty() ? own_kernels() : options_.kernels;
 }
 
 std::size_t OpCosts::size() const {
@@ -272,7 +277,7 @@ KnownOp OpCosts::fitted(const OpShape& op) const {
   const double cycles = kind.fit.predict(features_of(op));
   if (!(cycles > 0)) return refused(op, "and a fit to its kind gives no positive cycles");
   KnownOp made;
-  made.cycles = {cycles, std::hypot(kind.rows_error, kind.fit.mean_error), kind.origin};
+  made.cycles = {cycles, std::hypot(kind.rows_error, kind.fit.p95_error), kind.origin};
   made.constant_bytes = estimated_constant_bytes(op);
   made.code_bytes = kind.code_bytes;
   if (options_.kernels == own_kernels()) take_from_source(op, made);

@@ -9,6 +9,7 @@
 #include <Eigen/QR>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/median.hpp>
 #include <thimble/core/text.hpp>
 
 namespace thimble {
@@ -16,6 +17,9 @@ namespace {
 
 /// With this leverage a row alone speaks for a coefficient: without it nothing would be known.
 constexpr double kSoleWitness = 1 - 1e-9;
+/// A prediction of a tenth of a row, or of less, is ten times off at least.
+constexpr double kMostShort = 0.9;
+constexpr double kMostAround = 10;
 
 /// Rows divided by their values: then plain least squares towards 1 are relative ones.
 Eigen::MatrixXd scaled(std::span<const std::vector<double>> rows, std::span<const double> values) {
@@ -76,13 +80,17 @@ RelativeFit fit_relative(std::span<const std::vector<double>> rows,
 
   RelativeFit fit;
   fit.coefficients.assign(solution.begin(), solution.end());
+  std::vector<double> around;  // the prediction, not the row
   for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
     // Without row i its residual would be this much larger (its leverage is in the denominator).
     const double leverage = basis.row(i).squaredNorm();
-    const double error = leverage < kSoleWitness ? std::abs(residual(i)) / (1 - leverage) : 1;
-    fit.mean_error += error / static_cast<double>(matrix.rows());
-    fit.largest_error = std::max(fit.largest_error, error);
+    const double short_of = leverage < kSoleWitness ? residual(i) / (1 - leverage) : 1;
+    fit.mean_error += std::abs(short_of) / static_cast<double>(matrix.rows());
+    fit.largest_error = std::max(fit.largest_error, std::abs(short_of));
+    around.push_back(short_of < kMostShort ? std::abs(short_of / (1 - short_of)) : kMostAround);
   }
+  std::ranges::sort(around);
+  fit.p95_error = around[place_of_share(0.95, around.size())];
   return fit;
 }
 

@@ -46,7 +46,9 @@ TableHardware::TableHardware(const Board& board, const LatencyTable& table, OpCo
   target_.inference_latency_ms = board.counted->inference_cycles * ms_per_cycle_;
   target_.fixed_ram_bytes = board.counted->fixed_ram_bytes;
   target_.fixed_rom_bytes = board.counted->fixed_rom_bytes;
-  target_.latency_origin = board.counted->cpi.at("default").origin;
+  target_.runtime = ops_.kernels();
+  target_.latency_origin = board.cpi_for(Kernel::conv, target_.runtime).origin;
+  target_.remark = board.doubt_about(target_.runtime);
 }
 
 TableHardware::~TableHardware() = default;
@@ -62,6 +64,7 @@ OpCost TableHardware::op_cost(const Graph& deployed, const Node& node) const {
   const KnownOp& op = *ops[index];
   cost.latency_ms = op.cycles.value * ms_per_cycle_;
   cost.relative_error = op.cycles.relative_error;
+  cost.origin = op.cycles.origin;
   cost.rom_bytes =
       rom_bytes(std::span{ops}.first(index + 1)) - rom_bytes(std::span{ops}.first(index));
   cost.scratch_bytes = scratch_(network, *layer);

@@ -11,6 +11,7 @@
 #include <thimble/experiment/columns.hpp>
 #include <thimble/experiment/study.hpp>
 #include <thimble/graph/transforms.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
 namespace thimble {
@@ -89,7 +90,9 @@ void read_candidates(PageData& data) {
   }
   for (std::size_t column = 0; column < table.header.size(); ++column) {
     const std::string& name = table.header[column].text;
-    if (std::ranges::find(candidate_columns(), name) != candidate_columns().end()) continue;
+    if (std::ranges::find(candidate_columns(), name) != candidate_columns().end() ||
+        is_error_column(name))
+      continue;
     PageData::Metric metric{name, {}, false, false, {}};
     for (const std::size_t place : rows)
       metric.values.push_back(number_of_cell(table.rows[place][column]));
@@ -280,6 +283,12 @@ PageData page_data(RunRecord record, std::span<const Study> studies, const std::
   if (studies.front().hardware != nullptr) {
     const Target& board = studies.front().hardware->target();
     data.target = board.name;
+    for (const Study& study : studies) {
+      const std::string runtime =
+          study.hardware != nullptr ? runtime_text(study.hardware->target()) : "";
+      if (!runtime.empty() && std::ranges::find(data.runtimes, runtime) == data.runtimes.end())
+        data.runtimes.push_back(runtime);
+    }
     data.board = {{"ram_bytes", static_cast<double>(board.ram_bytes)},
                   {"rom_bytes", static_cast<double>(board.rom_bytes)}};
   }

@@ -235,6 +235,17 @@ std::string remark_list(const PageData& data) {
   return html + "</ul>\n";
 }
 
+/// Whose code latencies are of, which can be compared with no other's.
+std::string runtime_sentence(const PageData& data) {
+  if (data.runtimes.empty()) return "";
+  return fmt::format(
+      "<p>Latency is that of {}; ± is half of an interval that is to hold 95 % of measured values, "
+      "and "
+      "what is guessed nobody measured.{}</p>\n",
+      escaped(join(data.runtimes, "; ")),
+      data.runtimes.size() > 1 ? " Latencies of different runtimes cannot be compared." : "");
+}
+
 std::string cost_phrase(const PointData& point, const PageData& data) {
   std::vector<std::string> parts;
   for (const Reading& reading : readings_of(point.best)) {
@@ -243,7 +254,7 @@ std::string cost_phrase(const PointData& point, const PageData& data) {
     const double most = limit_of(data.board, reading.metric);
     std::string part = unit_of(reading.metric).label + " " + shown(reading.metric, reading.value);
     if (std::isfinite(most)) part += " of " + shown(reading.metric, most);
-    if (reading.relative_error >= 0.005) part += " (± " + percent(reading.relative_error) + ")";
+    if (reading.relative_error >= 0.005) part += " (" + reading.error + ")";
     parts.push_back(part);
   }
   if (parts.empty()) return "";
@@ -285,7 +296,7 @@ std::string verdict_view(const PageData& data) {
       "verdict", "Verdict",
       "A bar is the share of what is allowed, up to the line at 100 %; the thin stroke is "
       "the error of the figure. Counted figures are read off the generated code.",
-      content + remark_list(data));
+      runtime_sentence(data) + content + remark_list(data));
 }
 
 }  // namespace thimble

@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <thimble/core/csv.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/experiment/columns.hpp>
 #include <thimble/report/statistics.hpp>
 
 #include "html.hpp"
@@ -115,21 +117,33 @@ bool has_layers(const PageData& data) {
   return !data.plans.empty() && !data.plans.front().plan.layers.empty();
 }
 
+/// " ± 50 %, guessed" behind a cost; nothing behind what is exact.
+std::string error_beside(const CsvTable& table, const std::vector<CsvCell>& row,
+                         const std::string& metric) {
+  const auto error = table.find(metric + kErrorColumns[0]);
+  const auto relative = error ? parse_number(row[*error].text) : std::nullopt;
+  if (!relative || !(*relative > 0)) return "";
+  return fmt::format(" ± {}, {}", percent(*relative),
+                     escaped(row[table.column(metric + kErrorColumns[1])].text));
+}
+
 std::string selected_table(const PageData& data) {
   const CsvTable* const selected = data.record.table("selected");
   if (selected == nullptr) return "";
   HtmlTable table{"Selected networks, and what stands out on the front", {}, {}, 6};
   for (const CsvCell& cell : selected->header)
-    table.header.push_back(escaped(unit_of(cell.text).label));
+    if (!is_error_column(cell.text)) table.header.push_back(escaped(unit_of(cell.text).label));
   for (const auto& row : selected->rows) {
     auto& cells = table.rows.emplace_back();
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string& name = selected->header[i].text;
+      if (is_error_column(name)) continue;
       const std::string metric = name.ends_with("_limit") ? name.substr(0, name.size() - 6) : name;
       const auto number = parse_number(row[i].text);
-      cells.push_back(i >= table.first_number && number ? shown_html(metric, *number)
-                      : name == "arch"                  ? arch_html(row[i].text)
-                                                        : escaped(row[i].text));
+      cells.push_back(i >= table.first_number && number
+                          ? shown_html(metric, *number) + error_beside(*selected, row, name)
+                      : name == "arch" ? arch_html(row[i].text)
+                                       : escaped(row[i].text));
     }
   }
   return to_html(table);

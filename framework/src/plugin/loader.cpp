@@ -152,7 +152,8 @@ void PluginLoader::report_missing(Kind kind, const std::string& name, const Loca
   problems.error(
       where,
       fmt::format("no {} plugin {}{}", name_of(kind), in_quotes(name), did_you_mean(name, known)),
-      fmt::format("searched {} ({} of that kind; list them with: thimble plugins {})",
+      fmt::format("searched {} ({} of that kind; list them with: thimble plugins {}); "
+                  "THIMBLE_PLUGIN_PATH names more folders",
                   join(searched), known.size(), name_of(kind)));
 }
 

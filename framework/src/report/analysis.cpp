@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -116,6 +117,26 @@ Agreement agree(const Part& part, const Column& a, const Column& b, const Bootst
   return agreement;
 }
 
+/// The metrics of a part beside MACs, each over the cells that it says something of.
+void compare_with_macs(const Part& part, const Sample& sample, const Column& accuracy,
+                       const Bootstrap& bootstrap, std::span<Agreement> agreements) {
+  const auto macs = std::ranges::find(sample.metrics, "macs", &Column::name);
+  if (macs == sample.metrics.end()) return;
+  const Agreement& of_macs = agreements[static_cast<std::size_t>(macs - sample.metrics.begin())];
+  for (std::size_t i = 0; i < agreements.size(); ++i) {
+    const Column& metric = sample.metrics[i];
+    if (&metric == &*macs) continue;
+    const bool has_all = agreements[i].cells == of_macs.cells;
+    Column same = *macs;
+    same.left_out = metric.left_out;
+    const Correlation control =
+        has_all ? of_macs.correlation : agree(part, same, accuracy, bootstrap).correlation;
+    agreements[i].over_macs =
+        tau_difference(agreements[i].correlation, metric.direction == Direction::minimize ? -1 : 1,
+                       control, bootstrap.confidence);
+  }
+}
+
 std::vector<double> goodness_of(const Column& column) {
   std::vector<double> all;
   for (const double value : column.values) all.push_back(goodness(value, column.direction));
@@ -156,7 +177,8 @@ std::vector<std::string> analysis_cells(const Agreement& agreement) {
   std::vector<std::string> cells{agreement.metric, agreement.against, agreement.subset,
                                  std::to_string(agreement.cells),
                                  std::to_string(agreement.invalid)};
-  for (const Estimate& estimate : {agreement.correlation.tau, agreement.correlation.rho})
+  for (const Estimate& estimate :
+       {agreement.correlation.tau, agreement.correlation.rho, agreement.over_macs})
     for (const std::string& cell : cells_of(estimate)) cells.push_back(cell);
   cells.push_back(agreement.classes.empty() ? "" : std::to_string(classes.size()));
   cells.push_back(join(classes, " "));
@@ -181,7 +203,8 @@ std::string summary_text(const std::vector<Estimate>& estimates) {
 struct Line {
   std::string row, metric, against;
   std::vector<double> cells, invalid;
-  std::map<std::string, std::vector<Estimate>> taus;      ///< by subset
+  std::map<std::string, std::vector<Estimate>> taus;  ///< by subset
+  std::vector<Estimate> over_macs{};
   std::map<std::int64_t, std::vector<double>> regrets{};  ///< by k
 };
 
@@ -197,7 +220,9 @@ std::vector<std::string> cells_of(Line& line, const std::set<std::int64_t>& ks) 
   std::vector<std::string> cells{line.row.empty() ? "result" : line.row, line.metric, line.against};
   for (const auto& counts : {line.cells, line.invalid})
     cells.push_back(fmt::format("{:.0f}", mean_and_deviation(counts).mean));
-  for (const char* const subset : {"all", "equal_macs", "top_decile"})
+  cells.push_back(summary_text(line.taus["all"]));
+  cells.push_back(summary_text(line.over_macs));
+  for (const char* const subset : {"equal_macs", "top_decile"})
     cells.push_back(summary_text(line.taus[subset]));
   for (const std::int64_t k : ks) cells.push_back(mean_text(line.regrets[k]));
   return cells;
@@ -254,9 +279,13 @@ Analysis analyse(const Sample& sample, const AnalysisSettings& settings, std::ui
   if (sample.size() < 2) return analysis;
   const Bootstrap bootstrap{settings.resamples, settings.confidence, seed};
   for (const Column& accuracy : sample.accuracies) {
-    for (const Part& part : parts_of(sample, &accuracy, settings.class_size))
+    for (const Part& part : parts_of(sample, &accuracy, settings.class_size)) {
+      const std::size_t first = analysis.accuracies.size();
       for (const Column& metric : sample.metrics)
         analysis.accuracies.push_back(agree(part, metric, accuracy, bootstrap));
+      compare_with_macs(part, sample, accuracy, bootstrap,
+                        std::span{analysis.accuracies}.subspan(first));
+    }
     for (const Column& metric : sample.metrics) {
       const Places cells = looked_at(metric, accuracy);
       for (const std::int64_t k : settings.top)
@@ -281,7 +310,8 @@ Table analysis_table(const std::vector<PointOutcome>& outcomes,
                      const std::vector<Analysis>& analyses) {
   return table_of(outcomes,
                   {"metric", "against", "subset", "n", "invalid", "tau", "tau_low", "tau_high",
-                   "rho", "rho_low", "rho_high", "classes", "macs_of_classes"},
+                   "rho", "rho_low", "rho_high", "tau_over_macs", "tau_over_macs_low",
+                   "tau_over_macs_high", "classes", "macs_of_classes"},
                   [&](std::size_t point) {
                     std::vector<std::vector<std::string>> rows;
                     for (const Agreement& agreement : analyses[point].accuracies)
@@ -337,6 +367,7 @@ Table analysis_summary(const std::vector<PointOutcome>& outcomes,
       Line& line = line_of(lines, row, agreement.metric, agreement.against);
       line.taus[agreement.subset].push_back(agreement.correlation.tau);
       if (agreement.subset != "all") continue;
+      line.over_macs.push_back(agreement.over_macs);
       line.cells.push_back(static_cast<double>(agreement.cells));
       line.invalid.push_back(static_cast<double>(agreement.invalid));
     }
@@ -348,7 +379,8 @@ Table analysis_summary(const std::vector<PointOutcome>& outcomes,
     }
   }
   Table table;
-  table.header = {"row", "metric", "against", "n", "invalid", "tau", "equal MACs", "top decile"};
+  table.header = {"row", "metric",           "against",    "n",         "invalid",
+                  "tau", "better than MACs", "equal MACs", "top decile"};
   for (const std::int64_t k : ks) table.header.push_back(fmt::format("regret of {}", k));
   for (Line& line : lines) table.rows.push_back(cells_of(line, ks));
   return table;

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
 #include <thimble/search/cost_metrics.hpp>
+
+#include "sweep_pictures.hpp"
 
 namespace thimble {
 namespace {
@@ -17,15 +18,6 @@ std::string interval_text(const Estimate& estimate) {
   const auto [low, high] = estimate.interval;
   return std::isfinite(low) ? fmt::format("{:.2f} [{:.2f}, {:.2f}]", estimate.value, low, high)
                             : fmt::format("{:.2f}", estimate.value);
-}
-
-/// The one over all cells, or nullptr.
-const Agreement* find(const std::vector<Agreement>& agreements, const std::string& metric,
-                      const std::string& against) {
-  const auto found = std::ranges::find_if(agreements, [&](const Agreement& agreement) {
-    return agreement.metric == metric && agreement.against == against && agreement.subset == "all";
-  });
-  return found == agreements.end() ? nullptr : &*found;
 }
 
 /// Nothing when no cell has a value.
@@ -106,7 +98,7 @@ std::string agreement_map(const std::string& name, const std::string& row, const
   for (std::size_t i = 0; i < names.size(); ++i) {
     for (std::size_t j = 0; j < names.size(); ++j) {
       const Agreement* const found =
-          find(analysis.pairs, names[std::max(i, j)], names[std::min(i, j)]);
+          over_all_cells(analysis.pairs, names[std::max(i, j)], names[std::min(i, j)]);
       const double tau = i == j ? 1 : found != nullptr ? found->correlation.tau.value : kNotANumber;
       taus.push_back({static_cast<double>(j), static_cast<double>(i), tau});
     }
@@ -132,131 +124,6 @@ std::string agreement_map(const std::string& name, const std::string& row, const
              number_text(edge));
 }
 
-/// The one number that differs between points besides the seed, or nothing.
-std::string swept_number(const std::vector<PointOutcome>& outcomes) {
-  std::set<std::string> paths;
-  std::set<double> values;
-  for (const PointOutcome& outcome : outcomes) {
-    for (const auto& [path, value] : outcome.assignments) {
-      if (path == "seed") continue;
-      const auto number = value.is_scalar() ? parse_number(value.text()) : std::nullopt;
-      if (!number) return "";
-      paths.insert(path);
-      values.insert(*number);
-    }
-  }
-  return paths.size() == 1 && values.size() > 1 ? *paths.begin() : "";
-}
-
-/// Whether the metric's value changes with a parameter of proxies, or of the pass that is common to
-/// all; not with the seed alone.
-bool depends_on(const std::string& metric, const std::string& path,
-                const std::vector<PointOutcome>& outcomes) {
-  if (!path.starts_with("proxies.") && !path.starts_with("pass.")) return false;
-  std::map<std::uint64_t, std::set<std::string>> keys;
-  for (const PointOutcome& outcome : outcomes)
-    if (const auto found = outcome.keys.find(metric); found != outcome.keys.end())
-      keys[outcome.seed].insert(found->second);
-  return std::ranges::any_of(keys, [](const auto& of_seed) { return of_seed.second.size() > 1; });
-}
-
-/// The taus of all points by the value of the swept number.
-std::map<double, std::vector<Estimate>> taus_by_number(const std::string& path,
-                                                       const std::string& metric,
-                                                       const std::string& accuracy,
-                                                       const std::vector<PointOutcome>& outcomes,
-                                                       const std::vector<Analysis>& analyses) {
-  std::map<double, std::vector<Estimate>> found;
-  for (std::size_t point = 0; point < outcomes.size(); ++point) {
-    const auto& assignments = outcomes[point].assignments;
-    const auto set = std::ranges::find(assignments, path, &Assignment::path);
-    const Agreement* const agreement = find(analyses[point].accuracies, metric, accuracy);
-    if (set == assignments.end() || agreement == nullptr) continue;
-    if (!std::isfinite(agreement->correlation.tau.value)) continue;
-    found[*parse_number(set->value.text())].push_back(agreement->correlation.tau);
-  }
-  return found;
-}
-
-/// Number, tau, and the ends of its bar: the interval of a single seed, else the deviation.
-std::vector<std::vector<double>> bars(const std::map<double, std::vector<Estimate>>& taus,
-                                      bool has_seeds) {
-  std::vector<std::vector<double>> rows;
-  for (const auto& [number, estimates] : taus) {
-    std::vector<double> values;
-    for (const Estimate& estimate : estimates) values.push_back(estimate.value);
-    const auto [mean, deviation] = mean_and_deviation(values);
-    const auto [low, high] = estimates[0].interval;
-    if (has_seeds || !std::isfinite(low))
-      rows.push_back({number, mean, mean - deviation, mean + deviation});
-    else
-      rows.push_back({number, mean, low, high});
-  }
-  return rows;
-}
-
-/// The axis of the swept number: logarithmic when it grows eightfold, with a tick for each value
-/// and a label where there is room.
-std::string number_axis(const std::set<double>& numbers, bool is_logarithmic) {
-  const double least = *numbers.begin(), most = *numbers.rbegin();
-  const double room = is_logarithmic ? 1.3 : 0.08 * (most - least);
-  const double low = is_logarithmic ? least / room : least - room;
-  const double high = is_logarithmic ? most * room : most + room;
-  const auto place = [&](double number) {  // in letters from the left of about 60
-    constexpr double kLetters = 60;
-    return kLetters * (is_logarithmic ? std::log(number / low) / std::log(high / low)
-                                      : (number - low) / (high - low));
-  };
-  std::string ticks;
-  double end = -1;
-  for (const double number : numbers) {
-    const std::string label = number_text(number);
-    const double half = static_cast<double>(label.size() + 1) / 2;
-    const bool has_room = place(number) - half >= end;  // or labels would touch
-    if (has_room) end = place(number) + half;
-    ticks += fmt::format("{}'{}' {}", ticks.empty() ? "" : ", ", has_room ? label : "", label);
-  }
-  return fmt::format("{}set xrange [{}:{}]\nset xtics ({})\n",
-                     is_logarithmic ? "set logscale x 2\n" : "", number_text(low),
-                     number_text(high), ticks);
-}
-
-std::string sweep(const std::string& name, const std::string& path, const std::string& metric,
-                  const std::vector<Sample::Column>& accuracies,
-                  const std::vector<PointOutcome>& outcomes,
-                  const std::vector<Analysis>& analyses) {
-  std::set<double> numbers;
-  for (const PointOutcome& outcome : outcomes)
-    for (const auto& [other, value] : outcome.assignments)
-      if (other == path) numbers.insert(*parse_number(value.text()));
-  const double least = *numbers.begin(), most = *numbers.rbegin();
-  const bool is_logarithmic = least > 0 && most >= 8 * least;
-  const bool has_seeds = outcomes.size() > numbers.size();
-  std::string blocks, plots;
-  for (std::size_t i = 0; i < accuracies.size(); ++i) {
-    const auto taus = taus_by_number(path, metric, accuracies[i].name, outcomes, analyses);
-    if (taus.empty()) continue;
-    blocks += block(fmt::format("tau{}", i), bars(taus, has_seeds));
-    // Side by side, or bars would hide each other.
-    const double aside = static_cast<double>(i) - static_cast<double>(accuracies.size() - 1) / 2;
-    const std::string x = is_logarithmic ? fmt::format("$1*{:.4f}", std::exp(0.05 * aside))
-                                         : fmt::format("$1+{:.6g}", 0.015 * aside * (most - least));
-    plots +=
-        fmt::format("{}$tau{} using ({}):2:3:4 with yerrorlines pt {} ps 1.6 lc rgb '{}' title {}",
-                    plots.empty() ? "plot " : ", \\\n  ", i, x, 5 + 2 * (i % 5),
-                    kColours[i % std::size(kColours)], gnuplot_text(cut(accuracies[i].name)));
-  }
-  if (plots.empty()) return "";
-  return head(name, 1000, 800) + blocks +
-         title(metric, has_seeds ? "mean and deviation over seeds" : "with bootstrap intervals") +
-         fmt::format("set xlabel {} noenhanced\nset ylabel \"Kendall's tau\"\n",
-                     gnuplot_text(cut(path))) +
-         number_axis(numbers, is_logarithmic) +
-         "set offsets 0, 0, graph 0.05, graph 0.05\nset grid ytics lt 1 lw 0.4 lc rgb '#bbbbbb'\n"
-         "set key below\nset bmargin 6\n" +
-         plots + "\n";
-}
-
 }  // namespace
 
 std::vector<Picture> analysis_pictures(const std::vector<PointOutcome>& outcomes,
@@ -278,16 +145,12 @@ std::vector<Picture> analysis_pictures(const std::vector<PointOutcome>& outcomes
       const std::string name = "scatter_" + metric.name + number;
       const Sample::Column& accuracy = sample.accuracies[0];
       add(name, scatter(name, row, metric, accuracy,
-                        *find(analyses[point].accuracies, metric.name, accuracy.name)));
+                        *over_all_cells(analyses[point].accuracies, metric.name, accuracy.name)));
     }
     add("agreement" + number, agreement_map("agreement" + number, row, sample, analyses[point]));
   }
-  const std::string path = swept_number(outcomes);
-  if (path.empty()) return pictures;
-  for (const Sample::Column& metric : samples[0].metrics)
-    if (depends_on(metric.name, path, outcomes))
-      add("sweep_" + metric.name, sweep("sweep_" + metric.name, path, metric.name,
-                                        samples[0].accuracies, outcomes, analyses));
+  for (Picture& picture : sweep_pictures(outcomes, samples, analyses))
+    pictures.push_back(std::move(picture));
   return pictures;
 }
 

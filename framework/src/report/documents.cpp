@@ -4,6 +4,7 @@
 
 #include <thimble/core/text.hpp>
 #include <thimble/experiment/columns.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
 namespace thimble {
@@ -25,8 +26,7 @@ Value figure(const Figure& figure) {
   Value map = Value::map();
   map.set("value", number(figure.value));
   map.set("relative_error", number(figure.relative_error));
-  for (const auto& [name, origin] : names_of(Origin{}))
-    if (origin == figure.origin) map.set("origin", Value::scalar(name));
+  map.set("origin", Value::scalar(origin_text(figure.origin)));
   return map;
 }
 

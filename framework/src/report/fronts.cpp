@@ -7,6 +7,7 @@
 #include <string>
 
 #include <thimble/core/text.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/search/hypervolume.hpp>
 
 namespace thimble {
@@ -14,14 +15,15 @@ namespace {
 
 using Steps = std::vector<FrontProgress>;
 
-/// Metrics of one seed can be compared, but for aggregates, which are relative to what each point
-/// looked at.
+/// Metrics of one seed, and costs of one runtime, can be compared, but for aggregates, which are
+/// relative to what each point looked at.
 bool is_comparable(const PointOutcome& a, const PointOutcome& b) {
   const auto is_same = [&](const DirectedMetric& one, const DirectedMetric& other) {
     const auto& relative = a.metrics.aggregates;
     return one == other && (&a == &b || std::ranges::find(relative, one.metric) == relative.end());
   };
-  return a.seed == b.seed && std::ranges::equal(a.compared, b.compared, is_same);
+  return a.seed == b.seed && runtime_of(a) == runtime_of(b) &&
+         std::ranges::equal(a.compared, b.compared, is_same);
 }
 
 /// The networks that were scored, in the order in which they were.

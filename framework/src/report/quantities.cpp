@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include <thimble/report/analysis.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/statistics.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
@@ -90,13 +91,16 @@ void measure(PointOutcome& outcome, const Benchmark* benchmark) {
 
 void add_speedups(std::vector<PointOutcome>& outcomes, const std::string& baseline) {
   std::vector<double> latencies;
+  std::string runtime;
   for (const PointOutcome& outcome : outcomes)
-    if (outcome.row == baseline && outcome.quantities.contains("latency_ms"))
+    if (outcome.row == baseline && outcome.quantities.contains("latency_ms")) {
       latencies.push_back(outcome.quantities.at("latency_ms"));
+      runtime = runtime_of(outcome);
+    }
   if (latencies.empty()) return;
   const double reference = mean_and_deviation(latencies).mean;
   for (PointOutcome& outcome : outcomes)
-    if (outcome.quantities.contains("latency_ms"))
+    if (outcome.quantities.contains("latency_ms") && runtime_of(outcome) == runtime)
       outcome.quantities["speedup"] = reference / outcome.quantities.at("latency_ms");
 }
 

@@ -4,13 +4,50 @@
 #include <cmath>
 #include <set>
 
+#include <fmt/format.h>
+
 #include <thimble/core/text.hpp>
 #include <thimble/experiment/columns.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/documents.hpp>
+#include <thimble/report/statistics.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
 namespace thimble {
 namespace {
+
+/// Costs that hardware says, whose errors stand beside them.
+std::vector<const CostMetric*> known_with_error() {
+  std::vector<const CostMetric*> all;
+  for (const CostMetric& metric : cost_metrics())
+    if (metric.needs_hardware()) all.push_back(&metric);
+  return all;
+}
+
+void add_error_columns(std::vector<std::string>& header) {
+  for (const CostMetric* const metric : known_with_error())
+    for (const char* const what : kErrorColumns) header.push_back(std::string{metric->name} + what);
+}
+
+bool has_costs(const std::vector<PointOutcome>& outcomes) {
+  return std::ranges::any_of(
+      outcomes, [](const PointOutcome& outcome) { return outcome.target.has_value(); });
+}
+
+/// The number beside it tells which one it is.
+std::string cut_text(const std::string& arch) {
+  constexpr std::size_t kMostLetters = 48;
+  return arch.size() <= kMostLetters ? arch : arch.substr(0, kMostLetters - 3) + "...";
+}
+
+/// Relative error and origin; nothing of what is unknown.
+void add_error(std::vector<std::string>& cells, const Evaluation& network,
+               const CostMetric& metric) {
+  const bool is_known = network.has_cost && std::isfinite(metric.of(network));
+  const Figure figure = is_known ? network.cost.*metric.figure : Figure{};
+  cells.push_back(is_known ? number_text(figure.relative_error) : "");
+  cells.push_back(is_known ? origin_text(figure.origin) : "");
+}
 
 std::vector<std::string> candidate_cells(const Evaluation& evaluation, const MetricNames& own,
                                          const std::vector<std::string>& columns,
@@ -20,6 +57,7 @@ std::vector<std::string> candidate_cells(const Evaluation& evaluation, const Met
       evaluation.is_feasible() ? "true" : "false", reasons_of(evaluation, own)};
   for (const std::string& metric : columns)
     cells.push_back(number_or_nothing(metric_of(evaluation, metric, own)));
+  for (const CostMetric* const metric : known_with_error()) add_error(cells, evaluation, *metric);
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
     cells.push_back(
         number_or_nothing(benchmark->accuracy(evaluation.text, i).value_or(kNotANumber)));
@@ -30,11 +68,13 @@ bool is_chosen(const PointOutcome& outcome, std::size_t place) {
   return std::ranges::find(outcome.selection->chosen, place) != outcome.selection->chosen.end();
 }
 
-/// "knee, least latency_ms", or nothing.
+/// "knee, best by ranks, least latency_ms", or nothing.
 std::string marks_of(const PointOutcome& outcome, std::size_t place) {
   const auto& [objectives, chosen, landmarks, by, options] = *outcome.selection;
   std::vector<std::string> marks;
   if (landmarks.knee == place) marks.emplace_back("knee");
+  if (is_best_by_ranks(outcome) && outcome.result.best->text == outcome.result.front[place].text)
+    marks.emplace_back("best by ranks");
   for (std::size_t k = 0; k < objectives.size(); ++k) {
     const Objective& objective = outcome.objectives[objectives[k]];
     const bool is_least = objective.direction == Direction::minimize;
@@ -74,6 +114,44 @@ std::string row_label(const std::string& row, const std::vector<PointOutcome>& o
   return (row.empty() ? "result" : row) + (is_beyond ? " (beyond the limits)" : "");
 }
 
+/// Networks, of which there are no parts.
+bool is_count(const std::string& column) {
+  return column == "class_size" || column == "front" || column == "scored" ||
+         column.starts_with("count.");
+}
+
+std::string count_cell(const std::vector<double>& values) {
+  if (values.empty()) return "-";
+  const auto [mean, deviation] = mean_and_deviation(values);
+  return deviation > 0 ? fmt::format("{:.1f} ± {:.1f}", mean, deviation)
+                       : fmt::format("{:.0f}", mean);
+}
+
+/// "3 / 6": a place says nothing without how many there are.
+std::string rank_cell(const std::vector<double>& ranks, const std::vector<double>& sizes) {
+  const bool is_one_class = !sizes.empty() && std::ranges::all_of(sizes, [&](double size) {
+    return size == sizes.front();
+  });
+  return count_cell(ranks) + (is_one_class ? fmt::format(" / {:.0f}", sizes.front()) : "");
+}
+
+/// A quantity of the points of a row.
+std::vector<double> values_of(const std::vector<PointOutcome>& outcomes, const std::string& row,
+                              const std::string& column) {
+  std::vector<double> values;
+  for (const PointOutcome& outcome : outcomes)
+    if (outcome.row == row && outcome.quantities.contains(column))
+      values.push_back(outcome.quantities.at(column));
+  return values;
+}
+
+std::string report_cell(const std::vector<PointOutcome>& outcomes, const std::string& row,
+                        const std::string& column) {
+  const auto values = values_of(outcomes, row, column);
+  if (column == "rank") return rank_cell(values, values_of(outcomes, row, "class_size"));
+  return is_count(column) ? count_cell(values) : mean_text(values);
+}
+
 /// The metrics that any of the points limits.
 std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcomes) {
   std::vector<std::string> metrics;
@@ -99,13 +177,7 @@ Table report_table(const std::vector<PointOutcome>& outcomes,
   for (const std::size_t first : first_of_rows(outcomes)) {
     const std::string& row = outcomes[first].row;
     std::vector<std::string> cells{row_label(row, outcomes)};
-    for (const std::string& column : columns) {
-      std::vector<double> values;
-      for (const PointOutcome& outcome : outcomes)
-        if (outcome.row == row && outcome.quantities.contains(column))
-          values.push_back(outcome.quantities.at(column));
-      cells.push_back(mean_text(values));
-    }
+    for (const std::string& column : columns) cells.push_back(report_cell(outcomes, row, column));
     table.rows.push_back(std::move(cells));
   }
   for (const auto& published : settings.published) {
@@ -133,6 +205,10 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
   table.header = result_columns();
   table.header.insert(table.header.end(), paths.begin(), paths.end());
   table.header.insert(table.header.end(), quantities.begin(), quantities.end());
+  if (has_costs(outcomes)) {
+    add_error_columns(table.header);
+    table.header.emplace_back("runtime");
+  }
   const bool selects = std::ranges::any_of(
       outcomes, [](const PointOutcome& outcome) { return outcome.selection.has_value(); });
   if (selects) table.header.emplace_back("selected");
@@ -149,6 +225,11 @@ Table result_table(const std::vector<PointOutcome>& outcomes) {
       const auto found = outcome.quantities.find(name);
       const bool is_known = found != outcome.quantities.end() && std::isfinite(found->second);
       cells.push_back(is_known ? number_text(found->second) : "");
+    }
+    if (has_costs(outcomes)) {
+      for (const CostMetric* const metric : known_with_error())
+        add_error(cells, best.value_or(Evaluation{}), *metric);
+      cells.push_back(outcome.target ? runtime_text(*outcome.target) : "");
     }
     if (selects) cells.push_back(selected_texts(outcome));
     table.rows.push_back(std::move(cells));
@@ -167,6 +248,7 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
       for (const std::string& name : names)
         if (std::ranges::find(metrics, name) == metrics.end()) metrics.push_back(name);
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  add_error_columns(table.header);
   for (std::size_t i = 0; benchmark != nullptr && i < benchmark->columns().size(); ++i)
     table.header.push_back(benchmark->title(i));
   for (std::size_t point = 0; point < outcomes.size(); ++point) {
@@ -194,6 +276,8 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
   add_known_costs(outcomes, metrics);
   table.header = selection_columns();
   table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  const bool has_errors = digits == Digits::all && has_costs(outcomes);
+  if (has_errors) add_error_columns(table.header);
   const auto limited = limited_metrics(outcomes);
   for (const std::string& metric : limited) table.header.push_back(metric + "_limit");
   const std::size_t accuracies = benchmark == nullptr       ? 0
@@ -207,10 +291,14 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
       if (!is_chosen(outcome, place) && marks.empty()) continue;
       const Evaluation& network = outcome.result.front[place];
       table.rows.push_back({std::to_string(number_of(outcome, network.text)), outcome.row,
-                            std::to_string(outcome.seed), network.text,
+                            std::to_string(outcome.seed),
+                            digits == Digits::all ? network.text : cut_text(network.text),
                             is_chosen(outcome, place) ? "true" : "false", marks});
       for (const std::string& metric : metrics)
         table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));
+      if (has_errors)
+        for (const CostMetric* const metric : known_with_error())
+          add_error(table.rows.back(), network, *metric);
       for (const std::string& metric : limited)
         table.rows.back().push_back(shown(limit_of(outcome, metric)));
       for (std::size_t i = 0; i < accuracies; ++i)

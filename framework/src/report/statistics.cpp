@@ -180,8 +180,19 @@ Correlation correlate(const std::vector<RankPairs>& groups, const Bootstrap& boo
     taus.push_back(mean_over(groups, counts, &RankPairs::tau));
     rhos.push_back(mean_over(groups, counts, &RankPairs::rho));
   }
-  return {{tau, interval_of(std::move(taus), bootstrap.confidence)},
-          {rho, interval_of(std::move(rhos), bootstrap.confidence)}};
+  return {{tau, interval_of(taus, bootstrap.confidence)},
+          {rho, interval_of(std::move(rhos), bootstrap.confidence)},
+          std::move(taus)};
+}
+
+Estimate tau_difference(const Correlation& first, double sign, const Correlation& second,
+                        double confidence) {
+  assert(first.taus.size() == second.taus.size());
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < first.taus.size(); ++i)
+    differences.push_back(sign * first.taus[i] - second.taus[i]);
+  return {sign * first.tau.value - second.tau.value,
+          interval_of(std::move(differences), confidence)};
 }
 
 TopK top_k(std::span<const double> goodness, std::span<const double> values, std::size_t k) {

@@ -11,6 +11,7 @@
 #include <thimble/experiment/columns.hpp>
 #include <thimble/report/analysis.hpp>
 #include <thimble/report/analysis_pictures.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/course.hpp>
 #include <thimble/report/documents.hpp>
 #include <thimble/report/front_pictures.hpp>
@@ -27,16 +28,36 @@ std::string training_name(std::size_t network, const std::string& dataset, std::
                          : fmt::format("{}-{}-{}", network, dataset, seed);
 }
 
+/// Behind the table of how metrics rank.
+constexpr const char* kRankingLegend =
+    "\n- tau: Kendall's tau-b with accuracy, and its interval; below 0 where less of a metric is "
+    "better\n"
+    "- better than MACs: how much larger tau is, that sign aside, than that of MACs over the same "
+    "networks, paired: an interval above 0 says that the metric ranks better\n"
+    "- n: networks; invalid: of these, without a value, which rank last\n"
+    "- equal MACs: among networks that have the same\n"
+    "- regret of k: points of accuracy that the best of the k highest ranked lacks\n"
+    "- behind ±: deviation over points\n";
+
 class Writer {
  public:
   Writer(const std::filesystem::path& folder, const LoadedExperiment& experiment,
          const Benchmark* benchmark, const Say& say)
       : folder_{folder}, experiment_{experiment}, benchmark_{benchmark}, say_{say} {}
 
-  /// Returns what the report says below its table.
-  std::string write_details(const std::vector<PointOutcome>& points) {
+  /// What the report says below its table.
+  struct Details {
+    std::string answers;  ///< which the terminal has, too
+    std::string trainings;
+  };
+
+  Details write_details(const std::vector<PointOutcome>& points) {
     show_courses(points);
-    return show_selection(points) + show_trainings(points) + analyse_points(points);
+    Details details;
+    details.answers = show_selection(points) + show_choice(points);
+    details.trainings = show_trainings(points);
+    details.answers += analyse_points(points);
+    return details;
   }
 
   void compare(std::vector<PointOutcome>& points, const std::vector<std::string>& columns) {
@@ -78,6 +99,11 @@ class Writer {
     draw_figures(front_pictures(points));
     return "\n## Selected networks\n\n" +
            to_markdown(selection_table(points, benchmark_, Digits::few));
+  }
+
+  static std::string show_choice(const std::vector<PointOutcome>& points) {
+    const std::string text = choice_text(points);
+    return text.empty() ? "" : "\n## Which network to take\n\n" + text;
   }
 
   /// Writes what was trained, if anything: numbers, and the weights themselves.
@@ -140,7 +166,7 @@ class Writer {
       const Study& study = experiment_.studies[i];
       samples.push_back(sample_of(points[i], benchmark_));
       analyses.push_back(analyse(samples.back(), study.analysis, study.seed));
-      if (benchmark_ != nullptr && samples.back().size() < 2)
+      if (benchmark_ != nullptr && samples.back().size() < 2 && points[i].evaluated.size() > 1)
         say_(fmt::format("the benchmark knows {} of the {} networks looked at: nothing to rank",
                          samples.back().size(), points[i].evaluated.size()));
     }
@@ -152,7 +178,7 @@ class Writer {
     if (summary.rows.empty()) return "";
     write_file(folder_ / "analysis.csv", to_csv(analysis_table(points, analyses)));
     write_file(folder_ / "regret.csv", to_csv(regret_table(points, analyses)));
-    return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary);
+    return "\n## How metrics rank by accuracy\n\n" + to_markdown(summary) + kRankingLegend;
   }
 
   const std::filesystem::path& folder_;
@@ -179,14 +205,18 @@ std::filesystem::path weights_file(std::size_t network, const std::string& datas
 void write_results(RunOutcome& outcome, const LoadedExperiment& experiment,
                    const Benchmark* benchmark, const std::vector<std::string>& remarks,
                    const Say& say) {
-  auto& [path, points, report, own_remarks] = outcome;
+  auto& [path, points, report, answers, own_remarks] = outcome;
   const Study& study = experiment.studies[0];
   const auto columns = study.report.columns.empty() ? default_columns(study) : study.report.columns;
   Writer writer{path, experiment, benchmark, say};
   writer.compare(points, columns);
   report = report_table(points, columns, study.report);
-  const std::string details = writer.write_details(points);  // which may be remarked on, too
-  write_file(path / "report.md", to_markdown(report) + list_of(remarks) + details);
+  const auto details = writer.write_details(points);  // which may be remarked on, too
+  const std::string legend = legend_text(points, columns);
+  answers = (legend.empty() ? "" : "\n" + legend) + details.answers;
+  if (const std::string mixed = mixed_runtimes(points); !mixed.empty()) say(mixed);
+  write_file(path / "report.md", to_markdown(report) + (legend.empty() ? "" : "\n" + legend) +
+                                     list_of(remarks) + details.answers + details.trainings);
   write_file(path / "candidates.csv", to_csv(candidate_table(points, benchmark)));
   write_file(path / "result.csv", to_csv(result_table(points)));
   write_file(path / "timing.yaml", to_yaml(timing_document(points)));

@@ -88,6 +88,7 @@ PointOutcome run_point(const Study& study, const SweepPoint& point, ScoringSetup
   outcome.predictors = study.predictors();
   outcome.objectives = study.objectives;
   outcome.limits = study.limits;
+  if (study.hardware != nullptr) outcome.target = study.hardware->target();
   outcome.compared = study.compared;
   outcome.evaluated = scoring.evaluated();
   list_unscored(outcome, *study.space);

@@ -132,6 +132,7 @@ struct Operators {
 
 struct Latency {
   double relative_error = 0;
+  std::string board;
   Origin origin = Origin::guessed;
   std::string source;
 
@@ -141,6 +142,8 @@ struct Latency {
           "error that all operators share (flags, memory placement): none of them is known better")
         .range(0, 10)
         .required();
+    param(&Latency::board, "board",
+          "id of the board whose operators were measured; of others it is a guess");
     param(&Latency::origin, "origin", "of latencies of whole networks").required();
     param(&Latency::source, "source", "where this comes from").required();
   }
@@ -221,7 +224,19 @@ Model model_of(const thimble::Board& board) {
   thimble::Diagnostics problems;
   auto model = thimble::read_params<Model>(section->second, "'analytic'", problems);
   problems.throw_if_any();
+  Latency& latency = model.latency;
+  if (latency.board == board.id && latency.origin != Origin::guessed) return model;
+  latency.origin = Origin::guessed;
+  latency.relative_error = std::max(latency.relative_error, thimble::kGuessError);
   return model;
+}
+
+// Why a latency that is a guess is one.
+std::string doubt_about(const Latency& latency, const std::string& board) {
+  if (latency.origin != Origin::guessed) return "operators that were not measured are in it";
+  if (latency.board.empty() || latency.board == board)
+    return "no operator was measured on this board";
+  return "operators were measured on another board, " + latency.board;
 }
 
 double cycles(const Coefficients& cost, const Work& work) {
@@ -266,6 +281,8 @@ class Analytic final : public thimble::Hardware {
     target_.fixed_ram_bytes = model_.memory.fixed_ram_bytes;
     target_.fixed_rom_bytes = model_.memory.fixed_rom_bytes;
     target_.latency_origin = model_.latency.origin;
+    target_.runtime = model_.engine;
+    target_.remark = doubt_about(model_.latency, board_.id);
   }
 
   const thimble::Target& target() const override { return target_; }
@@ -386,6 +403,7 @@ class Analytic final : public thimble::Hardware {
     result.latency_ms = board_.ms_per_cycle() *
                         (cycles(*cost, work) + model_.dispatch_cycles * static_cast<double>(calls));
     result.relative_error = std::max(cost->relative_error, model_.latency.relative_error);
+    result.origin = cost->origin;
     result.rom_bytes = work.weights + calls * memory.rom_bytes_per_operator +
                        channels_with_constants(node) * memory.rom_bytes_per_channel;
     result.scratch_bytes = work.scratch_bytes;

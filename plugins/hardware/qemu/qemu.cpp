@@ -107,7 +107,7 @@ class Qemu final : public thimble::TableHardware {
   Figure latency_of(const Int8Network& network, const thimble::Execution& run) const {
     thimble::FigureSum sum;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
-      const auto& cpi = board_.counted->cpi_of(network.layers[i].kernel);
+      const auto cpi = board_.cpi_for(network.layers[i].kernel, target().runtime);
       const auto instructions = static_cast<double>(run.layer_instructions[i]);
       sum.add({cpi.value * instructions, cpi.relative_error, cpi.origin});
     }

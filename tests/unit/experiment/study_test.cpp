@@ -210,5 +210,24 @@ TEST(Study, AnotherBoardOrTableInTheSameFileMakesAnotherRun) {
   EXPECT_NE(identity_of(tables), before) << "a row less";
 }
 
+/// Reports speak of KiB.
+TEST(Study, TakesLimitsOnMemoryWithAUnit) {
+  const testing::TemporaryFolder folder;
+  const auto limits_of = [&](const std::string& limits) {
+    write_file(folder.path() / "small.yaml",
+               kExperiment + ("hardware: { use: analytic }\nlimits: " + limits));
+    PluginLoader loader = testing::plugins();
+    return load_experiment(folder.path() / "small.yaml", {}, loader).studies[0].limits;
+  };
+  const auto limits = limits_of("{ board: false, ram_bytes: 64 KiB, rom_bytes: 0.5MiB }");
+  ASSERT_EQ(limits.size(), 2U);
+  EXPECT_EQ(limits[0].most, 65536);
+  EXPECT_EQ(limits[1].most, 524288);
+  EXPECT_THAT([&] { limits_of("{ ram_bytes: 64 kb }"); },
+              ::testing::ThrowsMessage<InputError>(
+                  ::testing::HasSubstr("'ram_bytes' must be a number, found '64 kb'")));
+  EXPECT_THROW(limits_of("{ macs: 64 KiB }"), InputError) << "no memory";
+}
+
 }  // namespace
 }  // namespace thimble::study_test

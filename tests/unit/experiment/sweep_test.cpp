@@ -57,6 +57,19 @@ TEST(Sweep, FillsTheLabelAndSharesRowsAmongSeeds) {
   EXPECT_EQ(lines_of("{sweep: {seed: [3, 4]}}"), (Lines{": {seed: 3}", ": {seed: 4}"}));
 }
 
+TEST(Sweep, RunsTheRowsThatAreAskedFor) {
+  const std::string three =
+      "{sweep: [{row: 'at most 5.3, w1', a: 1}, {row: TE-NAS, a: 2}, {a: 3}]}";
+  EXPECT_EQ(lines_of(three, {"rows=TE-NAS"}), Lines{"TE-NAS: {a: 2}"});
+  EXPECT_EQ(lines_of(three, {"rows=['a=3', at*w1]"}),
+            (Lines{"at most 5.3, w1: {a: 1}", "a=3: {a: 3}"}));
+  EXPECT_EQ(lines_of(three, {"rows='*'"}).size(), 3U);
+  EXPECT_EQ(problem_of(three, {"rows=TE"}),
+            "override 'rows=TE': error: no row of the sweep is called 'TE'");
+  EXPECT_EQ(problem_of("{a: 1}", {"rows=TE"}),
+            "override 'rows=TE': error: 'rows' are those of a sweep, and there is none");
+}
+
 TEST(Sweep, RefusesALabelOfWhatIsNotSet) {
   EXPECT_EQ(problem_of("{sweep: {row: 'a {a}, seed {seed}', a: [1, 2]}}"),
             "x:1:15: error: the label names '{seed}', which these points do not set");

@@ -48,6 +48,7 @@ TEST(Graph, InfersShapesFromWindows) {
   EXPECT_EQ(shape(g.global_avg_pool(x)), (Shape{3, 1, 1}));
   EXPECT_EQ(shape(g.linear(x, 10)), (Shape{10, 1, 1}));
   EXPECT_EQ(shape(g.add(Ids{x, x})), (Shape{3, 32, 16}));
+  EXPECT_EQ(g.node(g.add(x, x)).input_count, 2U);
   EXPECT_EQ(to_string(g.node(x).shape), "3x32x16");
   EXPECT_EQ(g.node(x).shape.elements(), 3 * 32 * 16);
 }

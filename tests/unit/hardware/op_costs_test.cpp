@@ -52,12 +52,47 @@ TEST(OpCosts, TakesMeasuredCyclesBeforeCountedInstructions) {
     } else if (op.kernel == Kernel::add) {
       EXPECT_EQ(cycles.value, 3000);
       EXPECT_EQ(cycles.origin, Origin::guessed) << "no better than its CPI";
+      EXPECT_EQ(cycles.relative_error, kGuessError);
     } else {
       EXPECT_EQ(cycles.value, 2000);
       EXPECT_EQ(cycles.relative_error, 0.1);
       EXPECT_EQ(cycles.origin, Origin::counted);
     }
   }
+}
+
+/// An error belongs to the kernels and the board that it was found with.
+TEST(OpCosts, GuessesWithCyclesAnInstructionOfOtherKernelsAndBoards) {
+  Graph graph;
+  graph.relu(graph.input({4, 4, 4}));
+  const Int8Network network = skeleton(graph);
+  const auto cycles = [&](const Board& priced, const std::string& kernels) {
+    OpRow row = counted(ops_of(network).at(0), 1000);
+    row.kernels = kernels;
+    LatencyTable table;
+    table.add(row);
+    return OpCosts{priced, table, {}}.of(network).at(0)->cycles;
+  };
+  const Figure same = cycles(board(), "k");
+  EXPECT_EQ(same.relative_error, 0.1);
+  EXPECT_EQ(same.origin, Origin::counted);
+  Board copied = board();
+  copied.id = "copy";
+  Board once = board();
+  once.counted->cpi.at("default").n = 1;
+  for (const Figure& guess :
+       {cycles(board(), "thimble 1"), cycles(copied, "k"), cycles(once, "k")}) {
+    EXPECT_EQ(guess.value, same.value);
+    EXPECT_EQ(guess.relative_error, kGuessError);
+    EXPECT_EQ(guess.origin, Origin::guessed);
+  }
+  EXPECT_THAT(board().doubt_about("thimble 1"), HasSubstr("guessed"));
+  Board sure = board();
+  sure.counted->cpi.erase("add");
+  EXPECT_EQ(sure.doubt_about("k"), "");
+  EXPECT_EQ(sure.doubt_about("thimble 1"), "cycles an instruction were fitted to k");
+  sure.id = "copy";
+  EXPECT_EQ(sure.doubt_about("k"), "cycles an instruction were fitted on another board, mine");
 }
 
 TEST(OpCosts, LeavesOtherTargetsOutAndRefusesToMixKernels) {

@@ -80,6 +80,15 @@ TEST_F(Page, ShowsFewDigitsAndKeepsAll) {
   EXPECT_THAT(page(), HasSubstr("50 % of 0.0001 M")) << "of the limit";
 }
 
+TEST_F(Page, ShowsErrorsBesideCosts) {
+  write("1,1,n1,n1,true,true,,50,1\n", "n1");
+  write_file(folder_.path() / "selected.csv",
+             "network,row,seed,arch,selected,stands_out,latency_ms,latency_ms.error,"
+             "latency_ms.origin\n1,,1,n1,true,knee,17.2,0.5,guessed\n");
+  EXPECT_THAT(page(), ::testing::AllOf(HasSubstr("17.2 ms</data> ± 50 %, guessed"),
+                                       Not(HasSubstr("latency_ms.origin</th>"))));
+}
+
 TEST_F(Page, TakesNamesAsTextWhateverIsInThem) {
   const std::string name = "</script><img src=x onerror=alert(1)>";
   write("1,1," + name + "," + name + ",true,true,,50,1\n", "\"" + name + "\"");

@@ -140,6 +140,41 @@ TEST(Analysis, FindsNothingInOneCell) {
   EXPECT_TRUE(analyse(one, kSmall, 1).accuracies.empty());
 }
 
+/// What both have in common of a resample cancels, so a small difference can be certain.
+TEST(Analysis, SetsMetricsBesideMacsOnTheSameCells) {
+  Sample cells = sample();
+  cells.metrics.push_back({"macs", Direction::maximize, {}});
+  for (int i = 0; i < 12; ++i) cells.metrics.back().values.push_back(i % 4);
+  const Analysis found = analyse(cells, {.class_size = 5, .top = {1}, .resamples = 200}, 1);
+  const Agreement& loss = find(found.accuracies, "loss", "all");
+  const Agreement& macs = find(found.accuracies, "macs", "all");
+  EXPECT_NEAR(loss.over_macs.value, -loss.correlation.tau.value - macs.correlation.tau.value, 1e-12)
+      << "of a loss that falls as accuracy rises, the sign is turned";
+  EXPECT_GT(loss.over_macs.interval.low, 0);
+  EXPECT_LE(loss.over_macs.interval.low, loss.over_macs.value);
+  EXPECT_GE(loss.over_macs.interval.high, loss.over_macs.value);
+  EXPECT_TRUE(std::isnan(macs.over_macs.value));
+  // A metric against itself differs by nothing, in every resample.
+  cells.metrics[0] = cells.metrics.back();
+  cells.metrics[0].name = "twin";
+  const Analysis same = analyse(cells, {.class_size = 5, .top = {1}, .resamples = 200}, 1);
+  const Agreement& twin = find(same.accuracies, "twin", "all");
+  EXPECT_EQ(twin.over_macs.value, 0);
+  EXPECT_EQ(twin.over_macs.interval.low, 0);
+  EXPECT_EQ(twin.over_macs.interval.high, 0);
+}
+
+/// Cells that nobody looked at are left out of both.
+TEST(Analysis, SetsMetricsBesideMacsWhereThereIsAValue) {
+  Sample cells = sample();
+  cells.metrics.push_back({"macs", Direction::maximize, {}});
+  for (int i = 0; i < 12; ++i) cells.metrics.back().values.push_back(i < 6 ? 12 - i : i);
+  cells.metrics[0].left_out.assign(12, false);
+  for (const std::size_t cell : {0, 1, 2, 3, 4, 5}) cells.metrics[0].left_out[cell] = true;
+  const Agreement loss = find(analyse(cells, kSmall, 1).accuracies, "loss", "all");
+  EXPECT_NEAR(loss.over_macs.value, 0, 1e-12) << "behind the sixth both rank perfectly";
+}
+
 TEST(Analysis, MakesTablesWithARowForEachFinding) {
   std::vector<PointOutcome> outcomes(2);
   outcomes[0].row = outcomes[1].row = "both";
@@ -150,10 +185,10 @@ TEST(Analysis, MakesTablesWithARowForEachFinding) {
   EXPECT_EQ(regret_table(outcomes, analyses).rows.size(), 2 * 4U);
   const Table summary = analysis_summary(outcomes, analyses);
   EXPECT_THAT(summary.header,
-              ElementsAre("row", "metric", "against", "n", "invalid", "tau", "equal MACs",
-                          "top decile", "regret of 1", "regret of 3"));
+              ElementsAre("row", "metric", "against", "n", "invalid", "tau", "better than MACs",
+                          "equal MACs", "top decile", "regret of 1", "regret of 3"));
   ASSERT_EQ(summary.rows.size(), 2U);
-  EXPECT_THAT(summary.rows[0], ElementsAre("both", "loss", "test", "12", "2", "-0.992 ± 0.000",
+  EXPECT_THAT(summary.rows[0], ElementsAre("both", "loss", "test", "12", "2", "-0.992 ± 0.000", "-",
                                            "-0.977 ± 0.000", "-1.000 ± 0.000", "0", "0"));
 }
 

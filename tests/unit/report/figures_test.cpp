@@ -112,6 +112,28 @@ TEST(Pictures, ShowASweepOnlyOfWhatDependsOnIt) {
   EXPECT_THAT(names_of(pictures(points)), Not(Contains("sweep_my_metric")));
 }
 
+/// The figure of a paper: all metrics over what is swept, and MACs, which do not change with it.
+TEST(Pictures, ShowASweepOfAllMetricsBesideMacs) {
+  Sample cells = sample(2);
+  cells.metrics.push_back({"loss", Direction::minimize, {}});
+  cells.metrics.push_back({"macs", Direction::maximize, {}});
+  for (int i = 0; i < 20; ++i) {
+    cells.metrics[1].values.push_back(-i);
+    cells.metrics[2].values.push_back(i % 7);
+  }
+  const std::vector<Sample> samples(2, cells);
+  const std::vector<Analysis> analyses(2, analyse(cells, {.resamples = 10}, 1));
+  std::vector<PointOutcome> points{point("a", "4", "1"), point("b", "8", "1")};
+  points[0].keys["loss"] = "with 4";
+  points[1].keys["loss"] = "with 8";
+  const Picture all = analysis_pictures(points, samples, analyses).back();
+  EXPECT_EQ(all.name, "sweeps");
+  for (const char* const title : {"title 'my_metric'", "title 'loss'", "dt 2", "title 'macs'"})
+    EXPECT_THAT(all.script, HasSubstr(title));
+  EXPECT_THAT(all.script, HasSubstr("$tau1 << EOD\n4 1 "))
+      << "a loss that ranks well is drawn above, too";
+}
+
 TEST(Pictures, LabelOnlyTicksWithRoomForIt) {
   const auto made = pictures({point("a", "1", "1"), point("b", "1.01", "1"), point("c", "2", "1")});
   EXPECT_THAT(made.back().script, HasSubstr("set xtics ('1' 1, '' 1.01, '2' 2)"));

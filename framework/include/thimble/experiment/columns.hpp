@@ -14,6 +14,11 @@ THIMBLE_EXPORT const std::vector<std::string>& result_columns();
 THIMBLE_EXPORT const std::vector<std::string>& candidate_columns();
 THIMBLE_EXPORT const std::vector<std::string>& selection_columns();
 
+/// What stands behind a cost's name: "latency_ms.error", its relative error, and
+/// "latency_ms.origin".
+inline constexpr const char* kErrorColumns[] = {".error", ".origin"};
+THIMBLE_EXPORT bool is_error_column(const std::string& name);
+
 /// Whether tables have a column of this name whatever metrics there are; then no metric can be
 /// called so.
 THIMBLE_EXPORT bool is_fixed_column(const std::string& name);

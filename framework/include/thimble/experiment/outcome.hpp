@@ -50,6 +50,7 @@ struct PointOutcome {
   std::vector<DirectedMetric> predictors;
   std::vector<Objective> objectives;
   std::vector<Limit> limits;
+  std::optional<Target> target;          ///< what costs are of, where there is hardware
   std::vector<DirectedMetric> compared;  ///< in which fronts of several points are
   SearchResult result;
   std::optional<Selection> selection;

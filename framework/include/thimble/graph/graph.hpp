@@ -133,6 +133,7 @@ class THIMBLE_EXPORT Graph {
   NodeId linear(NodeId x, int out);
   /// The sum of one or more nodes of one shape.
   NodeId add(std::span<const NodeId> terms);
+  NodeId add(NodeId x, NodeId y);
   /// The channels of one or more nodes of one height and width.
   NodeId concat(std::span<const NodeId> parts);
   /// Of a node of one pixel.

@@ -14,13 +14,22 @@
 #include <thimble/hardware/hardware.hpp>
 
 /// Board files: one YAML file a board, that every hardware plugin reads. What a figure is worth
-/// stands beside it: its error, how it was found, and where.
+/// stands beside it: its error, how it was found, and where. An error is half of an interval that
+/// holds 95 % of what is measured. A figure holds for the board, and the kernels, that it was found
+/// with; for all others it is a guess, whatever it says of itself.
 namespace thimble {
+
+/// Of figures that were not found on the board, or with other kernels, at least. A core executes
+/// one instruction a cycle at most, an M7 two, which is a third to a half below what boards take;
+/// above, 1.43 cycles an instruction where 0.95 were expected (i.MX RT1062) is the most that was
+/// seen.
+inline constexpr double kGuessError = 0.5;
 
 /// A figure as it stands in a board file.
 struct StatedFigure {
   double value = 0;
   double relative_error = 0;
+  std::string board;
   Origin origin = Origin::guessed;
   std::string source;
 
@@ -29,7 +38,11 @@ struct StatedFigure {
     param(&StatedFigure::value, "value", "the figure; 0: unknown")
         .range(kPowerMw.least, kPowerMw.most)
         .required();
-    param(&StatedFigure::relative_error, "relative_error", "its error").range(0, 10).required();
+    param(&StatedFigure::relative_error, "relative_error", "half of its 95 % interval")
+        .range(0, 10)
+        .required();
+    param(&StatedFigure::board, "board",
+          "id of the board it was found on; of others it is a guess");
     param(&StatedFigure::origin, "origin", "how it was found").required();
     param(&StatedFigure::source, "source", "where it comes from").required();
   }
@@ -40,6 +53,8 @@ struct CyclesPerInstruction {
   double value = 1;
   double relative_error = 0;
   std::int64_t n = 0;
+  std::string board;
+  std::string kernels;
   Origin origin = Origin::guessed;
   std::string source;
 
@@ -47,12 +62,16 @@ struct CyclesPerInstruction {
   static void describe(Describe& param) {
     using Self = CyclesPerInstruction;
     param(&Self::value, "value", "cycles an instruction").range(0.01, 1000).required();
-    param(&Self::relative_error, "relative_error", "expected error of an operator's cycles")
+    param(&Self::relative_error, "relative_error",
+          "half of the 95 % interval of an operator's cycles")
         .range(0, 10)
         .required();
     param(&Self::n, "n", "how many measurements it was fitted to")
         .range(0, kRepeats.most)
         .required();
+    param(&Self::board, "board", "id of the board they were made on; of others it is a guess");
+    param(&Self::kernels, "kernels",
+          "whose kernels were measured, as tables name them; of others it is a guess");
     param(&Self::origin, "origin", "how it was found").required();
     param(&Self::source, "source", "where it comes from").required();
   }
@@ -120,7 +139,7 @@ struct Board {
   double clock_mhz = 0;
   std::int64_t ram_bytes = 0;
   std::int64_t rom_bytes = 0;
-  StatedFigure active_power_mw;
+  std::optional<StatedFigure> active_power_mw;
   std::optional<BoardMemories> memory_map;
   std::optional<CountedCosts> counted;
   std::map<std::string, Value> plugins;
@@ -133,13 +152,20 @@ struct Board {
     param(&Board::clock_mhz, "clock_mhz", "the processor's clock").range(0.001, 1e5).required();
     param(&Board::ram_bytes, "ram_bytes", "RAM of the board").range(1, kBytes.most).required();
     param(&Board::rom_bytes, "rom_bytes", "flash of the board").range(1, kBytes.most).required();
-    param(&Board::active_power_mw, "active_power_mw", "power while computing").required();
+    param(&Board::active_power_mw, "active_power_mw",
+          "power while computing; unknown when left out");
     param(&Board::memory_map, "memory_map", "where programs that measure may lie");
     param(&Board::counted, "counted", "cycles from executed instructions of generated code");
     param(&Board::plugins, "plugins", "what single plugins need of the board, by their names");
   }
 
   double ms_per_cycle() const { return 1e-3 / clock_mhz; }
+  /// What an operator of this kind takes when these kernels run it: as the file says where it was
+  /// fitted to them on this board, else a guess of kGuessError at least. There must be `counted`.
+  THIMBLE_EXPORT CyclesPerInstruction cpi_for(Kernel kernel, const std::string& kernels) const;
+  /// Why cycles of these kernels are guesses: "cycles an instruction were fitted to CMSIS-NN";
+  /// nothing when none is.
+  THIMBLE_EXPORT std::string doubt_about(const std::string& kernels) const;
   /// Name, memories and power; the rest is for the plugin to say.
   THIMBLE_EXPORT Target target() const;
   /// Nothing for a board without `memory_map`.

@@ -19,14 +19,16 @@ struct CalibrationSample {
   OpShape op;
   double instructions = 0;
   double cycles = 0;
+  std::string kernels{};  ///< whose, and which version of them
 };
 
 /// Cycles an instruction of one kind of operator, and how well they fit.
 struct CpiFit {
-  std::string kind;  ///< "conv", ... or "default": of all samples
+  std::string kind;     ///< "conv", ... or "default": of all samples
+  std::string kernels;  ///< of the samples
   double cpi = 0;
   std::size_t n = 0;
-  double mean_error = 0;  ///< relative; of each sample by the fit to all others
+  double mean_error = 0;  ///< of each sample, relative to what the fit to all others says
   double p95_error = 0;   ///< the same
   double most_error = 0;  ///< the same
 };
@@ -50,9 +52,9 @@ THIMBLE_EXPORT std::vector<CpiFit> calibrate(std::span<const CalibrationSample> 
 THIMBLE_EXPORT void require_good_fits(std::span<const CpiFit> fits, double most = 0.2);
 
 /// A board file with these fits in place of its cycles an instruction, checked as if it stood in
-/// `file`, whose name becomes its id. The default, which serves kinds that were not measured, gets
-/// an error of 15 % at least. A board without a section `counted` gets one, with guesses for stack
-/// and firmware.
+/// `file`, whose name becomes its id. Errors are 95th percentiles; the default, which serves kinds
+/// that were not measured, gets one of 30 % at least. A board without a section `counted` gets one,
+/// with guesses for stack and firmware.
 THIMBLE_EXPORT Value with_fits(const Value& board_file, std::span<const CpiFit> fits,
                                const std::string& source, const std::filesystem::path& file);
 

@@ -15,7 +15,8 @@ namespace thimble {
 enum class Origin { measured, counted, fitted, guessed };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Origin>>& names_of(Origin);
 
-/// A number with its origin and its relative error (0.05: within 5 % on average).
+/// A number with its origin and its relative error, the half of an interval that holds 95 % of what
+/// is measured (0.05: 19 of 20 measured values lie within 5 % of it).
 struct Figure {
   double value = 0;
   double relative_error = 0;
@@ -26,9 +27,10 @@ struct Figure {
 struct OpCost {
   double latency_ms = 0;
   double relative_error = 0;
-  std::int64_t rom_bytes = 0;      ///< weights and per-channel constants
-  std::int64_t scratch_bytes = 0;  ///< RAM while it runs, beside its inputs and output
-  std::string unsupported;         ///< why the target cannot run it, or nothing
+  std::int64_t rom_bytes = 0;        ///< weights and per-channel constants
+  std::int64_t scratch_bytes = 0;    ///< RAM while it runs, beside its inputs and output
+  std::string unsupported;           ///< why the target cannot run it, or nothing
+  Origin origin = Origin::measured;  ///< of its latency, where that is worse than the target's
 };
 
 /// What a network needs besides its operators, and what the target has.
@@ -43,6 +45,8 @@ struct Target {
   double power_relative_error = 0;
   Origin latency_origin = Origin::guessed;
   Origin power_origin = Origin::guessed;
+  std::string runtime{};  ///< whose code latencies are of; those of two cannot be compared
+  std::string remark{};   ///< what stands beside the error of a latency, or nothing
 };
 
 /// What a network needs on a target.

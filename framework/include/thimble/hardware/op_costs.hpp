@@ -67,6 +67,8 @@ class THIMBLE_EXPORT OpCosts {
   std::vector<const KnownOp*> of(const Int8Network& network) const;
 
   std::size_t size() const;
+  /// Whose operators these are: of the rows that were taken, or else asked for.
+  std::string kernels() const;
 
  private:
   struct Hash {

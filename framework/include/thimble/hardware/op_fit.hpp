@@ -13,6 +13,7 @@ struct RelativeFit {
   std::vector<double> coefficients;  ///< one a feature; 0 for features that add nothing
   double mean_error = 0;             ///< relative, of each row by the fit to all others
   double largest_error = 0;          ///< the same
+  double p95_error = 0;              ///< half of what holds 95 % of rows, around their predictions
 
   THIMBLE_EXPORT double predict(std::span<const double> features) const;
 };

@@ -58,6 +58,7 @@ struct PageData {
   RunRecord record;
   std::string name, identity, program;  ///< of the run; "thimble 0.1.0 (revision abc)"
   std::string target;                   ///< the board, or nothing
+  std::vector<std::string> runtimes;    ///< whose code latencies are of, each with its board
   std::vector<Limit> board;             ///< what it has, whether it is a limit or not
   std::vector<std::int64_t> number;     ///< of each network, as tables and commands call it
   std::vector<std::string> arch;

@@ -50,6 +50,9 @@ struct Agreement {
   std::size_t invalid = 0;            ///< of these, without a value of the metric
   std::vector<std::int64_t> classes;  ///< MACs of the classes, for equal_macs
   Correlation correlation;            ///< with the values' own signs
+  /// How much better the metric ranks than MACs do, over the same cells: tau, with the sign that
+  /// makes good networks large, less that of MACs. NaN of MACs, and where one of both is.
+  Estimate over_macs{kNotANumber, {kNotANumber, kNotANumber}};
 };
 
 /// What trusting a metric loses.

@@ -51,12 +51,18 @@ struct Bootstrap {
 
 struct Correlation {
   Estimate tau, rho;
+  std::vector<double> taus{};  ///< of the resamples, in their order
 };
 
 /// The mean of the groups' correlations, weighted by their sizes, without those that have none.
 /// Resampled within each group. There is no interval (NaN) where they have less than five pairs.
 THIMBLE_EXPORT Correlation correlate(const std::vector<RankPairs>& groups,
                                      const Bootstrap& bootstrap);
+
+/// How much larger one tau is than another of the same cells, paired: both were resampled alike, so
+/// what they have in common cancels. `sign` is that of the first: -1 where less is better.
+THIMBLE_EXPORT Estimate tau_difference(const Correlation& first, double sign,
+                                       const Correlation& second, double confidence);
 
 /// What is lost by trusting a ranking: of the k values ranked highest, ...
 struct TopK {

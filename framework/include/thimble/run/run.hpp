@@ -50,6 +50,7 @@ struct RunOutcome {
   std::filesystem::path folder;
   std::vector<PointOutcome> points;
   Table report;
+  std::string answers;               ///< what stands below the table, in Markdown
   std::vector<std::string> remarks;  ///< of the run, beside those of its points
 };
 
