@@ -89,7 +89,7 @@ TEST_F(RunWithBenchmark, AnswersInTheTerminal) {
   const Finished finished = thimble_command(command, here_.path());
   ASSERT_EQ(finished.code, 0) << finished.errors;
   for (const char* const answer :
-       {" better than MACs |", "- better than MACs: how much larger tau is", "| result | ntk ",
+       {" better than MACs |", "- better than MACs: how much larger tau is", " ntk |      test |",
         "## Which network to take", ": the best by the weighted sum of its ranks in ntk, macs",
         "- the front has ", "- latency_ms: on NUCLEO-F446RE with TFLM with CMSIS-NN",
         "- rank: place by the benchmark's accuracy"})
@@ -108,7 +108,8 @@ TEST_F(RunWithBenchmark, SaysThatRuntimesCannotBeCompared) {
                                        "[^;]*\\(theirs\\); thimble [0-9a-f]* \\(ours\\)"));
   const Finished one = thimble_command(
       "run small.yaml 'searcher={use: random, samples: 2}' 'sweep=[{row: ours, hardware: {use: "
-      "table, on_miss: fit}}, {row: theirs, hardware: {use: analytic}}]' --rows 'the*' --rows theirs "
+      "table, on_miss: fit}}, {row: theirs, hardware: {use: analytic}}]' --rows 'the*' --rows "
+      "theirs "
       "--output mixed",
       here_.path());
   EXPECT_EQ(one.code, 0) << one.errors;
