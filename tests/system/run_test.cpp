@@ -10,6 +10,7 @@
 
 #include <support/datasets.hpp>
 #include <support/small_run.hpp>
+#include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 
@@ -268,13 +269,11 @@ TEST_F(Run, RanksCandidatesByAnAggregateOfMetrics) {
   const Finished random = thimble_command(
       "run small.yaml --quiet searcher='{use: random, samples: 8}'" + aggregates, here_.path());
   const std::string folder = random.output.substr(0, random.output.size() - 1);
-  std::istringstream rows{content(here_.path() / folder / "candidates.csv")};
-  std::string row;
-  std::getline(rows, row);
-  EXPECT_THAT(row, ::testing::EndsWith(",all"));
+  const CsvTable candidates =
+      parse_csv(content(here_.path() / folder / "candidates.csv"), "candidates.csv");
   double sum = 0, best = 0;
-  while (std::getline(rows, row)) {
-    const double value = std::stod(row.substr(row.rfind(',') + 1));
+  for (const auto& row : candidates.rows) {
+    const double value = std::stod(row[candidates.column("all")].text);
     sum += value;
     best = std::max(best, value);
   }
