@@ -7,6 +7,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/deploy/found_boxes.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/onnx.hpp>
 #include <thimble/emulate/profile.hpp>
@@ -14,6 +15,7 @@
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/answers.hpp>
 #include <thimble/train/learner.hpp>
+#include <thimble/train/task.hpp>
 #include <thimble/train/trained_network.hpp>
 
 #include "calibration_samples.hpp"
@@ -53,13 +55,12 @@ void require_folder(const std::filesystem::path& folder) {
     throw InputError{"'--output " + folder.string() + "' is a file", "name a folder"};
 }
 
-void print_deviation(const Deviation& deviation, std::int64_t samples) {
-  fmt::print(
-      "  int8 against float on {} samples: outputs {:.1f} % off, {:.1f} % at most; the same class "
-      "in "
-      "{:.1f} %\n",
-      samples, 100 * deviation.mean_error, 100 * deviation.largest_error,
-      100 * deviation.equal_argmax);
+/// The largest output is a class, unless outputs are a map.
+void print_deviation(const Deviation& deviation, std::int64_t samples, const Shape& last) {
+  fmt::print("  int8 against float on {} samples: outputs {:.1f} % off, {:.1f} % at most", samples,
+             100 * deviation.mean_error, 100 * deviation.largest_error);
+  if (last.pixels() == 1) fmt::print("; the same class in {:.1f} %", 100 * deviation.equal_argmax);
+  fmt::print("\n");
 }
 
 std::string c_array(const char* name, std::span<const std::int8_t> values) {
@@ -69,18 +70,43 @@ std::string c_array(const char* name, std::span<const std::int8_t> values) {
   return text + "\n};\n\n";
 }
 
+/// What a program compares boxes with, and how.
+struct BoxTest {
+  std::string expected;
+  std::string comparison;
+};
+
+BoxTest box_test(const Int8Network& network, std::span<const std::int8_t> output) {
+  if (!network.boxes) return {};
+  const auto boxes = found_boxes(network, output);
+  BoxTest made;
+  made.comparison =
+      fmt::format("  const struct thimble_box *found;\n  if ({}_boxes(&found) != {}) return 1;\n",
+                  network.name, boxes.size());
+  if (boxes.empty()) return made;
+  made.expected = "static const struct thimble_box boxes[] = {";
+  for (const FoundBox& box : boxes)
+    made.expected += fmt::format("\n  {{{}, {}, {}, {}, {}, {}}},", box.left, box.top, box.right,
+                                 box.bottom, box.score, box.label);
+  made.expected += "\n};\n\n";
+  made.comparison += "  if (memcmp(found, boxes, sizeof boxes) != 0) return 1;\n";
+  return made;
+}
+
 /// A program that runs the network on one sample and compares with the reference.
 std::string self_test(const Int8Network& network, std::span<const std::int8_t> input,
                       std::span<const std::int8_t> output) {
+  const BoxTest boxes = box_test(network, output);
   return fmt::format(
       "/* Returns 0 when {0} computes on this machine what it should. */\n"
-      "#include <string.h>\n\n#include \"{0}.h\"\n\n{1}{2}"
+      "#include <string.h>\n\n#include \"{0}.h\"\n\n{1}{2}{3}"
       "int main(void) {{\n"
       "  memcpy({0}_input(), input, sizeof input);\n"
-      "  {0}_run();\n"
+      "  {0}_run();\n{4}"
       "  return memcmp({0}_output(), expected, sizeof expected) != 0;\n"
       "}}\n",
-      network.name, c_array("input", input), c_array("expected", output));
+      network.name, c_array("input", input), c_array("expected", output), boxes.expected,
+      boxes.comparison);
 }
 
 /// What is written is right nevertheless: it may be meant for another board.
@@ -129,6 +155,13 @@ void verify(const Profiler& profiler, const Int8Network& network, const at::Tens
       name_of(profiler.core()), count, execution.instructions,
       static_cast<double>(size.rom_bytes) / 1024, static_cast<double>(size.ram_bytes) / 1024,
       static_cast<double>(size.arena_bytes) / 1024, execution.stack_bytes);
+  if (!network.boxes) return;
+  Int8Network without = network;
+  without.boxes.reset();
+  const ProgramSize less = profiler.size(without);
+  fmt::print(
+      "  of that, to find boxes: {} bytes of ROM, {} of RAM; they are the reference's, too\n",
+      size.rom_bytes - less.rom_bytes, size.ram_bytes - less.ram_bytes);
 }
 
 const Study& study_to_deploy(const LoadedExperiment& experiment) {
@@ -178,6 +211,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   const FloatNetwork board = board_network(trained, samples.images);
   Int8Network network = lower_folded(board);
   network.name = arguments.name;
+  if (study.task != nullptr) network.boxes = study.task->box_decoder(study.dataset->describe());
   const CSource source = generate_c(network);
   const auto input = quantised(samples.images[0], network.tensor(0).quantisation);
   const auto output = run_reference(network, input)[static_cast<std::size_t>(network.output)];
@@ -195,7 +229,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
                {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", chosen.arch);
   if (is_drawn(chosen, arguments)) fmt::print("  remark: the weights are drawn, not trained\n");
-  print_deviation(deviation_of(network, network_of(board), samples.images), samples.images.size(0));
+  print_deviation(deviation_of(network, network_of(board), samples.images), samples.images.size(0),
+                  network.tensor(network.output).shape);
   if (study.hardware != nullptr) print_cost(study, trained.network.graph());
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);

@@ -37,7 +37,7 @@ std::string type_name(const std::string& name) {
 
 /// A path as a shell reads it back: in quotes where it has to be.
 std::string in_shell(const fs::path& path) {
-  const std::string text = path.string();
+  std::string text = path.string();
   const auto is_plain = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view{"/._-+"}.find(c) != std::string_view::npos;

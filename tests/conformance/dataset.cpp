@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include <thimble/nn/boxes.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
@@ -54,7 +55,7 @@ bool are_equal(const Samples& a, const Samples& b) {
 TEST_F(DatasetLaws, DescribesItself) {
   EXPECT_FALSE(info_.name.empty());
   EXPECT_GT(info_.shape.elements(), 0);
-  EXPECT_GE(info_.classes, 2);
+  EXPECT_GE(info_.classes, info_.labels == LabelKind::boxes ? 1 : 2);
   EXPECT_GT(info_.train_samples, 0);
   EXPECT_GE(info_.test_samples, 0);
   EXPECT_EQ(info_.remark.find('\n'), std::string::npos);
@@ -68,6 +69,11 @@ TEST_F(DatasetLaws, GivesImagesAndLabelsOfTheStatedShape) {
     EXPECT_EQ(samples.images.scalar_type(), at::kFloat);
     EXPECT_TRUE(samples.images.isfinite().all().item<bool>());
     EXPECT_FALSE(samples.images.requires_grad());
+    if (info_.labels == LabelKind::boxes) {
+      EXPECT_EQ(samples.labels.size(0), 5);
+      EXPECT_NO_THROW(require_boxes(samples.labels, info_.classes));
+      continue;
+    }
     EXPECT_EQ(samples.labels.sizes(), at::IntArrayRef{5});
     EXPECT_EQ(samples.labels.scalar_type(), at::kLong);
     EXPECT_GE(samples.labels.min().item<std::int64_t>(), 0);
@@ -111,7 +117,19 @@ TEST_F(DatasetLaws, KeepsTheOrderOfIndices) {
   }
 }
 
+TEST_F(DatasetLaws, TellsTheBoxesOfItsSamples) {
+  if (info_.labels != LabelKind::boxes) GTEST_SKIP() << "its labels are classes";
+  for (const Split split : splits()) {
+    const at::Tensor boxes = dataset_->boxes(split);
+    ASSERT_EQ(boxes.size(0), count(split));
+    const at::Tensor places = at::tensor(some(split));
+    EXPECT_TRUE(
+        at::equal(boxes.index_select(0, places), dataset_->batch(split, some(split)).labels));
+  }
+}
+
 TEST_F(DatasetLaws, TellsTheLabelsOfItsSamples) {
+  if (info_.labels != LabelKind::classes) GTEST_SKIP() << "its labels are boxes";
   for (const Split split : splits()) {
     const auto labels = dataset_->labels(split);
     ASSERT_EQ(std::ssize(labels), count(split));
@@ -140,9 +158,10 @@ TEST_F(DatasetLaws, NamesEveryClassOrNone) {
 TEST_F(DatasetLaws, HandsOutSamplesOfOnesOwn) {
   const Indices first{0};
   const Samples samples = dataset_->batch(Split::train, first);
-  const at::Tensor kept = samples.images.clone();
+  const Samples kept{samples.images.clone(), samples.labels.clone()};
   samples.images.fill_(7);
-  EXPECT_TRUE(at::equal(dataset_->batch(Split::train, first).images, kept));
+  samples.labels.fill_(7);
+  EXPECT_TRUE(are_equal(dataset_->batch(Split::train, first), kept));
 }
 
 TEST_F(DatasetLaws, RefusesIndicesThatAreOutOfRange) {

@@ -326,5 +326,45 @@ TEST_F(Superblocks, ComputesPrunedWhatTheMaskedNetworkComputes) {
   }
 }
 
+// --- Maps of boxes ---
+
+constexpr const char* kBoxes = "{height: 64, width: 64, classes: 1, head: detection}";
+
+TEST_F(Superblocks, EndsInAMapOfBoxes) {
+  const auto boxes = space(kBoxes);
+  for (const char* const name : {"mobilenet_v2", "resnet18", "squeezenet", "mbednet",
+                                 "mobilenet_v1", "efficientnet_lite0"}) {
+    const Graph graph = boxes->build(boxes->decode(name));
+    const Node& last = graph.node(graph.output());
+    EXPECT_EQ(last.op, Op::conv) << name;
+    EXPECT_EQ(last.shape.channels, 15) << name;
+    EXPECT_GT(last.shape.pixels(), 1) << name;
+  }
+  const auto more = space("{height: 64, width: 64, classes: 3, head: detection, anchors: 2}");
+  const Graph graph = more->build(more->decode("mbednet"));
+  EXPECT_EQ(graph.node(graph.output()).shape, (Shape{16, 4, 4}));
+}
+
+/// Pruned networks of any decisions keep all channels of the map, have no more MACs, and their int8
+/// is lowered; what a search costs is what it builds.
+TEST_F(Superblocks, PrunesNoChannelOfAMap) {
+  const auto boxes = space(kBoxes);
+  for_random(*boxes, 12, [&](const Genotype& genotype) {
+    const Graph graph = boxes->build(genotype);
+    EXPECT_EQ(graph.node(graph.output()).shape.channels, 15);
+    const auto whole = boxes->unpruned(genotype);
+    EXPECT_LE(macs(graph), macs(whole->graph));
+    const Int8Network lowered = lower(drawn_network(graph, 1));
+    EXPECT_EQ(lowered.tensor(lowered.output).shape, graph.node(graph.output()).shape);
+    EXPECT_EQ(macs(boxes->build(boxes->canonical(genotype))), macs(graph));
+  });
+}
+
+TEST_F(Superblocks, RefusesHeadsThatDoNotFit) {
+  EXPECT_EQ(why([] { space("{classes: 1}"); }), "'classes' is 1: there is nothing to tell apart");
+  EXPECT_EQ(why([] { space("{families: [mbednet_1d], channels: 1, head: detection}"); }),
+            "'families' are for time series, which have no boxes");
+}
+
 }  // namespace
 }  // namespace thimble::superblocks_test

@@ -149,6 +149,18 @@ TEST(Zoo, BuildsForDataOfOnesOwn) {
   EXPECT_EQ(frames.node(frames.output()).shape.channels, 320);
 }
 
+TEST(Zoo, EndsInAMapOfBoxes) {
+  const Graph graph =
+      space("{networks: [mobilenet_v1_025], height: 128, width: 128, classes: 1, head: detection}")
+          ->build({0});
+  EXPECT_EQ(graph.node(graph.output()).shape, (Shape{15, 4, 4}));
+  // All of it but the classifier, on 16/9 as many pixels, and the map.
+  EXPECT_EQ(macs(graph), (7'489'664 - 2 * 256) * 16 / 9 + 16 * 256 * 15);
+  const Graph two =
+      space("{networks: [resnet8], classes: 2, head: detection, anchors: 2}")->build({0});
+  EXPECT_EQ(two.node(two.output()).shape, (Shape{14, 8, 8}));
+}
+
 TEST(Zoo, ReadsBareNames) {
   const auto two = space("{networks: [mcunet_in2, mcunet_in4]}");
   EXPECT_EQ(two->decode("mcunet_in4"), (Genotype{1}));
@@ -168,6 +180,7 @@ TEST(Zoo, RefusesNetworksThatDoNotGoTogether) {
   refused("{networks: [resnet8, mobilenet_v1_025], height: 32, width: 32}", "10 and 2 outputs");
   refused("{networks: [autoencoder], classes: 2}", "has no 'classes'");
   refused("{networks: [resnet9]}", "did you mean 'resnet8'?");
+  refused("{networks: [autoencoder], head: detection}", "has no map that could tell of boxes");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/index.hpp>
+#include "box_writer.hpp"
 #include "c_text.hpp"
 #include "packing.hpp"
 
@@ -25,6 +26,7 @@ class NetworkWriter {
     parts_.layers += network_.layers.size();
     parts_.declarations += declarations();
     parts_.functions += functions();
+    if (network_.boxes) write_boxes(network_, place(network_.output), parts_);
   }
 
  private:

@@ -19,6 +19,7 @@ struct Parts {
   std::int64_t constant_bytes = 0;
   std::vector<std::string> kernels;
   std::size_t layers = 0;
+  bool has_boxes = false;     ///< how boxes are found stands there
   bool writes_values = true;  ///< false: constants are counted only
 };
 

@@ -7,6 +7,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/deploy/found_boxes.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/lower.hpp>
 
@@ -59,6 +60,25 @@ std::vector<std::int8_t> values_of(std::string_view bytes) {
   return {first, first + bytes.size()};
 }
 
+std::string boxes_to_file(const Int8Network& network) {
+  return fmt::format(
+      "  {{\n    const struct thimble_box *boxes;\n"
+      "    const uint32_t bytes = (uint32_t){0}_boxes(&boxes) * sizeof *boxes;\n"
+      "    if (thimble_write_file(\"{0}.boxes\", boxes, bytes) != (int32_t)bytes) return 3;\n"
+      "  }}\n",
+      network.name);
+}
+
+/// As struct thimble_box lies in a little-endian memory.
+std::string bytes_of(const std::vector<FoundBox>& boxes) {
+  std::string bytes;
+  for (const FoundBox& box : boxes)
+    for (const std::int32_t number :
+         {box.left, box.top, box.right, box.bottom, (box.label << 16) | box.score})
+      bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+  return bytes;
+}
+
 /// A main() that runs networks one after the other, with inputs and outputs as files. With marks,
 /// every network finds the arena poisoned.
 std::string main_of(std::span<const Int8Network> networks, std::int64_t arena_bytes) {
@@ -68,9 +88,10 @@ std::string main_of(std::span<const Int8Network> networks, std::int64_t arena_by
         "#ifdef THIMBLE_PROFILE\n  memset({0}_input() - {1}, 0xa5, {2});\n#endif\n"
         "  if (thimble_read_file(\"{0}.in\", {0}_input(), {3}) != {3}) return 1;\n"
         "  {0}_run();\n"
-        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {4}) != {4}) return 2;\n",
+        "  if (thimble_write_file(\"{0}.out\", {0}_output(), {4}) != {4}) return 2;\n{5}",
         network.name, plan_memory(network, scratch_bytes).tensor_offsets[0], arena_bytes,
-        network.tensor(0).shape.elements(), network.tensor(network.output).shape.elements());
+        network.tensor(0).shape.elements(), network.tensor(network.output).shape.elements(),
+        network.boxes ? boxes_to_file(network) : "");
   return fmt::format(
       "#include <string.h>\n\n#include \"thimble_firmware.h\"\n#include \"{}.h\"\n\n"
       "int main(void) {{\n{}  return 0;\n}}\n",
@@ -96,6 +117,7 @@ class Runner {
     for (std::size_t i = 0; i < networks.size(); ++i) {
       run.files[networks[i].name + ".in"] = bytes_of(inputs[i]);
       run.wanted_files.push_back(networks[i].name + ".out");
+      if (networks[i].boxes) run.wanted_files.push_back(networks[i].name + ".boxes");
     }
     made.run = emulator_.run(made.firmware, run);
     if (made.run.status != 0)
@@ -130,8 +152,13 @@ class Runner {
   void require_right(const Int8Network& network, std::span<const std::int8_t> input,
                      const Program& program) const {
     const auto values = run_reference(network, input);
-    if (values[static_cast<std::size_t>(network.output)] !=
-        values_of(program.run.files.at(network.name + ".out")))
+    const auto& output = values[static_cast<std::size_t>(network.output)];
+    const auto file = [&](const char* ending) {
+      return program.run.files.at(network.name + ending);
+    };
+    const bool are_boxes_right =
+        !network.boxes || bytes_of(found_boxes(network, output)) == file(".boxes");
+    if (output != values_of(file(".out")) || !are_boxes_right)
       throw Error{
           fmt::format("the generated C of {} does not compute on {} what its reference does",
                       network.name, name_of(core_)),

@@ -173,6 +173,15 @@ class ProxyReader {
   void require_classes(int classes, const DatasetInfo& info, const Proxy& proxy,
                        const std::string& name, const Value& value) {
     const Reads reads = proxy.reads();
+    if (info.labels == LabelKind::boxes) {
+      if (reads.classes)
+        reading_.problems.error(
+            value.where(),
+            fmt::format("proxy '{}' reads a class of each sample, dataset '{}' has boxes", name,
+                        info.name),
+            "take another proxy");
+      return;
+    }
     if (proxy.pass().input != InputKind::data && !reads.loss_gradients && !reads.output_gradients)
       return;
     if (classes < info.classes)

@@ -24,7 +24,10 @@ class TrainReader {
 
   void read() {
     remark_on_objectives();
-    if (given_.is_null()) return read_for_search();
+    if (given_.is_null()) {
+      read_for_search();
+      return require_loss();
+    }
     if (!given_.is_map())
       return error(given_, "'train' must be a map, found " + given_.found(),
                    "write train: {epochs: 30, ...}");
@@ -102,6 +105,7 @@ class TrainReader {
     Study::TrainedOn own;
     own.dataset = study_.dataset;
     own.space = study_.space;
+    own.task = study_.task;
     own.key = reading_.space.text + reading_.dataset.text;
     own.where = searcher.where();
     check_network(own, TrainSettings{}.seeds);
@@ -136,8 +140,54 @@ class TrainReader {
     if (use.type == nullptr) return;
     study_.task = reading_.plugins.make<Task>(use, name);
     settings.task = reading_.with_use(use);
-    for (Study::TrainedOn& on : study_.trained_on)
+    if (study_.task == nullptr) return;
+    const auto plain = study_.task;
+    for (Study::TrainedOn& on : study_.trained_on) {
       on.key += use.text + hex(kernel_fingerprint()) + THIMBLE_BUILD;
+      on.task = fitted(plain, use, *on.dataset, on.data);
+    }
+    if (study_.dataset != nullptr) study_.task = fitted(plain, use, *study_.dataset, study_.data);
+    for (Study::NamedProxy& named : study_.proxies)
+      if (looks_at_loss_of_boxes(named)) named.key += "-" + hex(fingerprint(use.text));
+  }
+
+  /// A task may take something from data, such as the sizes of boxes.
+  std::shared_ptr<const Task> fitted(const std::shared_ptr<const Task>& task, const PluginUse& use,
+                                     const Dataset& data, const std::string& fingerprint) {
+    return reading_.plugins.once("task " + use.text + " on " + fingerprint, [&] {
+      auto made = attempted(*task, data);
+      return made == nullptr ? task : made;
+    });
+  }
+
+  /// Of data that is not of the task something is said when networks are checked.
+  static std::shared_ptr<const Task> attempted(const Task& task, const Dataset& data) {
+    try {
+      return task.fitted_to(data);
+    } catch (const InputError&) {
+      throw;
+    } catch (const Error&) {
+      return nullptr;
+    }
+  }
+
+  bool looks_at_loss_of_boxes(const Study::NamedProxy& named) const {
+    const Reads reads = named.proxy->reads();
+    return study_.dataset != nullptr && study_.dataset->describe().labels == LabelKind::boxes &&
+           (reads.loss_gradients || reads.output_gradients);
+  }
+
+  /// Classes have a loss of their own, boxes that of a task.
+  void require_loss() {
+    if (study_.task != nullptr) return;
+    for (const Study::NamedProxy& named : study_.proxies)
+      if (looks_at_loss_of_boxes(named))
+        return error(
+            reading_.settings.dataset,
+            fmt::format("proxy '{}' looks at the loss on boxes, and no task says what that "
+                        "is",
+                        named.name),
+            "add train: {task: {use: detection}}");
   }
 
   void read_networks(TrainSettings& settings) {
@@ -219,13 +269,15 @@ class TrainReader {
     };
     try {
       const Graph graph = some_network(*on.space);
-      const int outputs = study_.task->outputs(info);
-      const std::int64_t found = graph.node(graph.output()).shape.elements();
+      const Shape& last = graph.node(graph.output()).shape;
       const Shape& input = graph.node(0).shape;
-      if (found != outputs)
-        error(fmt::format("networks have {}, dataset '{}' needs {}", count_text(found, "output"),
-                          info.name, outputs),
-              advice(on, "classes", fmt::format("classes: {}", outputs)));
+      if (!fits(last, *on.task, info))
+        error(fmt::format("networks have {}, dataset '{}' needs {}", outputs_text(last), info.name,
+                          wanted_outputs_text(*on.task, info)),
+              on.task->has_maps()
+                  ? "a search space may have such networks: head: detection, with as many classes "
+                    "and anchors"
+                  : advice(on, "classes", fmt::format("classes: {}", on.task->outputs(info))));
       if (input.channels != info.shape.channels)
         error(fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
                           to_string(info.shape)),

@@ -157,7 +157,7 @@ Deviation deviation_of(const Int8Network& lowered, const Network& network,
                          ? network.forward(images)
                          : propagate_forward(network, images).output(network.graph().output());
   truth = truth.detach().flatten(1).to(at::kDouble);
-  const at::Tensor found = IntegerNetwork{lowered}.forward(images).to(at::kDouble);
+  const at::Tensor found = IntegerNetwork{lowered}.forward(images).flatten(1).to(at::kDouble);
   const at::Tensor norms = truth.norm(2, 1);
   const at::Tensor errors = at::where(norms > 0, (found - truth).norm(2, 1) / norms, 0.0);
   Deviation made;

@@ -5,6 +5,8 @@
 
 #include <thimble/core/index.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/nn/boxes.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
 namespace {
@@ -43,6 +45,12 @@ std::vector<std::int64_t> Dataset::labels(Split split) const {
     all.insert(all.end(), label, label + samples.labels.numel());
   });
   return all;
+}
+
+at::Tensor Dataset::boxes(Split split) const {
+  std::vector<at::Tensor> all;
+  for_each_batch(*this, split, [&](const Samples& samples) { all.push_back(samples.labels); });
+  return all.empty() ? at::empty({0, 1, kBoxColumns}) : at::cat(all);
 }
 
 std::vector<std::int64_t> Dataset::groups(Split) const { return {}; }

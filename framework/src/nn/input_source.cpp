@@ -7,6 +7,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/nn/boxes.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
@@ -16,8 +17,20 @@ int between(Random& random, int least, int most) {
   return least + static_cast<int>(random.below(static_cast<std::uint64_t>(most - least) + 1));
 }
 
-/// The part of `image` (C x H x W) that starts at (top, left); what lies outside is zero.
-at::Tensor window(const at::Tensor& image, int top, int left, const Shape& size) {
+/// A sample on its way into a network: an image, C x H x W, and its boxes, if that is what it has.
+struct Sample {
+  at::Tensor image;
+  std::span<LabelledBox> boxes;
+};
+
+/// The part of an image that starts at (top, left); what lies outside is zero.
+at::Tensor window(const Sample& sample, int top, int left, const Shape& size) {
+  const at::Tensor& image = sample.image;
+  const auto move = [](int from, std::int64_t before, int after) {
+    return SideMove{static_cast<double>(before) / after, -static_cast<double>(from) / after};
+  };
+  move_boxes(sample.boxes, move(left, image.size(2), size.width),
+             move(top, image.size(1), size.height));
   const auto height = static_cast<int>(image.size(1));
   const auto width = static_cast<int>(image.size(2));
   const int first_row = std::max(0, -top), last_row = std::min(size.height, height - top);
@@ -40,14 +53,15 @@ at::Tensor some_channels(const at::Tensor& image, const Shape& input, bool at_ra
   return image.index_select(0, at::tensor(chosen, at::kLong));
 }
 
-at::Tensor fitted(const at::Tensor& image, const Pass& pass, const Shape& input, Random& random) {
+at::Tensor fitted(const Sample& sample, const Pass& pass, const Shape& input, Random& random) {
+  const at::Tensor& image = sample.image;
   const auto height = static_cast<int>(image.size(1));
   const auto width = static_cast<int>(image.size(2));
   if (pass.fit == Fit::crop) {
     const int spare_rows = height - input.height, spare_columns = width - input.width;
     const int top = pass.augment ? between(random, 0, spare_rows) : spare_rows / 2;
     const int left = pass.augment ? between(random, 0, spare_columns) : spare_columns / 2;
-    return window(image, top, left, input);
+    return window(sample, top, left, input);
   }
   at::Tensor sized = image;
   if (height != input.height || width != input.width) {
@@ -60,7 +74,7 @@ at::Tensor fitted(const at::Tensor& image, const Pass& pass, const Shape& input,
   if (!pass.augment) return sized;
   const int rows = input.height / 8, columns = input.width / 8;
   const int top = between(random, -rows, rows), left = between(random, -columns, columns);
-  return window(sized, top, left, input);
+  return window({sized, sample.boxes}, top, left, input);
 }
 
 Samples batch_of_data(const Dataset& dataset, const DatasetInfo& info, const Pass& pass,
@@ -71,12 +85,32 @@ Samples batch_of_data(const Dataset& dataset, const DatasetInfo& info, const Pas
   images.reserve(indices.size());
   for (std::int64_t i = 0; i < samples.images.size(0); ++i) {
     at::Tensor image = samples.images[i];
-    if (pass.augment && random.below(2) == 1) image = image.flip({2});
+    std::span<LabelledBox> boxes;
+    if (info.labels == LabelKind::boxes) boxes = boxes_of(samples.labels, i);
+    if (pass.augment && random.below(2) == 1) {
+      image = image.flip({2});
+      move_boxes(boxes, {-1, 1}, {});
+    }
     image = some_channels(image, input, pass.augment, random);
-    images.push_back(fitted(image, pass, input, random));
+    images.push_back(fitted({image, boxes}, pass, input, random));
   }
   samples.images = at::stack(images);
   return samples;
+}
+
+/// One thing in each sample, anywhere.
+at::Tensor drawn_boxes(std::int64_t samples, int classes, Random& random) {
+  at::Tensor labels = at::zeros({samples, 1, kBoxColumns});
+  for (std::int64_t i = 0; i < samples; ++i) {
+    LabelledBox& box = boxes_of(labels, i)[0];
+    box.label = static_cast<float>(random.below(static_cast<std::uint64_t>(classes)));
+    const auto share = [&] { return static_cast<float>(random.uniform()); };
+    box.width = 0.1F + 0.5F * share();
+    box.height = 0.1F + 0.5F * share();
+    box.x = box.width / 2 + (1 - box.width) * share();
+    box.y = box.height / 2 + (1 - box.height) * share();
+  }
+  return labels;
 }
 
 Samples batch_without_data(const DatasetInfo& info, const Pass& pass, const Shape& input,
@@ -86,6 +120,10 @@ Samples batch_without_data(const DatasetInfo& info, const Pass& pass, const Shap
   if (pass.input == InputKind::normal) {
     auto* const data = samples.images.data_ptr<float>();
     random.fill_normal({data, static_cast<std::size_t>(samples.images.numel())}, 1.0);
+  }
+  if (info.labels == LabelKind::boxes) {
+    samples.labels = drawn_boxes(pass.batch, info.classes, random);
+    return samples;
   }
   for (std::int64_t i = 0; i < pass.batch; ++i)
     samples.labels[i] =

@@ -358,7 +358,8 @@ at::Tensor IntegerNetwork::forward(const at::Tensor& images) const {
     for (const int input : network_.layers[i].inputs)
       if (last_readers_[at(input)] == i && input != network_.output) run.values[at(input)].reset();
   }
-  return real(run, network_.output).contiguous().flatten(1);
+  const at::Tensor made = real(run, network_.output).contiguous();
+  return network_.tensor(network_.output).shape.pixels() == 1 ? made.flatten(1) : made;
 }
 
 }  // namespace thimble

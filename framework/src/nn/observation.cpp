@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -25,12 +26,13 @@ void require_gradient(const Gradients& gradients, const std::vector<NodeId>& nod
 }  // namespace
 
 Observation::Observation(const Network& network, std::span<const Samples> batches,
-                         const Reads& reads, std::uint64_t seed, int repeat)
+                         const Reads& reads, std::uint64_t seed, int repeat, LossGradient loss)
     : network_{network},
       batches_{batches},
       reads_{reads},
       seed_{seed},
       repeat_{repeat},
+      loss_{std::move(loss)},
       seen_(batches.size()) {}
 
 template <class Kept, class Make>
@@ -74,7 +76,7 @@ const Gradients& Observation::loss_gradients(std::size_t batch) {
     const Forward& run = forward(batch);
     Wanted wanted;
     if (reads_.output_gradients) wanted.outputs = weighted_nodes(graph());
-    const at::Tensor seed = cross_entropy_gradient(logits_of(network_, run), labels(batch));
+    const at::Tensor seed = loss_(logits_of(network_, run), labels(batch));
     Gradients gradients = propagate_backward(network_, run, graph().output(), seed, wanted);
     require_gradient(gradients, weighted_nodes(graph()));
     release(batch);

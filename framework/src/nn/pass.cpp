@@ -34,6 +34,7 @@ Reads& Reads::operator|=(const Reads& other) noexcept {
   input_gradients |= other.input_gradients;
   tape |= other.tape;
   kernel |= other.kernel;
+  classes |= other.classes;
   return *this;
 }
 

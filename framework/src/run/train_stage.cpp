@@ -125,7 +125,7 @@ class Trainings {
     for (const auto& [point, row] : all) {
       const Study& study = experiment_.studies[point];
       const Lesson lesson = lesson_of(data_of(study, *row), row->network.genotype);
-      if (!is_trained(order_for(study, *row, lesson, "")))
+      if (!is_trained(order_for(*row, lesson, "")))
         open.push_back({point, row->network.text, row->dataset, row->seed});
     }
     return open;
@@ -171,25 +171,25 @@ class Trainings {
     TrainedRow& row = *training.row;
     const Lesson lesson = lesson_of(data_of(study, row), row.network.genotype);
     const std::string failure = attempt([&] {
-      TrainingOutcome outcome = train_network(order_for(study, row, lesson, ""));
+      TrainingOutcome outcome = train_network(order_for(row, lesson, ""));
       row.weights = outcome.weights;
       row.real() = std::move(outcome.real);
       row.int8 = std::move(outcome.int8);
       row.failure = outcome.failure;
     });
     if (!failure.empty()) row.failure = failure;
-    if (lesson.recipe.prune && failure.empty()) train_to_compare(study, row, lesson);
+    if (lesson.recipe.prune && failure.empty()) train_to_compare(row, lesson);
   }
 
   /// The same network unpruned, and what was left of it from new weights.
-  void train_to_compare(const Study& study, TrainedRow& row, const Lesson& lesson) {
+  void train_to_compare(TrainedRow& row, const Lesson& lesson) {
     const Prune& prune = *lesson.recipe.prune;
     const bool is_decided = prune.from == PruneFrom::decisions;
     Lesson plain = lesson;
     plain.recipe.prune.reset();
     plain.recipe.quantise.reset();
     const auto compare = [&](const std::string& words, FormOutcome& into) {
-      return attempt([&] { into = train_network(order_for(study, row, plain, words)).real; });
+      return attempt([&] { into = train_network(order_for(row, plain, words)).real; });
     };
     if (prune.whole) {
       const std::string failure = compare(is_decided ? "with all of its channels" : "", row.whole);
@@ -209,15 +209,14 @@ class Trainings {
   }
 
   /// `words` say what became of the network before, where it is not the one that is named.
-  TrainingOrder order_for(const Study& study, const TrainedRow& row, const Lesson& lesson,
-                          const std::string& words) {
+  TrainingOrder order_for(const TrainedRow& row, const Lesson& lesson, const std::string& words) {
     const auto& [on, graph, recipe] = lesson;
     Recipe real = recipe;
     real.quantise.reset();
     TrainingOrder order;
     order.graph = &graph;
     order.dataset = on->dataset.get();
-    order.task = study.task.get();
+    order.task = on->task.get();
     order.recipe = recipe;
     order.seed = row.seed;
     order.jobs = stage_.jobs;

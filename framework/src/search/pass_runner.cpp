@@ -10,7 +10,9 @@
 #include <thimble/core/stop.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/input_source.hpp>
+#include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/nn/threads.hpp>
+#include <thimble/train/task.hpp>
 
 namespace thimble {
 namespace {
@@ -80,6 +82,16 @@ Graph graph_for(const SharedPass& shared, const ScoringTask& task) {
   return graph;
 }
 
+/// Boxes have no loss but their task's; classes have one that no recipe changes.
+LossGradient loss_of(const ScoringSetup& setup) {
+  const bool are_boxes =
+      setup.dataset != nullptr && setup.dataset->describe().labels == LabelKind::boxes;
+  if (!are_boxes || setup.task == nullptr) return cross_entropy_gradient;
+  return [task = setup.task](const at::Tensor& outputs, const at::Tensor& labels) {
+    return task->loss(outputs, labels, {}).gradient / static_cast<double>(outputs.size(0));
+  };
+}
+
 }  // namespace
 
 /// A value that is being computed.
@@ -89,7 +101,7 @@ struct PassRunner::Asked {
 };
 
 PassRunner::PassRunner(const ScoringSetup& setup)
-    : setup_{setup}, passes_{merge_passes(setup.proxies)} {
+    : setup_{setup}, passes_{merge_passes(setup.proxies)}, loss_{loss_of(setup)} {
   for (std::size_t i = 0; i < setup.proxies.size(); ++i) {
     own_passes_.push_back(merge_passes({setup.proxies[i]}).front());
     own_passes_.back().proxies = {i};
@@ -193,7 +205,7 @@ void PassRunner::look(const SharedPass& shared, const ScoringTask& task, std::sp
       network->initialise(shared.pass.init, seed, "weights" + std::to_string(draw));
     const Shape& input = network->graph().node(0).shape;
     const Batches batches = batches_of(shared, task, input, repeat);
-    Observation seen{*network, *batches, shared.reads, seed, repeat};
+    Observation seen{*network, *batches, shared.reads, seed, repeat, loss_};
     for (Asked& one : asked)
       if (one.value.invalid.empty() && repeat < setup_.proxies[one.proxy].proxy->pass().repeats)
         ask(one, seen, task);

@@ -53,6 +53,7 @@ class PassRunner {
   const ScoringSetup& setup_;
   std::vector<SharedPass> passes_;
   std::vector<SharedPass> own_passes_;  // of each proxy by itself
+  LossGradient loss_;
   std::mutex batches_mutex_;
   std::map<std::string, Batches> batches_;  // by what they depend on
   std::int64_t batches_bytes_ = 0;

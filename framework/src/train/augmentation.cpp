@@ -1,10 +1,12 @@
 #include <thimble/train/augmentation.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/nn/boxes.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
@@ -61,6 +63,65 @@ void move(const Picture& picture, const std::vector<int>& rows, const std::vecto
   }
 }
 
+/// Two neighbours that a value lies between, and their shares; none beyond the border.
+struct Between {
+  int first = 0;
+  int second = 0;
+  float share = 0;  ///< of the first
+  float rest = 0;   ///< of the second
+};
+
+/// Where what moves to each place comes from; centres of pixels lie half a pixel from their
+/// corners.
+std::vector<Between> sources(int size, const SideMove& move) {
+  std::vector<Between> from(at(size));
+  for (int i = 0; i < size; ++i) {
+    const double place = ((i + 0.5) / size - move.offset) / move.factor * size - 0.5;
+    const auto first = static_cast<int>(std::floor(place));
+    const auto rest = static_cast<float>(place - first);
+    Between& own = from[at(i)];
+    if (first >= 0 && first < size) own.first = first, own.share = 1 - rest;
+    if (first + 1 >= 0 && first + 1 < size) own.second = first + 1, own.rest = rest;
+  }
+  return from;
+}
+
+/// Moves what a picture shows; where nothing comes from is 0, the mean.
+void move(const Picture& picture, const SideMove& across, const SideMove& down) {
+  const auto columns = sources(picture.width, across), rows = sources(picture.height, down);
+  const std::size_t plane = at(picture.height) * at(picture.width);
+  std::vector<float> before(plane);
+  for (int channel = 0; channel < picture.channels; ++channel) {
+    std::copy_n(picture.row(channel, 0), plane, before.data());
+    for (int y = 0; y < picture.height; ++y) {
+      const Between& row = rows[at(y)];
+      const float* const above = before.data() + at(row.first) * at(picture.width);
+      const float* const below = before.data() + at(row.second) * at(picture.width);
+      float* to = picture.row(channel, y);
+      for (const Between& column : columns)
+        *to++ =
+            row.share * (column.share * above[column.first] + column.rest * above[column.second]) +
+            row.rest * (column.share * below[column.first] + column.rest * below[column.second]);
+    }
+  }
+}
+
+/// Contrast and brightness of all, and how far colours are from grey.
+void recolour(const Picture& picture, double most, Random& random) {
+  const auto change = [&] { return static_cast<float>(most * (2 * random.uniform() - 1)); };
+  const float contrast = 1 + change(), brightness = change(), saturation = 1 + change();
+  for (int y = 0; y < picture.height; ++y)
+    for (int x = 0; x < picture.width; ++x) {
+      float grey = 0;
+      for (int channel = 0; channel < picture.channels; ++channel)
+        grey += picture.row(channel, y)[x] / static_cast<float>(picture.channels);
+      for (int channel = 0; channel < picture.channels; ++channel) {
+        float& value = picture.row(channel, y)[x];
+        value = contrast * (grey + saturation * (value - grey)) + brightness;
+      }
+    }
+}
+
 void cut_out(const Picture& picture, int side, Random& random) {
   const int top = between(random, 0, picture.height - 1) - side / 2;
   const int left = between(random, 0, picture.width - 1) - side / 2;
@@ -86,6 +147,30 @@ void alter_image(const Picture& picture, const Augmentation& how, int epoch, Ran
   if (flipped || down != 0 || right != 0)
     move(picture, sources(picture.height, down, false), sources(picture.width, right, flipped));
   if (how.cutout > 0) cut_out(picture, how.cutout, now);
+  if (how.colour > 0) recolour(picture, how.colour, now);
+}
+
+/// A side scaled about any of its points, shifted, and mirrored.
+SideMove drawn_move(double factor, double shift, bool is_flipped, Random& random) {
+  SideMove move{factor, (1 - factor) * random.uniform() + shift};
+  if (is_flipped) move = {-move.factor, 1 - move.offset};
+  return move;
+}
+
+void alter_image_with_boxes(const Picture& picture, std::span<LabelledBox> boxes,
+                            const Augmentation& how, int epoch, Random& always, Random& now) {
+  const bool flipped = is_flipped(how, epoch, always, now);
+  const auto shift = [&](int size) {
+    return static_cast<double>(between(now, -how.crop, how.crop)) / size;
+  };
+  const double down = shift(picture.height), right = shift(picture.width);
+  const double factor = 1 + how.zoom * (2 * now.uniform() - 1);
+  const SideMove across = drawn_move(factor, right, flipped, now);
+  const SideMove along = drawn_move(factor, down, false, now);
+  move(picture, across, along);
+  move_boxes(boxes, across, along);
+  if (how.cutout > 0) cut_out(picture, how.cutout, now);
+  if (how.colour > 0) recolour(picture, how.colour, now);
 }
 
 /// Normal numbers, a run of which is noise: to draw each anew would cost as much as the step.
@@ -138,9 +223,11 @@ void alter_series(const Picture& picture, const Augmentation& how, Random& now) 
 
 }  // namespace
 
-void augment(at::Tensor& images, Medium medium, const Augmentation& how, std::uint64_t seed,
+void augment(Samples& samples, Medium medium, const Augmentation& how, std::uint64_t seed,
              int epoch, std::span<const std::int64_t> places) {
+  at::Tensor& images = samples.images;
   images = images.contiguous();
+  const bool has_boxes = samples.labels.dim() == 3;
   const auto size = [&](std::int64_t dimension) {
     return static_cast<int>(images.size(dimension));
   };
@@ -152,7 +239,10 @@ void augment(at::Tensor& images, Medium medium, const Augmentation& how, std::ui
     const std::string place = std::to_string(places[i]);
     Random always = Random::stream(seed, {"augment", place});
     Random now = Random::stream(seed, {"augment", place, number});
-    if (medium == Medium::images) {
+    if (has_boxes) {
+      alter_image_with_boxes(picture, boxes_of(samples.labels, static_cast<std::int64_t>(i)), how,
+                             epoch, always, now);
+    } else if (medium == Medium::images) {
       alter_image(picture, how, epoch, always, now);
     } else {
       alter_series(picture, how, now);

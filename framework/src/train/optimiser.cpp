@@ -68,7 +68,7 @@ FlatParameters::FlatParameters(Network& network, const std::vector<at::Tensor*>&
     const std::int64_t begin = runs_.empty() ? 0 : runs_.back().end;
     const bool decays =
         member == &Network::Parameters::weight && network.graph().node(id).op != Op::batch_norm;
-    runs_.push_back({begin, begin + parameter.numel(), decays});
+    runs_.push_back({begin, begin + parameter.numel(), decays, id == network.graph().output()});
     parts.push_back(parameter.detach().reshape(-1));
   });
   if (parts.empty()) throw Error{"a network without parameters cannot be trained"};
@@ -139,6 +139,7 @@ void Optimiser::step(const at::Tensor& gradient, double learning_rate) {
     const double second_scale =
         1 / std::sqrt(1 - std::pow(kSecondMomentum, static_cast<double>(step)));
     for (const ParameterRun& run : parameters_.runs()) {
+      if (recipe_.learns == Learns::last_layer && !run.is_last) continue;
       const double decay = run.decays ? recipe_.weight_decay : 0;
       if (recipe_.optimiser == OptimiserKind::sgd) {
         sgd(at, run, number(scale), number(learning_rate), number(recipe_.momentum), number(decay));

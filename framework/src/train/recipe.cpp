@@ -26,6 +26,12 @@ const std::vector<std::pair<std::string, Keep>>& names_of(Keep) {
   return kNames;
 }
 
+const std::vector<std::pair<std::string, Learns>>& names_of(Learns) {
+  static const std::vector<std::pair<std::string, Learns>> kNames{
+      {"all", Learns::all}, {"last_layer", Learns::last_layer}};
+  return kNames;
+}
+
 const std::vector<std::pair<std::string, QuantiseMethod>>& names_of(QuantiseMethod) {
   static const std::vector<std::pair<std::string, QuantiseMethod>> kNames{
       {"ptq", QuantiseMethod::ptq}, {"qat", QuantiseMethod::qat}};

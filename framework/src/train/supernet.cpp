@@ -101,7 +101,7 @@ class Supernet::Weights {
     each(paths.size(), [&](std::size_t i) {
       const at::NoGradGuard no_grad;
       Copied copied{whole_, parameters_.values(), paths[i]};
-      const at::Tensor outputs = copied.network().forward(samples.images).flatten(1);
+      const at::Tensor outputs = copied.network().forward(samples.images);
       found[i] = task_.loss(outputs, samples.labels, data_.counts()).sum /
                  static_cast<double>(samples.labels.size(0));
     });
@@ -210,7 +210,7 @@ class Supernet::Weights {
 
   Learned learn(const Network& network, const FlatParameters& parameters, const Part& part) const {
     Samples samples = data_.batch(Split::train, part.places);
-    augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, part.epoch, part.places);
+    augment(samples, recipe_.medium, recipe_.augmentation, seed_, part.epoch, part.places);
     const Forward forward = propagate_forward(network, samples.images);
     const Loss loss = task_.loss(logits_of(network, forward), samples.labels, data_.counts());
     const Gradients gradients =

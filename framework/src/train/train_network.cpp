@@ -123,6 +123,9 @@ void quantise(TrainedNetwork& trained, const TrainingOrder& order, const Trainin
 TrainedNetwork fresh(const TrainingOrder& order, const Graph& graph) {
   TrainedNetwork made{Network{graph}};
   made.network.initialise(Init::kaiming_normal_fan_out, order.seed, "train");
+  // What maps tell goes through sigmoids, which hardly learn where they begin at their ends.
+  constexpr double kFlat = 0.1;
+  if (order.task->has_maps()) made.network.parameters(graph.output()).weight.mul_(kFlat);
   return made;
 }
 

@@ -147,11 +147,10 @@ Trainer::Trainer(Learner& learner, const Task& task, const TrainingData& data, c
       optimiser_{recipe, parameters_},
       batches_{data.learned(), recipe.batch, seed, "order"},
       first_epoch_{at::zeros({1}, at::kLong)} {
-  const int wanted = task.outputs(data.info());
-  const std::int64_t outputs = graph_.node(graph_.output()).shape.elements();
-  if (outputs != wanted)
-    throw Error{fmt::format("the network has {} outputs, dataset '{}' needs {}", outputs,
-                            data.info().name, wanted)};
+  const Shape& last = graph_.node(graph_.output()).shape;
+  if (!fits(last, task, data.info()))
+    throw Error{fmt::format("the network has {}, dataset '{}' needs {}", outputs_text(last),
+                            data.info().name, wanted_outputs_text(task, data.info()))};
   if (recipe.averaging > 0) mean_ = parameters_.values().clone();
   if (recipe.keep == Keep::best) best_ = cloned(handed_on());
 }
@@ -220,7 +219,7 @@ Trainer::StepOutcome Trainer::learn(std::span<const std::int64_t> places, std::i
   const at::NoGradGuard no_grad;
   const int epoch = static_cast<int>(epochs_.size());
   Samples samples = data_.batch(Split::train, places);
-  augment(samples.images, recipe_.medium, recipe_.augmentation, seed_, epoch, places);
+  augment(samples, recipe_.medium, recipe_.augmentation, seed_, epoch, places);
   const Forward forward = learner_.forward(samples.images, part);
   const Network& network = learner_.weights();
   const NodeId output = graph_.output();

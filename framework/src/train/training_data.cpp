@@ -13,6 +13,7 @@
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/nn/boxes.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {
@@ -76,6 +77,7 @@ void TrainingData::set_aside(double validation, std::uint64_t seed) {
 }
 
 void TrainingData::count_classes() {
+  if (info_.labels == LabelKind::boxes) return count_boxes();
   const auto labels = data_.labels(Split::train);
   counts_.assign(at(std::max(0, info_.classes)), 0);
   for (const std::int64_t place : learned_) {
@@ -85,6 +87,15 @@ void TrainingData::count_classes() {
                               info_.name, label, place, info_.classes)};
     ++counts_[at(label)];
   }
+}
+
+void TrainingData::count_boxes() {
+  const at::Tensor boxes = data_.boxes(Split::train).contiguous();
+  require_boxes(boxes, info_.classes);
+  counts_.assign(at(info_.classes), 0);
+  for (const std::int64_t place : learned_)
+    for (const LabelledBox& box : boxes_of(boxes, place))
+      if (box.is_one_thing()) ++counts_[at(static_cast<std::int64_t>(box.label))];
 }
 
 Samples TrainingData::batch(Split split, std::span<const std::int64_t> places) const {

@@ -2,7 +2,6 @@
 // thimble. They are decoded and resized once, and kept as bytes in a file of the cache.
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 #include <regex>
@@ -10,17 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include <sys/stat.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
-#include <thimble/core/mapped_file.hpp>
-#include <thimble/core/stop.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/dataset.hpp>
+#include <thimble/nn/image_file.hpp>
+#include <thimble/nn/image_store.hpp>
 #include <thimble/nn/sample_table.hpp>
-
-#include "image.hpp"
 
 namespace {
 
@@ -40,9 +35,7 @@ const std::vector<std::pair<std::string, Channels>>& names_of(Channels) {
 }
 
 bool is_image(const fs::path& file) {
-  std::string extension = file.extension().string();
-  for (char& letter : extension) letter = static_cast<char>(std::tolower(letter));
-  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg") return false;
+  if (!thimble::has_image_name(file)) return false;
   if (!fs::is_regular_file(file))
     refuse(file, "has an image's name and is no file", "remove or rename it");
   return true;
@@ -183,75 +176,19 @@ class ImageFolder final : public thimble::TableDataset {
         refuse(found.files[i].parent_path(), "none of 'class_names'",
                "they are " + thimble::join(info.class_names));
     list.groups = find_groups(found.files);
-    load(found.files, context);
-    return {std::move(info), std::move(list),
-            params_.rule,    thimble::Layout::channels,
-            params_.scaling, [this](std::int64_t sample, std::span<float> to) { read(sample, to); },
+    images_.emplace(found.files, shape(), thimble::ImageFit::stretch, folder_, context);
+    return {std::move(info),
+            std::move(list),
+            params_.rule,
+            thimble::Layout::channels,
+            params_.scaling,
+            [this](std::int64_t sample, std::span<float> to) { images_->read(sample, to); },
             folder_.string()};
-  }
-
-  /// Decodes all images, or takes them from the cache when they were before.
-  void load(const std::vector<fs::path>& files, const thimble::Context& context) {
-    const std::size_t bytes = files.size() * thimble::at(shape().elements());
-    const fs::path cache = context.cache_folder / "images" / (cache_key(files) + ".bin");
-    std::error_code ignored;
-    if (!context.cache_folder.empty() && fs::file_size(cache, ignored) == bytes) {
-      mapped_.emplace(cache);
-      return;
-    }
-    decoded_ = decode(files, context);
-    if (context.cache_folder.empty()) return;
-    try {
-      thimble::make_folder(cache.parent_path());
-      thimble::write_file(cache, decoded_);
-      mapped_.emplace(cache);
-      decoded_ = {};
-    } catch (const thimble::Error& error) {
-      context.log(std::string{"decoded images cannot be kept for the next time: "} + error.what());
-    }
-  }
-
-  /// Tells files apart by name, size and the time of the last change, and sizes asked for. That
-  /// time cannot be set, as that of the last writing can, which copies keep.
-  std::string cache_key(const std::vector<fs::path>& files) const {
-    std::string text = to_string(shape()) + fs::absolute(folder_).string();
-    for (const fs::path& file : files) {
-      struct stat found {};
-      if (::stat(file.c_str(), &found) != 0)
-        refuse(file, "cannot be looked at", "it was there a moment ago");
-      text += "\n" + file.string();
-      for (const std::int64_t number :
-           {std::int64_t{found.st_size}, std::int64_t{found.st_ctim.tv_sec},
-            std::int64_t{found.st_ctim.tv_nsec}})
-        text += " " + std::to_string(number);
-    }
-    return thimble::hex(thimble::fingerprint(text));
-  }
-
-  std::string decode(const std::vector<fs::path>& files, const thimble::Context& context) const {
-    context.log("reading " + thimble::count_text(std::ssize(files), "image") + " of " +
-                folder_.string());
-    const auto size = thimble::at(shape().elements());
-    std::string all(files.size() * size, '\0');
-    const std::span<std::uint8_t> bytes{reinterpret_cast<std::uint8_t*>(all.data()), all.size()};
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      thimble::stop_if_requested();
-      resize(image_folder::read_image(files[i]), shape(), bytes.subspan(i * size, size));
-    }
-    return all;
-  }
-
-  void read(std::int64_t sample, std::span<float> to) const {
-    const auto* const from = (mapped_ ? mapped_->bytes().data()
-                                      : reinterpret_cast<const std::uint8_t*>(decoded_.data())) +
-                             sample * shape().elements();
-    std::copy_n(from, to.size(), to.begin());
   }
 
   Params params_;
   fs::path folder_;
-  std::optional<thimble::MappedFile> mapped_;  ///< the cache, or else
-  std::string decoded_;
+  std::optional<thimble::ImageStore> images_;
   thimble::SampleTable table_;
 };
 

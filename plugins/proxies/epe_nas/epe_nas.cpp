@@ -41,7 +41,7 @@ class EpeNas final : public thimble::ProxyWith<Params> {
   using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Reads reads() const override { return {.input_gradients = true}; }
+  thimble::Reads reads() const override { return {.input_gradients = true, .classes = true}; }
 
   double score(thimble::Observation& seen) const override {
     const auto correlation = thimble::correlation_of_input_gradients(seen);

@@ -22,6 +22,8 @@ class GradSign final : public thimble::ProxyWith<thimble::OneBatchParams> {
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
 
+  thimble::Reads reads() const override { return {.classes = true}; }
+
   double score(thimble::Observation& seen) const override {
     const thimble::Network& network = seen.network();
     const auto nodes = thimble::weighted_nodes(seen.graph());

@@ -34,7 +34,7 @@ class Grasp final : public thimble::ProxyWith<Params> {
   using ProxyWith::ProxyWith;
 
   thimble::Direction direction() const override { return thimble::Direction::maximize; }
-  thimble::Reads reads() const override { return {.tape = true}; }
+  thimble::Reads reads() const override { return {.tape = true, .classes = true}; }
 
   double score(thimble::Observation& seen) const override {
     const at::AutoGradMode with_grad{true};
@@ -44,7 +44,7 @@ class Grasp final : public thimble::ProxyWith<Params> {
       at::Tensor& weight = copy.parameters(id).weight;
       weights.push_back(weight = weight.detach().requires_grad_());
     }
-    const auto logits = copy.forward(seen.images()).flatten(1) / params().temperature;
+    const auto logits = copy.forward(seen.images()) / params().temperature;
     const auto loss = at::cross_entropy_loss(logits, seen.labels());
     if (!loss.requires_grad()) throw thimble::Error{"no weight reaches the output"};
 

@@ -46,6 +46,15 @@ const std::vector<std::pair<std::string, Family>>& names_of(Family) {
 
 namespace {
 
+/// What stands behind the groups.
+enum class Head { classification, detection };
+
+const std::vector<std::pair<std::string, Head>>& names_of(Head) {
+  static const std::vector<std::pair<std::string, Head>> kNames{
+      {"classification", Head::classification}, {"detection", Head::detection}};
+  return kNames;
+}
+
 constexpr int kDeepest = 5;
 constexpr std::array kKernels{3, 5, 7};
 constexpr std::array kStrides{1, 2};
@@ -123,6 +132,8 @@ class Superblocks final : public thimble::SearchSpace {
     int height = 96;
     int width = 96;
     int classes = 10;
+    Head head = Head::classification;
+    int anchors = 3;
 
     template <class Describe>
     static void describe(Describe& param) {
@@ -133,12 +144,23 @@ class Superblocks final : public thimble::SearchSpace {
           .range(1, 4096);
       param(&Params::width, "width", "columns of an image; sensors of a time series")
           .range(1, 4096);
-      param(&Params::classes, "classes", "classes of the data").range(2, 100000);
+      param(&Params::classes, "classes", "classes of the data").range(1, 100000);
+      param(&Params::head, "head",
+            "what stands behind the groups: the baseline's classifier, or a map of boxes");
+      param(&Params::anchors, "anchors", "detection: boxes that each cell of the map tells of")
+          .range(1, 16);
     }
   };
 
   explicit Superblocks(Params params) : params_{std::move(params)} {
     if (params_.families.empty()) throw Error{"'families' names no baseline"};
+    if (params_.head == Head::classification && params_.classes < 2)
+      throw Error{"'classes' is 1: there is nothing to tell apart",
+                  "one class is enough for head: detection"};
+    if (params_.head == Head::detection &&
+        baseline_of(params_.families.front()).data == Data::series)
+      throw Error{"'families' are for time series, which have no boxes",
+                  "take families for images, or head: classification"};
     for (const Family family : params_.families) {
       const Baseline& baseline = baseline_of(family);
       const Baseline& first = baseline_of(params_.families.front());
@@ -269,7 +291,9 @@ class Superblocks final : public thimble::SearchSpace {
     }
     dense.bounds[kGroups] = graph.size();
     const Graph::Scope scope{graph, "head"};
-    graph.set_output(baseline.head(layers, x));
+    graph.set_output(params_.head == Head::detection
+                         ? box_map(layers, x, params_.classes, params_.anchors)
+                         : baseline.head(layers, x));
     dense.widths = layers.widths();
     return dense;
   }

@@ -9,6 +9,7 @@
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/graph/transforms.hpp>
 #include <thimble/search_space.hpp>
 
 #include "network.hpp"
@@ -23,16 +24,25 @@ using thimble::Genotype;
 enum class Choice : std::uint8_t {};
 
 const std::vector<std::pair<std::string, Choice>>& names_of(Choice) {
-  static const auto names = [] {
+  static const auto kNames = [] {
     std::vector<std::pair<std::string, Choice>> made;
     for (std::size_t i = 0; i < all_networks().size(); ++i)
       made.emplace_back(all_networks()[i].name, static_cast<Choice>(i));
     return made;
   }();
-  return names;
+  return kNames;
 }
 
 namespace {
+
+/// What stands behind a network's last map.
+enum class Head { classification, detection };
+
+const std::vector<std::pair<std::string, Head>>& names_of(Head) {
+  static const std::vector<std::pair<std::string, Head>> kNames{
+      {"classification", Head::classification}, {"detection", Head::detection}};
+  return kNames;
+}
 
 class Zoo final : public thimble::SearchSpace {
  public:
@@ -42,6 +52,8 @@ class Zoo final : public thimble::SearchSpace {
     int height = 0;
     int width = 0;
     int classes = 0;
+    Head head = Head::classification;
+    int anchors = 3;
 
     template <class Describe>
     static void describe(Describe& param) {
@@ -56,6 +68,10 @@ class Zoo final : public thimble::SearchSpace {
           .range(0, 4096);
       param(&Params::classes, "classes", "classes of the data; 0: the networks' own")
           .range(0, 100000);
+      param(&Params::head, "head",
+            "what stands behind a network's last map: its own classifier, or a map of boxes");
+      param(&Params::anchors, "anchors", "detection: boxes that each cell of the map tells of")
+          .range(1, 16);
     }
   };
 
@@ -70,6 +86,8 @@ class Zoo final : public thimble::SearchSpace {
       network.options.push_back(name);
       require_like_the_first(network_of(choice));
     }
+    for (std::size_t i = 0; params_.head == Head::detection && i < params_.networks.size(); ++i)
+      build({static_cast<double>(i)});  // throws for what has no map
   }
 
   std::vector<Decision> decisions() const override { return decisions_; }
@@ -79,7 +97,7 @@ class Zoo final : public thimble::SearchSpace {
     Graph graph;
     const NodeId input = graph.input(input_of(network));
     graph.set_output(network.body(graph, input, outputs_of(network)));
-    return graph;
+    return params_.head == Head::detection ? with_box_map(std::move(graph), network) : graph;
   }
 
   /// Reads a bare name, too.
@@ -103,6 +121,22 @@ class Zoo final : public thimble::SearchSpace {
   int outputs_of(const Network& network) const {
     if (network.classes == 0) return static_cast<int>(input_of(network).elements());
     return params_.classes > 0 ? params_.classes : network.classes;
+  }
+
+  /// Boxes in place of classes (Redmon and Farhadi 2018, arXiv 1804.02767), told of each cell of
+  /// the map that the classifier takes the mean of.
+  Graph with_box_map(Graph graph, const Network& network) const {
+    const auto pool =
+        std::ranges::find(graph.nodes(), thimble::Op::global_avg_pool, &thimble::Node::op);
+    if (pool == graph.nodes().end())
+      throw Error{thimble::in_quotes(network.name) + " has no map that could tell of boxes",
+                  "take a network for images"};
+    const int classes = params_.classes > 0 ? params_.classes : network.classes;
+    const int numbers = 5 + (classes > 1 ? classes : 0);
+    const NodeId map = graph.inputs(*pool)[0];
+    const Graph::Scope scope{graph, "boxes"};
+    graph.set_output(graph.conv(map, {.out = params_.anchors * numbers, .bias = true}));
+    return live(graph);
   }
 
   /// All networks of a space take the same input and have as many outputs.

@@ -96,6 +96,9 @@ class Classification final : public thimble::Task {
   explicit Classification(const Params& params) : params_{params} {}
 
   int outputs(const thimble::DatasetInfo& data) const override {
+    if (data.labels != thimble::LabelKind::classes)
+      throw thimble::Error{"dataset '" + data.name + "' has boxes, no class of each sample",
+                           "take a task for boxes: task: {use: detection}"};
     if (data.classes < 2)
       throw thimble::Error{"dataset '" + data.name + "' has " + std::to_string(data.classes) +
                            " classes, too few to tell apart"};

@@ -2,10 +2,12 @@
 
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include <thimble/nn/boxes.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/augmentation.hpp>
 
@@ -20,9 +22,9 @@ at::Tensor counting(at::IntArrayRef sizes) {
 
 at::Tensor altered(const at::Tensor& images, Medium medium, const Augmentation& how, int epoch,
                    std::span<const std::int64_t> places = kPlaces) {
-  at::Tensor copy = images.clone();
+  Samples copy{images.clone(), at::zeros({images.size(0)}, at::kLong)};
   augment(copy, medium, how, 1, epoch, places);
-  return copy;
+  return copy.images;
 }
 
 const Augmentation kNothing{.flip = Flip::none, .crop = 0, .time_shift = 0, .scale = 0, .noise = 0};
@@ -115,6 +117,54 @@ TEST(Augmentation, HangsOnTheSampleNotOnItsCompany) {
     }
     EXPECT_FALSE(at::equal(altered(images, medium, {}, 3), together));
   }
+}
+
+/// A bright rectangle on a blank image, and its box.
+Samples rectangle() {
+  Samples samples{at::zeros({1, 3, 40, 40}), at::zeros({1, 2, kBoxColumns})};
+  samples.images.slice(2, 10, 20).slice(3, 4, 16).fill_(1);
+  boxes_of(samples.labels, 0)[0] = {0, 0.25F, 0.375F, 0.3F, 0.25F, 0};
+  boxes_of(samples.labels, 0)[1] = {};
+  return samples;
+}
+
+/// Where the image is bright is where the box is, however it was flipped, scaled and shifted.
+TEST(Augmentation, MovesBoxesWithTheirImages) {
+  const Augmentation how{.flip = Flip::random, .crop = 6, .zoom = 0.4};
+  int flipped = 0, cut = 0;
+  for (int epoch = 0; epoch < 60; ++epoch) {
+    Samples samples = rectangle();
+    augment(samples, Medium::images, how, 1, epoch, std::span{kPlaces}.first(1));
+    const LabelledBox box = boxes_of(samples.labels, 0)[0];
+    EXPECT_FALSE(boxes_of(samples.labels, 0)[1].is_there());
+    if (!box.is_there()) continue;
+    const at::Tensor bright = samples.images[0][0].gt(0.5);
+    const auto ends = [](const at::Tensor& line) {
+      const at::Tensor places = line.nonzero();
+      return std::pair{places.min().item<double>(), places.max().item<double>() + 1};
+    };
+    const auto [top, bottom] = ends(bright.any(1));
+    const auto [left, right] = ends(bright.any(0));
+    EXPECT_NEAR(40 * (box.x - box.width / 2), left, 1.01) << epoch;
+    EXPECT_NEAR(40 * (box.x + box.width / 2), right, 1.01) << epoch;
+    EXPECT_NEAR(40 * (box.y - box.height / 2), top, 1.01) << epoch;
+    EXPECT_NEAR(40 * (box.y + box.height / 2), bottom, 1.01) << epoch;
+    flipped += box.x > 0.5F ? 1 : 0;
+    cut += left == 0 || right == 40 ? 1 : 0;
+  }
+  EXPECT_GT(flipped, 10);
+  EXPECT_GT(cut, 3);
+}
+
+TEST(Augmentation, ChangesColoursAndNoBoxes) {
+  const Augmentation how{.flip = Flip::none, .crop = 0, .colour = 0.3};
+  Samples samples = rectangle();
+  samples.images[0][1].mul_(0.5);
+  const Samples before{samples.images.clone(), samples.labels.clone()};
+  augment(samples, Medium::images, how, 1, 0, std::span{kPlaces}.first(1));
+  EXPECT_TRUE(at::equal(samples.labels, before.labels));
+  EXPECT_FALSE(at::equal(samples.images, before.images));
+  EXPECT_LT((samples.images - before.images).abs().max().item<double>(), 1);
 }
 
 }  // namespace

@@ -112,6 +112,24 @@ TEST(Optimiser, StepsInFloatAsInDouble) {
   }
 }
 
+TEST(Optimiser, LeavesAllButTheLastLayerAlone) {
+  for (Recipe recipe : {Recipe{}, Recipe::series()}) {
+    recipe.learns = Learns::last_layer;
+    Network net = network();
+    const FlatParameters flat{net};
+    const at::Tensor before = flat.values().clone();
+    Optimiser{recipe, flat}.step(gradient_for(flat.values(), 0), recipe.learning_rate);
+    int last = 0;
+    for (const ParameterRun& run : flat.runs()) {
+      last += run.is_last ? 1 : 0;
+      EXPECT_EQ(at::equal(flat.values().slice(0, run.begin, run.end),
+                          before.slice(0, run.begin, run.end)),
+                !run.is_last);
+    }
+    EXPECT_GT(last, 0);
+  }
+}
+
 TEST(Optimiser, ClipsTheNormOfGradients) {
   Recipe recipe;
   recipe.momentum = 0;

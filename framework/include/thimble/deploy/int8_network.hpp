@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <thimble/core/export.hpp>
+#include <thimble/deploy/box_decoder.hpp>
 #include <thimble/graph/graph.hpp>
 
 /// A network as integers: what generated C, its reference and exports are made from. The
@@ -116,7 +118,8 @@ struct Int8Network {
   std::string name = "network";  ///< a C identifier
   std::vector<Int8Tensor> tensors;
   std::vector<Int8Layer> layers;
-  int output = -1;  ///< index of a tensor
+  int output = -1;                       ///< index of a tensor
+  std::optional<BoxDecoder> boxes = {};  ///< what the output becomes, where it is a map of boxes
 
   const Int8Tensor& tensor(int index) const { return tensors[static_cast<std::size_t>(index)]; }
 };

@@ -38,6 +38,7 @@ struct Study {
     std::shared_ptr<const Dataset> dataset;
     std::string data;  ///< fingerprint of what the dataset holds
     std::shared_ptr<const SearchSpace> space;
+    std::shared_ptr<const Task> task;  ///< fitted to the data
     std::string key;  ///< of all that a training hangs on beside network and recipe
     std::map<std::string, std::string> about;  ///< what stands with the weights
     Recipe recipe;
@@ -68,7 +69,8 @@ struct Study {
   AnalysisSettings analysis;
   ReportSettings report;
   std::optional<TrainSettings> train;
-  std::shared_ptr<const Task> task;   ///< of the training, if there is one
+  /// Of the training, if there is one, fitted to the experiment's own data, where there are some.
+  std::shared_ptr<const Task> task;
   std::vector<TrainedOn> trained_on;  ///< where there is `train`
   std::vector<std::string> remarks;   ///< what a person should know before it runs
   std::vector<std::string> plugins;   ///< "kind name version" of each in use

@@ -17,6 +17,12 @@ namespace thimble {
 
 enum class Split { train, test };
 
+/// What is known of each sample.
+enum class LabelKind {
+  classes,  ///< one class
+  boxes,    ///< where things are, and of which classes
+};
+
 /// What a data set holds.
 struct DatasetInfo {
   std::string name;
@@ -29,11 +35,14 @@ struct DatasetInfo {
   /// One line for the report when the data is not what the name of the experiment suggests
   /// (generated images, a part of the set), else nothing.
   std::string remark{};
+  LabelKind labels = LabelKind::classes;
 };
 
 struct Samples {
   at::Tensor images;  ///< N x C x H x W, float, normalised
-  at::Tensor labels;  ///< N, int64
+  /// Classes: N, int64. Boxes: N x rows x 6, float (thimble/nn/boxes.hpp), with as many rows for
+  /// every sample of the data.
+  at::Tensor labels;
 };
 
 /// Samples with labels. const is thread safe. A constructor that finds its files missing,
@@ -48,8 +57,12 @@ class THIMBLE_EXPORT Dataset {
   virtual DatasetInfo describe() const = 0;
   /// The samples at these places of a split. Required: yes.
   virtual Samples batch(Split split, std::span<const std::int64_t> indices) const = 0;
-  /// The label of every sample of a split. Required: no, but by default all samples are read.
+  /// The label of every sample of a split, where they are classes. Required: no, but by default all
+  /// samples are read.
   virtual std::vector<std::int64_t> labels(Split split) const;
+  /// The same where they are boxes: samples x rows x 6. Required: no, but by default all samples
+  /// are read.
+  virtual at::Tensor boxes(Split split) const;
   /// Who or what each sample of a split comes from (a person, a track, a recording), when several
   /// may come from one: samples of one group never are both learned from and validated on. None:
   /// samples do not know each other. Required: no.

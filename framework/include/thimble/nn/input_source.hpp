@@ -16,7 +16,7 @@ namespace thimble {
 /// Augmentation is a horizontal flip by chance and a shift of at most 1/8 of the size (zeros move
 /// in), as NAS-Bench-201 trains; with Fit::crop, a window at random. A network with fewer input
 /// channels than the data gets channels drawn at random for each sample. Labels of inputs that
-/// are not data are uniform over `classes`. Throws what
+/// are not data are uniform over `classes`, boxes one a sample. Throws what
 /// require_fit() throws.
 THIMBLE_EXPORT std::vector<Samples> draw_batches(const Dataset& dataset, const Pass& pass,
                                                  const Shape& input, int repeat,

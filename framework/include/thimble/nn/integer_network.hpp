@@ -46,8 +46,8 @@ class THIMBLE_EXPORT IntegerNetwork {
   void run_layer(std::size_t layer, IntegerRun& run) const;
   /// What a run's tensor stands for: scale x (q - zero point), N x C x H x W.
   at::Tensor real(const IntegerRun& run, int tensor) const;
-  /// The outputs, N x classes, real: what a float network's logits are compared with. Tensors are
-  /// let go behind their last reader.
+  /// The outputs, N x classes or N x C x H x W, real: what a float network's logits are compared
+  /// with. Tensors are let go behind their last reader.
   at::Tensor forward(const at::Tensor& images) const;
 
  private:

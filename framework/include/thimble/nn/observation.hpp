@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,6 +18,10 @@
 
 namespace thimble {
 
+/// The gradient of the mean loss over a batch by the outputs, of their shape: N x classes, or N x C
+/// x H x W of a network that ends in a map.
+using LossGradient = std::function<at::Tensor(const at::Tensor& outputs, const at::Tensor& labels)>;
+
 /// One network under one pass, once drawn. All proxies of equal passes see the same one; what they
 /// read is computed when first asked for and then kept, but for the forward runs of batches after
 /// the first, which end with any of their gradients. A batch beyond those of the pass, and output
@@ -26,7 +31,7 @@ class THIMBLE_EXPORT Observation {
  public:
   /// `reads` is the sum of what is told to be read; `seed` and `repeat` name the random numbers.
   Observation(const Network& network, std::span<const Samples> batches, const Reads& reads = {},
-              std::uint64_t seed = 0, int repeat = 0);
+              std::uint64_t seed = 0, int repeat = 0, LossGradient loss = cross_entropy_gradient);
 
   /// Scores must leave it as it is: clone() it to change it.
   const Network& network() const noexcept { return network_; }
@@ -40,9 +45,10 @@ class THIMBLE_EXPORT Observation {
   /// are not finite, and so does what follows from it. Of a batch after the first, what it refers
   /// to lives until that batch's gradients are asked for.
   const Forward& forward(std::size_t batch = 0);
-  /// Of the mean cross-entropy of one batch: by every parameter, and by the output of every
-  /// convolution and fully connected layer. Throws Error when those by the weights of all of these
-  /// layers are zero: nothing that the network computes reaches its outputs.
+  /// Of the mean loss of one batch, cross-entropy or what the task of boxes has: by every
+  /// parameter, and by the output of every convolution and fully connected layer. Throws Error when
+  /// those by the weights of all of these layers are zero: nothing that the network computes
+  /// reaches its outputs.
   const Gradients& loss_gradients(std::size_t batch = 0);
   const Gradients& output_gradients(std::size_t batch = 0);
   /// Of the sum of all logits by the images of one batch, N x C x H x W.
@@ -73,6 +79,7 @@ class THIMBLE_EXPORT Observation {
   Reads reads_;
   std::uint64_t seed_;
   int repeat_;
+  LossGradient loss_;
   std::vector<Seen> seen_;
   double shared_seconds_ = 0;
 };

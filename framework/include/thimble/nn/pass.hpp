@@ -83,11 +83,12 @@ extern template THIMBLE_EXPORT Schema schema_of(Pass&);  // once, not in every p
 /// but costs more.
 struct Reads {
   bool outputs = false;           ///< of all nodes: a forward pass
-  bool loss_gradients = false;    ///< of the cross-entropy: a forward and a backward pass
+  bool loss_gradients = false;    ///< of the loss: a forward and a backward pass
   bool output_gradients = false;  ///< the same, and by the outputs of convolutions and classifiers
   bool input_gradients = false;   ///< of the sum of all logits: a cheaper backward pass
-  bool tape = false;    ///< LibTorch's tape, with gradients of gradients: its own, unshared
-  bool kernel = false;  ///< the neural tangent kernel, ntk_gram(): its own, unshared
+  bool tape = false;     ///< LibTorch's tape, with gradients of gradients: its own, unshared
+  bool kernel = false;   ///< the neural tangent kernel, ntk_gram(): its own, unshared
+  bool classes = false;  ///< a class of each sample: not for data whose labels are boxes
 
   Reads& operator|=(const Reads& other) noexcept;
   bool any_gradients() const noexcept {

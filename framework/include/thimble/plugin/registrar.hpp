@@ -111,19 +111,19 @@ inline constexpr std::uint32_t kAbiVersion = 8;
 }  // namespace thimble
 
 /// The toolchain a plugin was built with; it must be the kernel's, C++ objects cross the border.
-#define THIMBLE_TEXT_(x) #x
-#define THIMBLE_TEXT(x) THIMBLE_TEXT_(x)
+#define THIMBLE_QUOTE(x) #x
+#define THIMBLE_TEXT(x) THIMBLE_QUOTE(x)
 #ifndef THIMBLE_TORCH
 #define THIMBLE_TORCH "unknown"  // thimble_add_plugin() says which
 #endif
 #ifdef __SANITIZE_ADDRESS__
-#define THIMBLE_ASAN_ 1
+#define THIMBLE_ASAN 1
 #else
-#define THIMBLE_ASAN_ 0
+#define THIMBLE_ASAN 0
 #endif
 #define THIMBLE_BUILD                                       \
   "gcc " THIMBLE_TEXT(__GNUC__) "; cxx11abi " THIMBLE_TEXT( \
-      _GLIBCXX_USE_CXX11_ABI) "; asan " THIMBLE_TEXT(THIMBLE_ASAN_) "; torch " THIMBLE_TORCH
+      _GLIBCXX_USE_CXX11_ABI) "; asan " THIMBLE_TEXT(THIMBLE_ASAN) "; torch " THIMBLE_TORCH
 
 /// All that is read from a plugin before anything of it is called. Append only.
 extern "C" struct ThimblePluginInfo {

@@ -21,7 +21,8 @@
 
 namespace thimble {
 
-/// A network's outputs for a batch of images, N x C x H x W to N x classes; asked for from several
+/// A network's outputs for a batch of images, N x C x H x W to N x classes, or to
+/// maps; asked for from several
 /// threads.
 using Outputs = std::function<at::Tensor(const at::Tensor& images)>;
 

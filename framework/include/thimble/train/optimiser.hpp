@@ -15,11 +15,12 @@
 namespace thimble {
 
 /// Numbers side by side, in the order of the nodes, a node's weight before its bias; whether weight
-/// decay is for them.
+/// decay is for them, and whether they are the last layer's.
 struct ParameterRun {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   bool decays = false;
+  bool is_last = false;
 };
 
 /// All parameters of a network in one buffer, of which the network's tensors are views from then

@@ -35,6 +35,13 @@ enum class Keep {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, Keep>>& names_of(Keep);
 
+/// What of a network learns.
+enum class Learns {
+  all,
+  last_layer,  ///< a control: what drawn features are worth
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, Learns>>& names_of(Learns);
+
 /// Whether integers are made of a network that has learned, or learn themselves.
 enum class QuantiseMethod {
   ptq,  ///< post-training quantisation
@@ -153,6 +160,7 @@ struct THIMBLE_EXPORT Recipe {
   double gradient_clip = 0;
   double dropout = 0;
   double averaging = 0;
+  Learns learns = Learns::all;
   Augmentation augmentation;
   double validation = 0;
   Keep keep = Keep::last;
@@ -188,6 +196,8 @@ struct THIMBLE_EXPORT Recipe {
     param(&Recipe::averaging, "averaging",
           "how much of the mean of earlier weights a step keeps, such as 0.999; 0: no mean")
         .range(0, 0.999999);
+    param(&Recipe::learns, "learns",
+          "all, or last_layer: a control, with all other weights as they were drawn");
     param(&Recipe::augmentation, "augmentation", "how training samples are altered");
     param(&Recipe::validation, "validation",
           "share of the training part that is set aside to look at, whole groups of it")

@@ -24,7 +24,7 @@ class THIMBLE_EXPORT TrainingData {
   /// Places in the training part.
   const std::vector<std::int64_t>& learned() const noexcept { return learned_; }
   const std::vector<std::int64_t>& validated() const noexcept { return validated_; }
-  /// How many samples of each class are learned from.
+  /// How many samples, or boxes, of each class are learned from.
   const std::vector<std::int64_t>& counts() const noexcept { return counts_; }
 
   /// Samples of a split, resized.
@@ -33,6 +33,7 @@ class THIMBLE_EXPORT TrainingData {
  private:
   void set_aside(double validation, std::uint64_t seed);
   void count_classes();
+  void count_boxes();
 
   const Dataset& data_;
   Shape input_;

@@ -183,7 +183,9 @@ Forward propagate_forward(const Network& network, const at::Tensor& images) {
 }
 
 at::Tensor logits_of(const Network& network, const Forward& forward) {
-  return forward.output(network.graph().output()).flatten(1);
+  const NodeId output = network.graph().output();
+  const at::Tensor made = forward.output(output);
+  return network.graph().node(output).shape.pixels() == 1 ? made.flatten(1) : made;
 }
 
 }  // namespace thimble

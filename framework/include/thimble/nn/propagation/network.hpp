@@ -82,7 +82,8 @@ class THIMBLE_EXPORT Network {
   /// Whether tensors lie channels last: faster for all but narrow networks.
   bool is_channels_last() const noexcept { return is_channels_last_; }
 
-  /// images: N x C x H x W in this network's precision. Returns logits, N x classes.
+  /// images: N x C x H x W in this network's precision. Returns logits, N x
+  /// classes, or N x C x H x W where it ends in a map.
   at::Tensor forward(const at::Tensor& images) const;
 
  private:

@@ -43,7 +43,7 @@ struct THIMBLE_EXPORT Forward {
 /// when the network has others.
 THIMBLE_EXPORT Forward propagate_forward(const Network& network, const at::Tensor& images);
 
-/// The logits of a forward run, N x classes.
+/// The outputs of a forward run: N x classes, or N x C x H x W where the network ends in a map.
 THIMBLE_EXPORT at::Tensor logits_of(const Network& network, const Forward& forward);
 
 /// What a backward run is to compute.

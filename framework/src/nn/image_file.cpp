@@ -1,7 +1,8 @@
-#include "image.hpp"
+#include <thimble/nn/image_file.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <csetjmp>
 #include <cstdio>
@@ -17,13 +18,13 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/mapped_file.hpp>
 
-namespace image_folder {
+namespace thimble {
 namespace {
 
 constexpr std::size_t kColours = 3;
 
 [[noreturn]] void refuse(const std::filesystem::path& file, std::string message) {
-  throw thimble::InputError{thimble::Diagnostic{
+  throw InputError{Diagnostic{
       {file.string()}, std::move(message), "take it out of the folder, or write it again"}};
 }
 
@@ -41,7 +42,7 @@ void make_room(Image& image, std::int64_t width, std::int64_t height,
 
 // --- PNG ---
 
-Image read_png(const thimble::MappedFile& file) {
+Image read_png(const MappedFile& file) {
   struct Reader : png_image {
     Reader() : png_image{} { version = PNG_IMAGE_VERSION; }
     ~Reader() { png_image_free(this); }
@@ -113,7 +114,7 @@ struct JpegReader {
   }
 };
 
-Image read_jpeg(const thimble::MappedFile& file) {
+Image read_jpeg(const MappedFile& file) {
   JpegReader reader;
   const auto require = [&](bool is_good) {
     if (!is_good) refuse(file.path(), std::string{"a damaged JPEG: "} + reader.message.data());
@@ -169,20 +170,16 @@ std::uint8_t to_byte(float value) {
   return static_cast<std::uint8_t>(std::clamp(std::lround(value), 0L, 255L));
 }
 
-}  // namespace
+/// A part of one byte a colour, or brightness as ITU-R BT.601 weighs it, in a larger whole.
+struct Place {
+  std::span<std::uint8_t> to;
+  Shape shape;
+  Extent margin{0, 0};
+};
 
-Image read_image(const std::filesystem::path& file) {
-  const thimble::MappedFile mapped{file};
-  const std::string_view begin{reinterpret_cast<const char*>(mapped.bytes().data()),
-                               std::min<std::size_t>(mapped.bytes().size(), 8)};
-  if (begin.starts_with("\x89PNG")) return read_png(mapped);
-  if (begin.starts_with("\xff\xd8")) return read_jpeg(mapped);
-  refuse(file, "neither PNG nor JPEG");
-}
-
-void resize(const Image& image, const thimble::Shape& shape, std::span<std::uint8_t> to) {
-  const auto across = blends(image.width, shape.width), down = blends(image.height, shape.height);
-  const auto width = static_cast<std::size_t>(shape.width);
+void draw(const Image& image, const Extent& size, const Place& place) {
+  const auto across = blends(image.width, size.width), down = blends(image.height, size.height);
+  const auto width = static_cast<std::size_t>(size.width);
   const auto row = static_cast<std::size_t>(image.width) * kColours;
   std::vector<float> narrow;  // all rows, each of the width wanted
   for (std::size_t begin = 0; begin < image.rgb.size(); begin += row)
@@ -190,16 +187,72 @@ void resize(const Image& image, const thimble::Shape& shape, std::span<std::uint
       const Colour colour = blended(blend, image.rgb.data() + begin, kColours);
       narrow.insert(narrow.end(), colour.begin(), colour.end());
     }
-  const auto pixels = static_cast<std::size_t>(shape.pixels());
-  std::size_t place = 0;
-  for (const Blend& blend : down)
-    for (std::size_t x = 0; x < width; ++x, ++place) {
-      const Colour colour = blended(blend, narrow.data() + x * kColours, width * kColours);
-      if (shape.channels == 1)  // brightness as ITU-R BT.601 weighs it
-        to[place] = to_byte(0.299F * colour[0] + 0.587F * colour[1] + 0.114F * colour[2]);
+  const auto pixels = static_cast<std::size_t>(place.shape.pixels());
+  for (std::size_t y = 0; y < down.size(); ++y) {
+    std::size_t at = (y + static_cast<std::size_t>(place.margin.height)) *
+                         static_cast<std::size_t>(place.shape.width) +
+                     static_cast<std::size_t>(place.margin.width);
+    for (std::size_t x = 0; x < width; ++x, ++at) {
+      const Colour colour = blended(down[y], narrow.data() + x * kColours, width * kColours);
+      if (place.shape.channels == 1)
+        place.to[at] = to_byte(0.299F * colour[0] + 0.587F * colour[1] + 0.114F * colour[2]);
       else
-        for (std::size_t c = 0; c < kColours; ++c) to[c * pixels + place] = to_byte(colour[c]);
+        for (std::size_t c = 0; c < kColours; ++c) place.to[c * pixels + at] = to_byte(colour[c]);
     }
+  }
 }
 
-}  // namespace image_folder
+SideMove move_into(int size, int margin, int frame) {
+  return {static_cast<double>(size) / frame, static_cast<double>(margin) / frame};
+}
+
+}  // namespace
+
+bool has_image_name(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  for (char& letter : extension)
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+Image read_image(const std::filesystem::path& file) {
+  const MappedFile mapped{file};
+  const std::string_view begin{reinterpret_cast<const char*>(mapped.bytes().data()),
+                               std::min<std::size_t>(mapped.bytes().size(), 8)};
+  if (begin.starts_with("\x89PNG")) return read_png(mapped);
+  if (begin.starts_with("\xff\xd8")) return read_jpeg(mapped);
+  refuse(file, "neither PNG nor JPEG");
+}
+
+void resize(const Image& image, const Shape& shape, std::span<std::uint8_t> to) {
+  draw(image, {shape.height, shape.width}, {to, shape});
+}
+
+Letterbox letterbox_of(const Extent& image, const Shape& frame) {
+  const double factor = std::min(static_cast<double>(frame.width) / image.width,
+                                 static_cast<double>(frame.height) / image.height);
+  const auto scaled = [&](int side) {
+    return std::max(1, static_cast<int>(std::lround(factor * side)));
+  };
+  const Extent size{scaled(image.height), scaled(image.width)};
+  return {size, {(frame.height - size.height) / 2, (frame.width - size.width) / 2}};
+}
+
+void letterbox(const Image& image, const Shape& shape, std::span<std::uint8_t> to) {
+  constexpr std::uint8_t kGrey = 114;
+  std::ranges::fill(to, kGrey);
+  const Letterbox box = letterbox_of({image.height, image.width}, shape);
+  draw(image, box.size, {to, shape, box.margin});
+}
+
+SideMove across_letterbox(const Extent& image, const Shape& frame) {
+  const Letterbox box = letterbox_of(image, frame);
+  return move_into(box.size.width, box.margin.width, frame.width);
+}
+
+SideMove down_letterbox(const Extent& image, const Shape& frame) {
+  const Letterbox box = letterbox_of(image, frame);
+  return move_into(box.size.height, box.margin.height, frame.height);
+}
+
+}  // namespace thimble
