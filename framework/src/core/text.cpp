@@ -110,7 +110,10 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 }
 
 std::string count_text(std::int64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with("tch") || what.ends_with("x") ? "es" : "s");
+  return fmt::format("{} {}{}", count, what,
+                     count == 1                                     ? ""
+                     : what.ends_with("tch") || what.ends_with("x") ? "es"
+                                                                    : "s");
 }
 
 std::string number_text(double value) {

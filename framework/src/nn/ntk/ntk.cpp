@@ -45,8 +45,8 @@ double mean_channels(const Graph& graph) {
   return weight > 0 ? sum / weight : 0;
 }
 
-/// From here on, matrix products make more of a core than lanes of cotangents do (bench_ntk: with 37
-/// channels they take 0.6 of the time, with 28 half as much again).
+/// From here on, matrix products make more of a core than lanes of cotangents do (bench_ntk: with
+/// 37 channels they take 0.6 of the time, with 28 half as much again).
 constexpr double kWide = 32;
 
 /// One cotangent after the other, each layer a matrix product.
