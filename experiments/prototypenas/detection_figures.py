@@ -57,9 +57,9 @@ def picture(file, boxes, x, y, side):
         w, h = float(box["width"]) * side, float(box["height"]) * side
         bx, by = x + float(box["x"]) * side - w / 2, y + float(box["y"]) * side - h / 2
         is_found = box["kind"] == "found"
+        dashes = "" if is_found else ' stroke-dasharray="4 3"'
         made.append(f'<rect x="{bx:.1f}" y="{by:.1f}" width="{w:.1f}" height="{h:.1f}" fill="none" '
-                    f'stroke="{"#ffd166" if is_found else "#06d6a0"}" stroke-width="2"'
-                    f'{"" if is_found else " stroke-dasharray=\'4 3\'"}/>')
+                    f'stroke="{"#ffd166" if is_found else "#06d6a0"}" stroke-width="2"{dashes}/>')
         if is_found:
             made.append(f'<text x="{bx + 2:.1f}" y="{by + 12:.1f}" fill="#ffd166">'
                         f'{float(box["score"]):.2f}</text>')

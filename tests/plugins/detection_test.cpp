@@ -22,6 +22,7 @@
 #include <thimble/nn/integer_network.hpp>
 #include <thimble/nn/observation.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/proxy.hpp>
 #include <thimble/search_space.hpp>
 #include <thimble/task.hpp>
 #include <thimble/train/box_map.hpp>
@@ -225,6 +226,38 @@ TEST(Detection, FindsOnABoardWhatItFindsInFloat) {
     all += found.size();
   }
   EXPECT_GT(all, 6);
+}
+
+/// What a proxy reads of a detector's loss is the task's gradient, and not the same without boxes.
+TEST(Detection, IsTheLossThatProxiesLookAt) {
+  const Scenes scenes{8, 2};
+  const auto task = detection()->fitted_to(scenes);
+  Network network{network_of(21)};
+  network.initialise(Init::kaiming_normal_fan_out, 1, "test");
+  Samples samples = testing::all_samples(scenes, Split::train);
+  const LossGradient gradient = [&](const at::Tensor& outputs, const at::Tensor& labels) {
+    return task->loss(outputs, labels, {}).gradient / 8;
+  };
+  PluginLoader loader = testing::plugins();
+  const auto snip = testing::make<Proxy>(loader, "snip", "{}");
+  const auto score = [&] {
+    Observation seen{network, {&samples, 1}, snip->reads(), 0, 0, gradient};
+    return snip->score(seen);
+  };
+  const Forward forward = propagate_forward(network, samples.images);
+  const Gradients by_hand =
+      propagate_backward(network, forward, network.graph().output(),
+                         gradient(logits_of(network, forward), samples.labels), {});
+  double expected = 0;
+  for (const NodeId id : weighted_nodes(network.graph()))
+    expected +=
+        (by_hand.parameters[static_cast<std::size_t>(id)].weight * network.parameters(id).weight)
+            .abs()
+            .sum()
+            .item<double>();
+  EXPECT_NEAR(score(), expected, 1e-4 * expected);
+  samples.labels.select(2, 0).fill_(-1);
+  EXPECT_GT(std::abs(score() - expected), 0.01 * expected);
 }
 
 /// Photographs: the first eight of COCO's with a person.

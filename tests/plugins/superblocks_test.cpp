@@ -361,9 +361,10 @@ TEST_F(Superblocks, PrunesNoChannelOfAMap) {
 }
 
 TEST_F(Superblocks, RefusesHeadsThatDoNotFit) {
-  EXPECT_EQ(why([] { space("{classes: 1}"); }), "'classes' is 1: there is nothing to tell apart");
-  EXPECT_EQ(why([] { space("{families: [mbednet_1d], channels: 1, head: detection}"); }),
-            "'families' are for time series, which have no boxes");
+  EXPECT_TRUE(why([] { space("{classes: 1}"); }).ends_with("there is nothing to tell apart"));
+  EXPECT_TRUE(why([] {
+                space("{families: [mbednet_1d], channels: 1, head: detection}");
+              }).ends_with("are for time series, which have no boxes"));
 }
 
 }  // namespace
