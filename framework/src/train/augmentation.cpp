@@ -7,6 +7,7 @@
 #include <thimble/core/index.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/nn/boxes.hpp>
+#include <thimble/nn/dataset.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble {

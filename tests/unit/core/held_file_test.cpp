@@ -24,7 +24,8 @@ bool has_locks = true;
 }  // namespace
 
 /// In place of the C library's, for the file systems of some clusters.
-extern "C" int flock(int descriptor, int operation) noexcept {
+extern "C" __attribute__((visibility("default"))) int flock(int descriptor,
+                                                            int operation) noexcept {
   if (has_locks) return static_cast<int>(::syscall(SYS_flock, descriptor, operation));
   errno = ENOLCK;
   return -1;

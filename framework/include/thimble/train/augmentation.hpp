@@ -8,10 +8,11 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/core/params.hpp>
-#include <thimble/nn/dataset.hpp>
 #include <thimble/nn/medium.hpp>
 
 namespace thimble {
+
+struct Samples;
 
 /// When an image is mirrored.
 enum class Flip {

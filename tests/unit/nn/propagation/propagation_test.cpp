@@ -70,7 +70,7 @@ std::vector<at::Tensor> taped_gradients(const Network& net, const at::Tensor& x,
       if (tensor->defined()) leaves.push_back(*tensor = tensor->detach().clone().requires_grad_());
   }
   leaves.push_back(x.clone().requires_grad_());
-  const at::Tensor product = (copy.forward(leaves.back()).flatten(1) * seed).sum();
+  const at::Tensor product = (copy.forward(leaves.back()) * seed).sum();
   return torch::autograd::grad({product}, leaves, {}, false, false, /*allow_unused=*/true);
 }
 
