@@ -124,7 +124,7 @@ TEST(Nsga2, ReturnsTheNearestToALimitThatNobodyKeepsAndSaysSo) {
   EXPECT_EQ(found.best->violation, evaluator.least_violation);
   EXPECT_EQ(found.best->violation, 0.5);
   EXPECT_GT(found.front.size(), 1U) << "several networks are equally near";
-  EXPECT_THAT(found.remarks, ElementsAre(HasSubstr("exceed them by 50 %")));
+  EXPECT_THAT(found.remarks, ElementsAre(HasSubstr("exceed them by 50.0 %")));
 }
 
 TEST(Nsga2, JudgesParentsAndChildrenTogether) {
