@@ -35,9 +35,16 @@ CoreFigures figures_of(Core core) {
 
 int create_board(const NewArguments& arguments, const World& world) {
   const std::string& name = arguments.name;
-  if (!is_identifier(name))
+  constexpr std::size_t kLongestName = 100;  // the file is called after it
+  const bool means_something_else = name == "null" || name == "true" || name == "false";
+  if (!is_identifier(name) || name.size() > kLongestName || means_something_else)
     throw InputError{in_quotes(name) + " is no name for a board",
-                     "names are lower case letters, digits and _, and begin with a letter"};
+                     "names are lower case letters, digits and _, begin with a letter, have " +
+                         count_text(kLongestName, "letter") +
+                         " at most, and mean nothing else in YAML"};
+  if (fs::exists(world.prefix / "share" / "thimble" / "boards" / (name + ".yaml")))
+    throw InputError{"there is a board " + in_quotes(name) + " already",
+                     "take another name: which one is meant could not be told"};
   if (arguments.core.empty())
     throw InputError{"which core the board has is not said", "add --core m4, or another one"};
   const auto [cpi, rom] = figures_of(parse_core(arguments.core));

@@ -101,7 +101,23 @@ TEST_F(YoloImages, AreCutAtTheBorderAndLeftOutWithoutArea) {
   ASSERT_EQ(found.size(), 1);
   expect_near(found[0], {0, 0.1F, 0.5F, 0.2F, 0.25F, 0});
   EXPECT_THAT(data->describe().remark, HasSubstr("1 box cut off at the border"));
-  EXPECT_THAT(data->describe().remark, HasSubstr("2 boxes of no area left out"));
+  EXPECT_THAT(data->describe().remark, HasSubstr("2 boxes of no area in the image left out"));
+}
+
+TEST_F(YoloImages, TeachNothingWithoutBoxes) {
+  add_image("images/train/a.png");
+  add_image("images/val/b.png");
+  EXPECT_THAT(problem("yolo", ""), HasSubstr("labels: error: there is no such folder"));
+  testing::write(mine() / "labels/val/b.txt", "0 0.5 0.5 0.5 1\n");
+  EXPECT_THAT(problem("yolo", ""), HasSubstr("no image to learn from has a box"));
+  add_image("images/train/c.png");
+  testing::write(mine() / "labels/train/c.txt", "0 0.5 0.5 0.5 1\n");
+  testing::write(mine() / "labels/train/ghost.txt", "0 0.5 0.5 0.5 1\n");
+  testing::write(mine() / "images/train/d.webp", "");
+  const std::string remark = open("yolo", "")->describe().remark;
+  EXPECT_THAT(remark, HasSubstr("1 of 2 images to learn from have no box"));
+  EXPECT_THAT(remark, HasSubstr("1 label file without an image left alone"));
+  EXPECT_THAT(remark, HasSubstr("1 file beside the images left alone"));
 }
 
 TEST_F(YoloImages, MayHaveTwoHundredBoxes) {
@@ -145,6 +161,13 @@ TEST_F(YoloImages, MayHaveOneTable) {
   EXPECT_EQ(data->describe().train_samples, 2);  // one of which no row tells
   EXPECT_EQ(data->describe().test_samples, 1);
   EXPECT_EQ(boxes(*data, Split::train, 0).size(), 1);
+  testing::write(mine() / "labels.csv", "image,split,class,cx,cy,w,h\n1,trian,0,0.5,0.5,0.5,1\n");
+  EXPECT_THAT(problem("yolo", ", table: labels.csv"),
+              HasSubstr("labels.csv:2:3: error: no part 'trian'; did you mean 'train'?"));
+  testing::write(mine() / "labels.csv",
+                 "image,split,class,cx,cy,w,h\n1,train,0,0.5,0.5,0.5,1\n1,val,0,0.5,0.5,0.1,1\n");
+  EXPECT_THAT(problem("yolo", ", table: labels.csv"),
+              HasSubstr("labels.csv:3:3: error: the image is for train in a row before"));
   testing::write(mine() / "labels.csv", "image,class,cx,cy,w,h\n9,0,0.5,0.5,0.5,1\n");
   EXPECT_THAT(problem("yolo", ", table: labels.csv"),
               HasSubstr("labels.csv:2:1: error: there is no image '9'"));

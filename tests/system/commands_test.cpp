@@ -114,7 +114,12 @@ TEST_F(Commands, NewBoardsCanBeSearchedForAtOnce) {
   EXPECT_THAT(run("new board pill_m4 --core m4").errors,
               HasSubstr("pill_m4.yaml: error: is there"));
   EXPECT_THAT(run("new board pill").errors, HasSubstr("note: add --core m4"));
-  EXPECT_THAT(run("new board Pill --core m4").errors, HasSubstr("'Pill' is no name for a board"));
+  for (const std::string& name : {std::string{"Pill"}, std::string{"null"}, std::string(300, 'a')})
+    EXPECT_THAT(run("new board " + name + " --core m4").errors,
+                HasSubstr("'" + name + "' is no name for a board"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "null.yaml"));
+  EXPECT_THAT(run("new board nucleo_f446re --core m4").errors,
+              HasSubstr("there is a board 'nucleo_f446re' already"));
   EXPECT_THAT(run("new proxy mine --core m4").errors, HasSubstr("--core is for boards"));
 }
 

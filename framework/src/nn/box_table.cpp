@@ -68,7 +68,7 @@ BoxTable::BoxTable(DatasetInfo info, std::vector<BoxedImage> images, const Scali
     list.is_test.push_back(image.is_test);
   }
   images_ = std::make_unique<ImageStore>(files, info_.shape, ImageFit::letterbox, folder, context);
-  take_boxes(images);
+  take_boxes(images, folder);
   DatasetInfo plain = info_;
   plain.classes = 1;
   plain.class_names.clear();
@@ -83,7 +83,7 @@ BoxTable::BoxTable(DatasetInfo info, std::vector<BoxedImage> images, const Scali
   info_.test_samples = table_->describe().test_samples;
 }
 
-void BoxTable::take_boxes(std::vector<BoxedImage>& images) {
+void BoxTable::take_boxes(std::vector<BoxedImage>& images, const std::filesystem::path& folder) {
   ClippedBoxes all;
   std::size_t rows = 1;
   std::vector<const BoxedImage*> train, test;
@@ -99,10 +99,22 @@ void BoxTable::take_boxes(std::vector<BoxedImage>& images) {
   }
   train_boxes_ = rows_of(train, static_cast<std::int64_t>(rows));
   test_boxes_ = rows_of(test, static_cast<std::int64_t>(rows));
+  const auto have_none = std::ranges::count_if(train, [](const BoxedImage* image) {
+    return std::ranges::none_of(image->boxes, &LabelledBox::is_one_thing);
+  });
+  if (!train.empty() && have_none == std::ssize(train))
+    throw InputError{
+        Diagnostic{{folder.string()},
+                   "no image to learn from has a box of these classes",
+                   "are labels where they are looked for, and classes named as there?"}};
+  if (have_none > 0)
+    say_also(info_.remark, fmt::format("{} of {} to learn from have no box", have_none,
+                                       count_text(std::ssize(train), "image")));
   if (all.cut > 0)
     say_also(info_.remark, fmt::format("{} cut off at the border", count_text(all.cut, "box")));
   if (all.left_out > 0)
-    say_also(info_.remark, fmt::format("{} of no area left out", count_text(all.left_out, "box")));
+    say_also(info_.remark,
+             fmt::format("{} of no area in the image left out", count_text(all.left_out, "box")));
 }
 
 Samples BoxTable::batch(Split split, std::span<const std::int64_t> indices) const {

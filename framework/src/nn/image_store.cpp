@@ -30,7 +30,7 @@ std::string cache_key(const std::vector<std::filesystem::path>& files, const Sha
     struct stat found {};
     if (::stat(file.c_str(), &found) != 0)
       throw InputError{
-          Diagnostic{{file.string()}, "cannot be looked at", "it was there a moment ago"}};
+          Diagnostic{{file.string()}, "no such image", "what lists the images names it"}};
     text += fmt::format("\n{} {} {} {}", std::filesystem::absolute(file).string(), found.st_size,
                         found.st_ctim.tv_sec, found.st_ctim.tv_nsec);
   }

@@ -26,7 +26,10 @@ const std::map<std::string, std::string>& meanings() {
       {"params_m", "parameters, in millions"},
       {"ram_kb", "RAM in KiB: arena, stack and firmware"},
       {"rom_kb", "flash in KiB: constants, kernels and firmware"},
-      {"accuracy", "of the benchmark, in per cent"},
+      {"accuracy",
+       "of the benchmark, in per cent: as published, or with `benchmark: trained` the first metric "
+       "of "
+       "the last stage that was trained"},
       {"rank", "place by the benchmark's accuracy / networks of the same MACs there"},
       {"regret", "points of accuracy below the best network of the same MACs"},
       {"front", "networks that no other beats in all objectives"},
@@ -118,6 +121,10 @@ std::string objectives_of(const PointOutcome& outcome, const Evaluation& network
   return join(parts);
 }
 
+const Evaluation& knee_of(const PointOutcome& outcome) {
+  return outcome.result.front[outcome.selection->landmarks.knee];
+}
+
 /// Why the search's result is that one.
 std::string reason_of(const PointOutcome& outcome) {
   const Evaluation& best = *outcome.result.best;
@@ -128,8 +135,9 @@ std::string reason_of(const PointOutcome& outcome) {
   std::string reason = "the best by the weighted sum of its ranks in " + objectives_text(outcome);
   if (const std::string ends = ends_text(outcome, best); !ends.empty())
     reason += fmt::format("; an end of the front ({}), {}", ends,
-                          outcome.selection ? "so look at the knee, too"
-                                            : "and `select: {k: 5}` shows what lies between");
+                          !outcome.selection ? "and `select: {k: 5}` shows what lies between"
+                          : knee_of(outcome).text == best.text ? "and its knee, too"
+                                                               : "so look at the knee, too");
   return reason;
 }
 
@@ -143,7 +151,7 @@ std::string point_text(const PointOutcome& outcome) {
   };
   std::string text = line(best, reason_of(outcome));
   if (outcome.selection) {
-    const Evaluation& knee = outcome.result.front[outcome.selection->landmarks.knee];
+    const Evaluation& knee = knee_of(outcome);
     const std::string ends = ends_text(outcome, knee);
     if (knee.text != best.text)
       text += line(knee,

@@ -30,14 +30,27 @@ using thimble::LabelledBox;
   throw thimble::InputError{thimble::Diagnostic{where, std::move(message), std::move(note)}};
 }
 
-/// The images of a folder and of folders in it, by name, but for what is hidden.
-std::vector<fs::path> images_in(const fs::path& folder) {
+void say_also(std::string& remark, const std::string& more) {
+  remark += (remark.empty() ? "" : "; ") + more;
+}
+
+/// The images of a folder and of folders in it, by name, but for what is hidden. Other files are
+/// remarked on.
+std::vector<fs::path> images_in(const fs::path& folder, std::string& remark) {
   std::error_code problem;
   std::vector<fs::path> found;
-  for (const auto& entry : fs::recursive_directory_iterator{folder, problem})
-    if (!entry.path().filename().string().starts_with('.') && entry.is_regular_file() &&
-        thimble::has_image_name(entry.path()))
+  std::int64_t others = 0;
+  for (const auto& entry : fs::recursive_directory_iterator{folder, problem}) {
+    if (entry.path().filename().string().starts_with('.') || !entry.is_regular_file()) continue;
+    if (thimble::has_image_name(entry.path()))
       found.push_back(entry.path());
+    else
+      ++others;
+  }
+  if (others > 0)
+    say_also(remark, thimble::count_text(others, "file") +
+                         " beside the images left alone: PNG and "
+                         "JPEG are read");
   if (problem) refuse({folder.string()}, problem.message(), "'images' names the folder of images");
   if (found.empty()) refuse({folder.string()}, "has no images", "PNG and JPEG files are read");
   std::ranges::sort(found);
@@ -91,7 +104,7 @@ class Yolo final : public thimble::BoxTableDataset {
     info.name = "yolo";
     info.shape = params_.image.shape();
     read_names();
-    auto images = params_.table.empty() ? from_text_files() : from_table();
+    auto images = params_.table.empty() ? from_text_files(info.remark) : from_table(info.remark);
     info.classes = number_classes(images);
     info.class_names = class_names_;
     if (!params_.image.empty_images) thimble::drop_empty(images, info.remark);
@@ -114,19 +127,35 @@ class Yolo final : public thimble::BoxTableDataset {
     return is_test;
   }
 
-  std::vector<BoxedImage> from_text_files() {
+  std::vector<BoxedImage> from_text_files(std::string& remark) {
     std::vector<BoxedImage> images;
     const fs::path root = folder_ / params_.images;
-    for (const fs::path& file : images_in(root)) {
+    std::set<fs::path> used;
+    for (const fs::path& file : images_in(root, remark)) {
       const fs::path name = fs::relative(file, root);
       BoxedImage& image = images.emplace_back();
       image.file = file;
       image.is_test = is_test(name.begin()->string());
       fs::path labels = folder_ / params_.labels / name;
       labels.replace_extension(".txt");
-      if (fs::exists(labels)) read_boxes(labels, image);
+      if (!fs::exists(labels)) continue;
+      read_boxes(labels, image);
+      used.insert(labels);
     }
+    remark_on_unused_labels(used, remark);
     return images;
+  }
+
+  void remark_on_unused_labels(const std::set<fs::path>& used, std::string& remark) const {
+    const fs::path root = folder_ / params_.labels;
+    if (!fs::is_directory(root))
+      refuse({root.string()}, "there is no such folder",
+             "'labels' names the folder of text files, or 'table' a CSV table");
+    std::int64_t unused = 0;
+    for (const auto& entry : fs::recursive_directory_iterator{root})
+      unused += entry.path().extension() == ".txt" && !used.contains(entry.path()) ? 1 : 0;
+    if (unused > 0)
+      say_also(remark, thimble::count_text(unused, "label file") + " without an image left alone");
   }
 
   void read_boxes(const fs::path& file, BoxedImage& image) const {
@@ -167,7 +196,7 @@ class Yolo final : public thimble::BoxTableDataset {
   }
 
   /// Images that the table does not name have no boxes, and are learned from.
-  std::vector<BoxedImage> from_table() {
+  std::vector<BoxedImage> from_table(std::string& remark) {
     const fs::path file = folder_ / params_.table;
     const thimble::CsvTable table = thimble::parse_csv(thimble::read_file(file), file.string());
     const std::size_t name = table.column("image");
@@ -175,7 +204,8 @@ class Yolo final : public thimble::BoxTableDataset {
                              table.column("w"), table.column("h")};
     const auto part = table.find("split");
     std::map<std::string, BoxedImage> by_name;
-    for (const fs::path& found : images_in(folder_ / params_.images)) {
+    std::map<std::string, std::string> part_of;
+    for (const fs::path& found : images_in(folder_ / params_.images, remark)) {
       if (by_name.contains(found.stem().string()))
         refuse({found.string()}, "a second image of this name",
                "tables tell images by their names");
@@ -190,11 +220,25 @@ class Yolo final : public thimble::BoxTableDataset {
       std::array<std::string, 5> words;
       for (std::size_t i = 0; i < words.size(); ++i) words[i] = row[columns[i]].text;
       image->second.boxes.push_back(box_of(words, row[columns[0]].where));
-      if (part) image->second.is_test = is_test(row[*part].text);
+      if (part) image->second.is_test = is_test(part_in(row[*part], part_of[image->first]));
     }
     std::vector<BoxedImage> images;
     for (auto& [key, image] : by_name) images.push_back(std::move(image));
     return images;
+  }
+
+  /// What a row says; all of an image say the same.
+  static const std::string& part_in(const thimble::CsvCell& cell, std::string& of_image) {
+    static const std::vector<std::string> kParts{"train", "val", "valid", "test"};
+    if (std::ranges::find(kParts, cell.text) == kParts.end())
+      refuse(cell.where,
+             "no part " + thimble::in_quotes(cell.text) + thimble::did_you_mean(cell.text, kParts),
+             "images are for train, or for val (or valid, or test)");
+    if (!of_image.empty() && of_image != cell.text)
+      refuse(cell.where,
+             "the image is for " + of_image + " in a row before, and here for " + cell.text,
+             "an image is in one part, with all its boxes");
+    return of_image = cell.text;
   }
 
   /// Classes that are looked for get the numbers from 0 on; boxes of others go.

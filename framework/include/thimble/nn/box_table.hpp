@@ -48,7 +48,7 @@ class THIMBLE_EXPORT BoxTable {
   std::uint64_t fingerprint() const;
 
  private:
-  void take_boxes(std::vector<BoxedImage>& images);
+  void take_boxes(std::vector<BoxedImage>& images, const std::filesystem::path& folder);
   const at::Tensor& boxes_in(Split split) const {
     return split == Split::train ? train_boxes_ : test_boxes_;
   }
