@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <thimble/nn/boxes.hpp>
+#include <thimble/nn/dataset.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/augmentation.hpp>
 
