@@ -174,7 +174,10 @@ TEST_F(YoloImages, MayHaveOneTable) {
 }
 
 TEST_F(YoloImages, AreDrawnForTestingWhereNothingSaysSo) {
-  for (int i = 0; i < 10; ++i) add_image(fmt::format("images/{}.png", i));
+  for (int i = 0; i < 10; ++i) {
+    add_image(fmt::format("images/{}.png", i));
+    testing::write(mine() / fmt::format("labels/{}.txt", i), "0 0.5 0.5 0.5 1\n");
+  }
   const auto data = open("yolo", ", test_share: 0.3");
   EXPECT_EQ(data->describe().test_samples, 3);
   EXPECT_EQ(data->fingerprint(), open("yolo", ", test_share: 0.3")->fingerprint());
@@ -267,7 +270,7 @@ TEST_F(CocoImages, AreRefusedWhereTheyAreNone) {
   EXPECT_THAT(problem("coco"), HasSubstr("has no list 'categories'"));
   write_all("");
   std::filesystem::remove(mine() / "train2017/1.png");
-  EXPECT_THAT(problem("coco"), HasSubstr("1.png: error: cannot be looked at"));
+  EXPECT_THAT(problem("coco"), HasSubstr("1.png: error: no such image"));
 }
 
 /// Boxes are counted for what is learned from.
