@@ -53,7 +53,7 @@ struct Scale {
     for (const double factor : {5.0, 2.0, 1.0})
       if (factor * ten >= rough) step = factor * ten * unit;
     for (double mark = std::ceil(low / step); mark * step <= high; ++mark)
-      marks.push_back(mark * step);
+      marks.push_back(mark * step + 0.0);  // which makes -0 a 0
     return marks;
   }
 };
