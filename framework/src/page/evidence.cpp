@@ -28,9 +28,9 @@ double number_at(const CsvTable& table, const Row& row, const char* column) {
 }
 
 const std::string& text_at(const CsvTable& table, const Row& row, const char* column) {
-  static const std::string nothing;
+  static const std::string kNothing;
   const auto place = table.find(column);
-  return place ? row[*place].text : nothing;
+  return place ? row[*place].text : kNothing;
 }
 
 /// Of the first point, the strongest first.

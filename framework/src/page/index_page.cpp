@@ -50,7 +50,7 @@ std::string bests_of(const PageData& run) {
 
 std::string link_to(const PageData& run, const std::filesystem::path& folder) {
   const auto page = run.record.folder / kPageFile;
-  const std::string name = escaped(run.name);
+  std::string name = escaped(run.name);
   if (!std::filesystem::exists(page)) return name;
   const auto path =
       std::filesystem::absolute(page).lexically_relative(std::filesystem::absolute(folder));
