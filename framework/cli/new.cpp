@@ -68,7 +68,6 @@ int create(const NewArguments& arguments, const World& world) {
   if (arguments.trains && kind != Kind::searcher)
     throw InputError{"--trains is for searchers, not for " + in_quotes(arguments.kind),
                      "leave it out; networks learn in a search, or behind it by 'train'"};
-  constexpr std::size_t kLongestName = 100;  // files are called after it
   if (!is_identifier(name) || name.size() > kLongestName)
     throw InputError{in_quotes(name) + " is no name for a plugin",
                      "names are lower case letters, digits and _, begin with a letter, and have " +

@@ -35,7 +35,6 @@ CoreFigures figures_of(Core core) {
 
 int create_board(const NewArguments& arguments, const World& world) {
   const std::string& name = arguments.name;
-  constexpr std::size_t kLongestName = 100;  // the file is called after it
   const bool means_something_else = name == "null" || name == "true" || name == "false";
   if (!is_identifier(name) || name.size() > kLongestName || means_something_else)
     throw InputError{in_quotes(name) + " is no name for a board",

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "cli.hpp"
 
 namespace thimble::cli {
+
+/// Of what is new: files are called after it.
+inline constexpr std::size_t kLongestName = 100;
 
 /// A file that `thimble new` fills in.
 std::string template_text(const World& world, const std::string& file);

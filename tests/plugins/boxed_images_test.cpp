@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <support/boxes.hpp>
 #include <support/datasets.hpp>
 #include <support/images.hpp>
 #include <support/program.hpp>
@@ -20,6 +21,8 @@
 
 namespace thimble::boxed_images_test {
 namespace {
+
+using testing::expect_near;
 
 using ::testing::HasSubstr;
 
@@ -54,15 +57,6 @@ class BoxedImages : public ::testing::Test {
   testing::TemporaryFolder folder_;
   Context context_;
 };
-
-void expect_near(const LabelledBox& found, const LabelledBox& expected) {
-  EXPECT_EQ(found.label, expected.label);
-  EXPECT_NEAR(found.x, expected.x, 1e-5);
-  EXPECT_NEAR(found.y, expected.y, 1e-5);
-  EXPECT_NEAR(found.width, expected.width, 1e-5);
-  EXPECT_NEAR(found.height, expected.height, 1e-5);
-  EXPECT_EQ(found.is_crowd, expected.is_crowd);
-}
 
 // --- Text files ---
 

@@ -16,11 +16,6 @@
 namespace thimble {
 namespace {
 
-/// One sentence behind another.
-void say_also(std::string& text, const std::string& more) {
-  text += (text.empty() ? "" : "; ") + more;
-}
-
 /// All rows of some images, as many for each as the fullest has.
 at::Tensor rows_of(const std::vector<const BoxedImage*>& images, std::int64_t rows) {
   at::Tensor made = at::zeros({std::ssize(images), rows, kBoxColumns});
@@ -33,6 +28,10 @@ at::Tensor rows_of(const std::vector<const BoxedImage*>& images, std::int64_t ro
 }
 
 }  // namespace
+
+void say_also(std::string& remark, const std::string& more) {
+  remark += (remark.empty() ? "" : "; ") + more;
+}
 
 ClippedBoxes clip(std::vector<LabelledBox>& boxes) {
   ClippedBoxes found;

@@ -30,10 +30,6 @@ using thimble::LabelledBox;
   throw thimble::InputError{thimble::Diagnostic{where, std::move(message), std::move(note)}};
 }
 
-void say_also(std::string& remark, const std::string& more) {
-  remark += (remark.empty() ? "" : "; ") + more;
-}
-
 /// The images of a folder and of folders in it, by name, but for what is hidden. Other files are
 /// remarked on.
 std::vector<fs::path> images_in(const fs::path& folder, std::string& remark) {
@@ -48,9 +44,9 @@ std::vector<fs::path> images_in(const fs::path& folder, std::string& remark) {
       ++others;
   }
   if (others > 0)
-    say_also(remark, thimble::count_text(others, "file") +
-                         " beside the images left alone: PNG and "
-                         "JPEG are read");
+    thimble::say_also(remark, thimble::count_text(others, "file") +
+                                  " beside the images left alone: PNG and "
+                                  "JPEG are read");
   if (problem) refuse({folder.string()}, problem.message(), "'images' names the folder of images");
   if (found.empty()) refuse({folder.string()}, "has no images", "PNG and JPEG files are read");
   std::ranges::sort(found);
@@ -155,7 +151,8 @@ class Yolo final : public thimble::BoxTableDataset {
     for (const auto& entry : fs::recursive_directory_iterator{root})
       unused += entry.path().extension() == ".txt" && !used.contains(entry.path()) ? 1 : 0;
     if (unused > 0)
-      say_also(remark, thimble::count_text(unused, "label file") + " without an image left alone");
+      thimble::say_also(remark,
+                        thimble::count_text(unused, "label file") + " without an image left alone");
   }
 
   void read_boxes(const fs::path& file, BoxedImage& image) const {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <support/boxes.hpp>
 #include <thimble/core/error.hpp>
 #include <thimble/nn/box_table.hpp>
 #include <thimble/nn/boxes.hpp>
@@ -13,14 +14,7 @@
 namespace thimble::boxes_test {
 namespace {
 
-void expect_near(const LabelledBox& found, const LabelledBox& expected) {
-  EXPECT_EQ(found.label, expected.label);
-  EXPECT_NEAR(found.x, expected.x, 1e-6);
-  EXPECT_NEAR(found.y, expected.y, 1e-6);
-  EXPECT_NEAR(found.width, expected.width, 1e-6);
-  EXPECT_NEAR(found.height, expected.height, 1e-6);
-  EXPECT_EQ(found.is_crowd, expected.is_crowd);
-}
+using testing::expect_near;
 
 TEST(Boxes, MoveWithTheirImage) {
   std::vector<LabelledBox> boxes{{1, 0.2F, 0.3F, 0.1F, 0.2F, 0}};

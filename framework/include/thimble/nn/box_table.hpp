@@ -97,6 +97,9 @@ struct BoxImageParams {
   }
 };
 
+/// One sentence of a remark behind another.
+THIMBLE_EXPORT void say_also(std::string& remark, const std::string& more);
+
 /// Takes out images without any box, where they are not wanted, and says so in `remark`.
 THIMBLE_EXPORT void drop_empty(std::vector<BoxedImage>& images, std::string& remark);
 
