@@ -186,6 +186,23 @@ std::vector<std::string> train_lines(const Study& study) {
   return lines;
 }
 
+/// Of two limits on a metric, as of the experiment and of its board, the lower one is kept.
+bool is_lowest(const Limit& limit, const std::vector<Limit>& limits) {
+  return std::ranges::none_of(limits, [&](const Limit& other) {
+    return other.metric == limit.metric &&
+           (other.most < limit.most || (other.most == limit.most && &other < &limit));
+  });
+}
+
+std::string limit_line(const Limit& limit) {
+  constexpr double kNoPartsFrom = 1e5;
+  std::string line = fmt::format(
+      "limit: {} <= {}", limit.metric,
+      limit.most < kNoPartsFrom ? number_text(limit.most) : decimals(limit.most, 0));
+  if (limit.metric.ends_with("_bytes")) line += " (" + decimals(limit.most / 1024, 0) + " KiB)";
+  return line;
+}
+
 std::vector<std::string> check_lines(const Study& study, RandomNetworks& networks) {
   std::vector<std::string> lines;
   if (const auto size = space_size(study.space->decisions()))
@@ -210,7 +227,7 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
                     objective.direction == Direction::minimize ? "minimize" : "maximize",
                     objective.metric, number_text(objective.weight)));
   for (const Limit& limit : study.limits)
-    lines.push_back(fmt::format("limit: {} <= {}", limit.metric, number_text(limit.most)));
+    if (is_lowest(limit, study.limits)) lines.push_back(limit_line(limit));
   if (study.train)
     for (const std::string& line : train_lines(study)) lines.push_back(line);
   auto remarks = study.remarks;

@@ -56,8 +56,8 @@ ImageStore::ImageStore(const std::vector<std::filesystem::path>& files, const Sh
     write_file(cache, decoded_);
     mapped_.emplace(cache);
     decoded_ = {};
-  } catch (const Error& error) {
-    context.log(std::string{"decoded images cannot be kept for the next time: "} + error.what());
+  } catch (const Error&) {
+    context.log("decoded images cannot be kept for the next time: " + what_was_thrown());
   }
 }
 

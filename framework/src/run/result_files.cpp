@@ -97,7 +97,7 @@ class Writer {
     if (table.rows.empty()) return "";
     write_file(folder_ / "selected.csv", to_csv(table));
     draw_figures(front_pictures(points));
-    return "\n## Selected networks\n\n" +
+    return "\n## Selected networks, and what stands out on the front\n\n" +
            to_markdown(selection_table(points, benchmark_, Digits::few));
   }
 

@@ -77,7 +77,8 @@ void let_count(thimble::OpCostsOptions& options, thimble::Core core,
   } catch (const thimble::InputError&) {
     throw;  // a person can mend it
   } catch (const thimble::Error& error) {
-    context.log(std::string{"operators that no table has cannot be counted: "} + error.what());
+    const thimble::Diagnostic& why = error.diagnostics().front();
+    context.log("operators that no table has cannot be counted: " + why.message + "; " + why.note);
   }
 }
 
