@@ -196,9 +196,9 @@ bool is_lowest(const Limit& limit, const std::vector<Limit>& limits) {
 
 std::string limit_line(const Limit& limit) {
   constexpr double kNoPartsFrom = 1e5;
-  std::string line = fmt::format(
-      "limit: {} <= {}", limit.metric,
-      limit.most < kNoPartsFrom ? number_text(limit.most) : decimals(limit.most, 0));
+  std::string line =
+      fmt::format("limit: {} <= {}", limit.metric,
+                  limit.most < kNoPartsFrom ? number_text(limit.most) : decimals(limit.most, 0));
   if (limit.metric.ends_with("_bytes")) line += " (" + decimals(limit.most / 1024, 0) + " KiB)";
   return line;
 }

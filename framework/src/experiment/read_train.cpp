@@ -275,9 +275,10 @@ class TrainReader {
         error(fmt::format("networks have {}, dataset '{}' needs {}", outputs_text(last), info.name,
                           wanted_outputs_text(*on.task, info)),
               on.task->has_maps()
-                  ? fmt::format("a search space may have such networks: head: detection, classes: {}, "
-                                "and as many anchors as the task",
-                                info.classes)
+                  ? fmt::format(
+                        "a search space may have such networks: head: detection, classes: {}, "
+                        "and as many anchors as the task",
+                        info.classes)
                   : advice(on, "classes", fmt::format("classes: {}", on.task->outputs(info))));
       if (input.channels != info.shape.channels)
         error(fmt::format("networks read {}, dataset '{}' has {}", to_string(input), info.name,
