@@ -46,8 +46,8 @@ struct LimitSettings {
     param(&LimitSettings::params, "params", "parameters at most").at_least(0);
     param(&LimitSettings::latency_ms, "latency_ms", "latency at most").at_least(0);
     param(&LimitSettings::energy_mj, "energy_mj", "energy of an inference at most").at_least(0);
-    param(&LimitSettings::ram_bytes, "ram_bytes", "RAM at most").at_least(0);
-    param(&LimitSettings::rom_bytes, "rom_bytes", "ROM at most").at_least(0);
+    param(&LimitSettings::ram_bytes, "ram_bytes", "RAM at most, in bytes, KiB or MiB").at_least(0);
+    param(&LimitSettings::rom_bytes, "rom_bytes", "ROM at most, in bytes, KiB or MiB").at_least(0);
   }
 };
 
