@@ -5,7 +5,7 @@ import {labelOf} from "./format.js";
 
 function pointName(point) { return `${point.row || "search"} (seed ${point.seed})`; }
 
-/** [networks looked at, best so far in the shown unit] for one point, where that changes. */
+/** [networks looked at, best so far in the shown unit] for one point, where that changes; nothing for a single network. */
 function bestSoFar(data, column, point) {
   const points = [];
   const sign = column.better === "less" ? 1 : -1;
@@ -20,7 +20,7 @@ function bestSoFar(data, column, point) {
     points.push([count, best / column.factor]);
   }
   if (points.length) points.push([count, best / column.factor]);
-  return points;
+  return count > 1 ? points : [];
 }
 
 /** Share of the box that the front of two objectives dominates, over networks; exact. */

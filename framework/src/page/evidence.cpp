@@ -102,41 +102,74 @@ std::string short_table(const CsvTable& csv, const std::string& caption, const c
   return table.rows.empty() ? "" : to_html(table);
 }
 
-/// When each objective was last bettered by a network within the limits, counted from 1.
-std::vector<std::pair<std::string, std::size_t>> last_steps(const PageData& data) {
+/// A point's networks, and when each objective was last bettered by one within the limits, counted
+/// from 1.
+struct Course {
+  std::size_t networks = 0;
   std::vector<std::pair<std::string, std::size_t>> steps;
+
+  bool was_late() const {
+    return std::ranges::any_of(steps,
+                               [&](const auto& step) { return step.second * 5 > networks * 4; });
+  }
+};
+
+Course course_of(const PageData& data, int point) {
+  Course course;
+  course.networks = static_cast<std::size_t>(std::ranges::count(data.point, point));
   for (const PageData::Metric& metric : data.metrics) {
     if (!metric.is_objective) continue;
     double best = kNotANumber;
-    std::size_t last = 0;
+    std::size_t place = 0, last = 0;
     for (std::size_t i = 0; i < metric.values.size(); ++i) {
+      if (data.point[i] != point) continue;
+      ++place;
       if (data.state[i] != PageData::State::feasible || !std::isfinite(metric.values[i])) continue;
       const double value = goodness(metric.values[i], *metric.direction);
       if (!std::isnan(best) && value <= best) continue;
       best = value;
-      last = i + 1;
+      last = place;
     }
-    if (last > 0) steps.emplace_back(unit_of(metric.name).label, last);
+    if (last > 0) course.steps.emplace_back(unit_of(metric.name).label, last);
   }
-  return steps;
+  return course;
+}
+
+std::string course_text(const Course& course) {
+  std::vector<std::string> words;
+  for (const auto& [label, step] : course.steps)
+    words.push_back(fmt::format("{} at network {}", escaped(label), step));
+  return fmt::format("Last bettered: {} of {}. {}", listed(words), course.networks,
+                     course.was_late() ? "That was late: a longer search may find more."
+                                       : "The last fifth brought nothing better in any of them "
+                                         "alone.");
 }
 
 std::string search_reading(const PageData& data) {
-  const auto steps = last_steps(data);
-  if (steps.empty()) return "No network within the limits has a value of an objective.";
-  std::vector<std::string> words;
-  std::size_t last = 0;
-  for (const auto& [label, step] : steps) {
-    words.push_back(fmt::format("{} at network {}", escaped(label), step));
-    last = std::max(last, step);
+  std::vector<Course> courses;
+  bool has_values = false;
+  for (std::size_t i = 0; i < data.points.size(); ++i) {
+    const Course course = course_of(data, static_cast<int>(i));
+    has_values = has_values || !course.steps.empty();
+    if (course.networks > 1 && !course.steps.empty()) courses.push_back(course);
   }
-  const bool was_late = last * 5 > data.arch.size() * 4;
-  return fmt::format(
-      "The best value so far of every objective, over the networks in the order in "
-      "which they were looked at. Last bettered: {} of {}. {}",
-      listed(words), data.arch.size(),
-      was_late ? "That was late: a longer search may find more."
-               : "The last fifth brought nothing better in any of them alone.");
+  if (!has_values) return "No network within the limits has a value of an objective.";
+  if (courses.empty())
+    return data.record.table("course") != nullptr
+               ? "What the search told of itself, epoch by epoch."
+               : "No search scored more than the one network that it ended with, so there is no "
+                 "course to draw.";
+  const std::string what =
+      "The best value so far of every objective, over the networks in the order in which they were "
+      "looked at. ";
+  if (courses.size() == 1) return what + course_text(courses.front());
+  const auto late = std::ranges::count_if(courses, &Course::was_late);
+  return what + (late == 0 ? fmt::format("In none of {} searches did the last fifth bring anything "
+                                         "better.",
+                                         courses.size())
+                           : fmt::format("In {} of {} searches the last fifth still brought "
+                                         "something better: longer ones may find more.",
+                                         late, courses.size()));
 }
 
 std::string training_reading(const CsvTable& trained) {
