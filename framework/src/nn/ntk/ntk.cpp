@@ -49,6 +49,12 @@ double mean_channels(const Graph& graph) {
 /// 37 channels they take 0.6 of the time, with 28 half as much again).
 constexpr double kWide = 32;
 
+constexpr int kDoubleBytes = 8;  // of the layer that is multiplied
+
+bool goes_in_turn(const Graph& graph) {
+  return mean_channels(graph) >= kWide || !ntk::unknown_in(graph).empty();
+}
+
 /// One cotangent after the other, each layer a matrix product.
 at::Tensor gram_in_turn(const Network& network, const at::Tensor& images) {
   const Forward forward = propagate_forward(network, images);
@@ -77,6 +83,17 @@ at::Tensor gram_in_turn(const Network& network, const at::Tensor& images) {
   return gram;
 }
 
+/// Outputs of the forward run, what waits backwards, and the Jacobian.
+std::int64_t bytes_in_turn(const Graph& graph, std::int64_t samples, int scalar_bytes) {
+  std::int64_t elements = 0, weights = 0, most_weights = 0;
+  for (const Node& node : graph.nodes()) {
+    elements += node.shape.elements();
+    weights += params(graph, node);
+    most_weights = std::max(most_weights, params(graph, node));
+  }
+  return samples * ((2 * elements + weights) * scalar_bytes + most_weights * kDoubleBytes);
+}
+
 }  // namespace
 
 const std::vector<std::pair<std::string, SampleCoupling>>& names_of(SampleCoupling) {
@@ -87,7 +104,7 @@ const std::vector<std::pair<std::string, SampleCoupling>>& names_of(SampleCoupli
 
 at::Tensor ntk_gram(const Network& network, const at::Tensor& images, SampleCoupling coupling) {
   const at::NoGradGuard no_grad;
-  if (coupling == SampleCoupling::coupled && mean_channels(network.graph()) >= kWide)
+  if (coupling == SampleCoupling::coupled && goes_in_turn(network.graph()))
     return gram_in_turn(network, images);
   if (network.precision() == at::kDouble) return ntk::gram<double>(network, images, coupling);
   if (network.precision() == at::kFloat) return ntk::gram<float>(network, images, coupling);
@@ -97,8 +114,8 @@ at::Tensor ntk_gram(const Network& network, const at::Tensor& images, SampleCoup
 std::int64_t ntk_bytes(const Graph& graph, std::int64_t samples, int scalar_bytes) {
   constexpr int kPixelBytes = 8;  // what a ReLU lets through is kept as a list
   constexpr int kLaneBytes = 64;  // a cotangent's element, one lane for each of a block
+  if (goes_in_turn(graph)) return bytes_in_turn(graph, samples, scalar_bytes);
   ntk::Terms terms = ntk::terms_of(graph);
-  constexpr int kDoubleBytes = 8;  // of the layer that is multiplied
   std::int64_t forward = 0, weights = 0, most_weights = 0;
   std::int64_t largest = graph.node(graph.output()).shape.elements();
   std::int64_t open = 1, most_open = 1;  // the output's; then as the backward pass goes

@@ -1,7 +1,5 @@
 #include "terms.hpp"
 
-#include <fmt/format.h>
-
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 
@@ -12,6 +10,16 @@ bool has_weight(Op op) { return op == Op::conv || op == Op::linear || op == Op::
 
 bool is_windowed(Op op) {
   return op == Op::conv || op == Op::linear || op == Op::avg_pool || op == Op::global_avg_pool;
+}
+
+/// What terms cannot say, or nothing.
+std::string unknown_name(const Node& node) {
+  const bool is_relu6 = node.op == Op::relu && node.activation != Activation::relu;
+  if (is_relu6) return "relu6";
+  if (node.op == Op::max_pool || node.op == Op::concat || node.op == Op::softmax ||
+      node.op == Op::mask)
+    return name_of(node.op);
+  return node.op != Op::relu && node.activation != Activation::none ? "fused ReLUs" : "";
 }
 
 class Walk {
@@ -41,7 +49,6 @@ class Walk {
   void count_edges() {
     for (NodeId id = graph_.output(); id >= 0; --id) {
       if (terms_.uses[at(id)] == 0 && id != graph_.output()) continue;
-      require_known(graph_.node(id));
       for (const NodeId input : graph_.inputs(id)) ++terms_.uses[at(input)];
     }
     for (NodeId id = 0; id < graph_.size(); ++id) {
@@ -49,16 +56,6 @@ class Walk {
       for (const NodeId input : graph_.inputs(id)) wanted = wanted || terms_.is_wanted[at(input)];
       terms_.is_wanted[at(id)] = wanted;
     }
-  }
-
-  static void require_known(const Node& node) {
-    const bool is_relu6 = node.op == Op::relu && node.activation != Activation::relu;
-    if (is_relu6 || node.op == Op::max_pool || node.op == Op::concat || node.op == Op::softmax ||
-        node.op == Op::mask)
-      throw Error{fmt::format("the tangent kernel of a network with {} is not built",
-                              is_relu6 ? "relu6" : name_of(node.op))};
-    if (node.op != Op::relu && node.activation != Activation::none)
-      throw Error{"the tangent kernel of a deployed graph"};
   }
 
   bool is_shared(NodeId id) const { return terms_.uses[at(id)] > 1; }
@@ -111,6 +108,23 @@ class Walk {
 
 }  // namespace
 
-Terms terms_of(const Graph& graph) { return Walk{graph}.walk(); }
+std::string unknown_in(const Graph& graph) {
+  std::vector<bool> is_read(static_cast<std::size_t>(graph.size()));
+  is_read[at(graph.output())] = true;
+  for (NodeId id = graph.output(); id >= 0; --id) {
+    if (!is_read[at(id)]) continue;
+    if (std::string name = unknown_name(graph.node(id)); !name.empty()) return name;
+    for (const NodeId input : graph.inputs(id)) is_read[at(input)] = true;
+  }
+  return "";
+}
+
+Terms terms_of(const Graph& graph) {
+  if (const std::string unknown = unknown_in(graph); !unknown.empty())
+    throw Error{
+        "the tangent kernel with frozen statistics of a network with " + unknown + " is not built",
+        "coupled statistics take any network"};
+  return Walk{graph}.walk();
+}
 
 }  // namespace thimble::ntk

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <thimble/graph/graph.hpp>
@@ -33,6 +34,10 @@ struct Terms {
   std::vector<int> uses;
 };
 
+/// What the output depends on that terms cannot say, as "relu6"; nothing where they can.
+std::string unknown_in(const Graph& graph);
+
+/// Throws Error where something is unknown.
 Terms terms_of(const Graph& graph);
 
 }  // namespace thimble::ntk

@@ -11,6 +11,7 @@
 
 #include <support/small_networks.hpp>
 #include <thimble/core/error.hpp>
+#include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/ntk/ntk.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
@@ -162,6 +163,21 @@ TEST(Ntk, FloatIsCloseToDouble) {
   const at::Tensor gram = ntk_gram(fast, x.to(at::kFloat), SampleCoupling::coupled);
   EXPECT_LT(relative_error(gram, truth), 1e-4);
   EXPECT_NEAR(condition_number(gram) / condition_number(truth), 1.0, 1e-2);
+}
+
+TEST(Ntk, TakesOperatorsThatDoNotGoSideBySide) {
+  Graph graph;
+  const NodeId x = graph.conv(graph.input({3, 9, 7}), {.out = 4, .kernel = {3, 3}});
+  const NodeId a = graph.relu(graph.batch_norm(x), Activation::relu6);
+  const NodeId b = graph.max_pool(x, {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}});
+  graph.linear(graph.global_avg_pool(graph.concat({{a, b}})), 5);
+  const Network net = network(graph);
+  const at::Tensor images_of_it = images(graph, 5);
+  EXPECT_LT(relative_error(ntk_gram(net, images_of_it, SampleCoupling::coupled),
+                           ntk_gram_by_rows(net, images_of_it)),
+            1e-10);
+  EXPECT_GT(ntk_bytes(graph, 5, 8), 5 * 8 * params(graph));
+  EXPECT_THROW(ntk_gram(net, images_of_it, SampleCoupling::frozen), Error);
 }
 
 TEST(Ntk, ConstantChannelsAndSingleSamplesStayFinite) {

@@ -21,10 +21,11 @@ THIMBLE_EXPORT const std::vector<std::pair<std::string, SampleCoupling>>& names_
 /// theta being the weights of convolutions, fully connected layers and batch norm's scales; biases
 /// and shifts are left out. images: B x C x H x W. Returns B x B in double. Nothing is recorded on
 /// a tape: in narrow networks 16 cotangents (8 in double) go backwards through the graph side by
-/// side, one a vector lane, 8 to 14 times faster than row by row; in wide ones they go one after
-/// the other, as matrix products (with frozen statistics they always go side by side). The
+/// side, one a vector lane, 8 to 14 times faster than row by row; in wide ones, and where there are
+/// maximum pools, concatenations, ReLU6 or fused ReLUs, they go one after the other, as matrix
+/// products. With frozen statistics they always go side by side, which throws Error for those. The
 /// gradients of one layer after the other are multiplied into the Gram matrix. Memory: see
-/// ntk_bytes(). Throws Error for graphs with fused ReLUs. Thread safe.
+/// ntk_bytes(). Thread safe.
 THIMBLE_EXPORT at::Tensor ntk_gram(const Network& network, const at::Tensor& images,
                                    SampleCoupling coupling);
 
