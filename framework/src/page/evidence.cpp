@@ -104,7 +104,7 @@ std::string short_table(const CsvTable& csv, const std::string& caption, const c
 
 /// A point's networks, and when each objective was last bettered by one within the limits, counted
 /// from 1.
-struct Course {
+struct PointCourse {
   std::size_t networks = 0;
   std::vector<std::pair<std::string, std::size_t>> steps;
 
@@ -114,8 +114,8 @@ struct Course {
   }
 };
 
-Course course_of(const PageData& data, int point) {
-  Course course;
+PointCourse course_of(const PageData& data, int point) {
+  PointCourse course;
   course.networks = static_cast<std::size_t>(std::ranges::count(data.point, point));
   for (const PageData::Metric& metric : data.metrics) {
     if (!metric.is_objective) continue;
@@ -135,7 +135,7 @@ Course course_of(const PageData& data, int point) {
   return course;
 }
 
-std::string course_text(const Course& course) {
+std::string course_text(const PointCourse& course) {
   std::vector<std::string> words;
   for (const auto& [label, step] : course.steps)
     words.push_back(fmt::format("{} at network {}", escaped(label), step));
@@ -146,10 +146,10 @@ std::string course_text(const Course& course) {
 }
 
 std::string search_reading(const PageData& data) {
-  std::vector<Course> courses;
+  std::vector<PointCourse> courses;
   bool has_values = false;
   for (std::size_t i = 0; i < data.points.size(); ++i) {
-    const Course course = course_of(data, static_cast<int>(i));
+    const PointCourse course = course_of(data, static_cast<int>(i));
     has_values = has_values || !course.steps.empty();
     if (course.networks > 1 && !course.steps.empty()) courses.push_back(course);
   }
@@ -163,7 +163,7 @@ std::string search_reading(const PageData& data) {
       "The best value so far of every objective, over the networks in the order in which they were "
       "looked at. ";
   if (courses.size() == 1) return what + course_text(courses.front());
-  const auto late = std::ranges::count_if(courses, &Course::was_late);
+  const auto late = std::ranges::count_if(courses, &PointCourse::was_late);
   return what + (late == 0 ? fmt::format("In none of {} searches did the last fifth bring anything "
                                          "better.",
                                          courses.size())

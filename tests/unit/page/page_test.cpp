@@ -89,6 +89,15 @@ TEST_F(Page, ShowsErrorsBesideCosts) {
                                        Not(HasSubstr("latency_ms.origin</th>"))));
 }
 
+TEST_F(Page, SaysWhetherSearchesWereAtTheirEnd) {
+  write("1,1,n1,n1,true,true,,50,1\n", "n1");
+  EXPECT_THAT(page(), HasSubstr("there is no course to draw"));
+  write("1,1,n1,n1,true,true,,50,1\n2,1,n2,n2,true,true,,60,2\n3,1,n3,n3,true,true,,70,0\n", "n2");
+  EXPECT_THAT(page(), HasSubstr("MACs at network 1 and merit at network 2 of 3. The last fifth"));
+  write("1,1,n1,n1,true,true,,50,1\n2,1,n2,n2,true,true,,60,2\n", "n2");
+  EXPECT_THAT(page(), HasSubstr("of 2. That was late"));
+}
+
 TEST_F(Page, TakesNamesAsTextWhateverIsInThem) {
   const std::string name = "</script><img src=x onerror=alert(1)>";
   write("1,1," + name + "," + name + ",true,true,,50,1\n", "\"" + name + "\"");
