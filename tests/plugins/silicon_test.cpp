@@ -207,6 +207,8 @@ class NatsBenchMcu : public ::testing::Test {
   struct Network {
     Graph graph;
     double latency_ms = 0;
+    double arena_bytes = 0;
+    double rom_bytes = 0;
   };
 
   /// Without those that pass their input through: one latency for all of them says nothing.
@@ -216,7 +218,8 @@ class NatsBenchMcu : public ::testing::Test {
     const CsvTable table = csv(kFile);
     for (const auto& cells : table.rows) {
       const Row row{table, cells};
-      Network network{space->build(space->decode(row["arch_str"])), 1000 * row.number("latency_s")};
+      Network network{space->build(space->decode(row["arch_str"])), 1000 * row.number("latency_s"),
+                      1024 * row.number("arena_used_kb"), 1024 * row.number("rom_kb")};
       if (is_connected(network.graph)) found.push_back(std::move(network));
     }
     return found;
@@ -307,6 +310,25 @@ TEST_F(NatsBenchMcu, IsWithinTheIntervalsOfTheFormula) {
   }
   EXPECT_GE(share_within(errors, 1), kClaimed);
   EXPECT_LE(fit_relative(kinds, measured).p95_error, least_stated) << "each by the others";
+}
+
+TEST_F(NatsBenchMcu, NeedsTheMemoryOfTheFormula) {
+  THIMBLE_NEEDS_DATA(kFile);
+  const auto hardware = testing::make<Hardware>(loader_, "analytic", "{board: nrf5340_dk}");
+  const auto stack = static_cast<double>(hardware->target().fixed_ram_bytes);
+  std::vector<double> ram_errors, rom_errors;
+  for (const Network& network : networks()) {
+    const Cost cost = hardware->cost(network.graph);
+    EXPECT_EQ(cost.ram_bytes.origin, Origin::fitted);
+    EXPECT_EQ(cost.rom_bytes.origin, Origin::fitted);
+    const auto error = [](double measured, const Figure& stated) {
+      return (measured / stated.value - 1) / stated.relative_error;
+    };
+    ram_errors.push_back(error(network.arena_bytes + stack, cost.ram_bytes));
+    rom_errors.push_back(error(network.rom_bytes, cost.rom_bytes));
+  }
+  EXPECT_GE(share_within(ram_errors, 1), kClaimed);
+  EXPECT_GE(share_within(rom_errors, 1), kClaimed);
 }
 
 /// Padding at both sides that gives as many outputs, or nothing.

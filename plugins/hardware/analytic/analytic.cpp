@@ -157,6 +157,9 @@ struct Memory {
   std::int64_t rom_bytes_per_operator = 0;
   std::int64_t rom_bytes_per_channel = 0;
   double ram_relative_error = 0;
+  double rom_relative_error = 0;
+  double fixed_relative_error = 0;
+  Origin origin = Origin::guessed;
   std::string source;
 
   template <class Describe>
@@ -183,9 +186,14 @@ struct Memory {
         .range(kBytes.least, kBytes.most)
         .required();
     param(&Memory::ram_relative_error, "ram_relative_error",
-          "of the peak: the runtime may order operators and place tensors in its own way")
+          "of what is not fixed: the runtime may order operators and place tensors in its own way")
         .range(0, 10)
         .required();
+    param(&Memory::rom_relative_error, "rom_relative_error", "likewise").range(0, 10).required();
+    param(&Memory::fixed_relative_error, "fixed_relative_error", "of the fixed parts")
+        .range(0, 10)
+        .required();
+    param(&Memory::origin, "origin", "how these were found").required();
     param(&Memory::source, "source", "where this comes from").required();
   }
 };
@@ -228,6 +236,9 @@ Model model_of(const thimble::Board& board) {
   if (latency.board == board.id && latency.origin != Origin::guessed) return model;
   latency.origin = Origin::guessed;
   latency.relative_error = std::max(latency.relative_error, thimble::kGuessError);
+  Memory& memory = model.memory;
+  memory.origin = Origin::guessed;
+  memory.fixed_relative_error = std::max(memory.fixed_relative_error, thimble::kGuessError);
   return model;
 }
 
@@ -294,8 +305,6 @@ class Analytic final : public thimble::Hardware {
   thimble::Cost cost(const Graph& network) const override {
     thimble::Cost cost = Hardware::cost(network);
     const Memory& memory = model_.memory;
-    cost.ram_bytes.relative_error = memory.ram_relative_error;
-    if (memory.ram_bytes_per_operator == 0 && memory.ram_bytes_per_channel == 0) return cost;
     std::int64_t bytes = 0;
     const Graph graph = thimble::deployed(network);  // named: its nodes are only lent out
     for (const Node& node : graph.nodes()) {
@@ -303,6 +312,8 @@ class Analytic final : public thimble::Hardware {
       bytes += memory.ram_bytes_per_channel * channels_with_constants(node);
     }
     cost.ram_bytes.value += static_cast<double>(bytes);
+    take_error(cost.ram_bytes, memory.fixed_ram_bytes, memory.ram_relative_error);
+    take_error(cost.rom_bytes, memory.fixed_rom_bytes, memory.rom_relative_error);
     return cost;
   }
 
@@ -350,6 +361,13 @@ class Analytic final : public thimble::Hardware {
   }
 
  private:
+  /// Of what is fixed and of the rest; both may be wrong the same way.
+  void take_error(thimble::Figure& bytes, std::int64_t fixed, double of_rest) const {
+    const double share = static_cast<double>(fixed) / bytes.value;
+    bytes.relative_error = share * model_.memory.fixed_relative_error + (1 - share) * of_rest;
+    bytes.origin = model_.memory.origin;
+  }
+
   static Work element_wise(const Shape& shape) {
     Work work;
     work.outputs = shape.elements();
