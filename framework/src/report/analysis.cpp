@@ -199,6 +199,21 @@ std::string summary_text(const std::vector<Estimate>& estimates) {
                             : fmt::format("{:.3f} ± {:.3f}", mean, deviation);
 }
 
+/// The mean of each end too: points with the same networks are no new sample, so more of them must
+/// not make an interval narrower.
+std::string mean_with_interval(const std::vector<Estimate>& estimates) {
+  std::vector<double> values, lows, highs;
+  for (const auto& [value, interval] : estimates) {
+    if (!std::isfinite(value) || !std::isfinite(interval.low)) continue;
+    values.push_back(value);
+    lows.push_back(interval.low);
+    highs.push_back(interval.high);
+  }
+  if (values.empty()) return summary_text(estimates);
+  const auto mean = [](const std::vector<double>& of) { return mean_and_deviation(of).mean; };
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", mean(values), mean(lows), mean(highs));
+}
+
 /// What the summary says of one metric and accuracy in one row of the sweep, point by point.
 struct Line {
   std::string row, metric, against;
@@ -221,7 +236,7 @@ std::vector<std::string> cells_of(Line& line, const std::set<std::int64_t>& ks) 
   for (const auto& counts : {line.cells, line.invalid})
     cells.push_back(fmt::format("{:.0f}", mean_and_deviation(counts).mean));
   cells.push_back(summary_text(line.taus["all"]));
-  cells.push_back(summary_text(line.over_macs));
+  cells.push_back(mean_with_interval(line.over_macs));
   for (const char* const subset : {"equal_macs", "top_decile"})
     cells.push_back(summary_text(line.taus[subset]));
   for (const std::int64_t k : ks) cells.push_back(mean_text(line.regrets[k]));

@@ -30,12 +30,14 @@ std::string training_name(std::size_t network, const std::string& dataset, std::
 
 /// Behind the table of how metrics rank.
 constexpr const char* kRankingLegend =
-    "\n- tau: Kendall's tau-b with accuracy, and its interval; below 0 where less of a metric is "
-    "better\n"
+    "\n- tau: Kendall's tau-b with accuracy, and its interval (95 %, bootstrap over networks); "
+    "below 0 "
+    "where less of a metric is better\n"
     "- better than MACs: how much larger tau is, that sign aside, than that of MACs over the same "
-    "networks, paired: an interval above 0 says that the metric ranks better\n"
+    "networks, paired: an interval above 0 says that the metric ranks better (over several points: "
+    "the means of their ends)\n"
     "- n: networks; invalid: of these, without a value, which rank last\n"
-    "- equal MACs: among networks that have the same\n"
+    "- equal MACs: among networks that have the same, where some have (analysis.class_size)\n"
     "- regret of k: points of accuracy that the best of the k highest ranked lacks\n"
     "- behind ±: deviation over points\n";
 

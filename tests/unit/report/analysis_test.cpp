@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -187,6 +188,17 @@ TEST(Analysis, MakesTablesWithARowForEachFinding) {
   EXPECT_THAT(summary.header,
               ElementsAre("row", "metric", "against", "n", "invalid", "tau", "better than MACs",
                           "equal MACs", "top decile", "regret of 1", "regret of 3"));
+  Sample with_macs = sample();
+  with_macs.metrics.push_back({"macs", Direction::maximize, {}});
+  for (int i = 0; i < 12; ++i) with_macs.metrics.back().values.push_back(i % 4);
+  const Analysis first = analyse(with_macs, kSmall, 1), second = analyse(with_macs, kSmall, 2);
+  const auto ends = [](const Analysis& of) {
+    return find(of.accuracies, "loss", "all").over_macs.interval;
+  };
+  EXPECT_THAT(
+      analysis_summary(outcomes, {first, second}).rows[0][6],
+      ::testing::EndsWith(fmt::format(" [{:.3f}, {:.3f}]", (ends(first).low + ends(second).low) / 2,
+                                      (ends(first).high + ends(second).high) / 2)));
   ASSERT_EQ(summary.rows.size(), 2U);
   EXPECT_THAT(summary.rows[0], ElementsAre("both", "loss", "test", "12", "2", "-0.992 ± 0.000", "-",
                                            "-0.977 ± 0.000", "-1.000 ± 0.000", "0", "0"));
