@@ -11,6 +11,7 @@
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/deploy/onnx.hpp>
 #include <thimble/emulate/profile.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/answers.hpp>
@@ -137,7 +138,10 @@ void print_cost(const Study& study, const Graph& graph) {
              share(cost.rom_bytes.value, target.rom_bytes));
   if (std::isfinite(cost.energy_mj.value))
     fmt::print(", energy {:.3f} mJ ({})", cost.energy_mj.value, error_text({cost.energy_mj}));
-  fmt::print("\n  latency on {}\n", provenance_text(target, cost.latency_ms));
+  fmt::print("\n  {} on {}\n",
+             target.runtime == own_kernels() ? "latency"
+                                             : "these are not of the program written here, but",
+             provenance_text(target, cost.latency_ms));
 }
 
 /// Runs the first samples in the emulator; a value that is not the reference's is an error there.
@@ -149,8 +153,9 @@ void verify(const Profiler& profiler, const Int8Network& network, const at::Tens
     execution = profiler.execute(network, quantised(images[i], network.tensor(0).quantisation));
   const ProgramSize size = profiler.size(network);
   fmt::print(
-      "  executed on an emulated {} with {} samples: {} instructions, every value as the reference "
-      "has it\n"
+      "  executed on an emulated {} with {} samples: {} instructions an inference, every value as "
+      "the "
+      "reference has it\n"
       "  program: ROM {:.1f} KiB, RAM {:.1f} KiB (arena {:.1f} KiB) and {} bytes of stack\n",
       name_of(profiler.core()), count, execution.instructions,
       static_cast<double>(size.rom_bytes) / 1024, static_cast<double>(size.ram_bytes) / 1024,
@@ -179,9 +184,10 @@ bool is_drawn(const ChosenNetwork& chosen, const DeployArguments& arguments) {
 /// Drawn weights tell what a network costs; nobody should take them for a network that works.
 TrainedNetwork weights_for(const ChosenNetwork& chosen, const DeployArguments& arguments) {
   if (arguments.network && !arguments.is_drawn && !chosen.weights)
-    throw InputError{fmt::format("network {} was not trained in this run", *arguments.network),
-                     "trained.csv says why it failed; else add 'train' to its experiment and run "
-                     "that with --resume, or take drawn weights with --drawn"};
+    throw InputError{
+        fmt::format("network {} was not trained in this run", *arguments.network),
+        "take drawn weights with --drawn; or add 'train' to its experiment and run that "
+        "with --resume. Where it was to be trained, trained.csv says why it failed"};
   if (!is_drawn(chosen, arguments)) return read_trained(chosen.graph, *chosen.weights);
   TrainedNetwork drawn{Network{chosen.graph}};
   drawn.network.initialise(Init::kaiming_normal_fan_out, chosen.study().seed, "deploy");

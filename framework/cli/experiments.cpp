@@ -13,6 +13,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/core/utf8.hpp>
+#include <thimble/experiment/columns.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
 #include <thimble/report/answers.hpp>
@@ -51,11 +52,18 @@ nlohmann::ordered_json json_of(const Value& value) {
   return value.text();
 }
 
-/// The cost as plain numbers; scripts want cost.latency_ms, not its origin.
-Value plain_costs(Value document) {
-  if (Value* const cost = document.find("cost"))
-    for (auto& entry : cost->entries())
-      if (const Value* const value = entry.value.find("value")) entry.value = Value{*value};
+/// The cost as plain numbers, as scripts want them, with error, origin and runtime beside them,
+/// called as columns are.
+Value plain_costs(Value document, const std::string& runtime) {
+  Value* const cost = document.find("cost");
+  Value plain = Value::map();
+  for (const auto& entry : cost->entries()) {
+    plain.set(entry.key, *entry.value.find("value"));
+    plain.set(entry.key + kErrorColumns[0], *entry.value.find("relative_error"));
+    plain.set(entry.key + kErrorColumns[1], *entry.value.find("origin"));
+  }
+  if (!cost->entries().empty()) plain.set("runtime", Value::scalar(runtime, true));
+  *cost = std::move(plain);
   return document;
 }
 
@@ -287,12 +295,14 @@ int score(const ScoreArguments& arguments, const World& world) {
   const int jobs = setup.jobs = jobs_or_all(arguments.jobs);
   setup.scores_infeasible = true;  // what is asked for is scored, whether it fits or not
   Scoring scoring{std::move(setup)};
+  const std::string runtime =
+      study.hardware == nullptr ? "" : runtime_text(study.hardware->target());
   bool are_all_valid = true;
   const auto evaluations = evaluate_texts(archs, study, scoring, jobs);
   for (const Evaluation& evaluation : evaluations) {
     are_all_valid = are_all_valid && evaluation.is_valid();
     if (arguments.as_json) {
-      fmt::print("{}\n", to_json(plain_costs(evaluation_document(evaluation, metrics))));
+      fmt::print("{}\n", to_json(plain_costs(evaluation_document(evaluation, metrics), runtime)));
     } else {
       print_evaluation(evaluation, study);
     }

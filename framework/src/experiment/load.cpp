@@ -95,7 +95,8 @@ void check_baseline(const Value& report, const std::string& baseline,
   }
   problems.error(where,
                  fmt::format("no row {}{}", in_quotes(baseline), did_you_mean(baseline, rows)),
-                 "rows are " + join(rows, "; "));
+                 "rows are " + join(rows, "; ") +
+                     "; take it in with --rows, or do without with report.baseline=");
 }
 
 /// The one section that all points share.

@@ -33,6 +33,12 @@ const std::map<std::string, std::string>& meanings() {
       {"rank", "place by the benchmark's accuracy / networks of the same MACs there"},
       {"regret", "points of accuracy below the best network of the same MACs"},
       {"front", "networks that no other beats in all objectives"},
+      {"scored", "networks whose proxies were computed"},
+      {"hypervolume",
+       "share of the box of all rows' fronts that the row's dominates, so of the rows that were "
+       "run; "
+       "more is better"},
+      {"igd", "mean distance from the front of all rows to the row's; less is better"},
       {"search_seconds",
        "processor time of all scores that the row asked for; rows share scores, so a run takes "
        "less than their sum"}};
@@ -88,6 +94,16 @@ std::string cost_lines(const std::vector<PointOutcome>& outcomes, const CostMetr
   return text;
 }
 
+/// "; ± 36 %, guessed" behind what a column of memory means; nothing where all are exact.
+std::string error_of_column(const std::vector<PointOutcome>& outcomes, const CostMetric& metric) {
+  std::vector<Figure> figures;
+  for (const PointOutcome& outcome : outcomes)
+    std::ranges::copy(figures_of(outcome, metric.figure), std::back_inserter(figures));
+  const bool is_exact =
+      std::ranges::all_of(figures, [](const Figure& f) { return f.relative_error == 0; });
+  return is_exact ? "" : "; " + error_text(figures);
+}
+
 std::string objectives_text(const PointOutcome& outcome) {
   std::vector<std::string> names;
   for (const Objective& objective : outcome.objectives) names.push_back(objective.metric);
@@ -119,6 +135,35 @@ std::string objectives_of(const PointOutcome& outcome, const Evaluation& network
                     mean_text({cost != nullptr ? value / cost->unit : value}));
   }
   return join(parts);
+}
+
+/// Of the networks within the limits, those that have a metric.
+std::vector<double> values_of(const PointOutcome& outcome, const std::string& metric) {
+  std::vector<double> values;
+  for (const Evaluation& network : outcome.evaluated)
+    if (const double value = metric_of(network, metric, outcome.metrics);
+        network.is_feasible() && std::isfinite(value))
+      values.push_back(value);
+  return values;
+}
+
+/// A proxy at its ceiling looks like an answer and is none.
+std::string ties_text(const PointOutcome& outcome, const std::string& row) {
+  constexpr std::ptrdiff_t kFewest = 3;  // of two, equal ones are no wonder
+  std::string text;
+  for (const auto& [metric, direction, weight] : outcome.objectives) {
+    const std::vector<double> values = values_of(outcome, metric);
+    if (weight == 0 || std::ssize(values) < kFewest) continue;
+    const auto best =
+        std::ranges::count(values, direction == Direction::minimize ? std::ranges::min(values)
+                                                                    : std::ranges::max(values));
+    if (2 * best > std::ssize(values))
+      text += fmt::format(
+          "- {}**the best {} is that of {} of {} networks**: it tells them not apart, and which of "
+          "them is named says nothing\n",
+          row, metric, best, values.size());
+  }
+  return text;
 }
 
 const Evaluation& knee_of(const PointOutcome& outcome) {
@@ -159,6 +204,7 @@ std::string point_text(const PointOutcome& outcome) {
                    "much of the others" +
                        (ends.empty() ? "" : "; an end, too (" + ends + ")"));
   }
+  text += ties_text(outcome, row);
   const auto feasible = std::ranges::count_if(outcome.evaluated, &Evaluation::is_feasible);
   const auto front = std::ssize(outcome.result.front);
   if (outcome.objectives.size() < 2 || feasible < 2 || front < 2) return text;
@@ -238,8 +284,10 @@ std::string legend_text(const std::vector<PointOutcome>& outcomes,
         metric != cost_metrics().end() && metric->needs_hardware() && !meanings().contains(column);
     const std::string lines = is_time ? cost_lines(outcomes, *metric) : "";
     has_error = has_error || !lines.empty();
+    const bool is_memory = metric != cost_metrics().end() && metric->needs_hardware() && !is_time;
     if (const auto found = meanings().find(column); found != meanings().end())
-      text += fmt::format("- {}: {}\n", column, found->second);
+      text += fmt::format("- {}: {}{}\n", column, found->second,
+                          is_memory ? error_of_column(outcomes, *metric) : "");
     text += lines;
   }
   if (is_shown(columns, "speedup"))
@@ -260,6 +308,9 @@ std::string choice_text(const std::vector<PointOutcome>& outcomes) {
   std::string text;
   for (const PointOutcome& outcome : outcomes)
     if (outcome.result.best && outcome.result.best->is_feasible()) text += point_text(outcome);
+  const auto has_trained = [](const PointOutcome& outcome) { return !outcome.trained.empty(); };
+  if (!text.empty() && std::ranges::any_of(outcomes, has_trained))
+    text += "- what networks learned is not in it: see the trained networks\n";
   return text;
 }
 

@@ -207,7 +207,7 @@ std::unique_ptr<Benchmark> load_benchmark(const Study& study,
   if (study.benchmark->required)
     throw InputError{
         Diagnostic{study.benchmark_where, missing, "name the folder that has it with --data DIR"}};
-  say(missing + "; accuracies are left out");
+  say(missing + "; accuracies are left out (with required: true, nothing would run)");
   return nullptr;
 }
 

@@ -264,8 +264,16 @@ Table candidate_table(const std::vector<PointOutcome>& outcomes, const Benchmark
 
 Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark* benchmark,
                       Digits digits) {
-  const auto shown = [&](double value) {
-    return digits == Digits::all ? number_or_nothing(value) : mean_text({value});
+  // As files have it, or in the units of the table of results.
+  const auto known = [&](const std::string& metric) {
+    return digits == Digits::all ? nullptr : find_cost_metric(metric);
+  };
+  const auto name_of = [&](const std::string& metric) {
+    return known(metric) == nullptr ? metric : std::string{known(metric)->column};
+  };
+  const auto shown = [&](const std::string& metric, double value) {
+    if (digits == Digits::all) return number_or_nothing(value);
+    return mean_text({known(metric) == nullptr ? value : value / known(metric)->unit});
   };
   Table table;
   std::vector<std::string> metrics;
@@ -275,11 +283,11 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
         metrics.push_back(objective.metric);
   add_known_costs(outcomes, metrics);
   table.header = selection_columns();
-  table.header.insert(table.header.end(), metrics.begin(), metrics.end());
+  std::ranges::transform(metrics, std::back_inserter(table.header), name_of);
   const bool has_errors = digits == Digits::all && has_costs(outcomes);
   if (has_errors) add_error_columns(table.header);
   const auto limited = limited_metrics(outcomes);
-  for (const std::string& metric : limited) table.header.push_back(metric + "_limit");
+  for (const std::string& metric : limited) table.header.push_back(name_of(metric) + "_limit");
   const std::size_t accuracies = benchmark == nullptr       ? 0
                                  : benchmark->has_a_first() ? 1
                                                             : benchmark->columns().size();
@@ -295,15 +303,15 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
                             digits == Digits::all ? network.text : cut_text(network.text),
                             is_chosen(outcome, place) ? "true" : "false", marks});
       for (const std::string& metric : metrics)
-        table.rows.back().push_back(shown(metric_of(network, metric, outcome.metrics)));
+        table.rows.back().push_back(shown(metric, metric_of(network, metric, outcome.metrics)));
       if (has_errors)
         for (const CostMetric* const metric : known_with_error())
           add_error(table.rows.back(), network, *metric);
       for (const std::string& metric : limited)
-        table.rows.back().push_back(shown(limit_of(outcome, metric)));
+        table.rows.back().push_back(shown(metric, limit_of(outcome, metric)));
       for (std::size_t i = 0; i < accuracies; ++i)
         table.rows.back().push_back(
-            shown(benchmark->accuracy(network.text, i).value_or(kNotANumber)));
+            shown("accuracy", benchmark->accuracy(network.text, i).value_or(kNotANumber)));
     }
   }
   return table;

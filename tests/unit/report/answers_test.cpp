@@ -117,6 +117,27 @@ PointOutcome front(const std::vector<std::pair<int, double>>& networks) {
   return made;
 }
 
+/// A proxy at its ceiling must not look like an answer.
+TEST(Answers, SayThatEqualValuesTellNothing) {
+  PointOutcome made = front({{1, 600}, {2, 600}, {3, 600}, {4, 500}});
+  EXPECT_THAT(choice_text({made}), HasSubstr("**the best merit is that of 3 of 4 networks**"));
+  EXPECT_THAT(choice_text({front({{1, 600}, {2, 600}, {3, 500}, {4, 500}})}),
+              ::testing::Not(HasSubstr("the best merit")))
+      << "a half may well be equal";
+  made.objectives[0].weight = 0;
+  EXPECT_THAT(choice_text({made}), ::testing::Not(HasSubstr("the best merit")));
+}
+
+TEST(Answers, SayHowGoodMemoryIsKnown) {
+  PointOutcome made = point("", "ours 1", kGuessed);
+  const std::vector<std::string> columns{"ram_kb", "rom_kb"};
+  made.result.best->cost.ram_bytes = {1024, 0, Origin::counted};
+  made.result.best->cost.rom_bytes = {2048, 0.36, Origin::guessed};
+  EXPECT_EQ(legend_text({made}, columns),
+            "- ram_kb: RAM in KiB: arena, stack and firmware\n"
+            "- rom_kb: flash in KiB: constants, kernels and firmware; ± 36 %, guessed\n");
+}
+
 TEST(Answers, SayWhichNetworkToTakeAndWhy) {
   PointOutcome made = front({{1000000, 1}, {2000000, 9}, {10000000, 10}});
   EXPECT_THAT(
