@@ -1,9 +1,11 @@
 #include "chosen_engine.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
+#include <thimble/core/process.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/farm/local_engine.hpp>
 #include <thimble/farm/slurm_engine.hpp>
@@ -70,6 +72,30 @@ ChosenEngine slurm(const RunArguments& arguments, const World& world) {
   return chosen;
 }
 
+/// In an allocation of Slurm: its steps go to whichever of its nodes has room.
+ChosenEngine steps(const RunArguments& arguments, const World& world) {
+  const char* const allocated = std::getenv("SLURM_JOB_CPUS_PER_NODE");
+  const auto srun = find_program("srun");
+  if (allocated == nullptr || !srun)
+    throw InputError{"engine srun needs an allocation of Slurm, and here is none",
+                     "salloc gives one; --engine slurm submits jobs from a login node"};
+  const SlurmSettings settings = slurm_settings(arguments, world);
+  const std::int64_t cpus = slurm_cpus(allocated).value_or(settings.cpus);
+  const auto workers = settings.parts_at_a_time > 0
+                           ? static_cast<int>(settings.parts_at_a_time)
+                           : static_cast<int>(std::max<std::int64_t>(1, cpus / settings.cpus));
+  const int jobs = arguments.jobs > 0 ? arguments.jobs : static_cast<int>(settings.cpus);
+  const std::vector<std::string> launcher{
+      srun->string(), "--exact",
+      "--nodes=1",    "--ntasks=1",
+      "--input=none", fmt::format("--cpus-per-task={}", settings.cpus),
+      "--quiet",      "--kill-on-bad-exit=0"};
+  ChosenEngine chosen{
+      std::make_unique<LocalEngine>(workers, launcher), worker_with(jobs, arguments, world), {}};
+  chosen.worker.at_once = static_cast<std::size_t>(workers);
+  return chosen;
+}
+
 void refuse_options_of_others(const EngineArguments& arguments) {
   const auto refuse = [&](bool is_given, const char* option, const char* engine) {
     if (is_given && arguments.engine != engine)
@@ -77,7 +103,7 @@ void refuse_options_of_others(const EngineArguments& arguments) {
                        fmt::format("add --engine {}, or leave it out", engine)};
   };
   refuse(arguments.workers > 0, "--workers", "local");
-  refuse(!arguments.engine_file.empty(), "--engine-file", "slurm");
+  if (arguments.engine != "srun") refuse(!arguments.engine_file.empty(), "--engine-file", "slurm");
   refuse(arguments.is_detached, "--detach", "slurm");
   if (arguments.batch_minutes && arguments.engine.empty())
     throw InputError{"--batches needs an engine", "add --engine local or --engine slurm"};
@@ -119,10 +145,13 @@ ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
   refuse_options_of_others(arguments);
   if (arguments.engine.empty()) return {};
   if (arguments.engine == "slurm") return slurm(arguments, world);
+  if (arguments.engine == "srun") return steps(arguments, world);
   if (arguments.engine != "local")
-    throw InputError{fmt::format("no engine {}{}", in_quotes(arguments.engine),
-                                 did_you_mean(arguments.engine, {"local", "slurm"})),
-                     "there are local, processes of this machine, and slurm"};
+    throw InputError{
+        fmt::format("no engine {}{}", in_quotes(arguments.engine),
+                    did_you_mean(arguments.engine, {"local", "slurm", "srun"})),
+        "there are local, processes of this machine, slurm, jobs of a cluster, and srun, "
+        "steps of an allocation"};
   const int workers = jobs_or_all(arguments.workers);
   // All cores are shared out to the workers, unless somebody says how many jobs each has.
   const int jobs = arguments.jobs > 0 ? arguments.jobs : std::max(1, jobs_or_all(0) / workers);
@@ -142,8 +171,8 @@ std::string engine_preview(const EngineArguments& arguments, const LoadedExperim
   const std::string parts = count_text(static_cast<std::int64_t>(points), "part");
   auto* const engine = dynamic_cast<SlurmEngine*>(chosen.engine.get());
   if (engine == nullptr)
-    return fmt::format("engine local: {}, {} at a time\n{}", parts, jobs_or_all(arguments.workers),
-                       trainings_line(experiment));
+    return fmt::format("engine {}: {}, {} at a time\n{}", arguments.engine, parts,
+                       chosen.worker.at_once, trainings_line(experiment));
   Array array = chosen.worker;
   array.arguments.insert(array.arguments.begin(), {"work", "RUN"});
   for (std::size_t i = 0; i < points; ++i)

@@ -160,15 +160,16 @@ void CommandLine::add_engine(CLI::App* sub, EngineArguments& arguments) {
   add_arithmetic(sub, arguments.arithmetic);
   constexpr int kMostWorkers = 1024;
   sub->add_option("--engine", arguments.engine,
-                  "compute in processes of their own: local or slurm (docs/farm.md)");
+                  "compute in processes of their own: local, slurm or srun (docs/farm.md)");
   sub->add_option("--workers", arguments.workers, "of engine local, at a time; 0: one a core")
       ->check(whole_number(0, kMostWorkers))
       ->capture_default_str();
   sub->add_option("--batches", arguments.batch_minutes,
                   "spread single searches: their batches that would take more minutes here")
       ->check(CLI::NonNegativeNumber);
-  sub->add_option("--engine-file", arguments.engine_file,
-                  "settings of engine slurm (YAML); ~/.config/thimble/engine.yaml by default");
+  sub->add_option(
+      "--engine-file", arguments.engine_file,
+      "settings of engines slurm and srun (YAML); ~/.config/thimble/engine.yaml by default");
 }
 
 /// Engines call it, people do not.

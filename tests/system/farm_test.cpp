@@ -143,7 +143,8 @@ TEST_F(FarmedRun, GoesOnWithARunOfOneProcess) {
   }
 }
 
-/// A third of the workers dies, and so does whoever asked for them.
+/// A third of the workers dies, and so does whoever asked for them, whose clocks were wrong by an
+/// hour either way.
 TEST_F(FarmedRun, GivesTheSameBytesWhenWorkersAndCoordinatorAreKilled) {
   const Finished killed = testing::shell(
       "'" THIMBLE_TEST_PROGRAM
@@ -153,6 +154,8 @@ TEST_F(FarmedRun, GivesTheSameBytesWhenWorkersAndCoordinatorAreKilled) {
       "for i in $(seq 600); do [ $(shards | wc -l) -ge 2 ] && break; sleep 0.05; done\n"
       "kill -9 $(shards | sed 's/.*\\.\\([0-9]*\\)\\.shard/\\1/' | head -1)\n"
       "for i in $(seq 600); do [ $(shards | wc -l) -ge 3 ] && break; sleep 0.05; done\n"
+      "find two -type f | awk 'NR % 2' | xargs -d '\\n' touch -d '1 hour ago'\n"
+      "find two -type f | awk 'NR % 2 == 0' | xargs -d '\\n' touch -d '1 hour'\n"
       "kill -9 $coordinator; wait $coordinator",
       here_);
   ASSERT_EQ(killed.code, 128 + SIGKILL) << killed.errors;

@@ -107,6 +107,21 @@ TEST_F(SlurmRun, GivesTheSameBytesAsOneProcess) {
               HasSubstr("4 of 4 parts done; the last array is "));
 }
 
+/// Whoever has an allocation uses all of its nodes, and steps need no queue.
+TEST_F(SlurmRun, InAnAllocationItsStepsComputeTheParts) {
+  const Finished finished = testing::shell("export " + slurm_->environment() +
+                                               "\nexec salloc --quiet -N 3 --cpus-per-task=1 '" +
+                                               THIMBLE_TEST_PROGRAM
+                                               "' run -q sweep.yaml --engine srun "
+                                               "--engine-file engine.yaml --output steps",
+                                           here_);
+  const fs::path run = finished_folder(finished);
+  EXPECT_EQ(farmed_results(run), whole_);
+  EXPECT_EQ(shards_of(run).size(), 4U);
+  EXPECT_THAT(run_words("sweep.yaml --engine srun").errors,
+              HasSubstr("engine srun needs an allocation of Slurm, and here is none"));
+}
+
 /// A worker, a whole node, and who asked for them.
 TEST_F(SlurmRun, GivesTheSameBytesWhenAWorkerANodeAndTheCoordinatorAreKilled) {
   std::thread coordinator{[] {

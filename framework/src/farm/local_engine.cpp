@@ -4,6 +4,7 @@
 #include <atomic>
 #include <limits>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -70,12 +71,19 @@ class LocalEngine::Running {
   std::vector<std::thread> threads_;
 };
 
-LocalEngine::LocalEngine(int workers) : workers_{workers} {}
+LocalEngine::LocalEngine(int workers, std::vector<std::string> launcher)
+    : workers_{workers}, launcher_{std::move(launcher)} {}
 LocalEngine::~LocalEngine() = default;
 
 Submission LocalEngine::submit(const Array& array) {
   std::string id = fmt::format("local{}-{}", ::getpid(), arrays_.size() + 1);
-  arrays_[id] = std::make_unique<Running>(array, id, workers_);
+  Array launched = array;
+  if (!launcher_.empty()) {
+    launched.program = launcher_.front();
+    launched.arguments.insert(launched.arguments.begin(), array.program.string());
+    launched.arguments.insert(launched.arguments.begin(), launcher_.begin() + 1, launcher_.end());
+  }
+  arrays_[id] = std::make_unique<Running>(std::move(launched), id, workers_);
   return {id, array.tasks.size()};
 }
 

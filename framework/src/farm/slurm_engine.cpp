@@ -119,6 +119,23 @@ std::optional<std::int64_t> slurm_seconds(const std::string& text) {
   return numbers[0] * 3600 + numbers[1] * 60 + numbers[2];
 }
 
+std::optional<std::int64_t> slurm_cpus(const std::string& text) {
+  constexpr std::int64_t kMost = 1'000'000;
+  std::int64_t all = 0;
+  for (const std::string& part : split(text, ',')) {
+    const auto bracket = part.find("(x");
+    const auto cpus = parse_integer(part.substr(0, bracket));
+    std::optional<std::int64_t> nodes = 1;
+    if (bracket != std::string::npos)
+      nodes = part.ends_with(')')
+                  ? parse_integer(part.substr(bracket + 2, part.size() - bracket - 3))
+                  : std::nullopt;
+    if (!cpus || !nodes || *cpus < 1 || *nodes < 1 || *cpus > kMost || *nodes > kMost) return {};
+    all += *cpus * *nodes;
+  }
+  return all;
+}
+
 SlurmEngine::SlurmEngine(SlurmSettings settings) : settings_{std::move(settings)} {
   for (const char* const tool : {"sbatch", "squeue"})
     if (!find_program(tool))

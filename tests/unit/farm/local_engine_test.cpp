@@ -48,6 +48,13 @@ TEST_F(LocalEngineTest, RunsEveryTaskAndKeepsWhatItSays) {
   EXPECT_EQ(content(folder_.path() / "logs" / (id + "_1.log")), "done: b c\n");
 }
 
+TEST_F(LocalEngineTest, HasItsProcessesStartedByALauncher) {
+  LocalEngine engine{1, {"/usr/bin/env", "LAUNCHED=yes"}};
+  const auto [id, tasks] = engine.submit(array("echo $LAUNCHED \"$1\"", {{"a"}}));
+  wait_for(engine, id);
+  EXPECT_EQ(content(folder_.path() / "logs" / (id + "_0.log")), "yes a\n");
+}
+
 TEST_F(LocalEngineTest, RunsSoManyAtATime) {
   LocalEngine engine{2};
   const auto id = engine

@@ -49,5 +49,12 @@ TEST(SlurmSettings, UnderstandsEveryFormOfALimit) {
     EXPECT_FALSE(slurm_seconds(text)) << text;
 }
 
+TEST(SlurmSettings, CountsTheCoresOfAnAllocation) {
+  for (const auto& [text, cpus] : {std::pair{"4", 4}, {"2(x3)", 6}, {"4(x2),2", 10}})
+    EXPECT_EQ(slurm_cpus(text), cpus) << text;
+  for (const char* const text : {"", "x", "4(x2", "4(x)", "0", "-1(x2)", "4,"})
+    EXPECT_FALSE(slurm_cpus(text)) << text;
+}
+
 }  // namespace
 }  // namespace thimble::slurm_engine_test

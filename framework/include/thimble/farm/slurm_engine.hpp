@@ -73,4 +73,8 @@ class THIMBLE_EXPORT SlurmEngine final : public Engine {
 /// what is none, or has no end.
 THIMBLE_EXPORT std::optional<std::int64_t> slurm_seconds(const std::string& text);
 
+/// Cores of an allocation as SLURM_JOB_CPUS_PER_NODE has them: 10 for "4(x2),2". Nothing for what
+/// is none.
+THIMBLE_EXPORT std::optional<std::int64_t> slurm_cpus(const std::string& text);
+
 }  // namespace thimble
