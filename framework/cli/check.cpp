@@ -194,6 +194,10 @@ bool is_lowest(const Limit& limit, const std::vector<Limit>& limits) {
   });
 }
 
+bool is_limited(const Study& study, const std::string& metric) {
+  return std::ranges::find(study.limits, metric, &Limit::metric) != study.limits.end();
+}
+
 std::string limit_line(const Limit& limit) {
   constexpr double kNoPartsFrom = 1e5;
   std::string line =
@@ -253,10 +257,14 @@ int check(const CheckArguments& arguments, const World& world) {
              count_text(std::ssize(experiment.studies), "point"), experiment.identity);
   RandomNetworks networks;
   std::set<std::string> said;  // points of a sweep share most of it
+  const std::vector<Limit>& first_limits = experiment.studies.front().limits;
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
     fmt::print("{}\n", point_line(i, experiment.studies[i]));
     for (const std::string& line : check_lines(experiment.studies[i], networks))
       if (said.insert(line).second) fmt::print("    {}\n", line);
+    for (const Limit& limit : first_limits)
+      if (is_lowest(limit, first_limits) && !is_limited(experiment.studies[i], limit.metric))
+        fmt::print("    no limit on {}\n", limit.metric);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
   fmt::print("{}\narithmetic {}\n", blas_name(), own_arithmetic().text());

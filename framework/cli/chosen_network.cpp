@@ -71,6 +71,11 @@ ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& wor
   if (is_run == !arguments.arch.empty())
     throw InputError{"which network is not said",
                      "give --arch TEXT with an experiment, or --network N with a run's folder"};
+  if (is_run && !arguments.overrides.empty() &&
+      std::filesystem::is_directory(arguments.overrides.front()))
+    throw InputError{"several run folders are named: " + in_quotes(arguments.experiment) + " and " +
+                         in_quotes(arguments.overrides.front()),
+                     "name the one that has the network"};
   if (is_run && !arguments.overrides.empty())
     throw InputError{"a run's network is what it is: " + in_quotes(arguments.overrides.front()) +
                          " cannot change it",

@@ -129,13 +129,13 @@ void print_cost(const Study& study, const Graph& graph) {
     return;
   }
   warn_of_size(cost, target);
-  const auto share = [](double bytes, std::int64_t of) {
-    return fmt::format("{:.1f} KiB ({:.0f} % of {} KiB)", bytes / 1024,
-                       100 * bytes / static_cast<double>(of), of / 1024);
+  const auto memory = [](const Figure& bytes, std::int64_t of) {
+    return fmt::format("{:.1f} KiB ({}; {:.0f} % of {} KiB)", bytes.value / 1024,
+                       error_text({bytes}), 100 * bytes.value / static_cast<double>(of), of / 1024);
   };
   fmt::print("  {}: latency {:.2f} ms ({}), RAM {}, ROM {}", target.name, cost.latency_ms.value,
-             error_text({cost.latency_ms}), share(cost.ram_bytes.value, target.ram_bytes),
-             share(cost.rom_bytes.value, target.rom_bytes));
+             error_text({cost.latency_ms}), memory(cost.ram_bytes, target.ram_bytes),
+             memory(cost.rom_bytes, target.rom_bytes));
   if (std::isfinite(cost.energy_mj.value))
     fmt::print(", energy {:.3f} mJ ({})", cost.energy_mj.value, error_text({cost.energy_mj}));
   fmt::print("\n  {} on {}\n",
@@ -153,13 +153,13 @@ void verify(const Profiler& profiler, const Int8Network& network, const at::Tens
     execution = profiler.execute(network, quantised(images[i], network.tensor(0).quantisation));
   const ProgramSize size = profiler.size(network);
   fmt::print(
-      "  executed on an emulated {} with {} samples: {} instructions an inference, every value as "
-      "the "
-      "reference has it\n"
+      "  executed on an emulated {} with {} samples: {} instructions an inference (gcc {} {}), "
+      "every value as the reference has it\n"
       "  program: ROM {:.1f} KiB, RAM {:.1f} KiB (arena {:.1f} KiB) and {} bytes of stack\n",
-      name_of(profiler.core()), count, execution.instructions,
-      static_cast<double>(size.rom_bytes) / 1024, static_cast<double>(size.ram_bytes) / 1024,
-      static_cast<double>(size.arena_bytes) / 1024, execution.stack_bytes);
+      name_of(profiler.core()), count, execution.instructions, profiler.compiler_version(),
+      FirmwareOptions{}.optimisation, static_cast<double>(size.rom_bytes) / 1024,
+      static_cast<double>(size.ram_bytes) / 1024, static_cast<double>(size.arena_bytes) / 1024,
+      execution.stack_bytes);
   if (!network.boxes) return;
   Int8Network without = network;
   without.boxes.reset();

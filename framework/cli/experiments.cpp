@@ -148,9 +148,10 @@ void print_evaluation(const Evaluation& evaluation, const Study& study) {
   if (evaluation.macs > 0) fmt::print("  macs {}  params {}\n", evaluation.macs, evaluation.params);
   if (evaluation.has_cost) {
     const Cost& cost = evaluation.cost;
-    fmt::print("  latency {:.2f} ms ({})  ram {:.1f} KiB  rom {:.1f} KiB", cost.latency_ms.value,
-               error_text({cost.latency_ms}), cost.ram_bytes.value / 1024,
-               cost.rom_bytes.value / 1024);
+    fmt::print("  latency {:.2f} ms ({})  ram {:.1f} KiB ({})  rom {:.1f} KiB ({})",
+               cost.latency_ms.value, error_text({cost.latency_ms}), cost.ram_bytes.value / 1024,
+               error_text({cost.ram_bytes}), cost.rom_bytes.value / 1024,
+               error_text({cost.rom_bytes}));
     if (std::isfinite(cost.energy_mj.value))
       fmt::print("  energy {:.3f} mJ ({})", cost.energy_mj.value, error_text({cost.energy_mj}));
     fmt::print("\n  on {}\n", provenance_text(study.hardware->target(), cost.latency_ms));

@@ -186,6 +186,7 @@ std::string front_view(const PageData& data) {
 }
 
 std::string matrix_view(const PageData& data) {
+  if (data.arch.size() < 2) return "";
   const auto matches = matches_of(objectives_of(data));
   std::string reading =
       "Each square sets two numbers against each other; drag a box to keep what is "

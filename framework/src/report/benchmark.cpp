@@ -79,6 +79,20 @@ std::optional<std::filesystem::path> find_benchmark(const BenchmarkSettings& set
   return std::nullopt;
 }
 
+/// Of the files that lie where this one would.
+std::string similar_file(const BenchmarkSettings& settings,
+                         const std::filesystem::path& data_folder) {
+  const std::filesystem::path given{settings.file};
+  std::vector<std::string> names;
+  for (const std::filesystem::path& folder :
+       {given.parent_path(), data_folder / given.parent_path()}) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{folder, none})
+      names.push_back((given.parent_path() / entry.path().filename()).string());
+  }
+  return did_you_mean(settings.file, names);
+}
+
 }  // namespace
 
 Benchmark::Benchmark(const std::filesystem::path& file, const BenchmarkSettings& settings,
@@ -202,8 +216,9 @@ std::unique_ptr<Benchmark> load_benchmark(const Study& study,
     for (const std::string& remark : benchmark->remarks()) say(remark);
     return benchmark;
   }
-  const std::string missing = fmt::format("no benchmark '{}', neither here nor in '{}'",
-                                          study.benchmark->file, data_folder.string());
+  const std::string missing =
+      fmt::format("no benchmark '{}', neither here nor in '{}'{}", study.benchmark->file,
+                  data_folder.string(), similar_file(*study.benchmark, data_folder));
   if (study.benchmark->required)
     throw InputError{
         Diagnostic{study.benchmark_where, missing, "name the folder that has it with --data DIR"}};

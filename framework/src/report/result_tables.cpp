@@ -162,9 +162,12 @@ std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcom
   return metrics;
 }
 
+/// The lowest: the experiment may have one beside the board's.
 double limit_of(const PointOutcome& outcome, const std::string& metric) {
-  const auto found = std::ranges::find(outcome.limits, metric, &Limit::metric);
-  return found == outcome.limits.end() ? kNotANumber : found->most;
+  double most = kNotANumber;
+  for (const Limit& limit : outcome.limits)
+    if (limit.metric == metric && !(most <= limit.most)) most = limit.most;
+  return most;
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ constexpr const char* kRankingLegend =
     "where less of a metric is better\n"
     "- better than MACs: how much larger tau is, that sign aside, than that of MACs over the same "
     "networks, paired: an interval above 0 says that the metric ranks better (over several points: "
-    "the means of their ends)\n"
+    "the means of their ends, which do not narrow with more)\n"
     "- n: networks; invalid: of these, without a value, which rank last\n"
     "- equal MACs: among networks that have the same, where some have (analysis.class_size)\n"
     "- regret of k: points of accuracy that the best of the k highest ranked lacks\n"

@@ -36,7 +36,8 @@ class Cifar10 final : public thimble::Dataset {
             format(),
             {training_files(params, context), kRecordsPerFile},
             {{context.data_folder / params.folder / "test_batch.bin"}, kRecordsPerFile},
-            "'make data' fetches CIFAR-10; --data DIR says where '" + params.folder + "' lies"} {}
+            "name the folder that '" + params.folder +
+                "' lies in with --data DIR, or in THIMBLE_DATA; 'make data' fetches CIFAR-10"} {}
 
   thimble::DatasetInfo describe() const override {
     thimble::DatasetInfo info = records_.describe();

@@ -134,7 +134,7 @@ TEST(Answers, SayHowGoodMemoryIsKnown) {
   made.result.best->cost.ram_bytes = {1024, 0, Origin::counted};
   made.result.best->cost.rom_bytes = {2048, 0.36, Origin::guessed};
   EXPECT_EQ(legend_text({made}, columns),
-            "- ram_kb: RAM in KiB: arena, stack and firmware\n"
+            "- ram_kb: RAM in KiB: arena, stack and firmware; exact, counted\n"
             "- rom_kb: flash in KiB: constants, kernels and firmware; ± 36 %, guessed\n");
 }
 
