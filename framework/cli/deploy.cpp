@@ -155,9 +155,11 @@ void verify(const Profiler& profiler, const Int8Network& network, const at::Tens
   fmt::print(
       "  executed on an emulated {} with {} samples: {} instructions an inference (gcc {} {}), "
       "every value as the reference has it\n"
-      "  program: ROM {:.1f} KiB, RAM {:.1f} KiB (arena {:.1f} KiB) and {} bytes of stack\n",
+      "  program: ROM {:.1f} KiB, RAM {:.1f} KiB: {:.1f} KiB (arena {:.1f} KiB) and {} bytes of "
+      "stack\n",
       name_of(profiler.core()), count, execution.instructions, profiler.compiler_version(),
       FirmwareOptions{}.optimisation, static_cast<double>(size.rom_bytes) / 1024,
+      static_cast<double>(size.ram_bytes + execution.stack_bytes) / 1024,
       static_cast<double>(size.ram_bytes) / 1024, static_cast<double>(size.arena_bytes) / 1024,
       execution.stack_bytes);
   if (!network.boxes) return;

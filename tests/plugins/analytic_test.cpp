@@ -99,10 +99,16 @@ TEST_F(Analytic, SaysWhatItsLatenciesRestOn) {
   const auto f446 = board("nucleo_f446re");
   EXPECT_EQ(f446->target().runtime, "TFLM with CMSIS-NN of December 2021");
   Graph graph;
-  const NodeId x = graph.input({16, 32, 32});
-  const NodeId conv = graph.conv(x, {.out = 16, .kernel = {3, 3}, .padding = {1, 1}});
+  const NodeId x = graph.input({16, 64, 9});
+  const NodeId conv = graph.conv(x, {.out = 16, .kernel = {3, 1}, .padding = {1, 0}});
   EXPECT_EQ(f446->cost(graph).latency_ms.origin, Origin::fitted);
   EXPECT_NEAR(f446->cost(graph).latency_ms.relative_error, 0.05, 0.001);
+  for (const auto& [kernel, channels] : {std::pair{Extent{3, 3}, 16}, {Extent{3, 1}, 64}}) {
+    Graph other;  // a window, and a size, that nobody measured there
+    other.conv(other.input({16, 64, 9}), {.out = channels, .kernel = kernel, .padding = {1, 0}});
+    EXPECT_EQ(f446->cost(other).latency_ms.origin, Origin::guessed);
+    EXPECT_NEAR(f446->cost(other).latency_ms.relative_error, 0.5, 0.01);
+  }
   graph.max_pool(conv, {});
   EXPECT_EQ(f446->cost(graph).latency_ms.origin, Origin::guessed);
   EXPECT_EQ(f446->target().remark, "operators that were not measured are in it");

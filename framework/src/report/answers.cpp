@@ -31,9 +31,11 @@ const std::map<std::string, std::string>& meanings() {
        "of "
        "the last stage that was trained"},
       {"rank", "place by the benchmark's accuracy / networks of the same MACs there"},
+      {"class_size", "networks of the benchmark with as many MACs"},
       {"regret", "points of accuracy below the best network of the same MACs"},
       {"front", "networks that no other beats in all objectives"},
-      {"scored", "networks whose proxies were computed"},
+      {"scored",
+       "different networks whose proxies were asked for; those that compute the same count once"},
       {"hypervolume",
        "share of the box of all rows' fronts that the row's dominates, so of the rows that were "
        "run; "
@@ -291,7 +293,7 @@ std::string legend_text(const std::vector<PointOutcome>& outcomes,
   if (is_shown(columns, "speedup"))
     text +=
         "- speedup: the baseline's latency over the row's; what both have in common of an error "
-        "cancels, and 4 to 21 % remain between convolutional networks "
+        "cancels, and up to 21 % remained between convolutional networks on three chips "
         "(docs/what-to-write-in-a-paper.md)\n";
   if (has_error)
     text +=

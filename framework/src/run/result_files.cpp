@@ -30,9 +30,9 @@ std::string training_name(std::size_t network, const std::string& dataset, std::
 
 /// Behind the table of how metrics rank.
 constexpr const char* kRankingLegend =
-    "\n- tau: Kendall's tau-b with accuracy, and its interval (95 %, bootstrap over networks); "
-    "below 0 "
-    "where less of a metric is better\n"
+    "\n- tau: Kendall's tau-b with accuracy, and its interval (95 %, bootstrap over networks; of "
+    "several points the deviation, and the intervals in analysis.csv); below 0 where less of a "
+    "metric is better\n"
     "- better than MACs: how much larger tau is, that sign aside, than that of MACs over the same "
     "networks, paired: an interval above 0 says that the metric ranks better (over several points: "
     "the means of their ends, which do not narrow with more)\n"

@@ -59,10 +59,18 @@ struct Coefficients {
   double per_input = 0;
   double relative_error = 0;
   Origin origin = Origin::guessed;
+  std::optional<std::int64_t> most_outputs;
+  bool along_one_axis = false;
   std::string source;
 
   template <class Describe>
   static void describe(Describe& param);
+
+  // Whether such an operator is like those that were measured.
+  bool knows(const Work& work, const Node& node) const {
+    const bool is_square = node.kernel.height > 1 && node.kernel.width > 1;
+    return work.outputs <= most_outputs.value_or(work.outputs) && !(is_square && along_one_axis);
+  }
 };
 
 // A coefficient, and what of the work it is multiplied with.
@@ -96,6 +104,11 @@ void Coefficients::describe(Describe& param) {
       .range(0, 10)
       .required();
   param(&Coefficients::origin, "origin", "how the coefficients were found").required();
+  param(&Coefficients::most_outputs, "most_outputs",
+        "elements of the largest output that was measured; larger ones are guesses")
+      .at_least(1);
+  param(&Coefficients::along_one_axis, "along_one_axis",
+        "only windows of one row or one column were measured; others are guesses");
   param(&Coefficients::source, "source", "where they come from").required();
 }
 
@@ -422,6 +435,10 @@ class Analytic final : public thimble::Hardware {
                         (cycles(*cost, work) + model_.dispatch_cycles * static_cast<double>(calls));
     result.relative_error = std::max(cost->relative_error, model_.latency.relative_error);
     result.origin = cost->origin;
+    if (!cost->knows(work, node)) {
+      result.relative_error = std::max(result.relative_error, thimble::kGuessError);
+      result.origin = Origin::guessed;
+    }
     result.rom_bytes = work.weights + calls * memory.rom_bytes_per_operator +
                        channels_with_constants(node) * memory.rom_bytes_per_channel;
     result.scratch_bytes = work.scratch_bytes;
