@@ -22,7 +22,7 @@ struct CoreFigures {
 
 CoreFigures figures_of(Core core) {
   switch (core) {
-    case Core::m3: return {"1.5", 1724};
+    case Core::m3:
     case Core::m4: return {"1.5", 1724};
     case Core::m7: return {"0.95", 1706};
     case Core::m33: return {"1.3", 1450};

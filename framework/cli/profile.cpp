@@ -85,7 +85,7 @@ constexpr std::array kBuiltIn{
 
 /// An operator that runs nowhere is told where it was written, not when its turn comes.
 OpShape op_of(const Line& line) {
-  const OpShape op = op_shape_of(line.text, line.where);
+  OpShape op = op_shape_of(line.text, line.where);
   try {
     blank_network_of(op);
   } catch (const InputError& error) {

@@ -36,7 +36,7 @@ std::filesystem::path cache_folder() {
     const char* const folder = std::getenv(variable);
     return folder != nullptr ? folder : "";
   };
-  if (const auto own = named("THIMBLE_CACHE"); !own.empty()) return own;
+  if (auto own = named("THIMBLE_CACHE"); !own.empty()) return own;
   if (const auto all = named("XDG_CACHE_HOME"); !all.empty()) return all / "thimble";
   const auto home = named("HOME");
   return home.empty() ? home : home / ".cache" / "thimble";

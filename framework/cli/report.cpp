@@ -64,7 +64,7 @@ fs::path write_index(const fs::path& folder) {
       fmt::print(stderr, "remark: left out: {}\n", error.what());
     }
   }
-  const fs::path file = folder / "index.html";
+  fs::path file = folder / "index.html";
   write_file(file, index_page(runs, folder));
   return file;
 }

@@ -141,7 +141,7 @@ FileLock::~FileLock() { ::unlink(lock_.c_str()); }
 
 std::filesystem::path folder_for_temporaries() {
   std::error_code trouble;
-  const auto folder = std::filesystem::temp_directory_path(trouble);
+  auto folder = std::filesystem::temp_directory_path(trouble);
   if (!trouble) return folder;
   throw InputError{"no folder for temporary files: what TMPDIR names is none",
                    "let TMPDIR name a folder that you may write into"};

@@ -7,9 +7,9 @@
 namespace thimble {
 
 std::filesystem::path installed_prefix() {
-  static const char something_of_ours = 0;
+  static const char kSomethingOfOurs = 0;
   Dl_info info{};
-  if (::dladdr(&something_of_ours, &info) == 0) throw Error{"cannot tell where libthimble.so lies"};
+  if (::dladdr(&kSomethingOfOurs, &info) == 0) throw Error{"cannot tell where libthimble.so lies"};
   return std::filesystem::canonical(info.dli_fname).parent_path().parent_path();
 }
 

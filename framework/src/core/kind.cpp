@@ -15,9 +15,9 @@ const char* name_of(Kind kind) {
 }
 
 const std::vector<Kind>& all_kinds() {
-  static const std::vector<Kind> kinds{Kind::proxy,    Kind::searchspace, Kind::searcher,
-                                       Kind::hardware, Kind::dataset,     Kind::task};
-  return kinds;
+  static const std::vector<Kind> kKinds{Kind::proxy,    Kind::searchspace, Kind::searcher,
+                                        Kind::hardware, Kind::dataset,     Kind::task};
+  return kKinds;
 }
 
 std::optional<Kind> kind_named(std::string_view name) {

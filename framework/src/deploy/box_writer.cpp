@@ -174,7 +174,7 @@ void write_boxes(const Int8Network& network, const std::string& output, Parts& p
       .set("height", head.height)
       .set("least_score", head.least_score)
       .set("most_overlap", head.most_overlap);
-  constexpr std::int64_t kTables = 2 * 256 * 2, kAnchor = 8;
+  constexpr std::int64_t kTables = 1024, kAnchor = 8;
   parts.constant_bytes +=
       kTables + kAnchor * static_cast<std::int64_t>(anchors.size()) + members.bytes();
   parts.constants += fmt::format(

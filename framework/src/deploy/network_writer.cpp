@@ -169,7 +169,7 @@ class NetworkWriter {
       const Int8Tensor& tensor = network_.tensor(layer.inputs[i]);
       Members term;
       term.set("in", place(layer.inputs[i]))
-          .set("zero", tensor.quantisation.zero_point * (1 << 20))
+          .set("zero", std::int64_t{tensor.quantisation.zero_point} * (1 << 20))
           .set("factor", members_of(factor_of_term(layer.input_rescale[i])));
       parts_.constant_bytes += term.bytes();
       terms.push_back(term.text());
@@ -248,7 +248,7 @@ class NetworkWriter {
 
   /// Biases with the input's zero point in them, and factors. -1 in `order`: no channel.
   std::string channels(const Int8Layer& layer, const std::vector<int>& order) {
-    const std::string name = symbol_ + "_channels";
+    std::string name = symbol_ + "_channels";
     parts_.constant_bytes += 12 * static_cast<std::int64_t>(order.size());
     if (!parts_.writes_values) return name;
     std::vector<std::string> items;
@@ -270,7 +270,7 @@ class NetworkWriter {
   }
 
   std::string array(const std::string& what, std::span<const std::int8_t> values) {
-    const std::string name = symbol_ + "_" + what;
+    std::string name = symbol_ + "_" + what;
     parts_.constant_bytes += static_cast<std::int64_t>(values.size());
     if (!parts_.writes_values) return name;
     std::vector<std::string> items;

@@ -63,8 +63,8 @@ class Layer {
   }
 
   std::int32_t input(int row, int column, int channel) const {
-    return x_[static_cast<std::size_t>((row * in_.shape.width + column) * in_.shape.channels +
-                                       channel)];
+    const std::int64_t pixel = std::int64_t{row} * in_.shape.width + column;
+    return x_[static_cast<std::size_t>(pixel * in_.shape.channels + channel)];
   }
 
   /// Calls visit(tap row, tap column, input row, input column) for the cells that are no padding.
@@ -92,7 +92,8 @@ class Layer {
     const int first = channel / (out_.shape.channels / layer_.groups) * depth;
     std::int64_t sum = 0;
     for_each_tap(row, column, [&](int i, int j, int y, int x) {
-      const int tap = (channel * layer_.window.height + i) * layer_.window.width + j;
+      const std::int64_t tap =
+          (std::int64_t{channel} * layer_.window.height + i) * layer_.window.width + j;
       for (int k = 0; k < depth; ++k)
         sum += layer_.weights[static_cast<std::size_t>(tap * depth + k)] *
                (input(y, x, first + k) - in_.quantisation.zero_point);
@@ -103,7 +104,7 @@ class Layer {
   std::int32_t depthwise(int row, int column, int channel) const {
     std::int64_t sum = 0;
     for_each_tap(row, column, [&](int i, int j, int y, int x) {
-      const int tap = i * layer_.window.width + j;
+      const std::int64_t tap = std::int64_t{i} * layer_.window.width + j;
       sum += layer_.weights[static_cast<std::size_t>(tap * out_.shape.channels + channel)] *
              (input(y, x, channel) - in_.quantisation.zero_point);
     });

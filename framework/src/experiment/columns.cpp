@@ -12,7 +12,7 @@ using Columns = std::vector<std::string>;
 
 /// Of the report, beside metrics and what is named after them.
 const Columns& quantity_columns() {
-  static const Columns names = [] {
+  static const Columns kNames = [] {
     Columns all;
     for (const CostMetric& metric : cost_metrics()) all.emplace_back(metric.column);
     all.insert(all.end(),
@@ -20,7 +20,7 @@ const Columns& quantity_columns() {
                 "hypervolume", "igd", "scored", "search_seconds", "wall_seconds"});
     return all;
   }();
-  return names;
+  return kNames;
 }
 
 /// Where networks are trained on several data, the accuracy on each; else nothing. None of them is
@@ -35,19 +35,19 @@ Columns accuracy_columns(const Study& study) {
 }  // namespace
 
 const Columns& result_columns() {
-  static const Columns names{"row", "seed", "arch", "feasible"};
-  return names;
+  static const Columns kNames{"row", "seed", "arch", "feasible"};
+  return kNames;
 }
 
 const Columns& candidate_columns() {
-  static const Columns names{"network", "point",    "arch",  "canonical",
-                             "valid",   "feasible", "reason"};
-  return names;
+  static const Columns kNames{"network", "point",    "arch",  "canonical",
+                              "valid",   "feasible", "reason"};
+  return kNames;
 }
 
 const Columns& selection_columns() {
-  static const Columns names{"network", "row", "seed", "arch", "selected", "stands_out"};
-  return names;
+  static const Columns kNames{"network", "row", "seed", "arch", "selected", "stands_out"};
+  return kNames;
 }
 
 bool is_error_column(const std::string& name) {

@@ -29,14 +29,14 @@ struct LimitSettings {
 
   /// The limit on a cost metric.
   const std::optional<double>& on(std::string_view metric) const {
-    static const std::map<std::string_view, std::optional<double> LimitSettings::*> members{
+    static const std::map<std::string_view, std::optional<double> LimitSettings::*> kMembers{
         {"macs", &LimitSettings::macs},
         {"params", &LimitSettings::params},
         {"latency_ms", &LimitSettings::latency_ms},
         {"energy_mj", &LimitSettings::energy_mj},
         {"ram_bytes", &LimitSettings::ram_bytes},
         {"rom_bytes", &LimitSettings::rom_bytes}};
-    return this->*members.at(metric);
+    return this->*kMembers.at(metric);
   }
 
   template <class Describe>

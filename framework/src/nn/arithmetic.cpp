@@ -103,10 +103,10 @@ std::string processor_name() {
 }  // namespace
 
 const Arithmetic& own_arithmetic() {
-  static const Arithmetic arithmetic{
+  static const Arithmetic kArithmetic{
       bits_of_all(), processor_name() + "; " + blas_name() + "; LibTorch " + THIMBLE_TORCH + ", " +
                          instruction_set() + (may_use_avx512() ? "" : ", kept to AVX2")};
-  return arithmetic;
+  return kArithmetic;
 }
 
 }  // namespace thimble

@@ -245,13 +245,13 @@ void* PluginLoader::make_untyped(const PluginType& type, const Value& resolved,
 }
 
 std::uint64_t kernel_fingerprint() {
-  static const std::uint64_t known = [] {
+  static const std::uint64_t kKnown = [] {
     Dl_info library{};
     if (dladdr(reinterpret_cast<const void*>(&kernel_fingerprint), &library) == 0)
       throw Error{"the file of libthimble is not known to the system"};
     return fingerprint(read_file(library.dli_fname));
   }();
-  return known;
+  return kKnown;
 }
 
 }  // namespace thimble

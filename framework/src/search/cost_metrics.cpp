@@ -12,7 +12,7 @@ double CostMetric::of(const Evaluation& evaluation) const {
 
 std::span<const CostMetric> cost_metrics() {
   constexpr double kMillion = 1e6, kKibi = 1024;
-  static const std::array all{
+  static const std::array kAll{
       CostMetric{"macs", "multiply-accumulates", "macs_m", kMillion, &Evaluation::macs, nullptr},
       CostMetric{"params", "parameters", "params_m", kMillion, &Evaluation::params, nullptr},
       CostMetric{"latency_ms", "latency of an inference", "latency_ms", 1, nullptr,
@@ -20,7 +20,7 @@ std::span<const CostMetric> cost_metrics() {
       CostMetric{"energy_mj", "energy of an inference", "energy_mj", 1, nullptr, &Cost::energy_mj},
       CostMetric{"ram_bytes", "RAM", "ram_kb", kKibi, nullptr, &Cost::ram_bytes},
       CostMetric{"rom_bytes", "ROM", "rom_kb", kKibi, nullptr, &Cost::rom_bytes}};
-  return all;
+  return kAll;
 }
 
 const CostMetric* find_cost_metric(std::string_view name) {

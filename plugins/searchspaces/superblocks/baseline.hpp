@@ -41,10 +41,10 @@ extern const Baseline kMbedNet1d;
 
 /// All there are. A new one is a file of its own and an entry here.
 inline const std::vector<const Baseline*>& all_baselines() {
-  static const std::vector<const Baseline*> all{&kMobileNetV2,   &kResNet18,    &kSqueezeNet,
-                                                &kMbedNet,       &kMobileNetV1, &kEfficientNetLite0,
-                                                &kInceptionTime, &kMbedNet1d};
-  return all;
+  static const std::vector<const Baseline*> kAll{
+      &kMobileNetV2, &kResNet18,          &kSqueezeNet,    &kMbedNet,
+      &kMobileNetV1, &kEfficientNetLite0, &kInceptionTime, &kMbedNet1d};
+  return kAll;
 }
 
 }  // namespace superblocks

@@ -35,13 +35,13 @@ const Baseline& baseline_of(Family family) {
 }
 
 const std::vector<std::pair<std::string, Family>>& names_of(Family) {
-  static const auto names = [] {
+  static const auto kNames = [] {
     std::vector<std::pair<std::string, Family>> made;
     for (std::size_t i = 0; i < all_baselines().size(); ++i)
       made.emplace_back(all_baselines()[i]->name, static_cast<Family>(i));
     return made;
   }();
-  return names;
+  return kNames;
 }
 
 namespace {

@@ -20,13 +20,13 @@ NodeId classifier(Graph& graph, NodeId x, int classes) {
 }
 
 const std::vector<Network>& all_networks() {
-  static const std::vector<Network> all = [] {
+  static const std::vector<Network> kAll = [] {
     std::vector<Network> made;
     for (const auto& some : {mlperf_tiny_networks(), mcunet_networks(), time_series_networks()})
       made.insert(made.end(), some.begin(), some.end());
     return made;
   }();
-  return all;
+  return kAll;
 }
 
 }  // namespace zoo
