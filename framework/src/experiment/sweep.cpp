@@ -345,8 +345,8 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
                                                      : std::vector<Value>{override.value};
     add_points(grid, root, points);
   }
-  for (const Assignment& override : overrides) refuse_undone(override, points);
   if (rows) keep_rows(*rows, points);
+  for (const Assignment& override : overrides) refuse_undone(override, points);
   return points;
 }
 

@@ -188,6 +188,17 @@ TEST(Sweep, RefusesOverridesThatAllRowsUndo) {
   EXPECT_EQ(points_of("searcher: {use: a}\nsweep: [" + whole + ", {seed: [2]}]").size(), 2U);
 }
 
+/// Rows that are left out neither save an override nor spoil it.
+TEST(Sweep, JudgesOverridesByTheRowsThatRun) {
+  const std::string sweep =
+      "searcher: {use: a, epochs: 2}\n"
+      "sweep: [{row: other, searcher: [{use: a, epochs: 1}]}, {row: plain, seed: [2]}]";
+  EXPECT_EQ(problem_of(sweep, {"rows=other", "searcher.epochs=5"}),
+            "override 'searcher.epochs=5': error: 'searcher.epochs' changes nothing: every row of "
+            "the sweep sets 'searcher' as a whole");
+  EXPECT_EQ(points_of(sweep, {"rows=plain", "searcher.epochs=5"}).size(), 1U);
+}
+
 TEST(Sweep, RefusesOverridesOfWhatSomeRowsSetAndTheOthersLack) {
   const std::string sweep = "sweep: [{searcher: [{use: a, epochs: 1}]}, {seed: [2]}]";
   EXPECT_EQ(problem_of(sweep, {"searcher.epochs=5"}),
