@@ -5,14 +5,17 @@ import {labelOf} from "./format.js";
 
 const kMostTrusted = 100;
 
-/** Of a metric, the accuracy lost by looking only at the k that it ranks highest. */
-function regret(metric, accuracy) {
+/** Networks of the first point, as the table below has them, whose accuracy is known. */
+function known(data, accuracy) {
+  return data.point.flatMap((point, i) => (point === 0 && Number.isFinite(accuracy.values[i]) ? [i] : []));
+}
+
+/** Of a metric, the accuracy lost by looking only at the k that it ranks highest; what has no value ranks last. */
+function regret(metric, accuracy, all) {
   const sign = metric.better === "less" ? 1 : -1;
-  const places = [];
-  for (let i = 0; i < accuracy.values.length; ++i)
-    if (Number.isFinite(metric.values[i]) && Number.isFinite(accuracy.values[i])) places.push(i);
+  const places = all.filter((i) => Number.isFinite(metric.values[i]));
   places.sort((a, b) => sign * (metric.values[a] - metric.values[b]) || accuracy.values[a] - accuracy.values[b]);
-  const best = places.reduce((most, i) => Math.max(most, accuracy.values[i]), -Infinity);
+  const best = all.reduce((most, i) => Math.max(most, accuracy.values[i]), -Infinity);
   let found = -Infinity;
   return places.slice(0, kMostTrusted).map((place, k) => {
     found = Math.max(found, accuracy.values[place]);
@@ -28,10 +31,8 @@ function ranks(values, places) {
 }
 
 /** Each network's place by the metric against its place by accuracy. */
-function rankScatter(metric, accuracy) {
-  const places = [];
-  for (let i = 0; i < accuracy.values.length; ++i)
-    if (Number.isFinite(metric.values[i]) && Number.isFinite(accuracy.values[i])) places.push(i);
+function rankScatter(metric, accuracy, all) {
+  const places = all.filter((i) => Number.isFinite(metric.values[i]));
   const step = Math.ceil(places.length / 3000);
   const x = ranks(metric.values, places), y = ranks(accuracy.values, places);
   const at = (rank, size) => 40 + (rank / (places.length + 1)) * size;
@@ -87,11 +88,16 @@ export function agreement(state, root) {
     const holder = h("div");
     const choose = h("select", {"aria-label": "Metric to set against accuracy", onchange: () => show(metrics[Number(choose.value)])},
       metrics.map((metric, i) => h("option", {value: String(i)}, metric.label)));
-    const show = (metric) => holder.replaceChildren(rankScatter(metric, accuracy));
+    const all = known(data, accuracy);
+    const show = (metric) => {
+      const missing = all.filter((i) => !Number.isFinite(metric.values[i])).length;
+      holder.replaceChildren(rankScatter(metric, accuracy, all));
+      if (missing) holder.append(h("p", {class: "note"}, `${missing} of ${all.length} have no value; they rank last, and are not drawn.`));
+    };
     const first = metrics.findIndex((metric) => metric.objective && !metric.unit);
     choose.value = String(Math.max(0, first));
     show(metrics[Math.max(0, first)]);
-    const lines = metrics.map((metric, i) => ({name: metric.label, style: styleOf(i), points: regret(metric, accuracy)}));
+    const lines = metrics.map((metric, i) => ({name: metric.label, style: styleOf(i), points: regret(metric, accuracy, all)}));
     parts.push(h("div", {}, h("div", {class: "tools"}, h("label", {}, "metric", choose)), holder),
       h("div", {}, curves({series: lines, log: true, xName: "networks trusted (the highest ranked)", yName: "percentage points lost against the best"}), seriesLegend(lines)));
   }

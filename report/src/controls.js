@@ -1,6 +1,6 @@
 // What keeps networks without a mouse: rows of the sweep, the front, number fields; and how axes
 // are drawn.
-import {h} from "./dom.js";
+import {h, keepingFocus} from "./dom.js";
 import {labelOf} from "./format.js";
 import {rangeOf, shownRange} from "./scales.js";
 
@@ -102,7 +102,7 @@ function row(state, column, redraw) {
 /** Number fields and axes, a row a number. */
 export function numbers(state, root) {
   const body = h("tbody");
-  const fill = () => body.replaceChildren(...state.columns.map((column) => (column.row ??= row(state, column, fill))));
+  const fill = () => keepingFocus(body, () => body.replaceChildren(...state.columns.map((column) => (column.row ??= row(state, column, fill)))));
   fill();
   root.append(h("details", {open: window.innerWidth > 640},
     h("summary", {}, "Numbers: what is kept, and how axes are drawn"),

@@ -9,7 +9,7 @@ function filled(element, attributes, children) {
     else if (name in element && typeof value !== "string" && name !== "style") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -30,8 +30,16 @@ export function svg(name, attributes, ...children) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
+}
+
+/** Redraws what has the focus, which then has it again: what is called the same. */
+export function keepingFocus(root, redraw) {
+  const nameOf = (element) => element.getAttribute("aria-label") ?? element.title;
+  const name = root.contains(document.activeElement) ? nameOf(document.activeElement) : "";
+  redraw();
+  if (name) [...root.querySelectorAll("button, input, select")].find((element) => nameOf(element) === name)?.focus();
 }
 
 /** The colour that a variable of the style sheet has now. */

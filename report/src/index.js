@@ -43,8 +43,9 @@ export function compareRuns(runs, root) {
     row.firstElementChild.prepend(box, " ");
     return box;
   });
-  const filter = h("input", {type: "search", "aria-label": "Filter runs by any word of their row", placeholder: "filter", oninput: () => {
-    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(filter.value.toLowerCase());
+  const filter = h("input", {type: "search", "aria-label": "Filter runs by name, time or identity", placeholder: "filter", oninput: () => {
+    const words = (row) => [0, 1, row.cells.length - 1].map((i) => row.cells[i].textContent).join(" ").toLowerCase();
+    for (const row of rows) row.hidden = !words(row).includes(filter.value.toLowerCase());
   }});
   document.querySelector("#runs .scroll").before(h("div", {class: "tools"}, h("label", {}, "show", filter)));
 

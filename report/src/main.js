@@ -27,7 +27,8 @@ function showRun(data) {
   tools(state, front);
   new Parallel(state, front);
   numbers(state, front);
-  new Matrix(state, view("matrix"));
+  const matrix = view("matrix");
+  if (matrix) new Matrix(state, matrix);  // of one network there is none
   const selection = new Selection(state, view("selection"));
   networks(state, view("network"), view("memory"));
   const later = [() => agreement(state, view("agreement")), () => search(state, view("search")), () => training(data, view("training"))];

@@ -14,7 +14,7 @@ export class Matrix {
     this.ground = h("canvas", {"aria-hidden": "true"});
     this.front = h("canvas", {"aria-hidden": "true"});
     this.picture = svg("svg", {role: "group", "aria-label": "Scatter matrix: drag a box to keep what is in it"});
-    this.chart = h("div", {class: "chart"}, this.ground, this.front, this.picture);
+    this.chart = h("div", {class: "chart", tabindex: "0", role: "region", "aria-label": "Scatter matrix"}, this.ground, this.front, this.picture);
     this.note = h("p", {class: "note"});
     this.groundStrokes = new Strokes();
     this.frontStrokes = new Strokes();

@@ -22,6 +22,25 @@ function layerTitle(plan, layer) {
   return parts.join("; ");
 }
 
+/** The layers that take most of the time, until half of it is told. */
+function slowLayers(plan) {
+  const order = [...plan.layers].sort((a, b) => (b.latency || 0) - (a.latency || 0)), words = [];
+  for (let told = 0; plan.latency > 0 && told < 0.5 * plan.latency && words.length < 3;) {
+    const layer = order[words.length];
+    told += layer.latency;
+    words.push(`${layer.name} (${layer.kernel}) ${percent(layer.latency / plan.latency)}`);
+  }
+  return words.length ? ` Its time goes into ${words.join(", ").replace(/, ([^,]*)$/, " and $1")}.` : "";
+}
+
+/** The sentences above drawing and plan, for the network that is shown. */
+function readings(name, plan) {
+  const peak = plan.layers[plan.peak], title = name[0].toUpperCase() + name.slice(1);
+  return [`${title} has ${plan.layers.length} layers, from top to bottom as they run.${slowLayers(plan)}`,
+    peak ? `${title}: The arena takes ${kib(plan.arena)}; whatever the plan, ${kib(plan.bound)} are in use at one time. Most while ${peak.name} (${peak.kernel}) runs `
+      + "(framed): a smaller tensor there, and nowhere else, makes it smaller. A block is a tensor: as wide as it is needed, as high as its bytes; dashed is scratch of a layer." : ""];
+}
+
 const kBox = {width: 132, height: 34};
 
 function layout(plan) {
@@ -78,7 +97,7 @@ function box(plan, graph, i, choose) {
     onclick: () => choose(i), onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(i); } }},
     svg("title", {}, layerTitle(plan, layer)), rect,
     svg("text", {x, y: y - 3, "text-anchor": "middle"}, cut(layer.kernel, 22)),
-    svg("text", {class: "dim", x, y: y + 11, "text-anchor": "middle"}, share > 0 ? `${percent(share)} of the ${plan.latency > 0 ? "time" : "MACs"}` : cut(layer.name.split("/").pop(), 20)));
+    svg("text", {x, y: y + 11, "text-anchor": "middle"}, share > 0 ? `${percent(share)} of the ${plan.latency > 0 ? "time" : "MACs"}` : cut(layer.name.split("/").pop(), 20)));
 }
 
 function drawing(plan, choose) {
@@ -120,8 +139,8 @@ export function networks(state, networkRoot, memoryRoot) {
   if (!networkRoot || !memoryRoot || !state.data.plans.length) return;
   const plans = state.data.plans;
   const holder = h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Drawing of the network"});
-  const table = h("div"), memory = h("div", {class: "arena-plan"}), told = h("p", {class: "note", "aria-live": "polite"}), about = h("p", {class: "note"});
-  const picker = h("select", {"aria-label": "Network to show", onchange: () => show(Number(picker.value))},
+  const table = h("div"), memory = h("div", {class: "arena-plan", tabindex: "0", role: "region", "aria-label": "Memory plan"}), told = h("p", {class: "note", "aria-live": "polite"}), about = h("p", {class: "note"});
+  const picker = h("select", {"aria-label": "Network to show", onchange: () => { note.textContent = ""; show(Number(picker.value)); }},
     plans.map(({place}, i) => h("option", {value: String(i)}, `${state.nameOf(place)}${(state.marks.get(place) ?? []).includes("best") ? " (the one to take)" : ""}`)));
   const note = h("p", {class: "note"});
   networkRoot.append(h("div", {class: "tools"}, h("label", {}, "network", picker)), note, about, h("div", {class: "pair"}, holder, table));
@@ -144,6 +163,7 @@ export function networks(state, networkRoot, memoryRoot) {
     holder.replaceChildren(drawing(plan, (layer) => choose(plan, layer)));
     table.replaceChildren(costs(plan, (layer) => choose(plan, layer)));
     memory.replaceChildren(arena(plan, (layer) => choose(plan, layer)));
+    readings(state.nameOf(place), plan).forEach((text, k) => { [networkRoot, memoryRoot][k].closest("section").querySelector(".reading").textContent = text; });
     if (plan.layers.length) choose(plan, plan.peak);
   }
 

@@ -14,7 +14,7 @@ export class Parallel {
     this.ground = h("canvas", {"aria-hidden": "true"});
     this.front = h("canvas", {"aria-hidden": "true"});
     this.picture = svg("svg", {role: "group", "aria-label": "Parallel coordinates: drag along an axis to keep what lies there"});
-    this.chart = h("div", {class: "chart"}, this.ground, this.front, this.picture);
+    this.chart = h("div", {class: "chart", tabindex: "0", role: "region", "aria-label": "Parallel coordinates"}, this.ground, this.front, this.picture);
     this.groundStrokes = new Strokes();
     this.frontStrokes = new Strokes();
     const kinds = Object.keys(kMarks).filter((kind) =>
@@ -44,7 +44,9 @@ export class Parallel {
   axis(column, i, step) {
     const x = this.places[i], scale = this.scales[i];
     const better = column.better ? (column.reversed === (column.better === "less") ? "better ↑" : "better ↓") : "";
-    const name = svg("text", {class: "name halo", x, y: 14, "text-anchor": "middle"}, cut(labelOf(column), Math.max(10, Math.floor((step || 200) / 7))));
+    // The names of the outermost begin and end where the picture does.
+    const at = !step ? [x, "middle"] : i === 0 ? [2, "start"] : i === this.columns.length - 1 ? [this.width - 2, "end"] : [x, "middle"];
+    const name = svg("text", {class: "name halo", x: at[0], y: 14, "text-anchor": at[1]}, cut(labelOf(column), Math.max(10, Math.floor((step || 200) / 7))));
     name.append(svg("title", {}, labelOf(column)));
     return svg("g", {},
       ...this.shade(column, x, scale),
@@ -59,8 +61,8 @@ export class Parallel {
 
   /** What is beyond the limit. */
   shade(column, x, scale) {
-    if (column.limit === undefined || column.limit < scale.domain()[0] || column.limit > column.high) return [];
-    const at = scale(column.limit), end = column.reversed ? kHeight - kBottom : kTop;
+    if (column.limit === undefined || column.limit > column.high) return [];
+    const at = scale(Math.max(column.limit, scale.domain()[0])), end = column.reversed ? kHeight - kBottom : kTop;
     return [svg("rect", {class: "beyond", x: x - 14, width: 28, y: Math.min(at, end), height: Math.abs(end - at)}),
             svg("path", {class: "limit-mark", d: `M${x - 14} ${at}h28`})];
   }

@@ -50,15 +50,21 @@ function hypervolume(data, [a, b], point) {
   return points;
 }
 
-/** By row of the sweep: the median over its seeds, and the quartiles as a band. */
-function bands(table) {
+/** Of each row of the sweep, by its points, what is known from how many scored networks on. */
+function byRow(table) {
   const rows = new Map();
   table.row.forEach((row, i) => {
-    const steps = rows.get(row) ?? rows.set(row, new Map()).get(row);
-    (steps.get(table.scored[i]) ?? steps.set(table.scored[i], []).get(table.scored[i])).push(table.hypervolume[i]);
+    const points = rows.get(row) ?? rows.set(row, new Map()).get(row);
+    (points.get(table.point[i]) ?? points.set(table.point[i], []).get(table.point[i])).push([table.scored[i], table.hypervolume[i]]);
   });
-  return [...rows].map(([row, steps], i) => {
-    const sorted = [...steps].sort((a, b) => a[0] - b[0]).map(([at, values]) => [at, values.sort((a, b) => a - b)]);
+  return rows;
+}
+
+/** By row of the sweep: the median over its seeds, and the quartiles as a band. What a seed found it keeps. */
+function bands(table) {
+  return [...byRow(table)].map(([row, points], i) => {
+    const seeds = [...points.values()], steps = [...new Set(seeds.flat().map(([at]) => at))].sort((a, b) => a - b);
+    const sorted = steps.map((at) => [at, seeds.map((seed) => seed.filter(([own]) => own <= at).at(-1)?.[1] ?? 0).sort((a, b) => a - b)]);
     const quantile = (values, part) => values[Math.round(part * (values.length - 1))];
     return {name: row || "search", style: styleOf(i), points: sorted.map(([at, values]) => [at, quantile(values, 0.5)]),
             band: sorted.map(([at, values]) => [at, quantile(values, 0.25), quantile(values, 0.75)])};
@@ -66,11 +72,11 @@ function bands(table) {
 }
 
 function courses(table) {
-  const rows = [...new Set(table.row)];
-  return Object.keys(table).filter((name) => name !== "row" && name !== "epoch").map((name) => curves({
+  const points = [...new Set(table.point)];
+  return Object.keys(table).filter((name) => !["point", "row", "seed", "epoch"].includes(name)).map((name) => curves({
     xName: "epoch", yName: name,
-    series: rows.map((row, i) => ({name: row || "search", style: styleOf(i),
-      points: table.row.map((own, k) => [own, table.epoch[k], table[name][k] ?? NaN]).filter(([own]) => own === row).map(([, at, value]) => [at, value])}))}));
+    series: points.map((point) => ({name: table.row[table.point.indexOf(point)] || "search", style: styleOf(point - 1),
+      points: table.point.map((own, k) => [own, table.epoch[k], table[name][k] ?? NaN]).filter(([own]) => own === point).map(([, at, value]) => [at, value])}))}));
 }
 
 const kMostLines = 24;
@@ -82,9 +88,11 @@ export function search(state, root) {
   const perPoint = (values) => points.map((point, i) => ({name: pointName(point), style: styleOf(i), points: values(i)})).filter(({points: own}) => own.length);
   const pictures = objectives.map((column) => curves({series: perPoint((i) => bestSoFar(data, column, i)),
     xName: "networks looked at", yName: `best ${labelOf(column)} within the limits`}));
-  if (data.tables.fronts)
-    pictures.unshift(curves({series: bands(data.tables.fronts), xName: "networks scored", yName: "share of the best front's hypervolume"}));
-  else if (objectives.length === 2)
+  if (data.tables.fronts) {
+    const series = bands(data.tables.fronts);
+    const picture = curves({series, xName: "networks scored", yName: "share of the best front's hypervolume"});
+    if (picture) pictures.unshift(h("div", {}, picture, series.length > 1 ? seriesLegend(series) : null));
+  } else if (objectives.length === 2)
     pictures.unshift(curves({series: perPoint((i) => hypervolume(data, objectives, i)), xName: "networks within the limits", yName: "hypervolume of the front, share of the box of all"}));
   if (data.tables.course) pictures.push(...courses(data.tables.course));
   const there = pictures.filter(Boolean);

@@ -1,5 +1,5 @@
 // The networks that are kept as a table; pinned ones beside each other; what to do with them.
-import {breakable, h} from "./dom.js";
+import {breakable, h, keepingFocus} from "./dom.js";
 import {csvCell, cut, labelOf, shown} from "./format.js";
 
 const kRows = 200;
@@ -14,6 +14,7 @@ export class Selection {
     this.pinned = h("div");
     this.commands = h("div");
     const save = h("button", {type: "button", onclick: () => this.save()}, "Save as CSV");
+    this.root = root;
     root.append(
       h("div", {class: "tools"}, save, this.note), this.pinned, this.commands,
       h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Networks that are kept"},
@@ -59,7 +60,9 @@ export class Selection {
       h("button", {type: "button", onclick: by, title: column.label}, cut(labelOf(column), 28), now ? (this.sort.descending ? " ↓" : " ↑") : ""));
   }
 
-  fill() {
+  fill() { keepingFocus(this.root, () => this.refill()); }
+
+  refill() {
     const {state} = this, columns = state.shownColumns, places = this.ordered();
     this.head.replaceChildren(h("th", {scope: "col"}, "pin"), h("th", {scope: "col"}, "network"),
       ...columns.map((column) => this.heading(column)), h("th", {scope: "col"}, "is"), h("th", {scope: "col"}, "architecture"));
@@ -105,12 +108,22 @@ export class Selection {
   commandsFor(place) {
     const folder = document.getElementById("folder")?.textContent ?? ".";
     const quoted = /^[\w./-]+$/.test(folder) ? folder : `'${folder.replace(/'/g, "'\\''")}'`;
-    return ["deploy", "score"].map((verb) => {
-      const line = `thimble ${verb} ${quoted} --network ${this.state.data.number[place]}`;
+    const named = (verb) => `thimble ${verb} ${quoted} --network ${this.state.data.number[place]}`;
+    const datasets = this.trainedOn(place);
+    const deploys = datasets.map((dataset) => named("deploy") + (dataset ? ` --dataset ${dataset}` : ""));
+    return [...(deploys.length ? deploys : [`${named("deploy")} --drawn`]), named("score")].map((line) => {
       const copy = h("button", {type: "button", onclick: () => this.copy(line, copy)}, "Copy");
       copy.setAttribute("aria-label", `Copy ${line}`);
-      return h("p", {class: "copy"}, h("code", {}, line), copy);
+      return h("p", {class: "copy"}, h("code", {}, line), copy, line.endsWith("--drawn") ? h("span", {class: "note"}, "not trained: random weights") : null);
     });
+  }
+
+  /** The datasets that a network was trained on; "" is the only one. */
+  trainedOn(place) {
+    const {number, tables: {trained}} = this.state.data;
+    if (!trained?.network) return [];
+    const own = trained.network.map((network, i) => (network === number[place] && !trained.failure?.[i] ? trained.dataset?.[i] ?? "" : null));
+    return [...new Set(own.filter((dataset) => dataset !== null))];
   }
 
   async copy(text, button) {
@@ -127,7 +140,7 @@ export class Selection {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   }
 
-  /** With the columns of candidates.csv. */
+  /** The rows of candidates.csv, with all numbers of it but errors and origins. */
   csv() {
     const {data} = this.state, names = ["feasible", "beyond", "invalid"];
     const metrics = data.metrics;

@@ -27,7 +27,7 @@ function columnsOf(data) {
     columnOf({...choice, label: choice.name, unit: "", factor: 1, choice: true,
               options: choice.options.length ? choice.options : null}, metrics.length + i, data.points));
   const columns = [...metrics, ...choices].filter((column) => column.hasValues);
-  for (const column of columns) column.shown = column.objective || column.isLimited || column.name === "accuracy";
+  for (const column of columns) column.shown = column.objective || column.isLimited || Boolean(column.accuracy);
   // Nothing to show by itself: then costs.
   if (columns.filter((column) => column.shown).length < 2)
     for (const column of columns.filter((column) => !column.choice).slice(0, 4)) column.shown = true;

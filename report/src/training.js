@@ -11,14 +11,17 @@ function namesIn(table) {
   return [...new Set(table.network.map((_, i) => nameOf(table, i)))];
 }
 
-/** One line a training, one colour a network. */
+/** One line a training, one colour a network; the epochs of integers come behind those of floats. */
 function lines(history, name) {
   const names = namesIn(history);
   const trainings = new Map();
   history.network.forEach((_, i) => {
     const own = nameOf(history, i), key = `${own} ${history.seed[i]}`;
-    if (!trainings.has(key)) trainings.set(key, {name: own, style: styleOf(names.indexOf(own)), points: []});
-    trainings.get(key).points.push([history.epoch[i], history[name][i] ?? NaN]);
+    if (!trainings.has(key)) trainings.set(key, {name: own, style: styleOf(names.indexOf(own)), points: [], before: 0, last: 0});
+    const training = trainings.get(key);
+    if (history.epoch[i] <= training.last) training.before += training.last;
+    training.last = history.epoch[i];
+    training.points.push([training.before + training.last, history[name][i] ?? NaN]);
   });
   return [...trainings.values()].filter(({points}) => points.some(([, y]) => Number.isFinite(y)));
 }
@@ -42,7 +45,7 @@ function steps(trained) {
 export function training(data, root) {
   const {history, trained} = data.tables;
   if (!root || !history || !history.network) return;
-  const metric = Object.keys(trained ?? {}).find((name) => name.startsWith("float_"))?.slice("float_".length) ?? "metric";
+  const metric = Object.keys(trained ?? {}).find((name) => name.startsWith("float_"))?.slice("float_".length) ?? "first metric";
   const pictures = [["train_loss", "loss of what is learned from"], ["train_metric", `${metric} of what is learned from`],
                     ["validation_metric", `${metric} of the validation part`]]
     .map(([name, words]) => curves({series: lines(history, name), xName: "epoch", yName: words}));

@@ -39,7 +39,10 @@ async function open(file, {wait = true, ...settings} = {}) {
   page.on("pageerror", (error) => seen.errors.push(String(error)));
   page.on("request", (request) => seen.requests.push(request.url()));
   await page.goto(`file://${file}`);
-  if (wait && settings.javaScriptEnabled !== false) await page.waitForFunction(() => window.thimble || document.querySelector("#compare"));
+  if (wait && settings.javaScriptEnabled !== false) {
+    const drawn = page.waitForFunction(() => window.thimble || document.querySelector("#compare"));
+    await Promise.race([drawn, new Promise((_, fail) => page.on("pageerror", fail))]);
+  }
   return {page, seen, close: () => context.close()};
 }
 
@@ -182,8 +185,9 @@ const tests = {
   },
 
   async "can be used by everybody"() {
-    for (const colorScheme of ["light", "dark"]) {
-      const {page, close} = await open(real, {colorScheme, bypassCSP: true});
+    const narrow = {viewport: {width: 400, height: 800}};
+    for (const settings of [{colorScheme: "light"}, {colorScheme: "dark"}, narrow]) {
+      const {colorScheme} = settings, {page, close} = await open(real, {...settings, bypassCSP: true});
       await page.waitForSelector("#search svg");
       await page.locator('#selection input[type="checkbox"]').first().check();
       await page.evaluate(axe);
@@ -224,7 +228,34 @@ const tests = {
     const number = (await row.locator("th").textContent()).trim();
     await row.locator("input").check();
     const line = await page.locator("#selection .copy code").first().textContent();
-    assert.equal(line, `thimble deploy ${folder.slice(work.length + 1)} --network ${number}`);
+    assert.equal(line, `thimble deploy ${folder.slice(work.length + 1)} --network ${number} --drawn`);
+    run(...line.split(" ").slice(1), "--output", "copied");  // as a person would
+    const score = await page.locator("#selection .copy code").nth(1).textContent();
+    assert.match(run(...score.split(" ").slice(1)), /macs/);
+    await close();
+  },
+
+  async "says of the network that is shown what the sentences say"() {
+    const {page, close} = await open(real);
+    await page.getByLabel("Network to show").selectOption({index: 1});
+    const name = await page.getByLabel("Network to show").evaluate((select) => select.selectedOptions[0].text.match(/\d+/)[0]);
+    for (const section of ["network", "memory"])
+      assert.ok((await page.locator(`#${section} .reading`).textContent()).startsWith(`Network ${name}`), section);
+    await close();
+  },
+
+  async "keeps the focus where a person works"() {
+    const {page, close} = await open(real);
+    const sort = page.locator("#selection thead button").first();
+    await sort.focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement.closest("th")?.getAttribute("aria-sort") !== null), true);
+    const pin = page.locator('#selection tbody input[type="checkbox"]').nth(2), label = await pin.getAttribute("aria-label");
+    await pin.focus();
+    await page.keyboard.press("Space");
+    await page.waitForTimeout(200);
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), label);
     await close();
   },
 
@@ -303,6 +334,7 @@ const tests = {
     await boxes.nth(0).check();
     await boxes.nth(1).check();
     assert.ok(await page.locator("#compare svg[role=img]").isVisible());
+    assert.ok((await page.locator("#compare svg[role=img] path title").count()) >= 2, "each network of a front has a mark");
     assert.ok(existsSync(join(work, "runs", decodeURI(await page.locator("#runs tbody a").first().getAttribute("href")))));
     assertQuiet(seen);
     await close();

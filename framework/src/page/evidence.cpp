@@ -6,6 +6,7 @@
 
 #include <thimble/core/text.hpp>
 #include <thimble/report/statistics.hpp>
+#include <thimble/search/cost_metrics.hpp>
 
 #include "html.hpp"
 #include "trained_figures.hpp"
@@ -20,6 +21,7 @@ using Row = std::vector<CsvCell>;
 struct Ranking {
   std::string metric;
   double tau, low, high;
+  double networks;
 };
 
 double number_at(const CsvTable& table, const Row& row, const char* column) {
@@ -33,8 +35,16 @@ const std::string& text_at(const CsvTable& table, const Row& row, const char* co
   return place ? row[*place].text : kNothing;
 }
 
-/// Of the first point, the strongest first.
-std::vector<Ranking> rankings_of(const CsvTable& analysis) {
+/// How well it ranks: of the controls, more is better.
+double strength_of(const Ranking& ranking, const PageData& data) {
+  const PageData::Metric* const metric = data.metric(ranking.metric);
+  const bool is_control = ranking.metric == "macs" || ranking.metric == "params";
+  const bool is_less_better = metric != nullptr && metric->direction == Direction::minimize;
+  return is_less_better && !is_control ? -ranking.tau : ranking.tau;
+}
+
+/// Of the first point, the best first.
+std::vector<Ranking> rankings_of(const CsvTable& analysis, const PageData& data) {
   std::vector<Ranking> rankings;
   std::string against;
   for (const Row& row : analysis.rows) {
@@ -44,11 +54,11 @@ std::vector<Ranking> rankings_of(const CsvTable& analysis) {
     const double tau = number_at(analysis, row, "tau");
     if (text_at(analysis, row, "against") == against && std::isfinite(tau))
       rankings.push_back({text_at(analysis, row, "metric"), tau,
-                          number_at(analysis, row, "tau_low"),
-                          number_at(analysis, row, "tau_high")});
+                          number_at(analysis, row, "tau_low"), number_at(analysis, row, "tau_high"),
+                          number_at(analysis, row, "n")});
   }
   std::ranges::stable_sort(rankings, std::greater{},
-                           [](const Ranking& ranking) { return std::abs(ranking.tau); });
+                           [&](const Ranking& ranking) { return strength_of(ranking, data); });
   return rankings;
 }
 
@@ -70,28 +80,58 @@ std::string regret_text(const PageData& data, const std::string& metric) {
   return "";
 }
 
-std::string short_cell(const std::string& column, const std::string& text, bool is_number) {
-  const auto number = is_number ? parse_number(text) : std::nullopt;
-  if (number)
-    return fmt::format("<data value=\"{}\">{}</data>", escaped(text), few_digits(*number));
-  return column == "arch" ? arch_html(text) : escaped(text);
+std::string ranking_text(const std::vector<Ranking>& rankings, const PageData& data) {
+  constexpr double kFewest = 5;
+  if (rankings.empty() || !(strength_of(rankings.front(), data) > 0))
+    return "Accuracies are known, and no metric ranks by them.";
+  const Ranking& first = rankings.front();
+  if (first.networks < kFewest)
+    return fmt::format(
+        "Of {} networks the accuracies are known, too few to say which metric ranks.",
+        first.networks);
+  const auto ties = std::ranges::count_if(rankings, [&](const Ranking& other) {
+    return strength_of(other, data) == strength_of(first, data);
+  });
+  return fmt::format(
+      "{} ranks best by accuracy{}, of {} networks: Kendall's tau {} (1 or -1: the same order, 0: "
+      "none).{}",
+      escaped(first.metric), ties > 1 ? fmt::format(" (with {} others as good)", ties - 1) : "",
+      first.networks, interval_text(first), regret_text(data, first.metric));
 }
 
-/// A table of a CSV file, its numbers short, without columns that say nothing.
+/// Costs in their units, as everywhere on the page.
+std::string short_cell(const std::string& column, const std::string& text, bool is_number) {
+  const auto number = is_number ? parse_number(text) : std::nullopt;
+  if (!number) return escaped(text);
+  const double factor = is_cost_metric(column) ? unit_of(column).factor : 1;
+  return fmt::format("<data value=\"{}\">{}</data>", escaped(text), few_digits(*number / factor));
+}
+
+std::string short_heading(const std::string& column) {
+  if (!is_cost_metric(column)) return escaped(column);
+  const Unit unit = unit_of(column);
+  return escaped(unit.label + " (" + unit.symbol + ")");
+}
+
+/// A table of a CSV file, its numbers short, without columns that say nothing or only what a
+/// network's number says. What went wrong stands in front of the numbers.
 std::string short_table(const CsvTable& csv, const std::string& caption, const char* first_number,
                         const std::function<bool(const Row&)>& is_shown) {
-  HtmlTable table{caption, {}, {}, csv.header.size()};
-  std::vector<std::size_t> columns;
+  std::vector<std::size_t> words, numbers;
+  bool is_behind = false;
   for (std::size_t i = 0; i < csv.header.size(); ++i) {
-    if (csv.header[i].text == first_number) table.first_number = columns.size();
+    const std::string& name = csv.header[i].text;
+    is_behind = is_behind || name == first_number;
     const auto says_something = [&](const Row& row) {
       return is_shown(row) && !row[i].text.empty();
     };
-    if (!std::ranges::any_of(csv.rows, says_something)) continue;
-    columns.push_back(i);
-    const std::string& name = csv.header[i].text;
-    table.header.push_back(short_cell(name, name, false));
+    if (name == "arch" || !std::ranges::any_of(csv.rows, says_something)) continue;
+    (is_behind && name != "failure" ? numbers : words).push_back(i);
   }
+  HtmlTable table{caption, {}, {}, words.size()};
+  std::vector<std::size_t> columns = words;
+  columns.insert(columns.end(), numbers.begin(), numbers.end());
+  for (const std::size_t i : columns) table.header.push_back(short_heading(csv.header[i].text));
   for (const Row& row : csv.rows) {
     if (!is_shown(row)) continue;
     auto& cells = table.rows.emplace_back();
@@ -153,12 +193,12 @@ std::string search_reading(const PageData& data) {
     has_values = has_values || !course.steps.empty();
     if (course.networks > 1 && !course.steps.empty()) courses.push_back(course);
   }
+  if (data.record.table("course") != nullptr && courses.empty())
+    return "What the search told of itself, epoch by epoch.";
   if (!has_values) return "No network within the limits has a value of an objective.";
   if (courses.empty())
-    return data.record.table("course") != nullptr
-               ? "What the search told of itself, epoch by epoch."
-               : "No search scored more than the one network that it ended with, so there is no "
-                 "course to draw.";
+    return "No search scored more than the one network that it ended with, so there is no "
+           "course to draw.";
   const std::string what =
       "The best value so far of every objective, over the networks in the order in which they were "
       "looked at. ";
@@ -236,13 +276,7 @@ std::string agreement_view(const PageData& data) {
                 *agreement, "Agreement of metrics, over all networks", "n",
                 [&](const Row& row) { return text_at(*agreement, row, "subset") == "all"; }) +
             "</div>\n");
-  const auto rankings = rankings_of(*analysis);
-  std::string reading = "Accuracies are known, and no metric ranks by them.";
-  if (!rankings.empty())
-    reading =
-        fmt::format("{} ranks best by accuracy: Kendall's tau {} (1: the same order, 0: none).{}",
-                    escaped(rankings.front().metric), interval_text(rankings.front()),
-                    regret_text(data, rankings.front().metric));
+  const std::string reading = ranking_text(rankings_of(*analysis, data), data);
   return section(
       "agreement", "Do the proxies know?", reading,
       "<div class=\"view\"></div>\n" +

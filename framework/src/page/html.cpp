@@ -75,6 +75,8 @@ std::string shown_html(const std::string& metric, double value) {
 std::string percent(double share) {
   if (!std::isfinite(share)) return "-";
   if (share > 0 && share < 0.005) return "<1 %";
+  constexpr double kManyTimes = 100;
+  if (share >= kManyTimes) return few_digits(share) + " times";
   return fmt::format("{:.0f} %", 100 * share);
 }
 

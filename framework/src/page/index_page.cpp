@@ -48,13 +48,26 @@ std::string bests_of(const PageData& run) {
   return words.empty() ? "-" : listed(words);
 }
 
+/// What is neither a letter, a digit nor harmless, by its bytes.
+std::string address_of(const std::string& path) {
+  std::string address;
+  for (const char letter : path) {
+    const bool is_plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+                          (letter >= '0' && letter <= '9') ||
+                          std::string_view{"-._~/"}.find(letter) != std::string_view::npos;
+    address +=
+        is_plain ? std::string{letter} : fmt::format("%{:02X}", static_cast<unsigned char>(letter));
+  }
+  return address;
+}
+
 std::string link_to(const PageData& run, const std::filesystem::path& folder) {
   const auto page = run.record.folder / kPageFile;
   std::string name = escaped(run.name);
   if (!std::filesystem::exists(page)) return name;
   const auto path =
       std::filesystem::absolute(page).lexically_relative(std::filesystem::absolute(folder));
-  return fmt::format("<a href=\"{}\">{}</a>", escaped(path.generic_string()), name);
+  return fmt::format("<a href=\"{}\">{}</a>", address_of(path.generic_string()), name);
 }
 
 }  // namespace
@@ -62,14 +75,13 @@ std::string link_to(const PageData& run, const std::filesystem::path& folder) {
 std::string index_page(const std::vector<PageData>& runs, const std::filesystem::path& folder) {
   HtmlTable table{
       "Runs, the newest first",
-      {"run", "time (UTC)", "identity", "networks", "limits", "best of each objective", "front"},
+      {"run", "time (UTC)", "networks", "limits", "best of each objective", "front", "identity"},
       {},
       99};
   for (const PageData& run : runs)
     table.rows.push_back({link_to(run, folder), escaped(time_of(run.record.folder)),
-                          "<code>" + escaped(run.identity) + "</code>",
                           std::to_string(run.all_networks), state_of(run), bests_of(run),
-                          front_thumbnail(run)});
+                          front_thumbnail(run), "<code>" + escaped(run.identity) + "</code>"});
   const std::string body =
       "<header><p class=\"kind\">thimble</p><h1>Runs</h1></header>\n<main id=\"main\">\n" +
       section(

@@ -242,6 +242,14 @@ void add_plans(PageData& data, std::span<const Study> studies,
   }
 }
 
+void add_board(PageData& data, PageData::Point& point, const Target& board) {
+  point.board = {{"ram_bytes", static_cast<double>(board.ram_bytes)},
+                 {"rom_bytes", static_cast<double>(board.rom_bytes)}};
+  const std::string runtime = runtime_text(board);
+  if (std::ranges::find(data.runtimes, runtime) == data.runtimes.end())
+    data.runtimes.push_back(runtime);
+}
+
 /// "identity 0123" of the comments above a resolved experiment, without the word.
 std::string comment_with(const std::string& text, const std::string& word) {
   for (const std::string& line : split(text, '\n')) {
@@ -281,16 +289,10 @@ PageData page_data(RunRecord record, std::span<const Study> studies, const std::
   }
   if (studies.empty()) return data;
   if (studies.front().hardware != nullptr) {
-    const Target& board = studies.front().hardware->target();
-    data.target = board.name;
-    for (const Study& study : studies) {
-      const std::string runtime =
-          study.hardware != nullptr ? runtime_text(study.hardware->target()) : "";
-      if (!runtime.empty() && std::ranges::find(data.runtimes, runtime) == data.runtimes.end())
-        data.runtimes.push_back(runtime);
-    }
-    data.board = {{"ram_bytes", static_cast<double>(board.ram_bytes)},
-                  {"rom_bytes", static_cast<double>(board.rom_bytes)}};
+    data.target = studies.front().hardware->target().name;
+    for (std::size_t i = 0; i < studies.size(); ++i)
+      if (studies[i].hardware != nullptr)
+        add_board(data, data.points[i], studies[i].hardware->target());
   }
   const auto genotypes = genotypes_of(data, studies);
   add_choices(data, studies, genotypes);

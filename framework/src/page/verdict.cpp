@@ -74,9 +74,12 @@ std::vector<Reading> readings_of(const Value& best) {
   return readings;
 }
 
+/// The lowest: the experiment may have one beside the board's.
 double limit_of(const std::vector<Limit>& limits, const std::string& metric) {
-  const auto found = std::ranges::find(limits, metric, &Limit::metric);
-  return found == limits.end() ? kNotANumber : found->most;
+  double most = kNotANumber;
+  for (const Limit& limit : limits)
+    if (limit.metric == metric && !(most <= limit.most)) most = limit.most;
+  return most;
 }
 
 /// A bar to 100 %; what is beyond is as long as the bar, and marked. A whisker is the error.
@@ -95,9 +98,9 @@ std::string bar(double share, double relative_error) {
 }
 
 /// Beside the value: how much of what is allowed, or of what the board has.
-std::string share_cell(const Reading& reading, const PointData& point, const PageData& data) {
+std::string share_cell(const Reading& reading, const PointData& point) {
   const double limit = limit_of(point.limits, reading.metric);
-  const double there = limit_of(data.board, reading.metric);
+  const double there = limit_of(point.board, reading.metric);
   const double most = std::isnan(limit) ? there : limit;
   if (!(most > 0)) return "";
   const double share = reading.value / most;
@@ -132,6 +135,20 @@ std::string trained_rows(const PointData& point, const PageData& data) {
         count_text(std::ssize(figure.values), "training"));
   }
   return rows;
+}
+
+/// Where others were trained than the one to take, or nothing.
+std::string untrained_text(const PointData& point, const PageData& data) {
+  const CsvTable* const trained = data.record.table("trained");
+  if (trained == nullptr || !trained_figures(*trained, data.number[*point.best_place]).empty())
+    return "";
+  std::vector<std::string> others;
+  for (const auto& row : trained->rows)
+    if (const std::string& number = row[trained->column("network")].text;
+        std::ranges::find(others, number) == others.end())
+      others.push_back(number);
+  return fmt::format("<p>It was not trained; what {} {} learned stands below.</p>",
+                     others.size() == 1 ? "network" : "networks", escaped(listed(others)));
 }
 
 std::string network_name(const PointData& point, const PageData& data) {
@@ -170,9 +187,9 @@ std::string card(const PointData& point, const PageData& data) {
         "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td>{}</td>"
         "<td>{}</td></tr>\n",
         escaped(unit_of(reading.metric).label), shown_html(reading.metric, reading.value),
-        escaped(reading.error), share_cell(reading, point, data));
-  return html + accuracy_rows(point, data) + trained_rows(point, data) +
-         "</tbody></table></article>\n";
+        escaped(reading.error), share_cell(reading, point));
+  return html + accuracy_rows(point, data) + trained_rows(point, data) + "</tbody></table>" +
+         untrained_text(point, data) + "</article>\n";
 }
 
 /// What the networks found have learned, each the mean over its trainings.
@@ -251,7 +268,8 @@ std::string cost_phrase(const PointData& point, const PageData& data) {
   for (const Reading& reading : readings_of(point.best)) {
     const CostMetric* const metric = find_cost_metric(reading.metric);
     if (metric == nullptr || !metric->needs_hardware() || reading.metric == "energy_mj") continue;
-    const double most = limit_of(data.board, reading.metric);
+    const double limit = limit_of(point.limits, reading.metric);
+    const double most = std::isnan(limit) ? limit_of(point.board, reading.metric) : limit;
     std::string part = unit_of(reading.metric).label + " " + shown(reading.metric, reading.value);
     if (std::isfinite(most)) part += " of " + shown(reading.metric, most);
     if (reading.relative_error >= 0.005) part += " (" + reading.error + ")";

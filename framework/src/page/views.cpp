@@ -162,12 +162,18 @@ std::string front_view(const PageData& data) {
   std::size_t on_front = 0;
   for (const PageData::Point& point : data.points) on_front += point.front.size();
   const bool is_kept = std::ranges::any_of(data.points, &PageData::Point::keeps_limits);
-  const std::string labels = labels_of(objectives);
+  const std::string networks = count_text(static_cast<std::int64_t>(data.all_networks), "network");
   const std::string who =
-      is_kept
-          ? fmt::format("{} of {} on the front: no other is better in {}{}.", on_front,
-                        count_text(static_cast<std::int64_t>(data.all_networks), "network"),
-                        objectives.size() < 2 ? "" : "all of ", labels)
+      is_kept && objectives.empty()
+          ? fmt::format("{}, and no objective to compare them by.", networks)
+      : is_kept && data.points.size() > 1
+          ? fmt::format(
+                "{} of {} on the fronts of {} points: in none of these is another better in all "
+                "of the point's objectives.",
+                on_front, networks, data.points.size())
+      : is_kept
+          ? fmt::format("{} of {} on the front: no other is better in {}{}.", on_front, networks,
+                        objectives.size() < 2 ? "" : "all of ", labels_of(objectives))
           : "Nothing keeps the limits; what is called the front are the networks nearest to them.";
   const std::string reading =
       who +
@@ -191,7 +197,8 @@ std::string matrix_view(const PageData& data) {
   std::string reading =
       "Each square sets two numbers against each other; drag a box to keep what is "
       "in it.";
-  if (!matches.empty() && matches.front().tau < 0)
+  constexpr double kPullsApart = -0.3;
+  if (!matches.empty() && matches.front().tau < kPullsApart)
     reading += fmt::format(" What is good for one is bad for the other most of all for {}.",
                            match_text(matches.front()));
   if (!matches.empty() && matches.back().tau > 0.7)
@@ -239,7 +246,7 @@ std::string memory_view(const PageData& data) {
   if (!has_layers(data)) return "";
   return section("memory", "Memory plan",
                  fmt::format("{}: {} A block is a tensor: as wide as it is needed, as high as its "
-                             "bytes; hatched is scratch of a layer.",
+                             "bytes; dashed is scratch of a layer.",
                              "N" + name_of_place(data, data.plans.front().place).substr(1),
                              peak_text(data.plans.front().plan)),
                  pictures(data, memory_picture, "arena"));

@@ -58,13 +58,15 @@ std::string picture(const std::vector<PointOutcome>& outcomes, const std::string
 }  // namespace
 
 Table course_table(const std::vector<PointOutcome>& outcomes) {
-  Table table{{"row", "epoch"}, {}};
+  Table table{{"point", "row", "seed", "epoch"}, {}};
   const auto columns = all_columns(outcomes);
   table.header.insert(table.header.end(), columns.begin(), columns.end());
-  for (const PointOutcome& outcome : outcomes) {
+  for (std::size_t point = 0; point < outcomes.size(); ++point) {
+    const PointOutcome& outcome = outcomes[point];
     const Course& course = outcome.result.course;
     for (std::size_t i = 0; i < course.rows.size(); ++i) {
-      std::vector<std::string> cells{outcome.row, std::to_string(i + 1)};
+      std::vector<std::string> cells{std::to_string(point + 1), outcome.row,
+                                     std::to_string(outcome.seed), std::to_string(i + 1)};
       for (const std::string& column : columns) {
         const auto place = std::ranges::find(course.columns, column) - course.columns.begin();
         cells.push_back(place < std::ssize(course.rows[i])

@@ -47,6 +47,7 @@ struct PageData {
     std::optional<std::size_t> knee;
     std::vector<std::pair<std::string, std::size_t>> ends;  ///< by metric
     std::vector<Limit> limits;
+    std::vector<Limit> board;  ///< what it has, whether it is a limit or not
     std::vector<std::string> remarks;
     bool keeps_limits = false;  ///< of best
   };
@@ -59,7 +60,6 @@ struct PageData {
   std::string name, identity, program;  ///< of the run; "thimble 0.1.0 (revision abc)"
   std::string target;                   ///< the board, or nothing
   std::vector<std::string> runtimes;    ///< whose code latencies are of, each with its board
-  std::vector<Limit> board;             ///< what it has, whether it is a limit or not
   std::vector<std::int64_t> number;     ///< of each network, as tables and commands call it
   std::vector<std::string> arch;
   std::vector<std::string> reasons;
