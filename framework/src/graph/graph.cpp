@@ -78,17 +78,17 @@ NodeId Graph::zero(const Shape& shape) {
   return append(made, {});
 }
 
-NodeId Graph::append_windowed(Node made, NodeId x) {
-  const Shape& in = node(x).shape;
+NodeId Graph::append_windowed(Node node, NodeId x) {
+  const Shape& in = this->node(x).shape;
   const auto along = [&](int size, int kernel, int stride, int padding) {
     if (kernel < 1 || stride < 1 || padding < 0 || size + 2 * padding < kernel)
       throw Error{fmt::format("{} '{}': kernel {}, stride {}, padding {} do not fit {}",
-                              name_of(made.op), scope_, kernel, stride, padding, to_string(in))};
+                              name_of(node.op), scope_, kernel, stride, padding, to_string(in))};
     return (size + 2 * padding - kernel) / stride + 1;
   };
-  made.shape.height = along(in.height, made.kernel.height, made.stride.height, made.padding.height);
-  made.shape.width = along(in.width, made.kernel.width, made.stride.width, made.padding.width);
-  return append(made, {&x, 1});
+  node.shape.height = along(in.height, node.kernel.height, node.stride.height, node.padding.height);
+  node.shape.width = along(in.width, node.kernel.width, node.stride.width, node.padding.width);
+  return append(node, {&x, 1});
 }
 
 NodeId Graph::conv(NodeId x, const Conv& conv) {

@@ -43,7 +43,7 @@ class THIMBLE_EXPORT IntegerNetwork {
   IntegerRun run(const at::Tensor& images) const;
   /// The same step by step: the input alone, and then one layer after the other.
   IntegerRun begin(const at::Tensor& images) const;
-  void run_layer(std::size_t layer, IntegerRun& run) const;
+  void run_layer(std::size_t index, IntegerRun& run) const;
   /// What a run's tensor stands for: scale x (q - zero point), N x C x H x W.
   at::Tensor real(const IntegerRun& run, int tensor) const;
   /// The outputs, N x classes or N x C x H x W, real: what a float network's logits are compared
