@@ -101,7 +101,7 @@ int create(const NewArguments& arguments, const World& world) {
   fmt::print(
       "{0}: a {1} that builds as it stands{2}\n"
       "  cmake -S {3} -B {4} -DCMAKE_PREFIX_PATH={5} && cmake --build {4}\n"
-      "  ctest --test-dir {4}\n"
+      "  ctest --test-dir {4} --output-on-failure\n"
       "  THIMBLE_PLUGIN_PATH={6} thimble show {7}\n",
       target.string(), name_of(kind),
       is_package ? "" : ", once thimble is installed (make install PREFIX=/usr/local)",
