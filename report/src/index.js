@@ -61,7 +61,9 @@ export function compareRuns(runs, root) {
       reading.textContent = first && first.objectives.length < 2 ? "That run has one objective, so no front." : "Tick two to four runs that have the same objectives.";
       return;
     }
-    reading.textContent = "Networks of each run's front. Where one run's marks lie nearer to the better corner, it found more.";
+    const runtimes = new Set(chosen.flatMap((run) => run.runtimes)), isTimed = chosen[0].objectives.some(({name}) => /^(latency_ms|energy_mj)$/.test(name));
+    reading.textContent = "Networks of each run's front (of a sweep, of all its points' fronts). Where one run's marks lie nearer to the better corner, it found more."
+      + (isTimed && runtimes.size > 1 ? ` Latencies are of ${[...runtimes].join(" and of ")}, and cannot be compared.` : "");
     const choice = (at) => h("select", {onchange: redraw}, chosen[0].objectives.map((one, i) => h("option", {value: String(i), selected: i === at}, one.label)));
     const a = choice(0), b = choice(1), holder = h("div", {class: "figure"});
     function redraw() { holder.replaceChildren(picture(chosen, Number(a.value), Number(b.value))); }

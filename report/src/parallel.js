@@ -64,7 +64,7 @@ export class Parallel {
     if (column.limit === undefined || column.limit > column.high) return [];
     const at = scale(Math.max(column.limit, scale.domain()[0])), end = column.reversed ? kHeight - kBottom : kTop;
     return [svg("rect", {class: "beyond", x: x - 14, width: 28, y: Math.min(at, end), height: Math.abs(end - at)}),
-            svg("path", {class: "limit-mark", d: `M${x - 14} ${at}h28`})];
+            column.limit < scale.domain()[0] ? null : svg("path", {class: "limit-mark", d: `M${x - 14} ${at}h28`})];
   }
 
   hasGaps(column) {

@@ -65,7 +65,10 @@ function bands(table) {
   return [...byRow(table)].map(([row, points], i) => {
     const seeds = [...points.values()], steps = [...new Set(seeds.flat().map(([at]) => at))].sort((a, b) => a - b);
     const sorted = steps.map((at) => [at, seeds.map((seed) => seed.filter(([own]) => own <= at).at(-1)?.[1] ?? 0).sort((a, b) => a - b)]);
-    const quantile = (values, part) => values[Math.round(part * (values.length - 1))];
+    const quantile = (values, part) => {
+      const at = part * (values.length - 1), i = Math.floor(at);
+      return values[i] + (at - i) * ((values[i + 1] ?? values[i]) - values[i]);
+    };
     return {name: row || "search", style: styleOf(i), points: sorted.map(([at, values]) => [at, quantile(values, 0.5)]),
             band: sorted.map(([at, values]) => [at, quantile(values, 0.25), quantile(values, 0.75)])};
   });
@@ -90,8 +93,8 @@ export function search(state, root) {
     xName: "networks looked at", yName: `best ${labelOf(column)} within the limits`}));
   if (data.tables.fronts) {
     const series = bands(data.tables.fronts);
-    const picture = curves({series, xName: "networks scored", yName: "share of the best front's hypervolume"});
-    if (picture) pictures.unshift(h("div", {}, picture, series.length > 1 ? seriesLegend(series) : null));
+    const picture = curves({series, xName: "networks scored", yName: "share of the best front's hypervolume: median over seeds, and quartiles"});
+    if (picture) root.append(h("div", {class: "pair"}, h("div", {}, picture, series.length > 1 ? seriesLegend(series) : null), h("div")));
   } else if (objectives.length === 2)
     pictures.unshift(curves({series: perPoint((i) => hypervolume(data, objectives, i)), xName: "networks within the limits", yName: "hypervolume of the front, share of the box of all"}));
   if (data.tables.course) pictures.push(...courses(data.tables.course));

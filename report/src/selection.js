@@ -109,21 +109,24 @@ export class Selection {
     const folder = document.getElementById("folder")?.textContent ?? ".";
     const quoted = /^[\w./-]+$/.test(folder) ? folder : `'${folder.replace(/'/g, "'\\''")}'`;
     const named = (verb) => `thimble ${verb} ${quoted} --network ${this.state.data.number[place]}`;
-    const datasets = this.trainedOn(place);
-    const deploys = datasets.map((dataset) => named("deploy") + (dataset ? ` --dataset ${dataset}` : ""));
+    const deploys = this.trainings(place).map(({dataset, seed}) => named("deploy") + (dataset ? ` --dataset ${dataset}` : "") + (seed ? ` --seed ${seed}` : ""));
     return [...(deploys.length ? deploys : [`${named("deploy")} --drawn`]), named("score")].map((line) => {
       const copy = h("button", {type: "button", onclick: () => this.copy(line, copy)}, "Copy");
       copy.setAttribute("aria-label", `Copy ${line}`);
-      return h("p", {class: "copy"}, h("code", {}, line), copy, line.endsWith("--drawn") ? h("span", {class: "note"}, "not trained: random weights") : null);
+      return h("p", {class: "copy"}, h("code", {}, line), copy, line.endsWith("--drawn") ? h("span", {class: "note"}, "no weights that were trained: random ones") : null);
     });
   }
 
-  /** The datasets that a network was trained on; "" is the only one. */
-  trainedOn(place) {
-    const {number, tables: {trained}} = this.state.data;
-    if (!trained?.network) return [];
-    const own = trained.network.map((network, i) => (network === number[place] && !trained.failure?.[i] ? trained.dataset?.[i] ?? "" : null));
-    return [...new Set(own.filter((dataset) => dataset !== null))];
+  /** Of each dataset that a network was trained on ("" is the only one) the first training that did not fail; its seed where it is not the first. */
+  trainings(place) {
+    const {number, tables: {trained}} = this.state.data, found = new Map(), failed = new Set();
+    trained?.network?.forEach((network, i) => {
+      const dataset = trained.dataset?.[i] ?? "";
+      if (network !== number[place] || found.has(dataset)) return;
+      if (trained.failure?.[i]) failed.add(dataset);
+      else found.set(dataset, {dataset, seed: failed.has(dataset) ? trained.seed[i] : null});
+    });
+    return [...found.values()];
   }
 
   async copy(text, button) {

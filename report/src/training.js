@@ -45,7 +45,7 @@ function steps(trained) {
 export function training(data, root) {
   const {history, trained} = data.tables;
   if (!root || !history || !history.network) return;
-  const metric = Object.keys(trained ?? {}).find((name) => name.startsWith("float_"))?.slice("float_".length) ?? "first metric";
+  const metric = Object.keys(trained ?? {}).map((name) => name.match(/^(?:float|narrow|pruned|int8)_(.*)/)?.[1]).find(Boolean) ?? "first metric";
   const pictures = [["train_loss", "loss of what is learned from"], ["train_metric", `${metric} of what is learned from`],
                     ["validation_metric", `${metric} of the validation part`]]
     .map(([name, words]) => curves({series: lines(history, name), xName: "epoch", yName: words}));

@@ -82,21 +82,24 @@ std::string regret_text(const PageData& data, const std::string& metric) {
 
 std::string ranking_text(const std::vector<Ranking>& rankings, const PageData& data) {
   constexpr double kFewest = 5;
-  if (rankings.empty() || !(strength_of(rankings.front(), data) > 0))
-    return "Accuracies are known, and no metric ranks by them.";
+  if (rankings.empty()) return "Accuracies are known, and no metric ranks by them.";
   const Ranking& first = rankings.front();
   if (first.networks < kFewest)
     return fmt::format(
         "Of {} networks the accuracies are known, too few to say which metric ranks.",
         first.networks);
+  if (!(strength_of(first, data) > 0)) return "Accuracies are known, and no metric ranks by them.";
   const auto ties = std::ranges::count_if(rankings, [&](const Ranking& other) {
     return strength_of(other, data) == strength_of(first, data);
   });
   return fmt::format(
       "{} ranks best by accuracy{}, of {} networks: Kendall's tau {} (1 or -1: the same order, 0: "
-      "none).{}",
-      escaped(first.metric), ties > 1 ? fmt::format(" (with {} others as good)", ties - 1) : "",
-      first.networks, interval_text(first), regret_text(data, first.metric));
+      "none).{}{}",
+      escaped(first.metric),
+      ties > 1 ? fmt::format(" (with {} as good)", count_text(ties - 1, "other")) : "",
+      first.networks, interval_text(first),
+      first.low < 0 && first.high > 0 ? " The interval holds 0: this may be chance." : "",
+      regret_text(data, first.metric));
 }
 
 /// Costs in their units, as everywhere on the page.

@@ -26,6 +26,9 @@ std::string state_of(const PageData& run) {
   const auto found = std::ranges::count_if(
       run.points, [](const PageData::Point& point) { return !point.best.is_null(); });
   const auto kept = std::ranges::count_if(run.points, &PageData::Point::keeps_limits);
+  const auto has_none = [](const PageData::Point& point) { return point.limits.empty(); };
+  if (kept == std::ssize(run.points) && std::ranges::all_of(run.points, has_none))
+    return "no limits";
   if (kept == std::ssize(run.points)) return "✓ keeps all limits";
   if (run.points.size() == 1) return found == 0 ? "✗ nothing found" : "✗ beyond the limits";
   return fmt::format("{} of {} points keep the limits", kept, run.points.size());

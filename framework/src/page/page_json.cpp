@@ -166,6 +166,7 @@ std::string json_of_fronts(const std::vector<PageData>& runs) {
     }
     list.push_back({{"name", run.name},
                     {"folder", run.record.folder.filename().string()},
+                    {"runtimes", run.runtimes},
                     {"number", list_of(front, [&](std::size_t i) { return run.number[i]; })},
                     {"objectives", std::move(objectives)}});
   }

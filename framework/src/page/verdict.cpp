@@ -137,18 +137,26 @@ std::string trained_rows(const PointData& point, const PageData& data) {
   return rows;
 }
 
-/// Where others were trained than the one to take, or nothing.
+/// Where the one to take has learned nothing that is known, or nothing.
 std::string untrained_text(const PointData& point, const PageData& data) {
   const CsvTable* const trained = data.record.table("trained");
   if (trained == nullptr || !trained_figures(*trained, data.number[*point.best_place]).empty())
     return "";
+  bool has_failed = false;
   std::vector<std::string> others;
-  for (const auto& row : trained->rows)
-    if (const std::string& number = row[trained->column("network")].text;
+  for (const auto& row : trained->rows) {
+    const std::string& number = row[trained->column("network")].text;
+    has_failed = has_failed || number == std::to_string(data.number[*point.best_place]);
+    const auto learned = parse_integer(number);
+    if (learned && !trained_figures(*trained, *learned).empty() &&
         std::ranges::find(others, number) == others.end())
       others.push_back(number);
-  return fmt::format("<p>It was not trained; what {} {} learned stands below.</p>",
-                     others.size() == 1 ? "network" : "networks", escaped(listed(others)));
+  }
+  return fmt::format(
+      "<p>{}{}.</p>", has_failed ? "Its trainings failed" : "It was not trained",
+      others.empty() ? ""
+                     : fmt::format("; what {} {} learned stands below",
+                                   others.size() == 1 ? "network" : "networks", listed(others)));
 }
 
 std::string network_name(const PointData& point, const PageData& data) {
@@ -267,8 +275,10 @@ std::string cost_phrase(const PointData& point, const PageData& data) {
   std::vector<std::string> parts;
   for (const Reading& reading : readings_of(point.best)) {
     const CostMetric* const metric = find_cost_metric(reading.metric);
-    if (metric == nullptr || !metric->needs_hardware() || reading.metric == "energy_mj") continue;
     const double limit = limit_of(point.limits, reading.metric);
+    const bool is_asked_for =
+        metric != nullptr && metric->needs_hardware() && reading.metric != "energy_mj";
+    if (!is_asked_for && std::isnan(limit)) continue;
     const double most = std::isnan(limit) ? limit_of(point.board, reading.metric) : limit;
     std::string part = unit_of(reading.metric).label + " " + shown(reading.metric, reading.value);
     if (std::isfinite(most)) part += " of " + shown(reading.metric, most);
@@ -287,6 +297,9 @@ std::string headline(const PageData& data) {
       "{} looked at", count_text(static_cast<std::int64_t>(data.all_networks), "network"));
   if (data.all_networks == data.arch.size() && feasible > 0 && feasible < std::ssize(data.arch))
     text += fmt::format(", {} of them valid and within the limits", feasible);
+  const auto has_limits = [](const PointData& point) { return !point.limits.empty(); };
+  if (data.points.size() > 1 && std::ranges::none_of(data.points, has_limits))
+    return text + fmt::format(" in {} points of a sweep, without limits.", data.points.size());
   if (data.points.size() > 1)
     return text +
            fmt::format(" in {} points of a sweep; {} of them found one that keeps its limits.",

@@ -179,9 +179,22 @@ TrainedNetwork read_of(const TrainingOrder& order, const std::filesystem::path& 
   return read_trained(is_decided ? pruned_graph(*order.graph, *prune) : *order.graph, file);
 }
 
+/// With weights that are large enough, what batch norms see is beyond all numbers.
+void require_finite_statistics(const Network& network) {
+  for (NodeId id = 0; id < network.graph().size(); ++id) {
+    if (network.graph().node(id).op != Op::batch_norm) continue;
+    const auto& [mean, variance] = network.statistics(id);
+    if (!mean.isfinite().all().item<bool>() || !variance.isfinite().all().item<bool>())
+      throw Error{"the statistics of its batch norms are not finite",
+                  "take a lower learning rate, or a longer warm-up"};
+  }
+}
+
 TrainedNetwork learn_float(const TrainingOrder& order, const TrainingData& data) {
   TrainedNetwork trained = in_stage(order.recipe.prune ? "pruning" : "float", [&] {
-    return order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
+    TrainedNetwork made = order.recipe.prune ? learn_pruned(order, data) : learn_whole(order, data);
+    require_finite_statistics(made.network);
+    return made;
   });
   trained.learned.metrics = test_metrics(outputs_of(trained.network), order, data);
   return trained;

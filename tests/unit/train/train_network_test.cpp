@@ -178,6 +178,24 @@ TEST_F(Trainings, SayWhichStageFailed) {
   EXPECT_THAT([&] { train_network(diverging); }, ThrowsMessage<Error>(HasSubstr("pruning: the ")));
 }
 
+/// However they diverge: they fail, or what they wrote can be read.
+TEST_F(Trainings, HandOnNumbersAlone) {
+  int failed = 0;
+  for (const double rate : {1e1, 1e3, 1e6, 1e12, 1e18}) {
+    TrainingOrder wild = order(std::to_string(rate));
+    wild.recipe.learning_rate = rate;
+    try {
+      train_network(wild);
+      EXPECT_NO_THROW(train_network(wild)) << rate;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("float: ")) << rate;
+      EXPECT_FALSE(fs::exists(wild.folder / "weights.safetensors")) << rate;
+      ++failed;
+    }
+  }
+  EXPECT_GT(failed, 0);
+}
+
 TEST_F(Trainings, KeepWhatWasLearnedWhereIntegersFail) {
   const TrainingOutcome plain = train_network(order("plain"));
   TrainingOrder diverging = order("diverging");
