@@ -93,7 +93,7 @@ export function search(state, root) {
     xName: "networks looked at", yName: `best ${labelOf(column)} within the limits`}));
   if (data.tables.fronts) {
     const series = bands(data.tables.fronts);
-    const picture = curves({series, xName: "networks scored", yName: "share of the best front's hypervolume: median over seeds, and quartiles"});
+    const picture = curves({series, xName: "networks scored", yName: "share of the best front's hypervolume (median, quartiles)"});
     if (picture) root.append(h("div", {class: "pair"}, h("div", {}, picture, series.length > 1 ? seriesLegend(series) : null), h("div")));
   } else if (objectives.length === 2)
     pictures.unshift(curves({series: perPoint((i) => hypervolume(data, objectives, i)), xName: "networks within the limits", yName: "hypervolume of the front, share of the box of all"}));
