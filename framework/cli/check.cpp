@@ -186,14 +186,6 @@ std::vector<std::string> train_lines(const Study& study) {
   return lines;
 }
 
-/// Of two limits on a metric, as of the experiment and of its board, the lower one is kept.
-bool is_lowest(const Limit& limit, const std::vector<Limit>& limits) {
-  return std::ranges::none_of(limits, [&](const Limit& other) {
-    return other.metric == limit.metric &&
-           (other.most < limit.most || (other.most == limit.most && &other < &limit));
-  });
-}
-
 bool is_limited(const Study& study, const std::string& metric) {
   return std::ranges::find(study.limits, metric, &Limit::metric) != study.limits.end();
 }
@@ -230,8 +222,7 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
         fmt::format("objective: {} {}, weight {}",
                     objective.direction == Direction::minimize ? "minimize" : "maximize",
                     objective.metric, number_text(objective.weight)));
-  for (const Limit& limit : study.limits)
-    if (is_lowest(limit, study.limits)) lines.push_back(limit_line(limit));
+  for (const Limit& limit : lowest_limits(study.limits)) lines.push_back(limit_line(limit));
   if (study.train)
     for (const std::string& line : train_lines(study)) lines.push_back(line);
   auto remarks = study.remarks;
@@ -257,13 +248,13 @@ int check(const CheckArguments& arguments, const World& world) {
              count_text(std::ssize(experiment.studies), "point"), experiment.identity);
   RandomNetworks networks;
   std::set<std::string> said;  // points of a sweep share most of it
-  const std::vector<Limit>& first_limits = experiment.studies.front().limits;
+  const std::vector<Limit> first_limits = lowest_limits(experiment.studies.front().limits);
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
     fmt::print("{}\n", point_line(i, experiment.studies[i]));
     for (const std::string& line : check_lines(experiment.studies[i], networks))
       if (said.insert(line).second) fmt::print("    {}\n", line);
     for (const Limit& limit : first_limits)
-      if (is_lowest(limit, first_limits) && !is_limited(experiment.studies[i], limit.metric))
+      if (!is_limited(experiment.studies[i], limit.metric))
         fmt::print("    no limit on {}\n", limit.metric);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);

@@ -283,8 +283,8 @@ PageData page_data(RunRecord record, std::span<const Study> studies, const std::
     if (index == 0) data.name = text_at(resolved, "name");
     read_objectives(data, resolved);
     data.points.push_back(PointReader{index, places}.read(document));
-    data.points.back().limits =
-        studies.empty() ? limits_of(resolved) : studies[static_cast<std::size_t>(index)].limits;
+    data.points.back().limits = lowest_limits(
+        studies.empty() ? limits_of(resolved) : studies[static_cast<std::size_t>(index)].limits);
     ++index;
   }
   if (studies.empty()) return data;

@@ -74,12 +74,9 @@ std::vector<Reading> readings_of(const Value& best) {
   return readings;
 }
 
-/// The lowest: the experiment may have one beside the board's.
 double limit_of(const std::vector<Limit>& limits, const std::string& metric) {
-  double most = kNotANumber;
-  for (const Limit& limit : limits)
-    if (limit.metric == metric && !(most <= limit.most)) most = limit.most;
-  return most;
+  const auto found = std::ranges::find(limits, metric, &Limit::metric);
+  return found == limits.end() ? kNotANumber : found->most;
 }
 
 /// A bar to 100 %; what is beyond is as long as the bar, and marked. A whisker is the error.

@@ -270,6 +270,18 @@ const std::string& origin_text(Origin origin) {
       ->first;
 }
 
+std::vector<Limit> lowest_limits(const std::vector<Limit>& limits) {
+  std::vector<Limit> lowest;
+  for (const Limit& limit : limits) {
+    const auto found = std::ranges::find(lowest, limit.metric, &Limit::metric);
+    if (found == lowest.end())
+      lowest.push_back(limit);
+    else
+      found->most = std::min(found->most, limit.most);
+  }
+  return lowest;
+}
+
 std::string mixed_runtimes(const std::vector<PointOutcome>& outcomes) {
   std::map<std::string, std::vector<const PointOutcome*>> groups;
   for (const PointOutcome& outcome : outcomes)

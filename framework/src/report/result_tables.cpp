@@ -162,12 +162,10 @@ std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcom
   return metrics;
 }
 
-/// The lowest: the experiment may have one beside the board's.
 double limit_of(const PointOutcome& outcome, const std::string& metric) {
-  double most = kNotANumber;
-  for (const Limit& limit : outcome.limits)
-    if (limit.metric == metric && !(most <= limit.most)) most = limit.most;
-  return most;
+  const auto limits = lowest_limits(outcome.limits);
+  const auto found = std::ranges::find(limits, metric, &Limit::metric);
+  return found == limits.end() ? kNotANumber : found->most;
 }
 
 }  // namespace

@@ -138,6 +138,14 @@ TEST(Answers, SayHowGoodMemoryIsKnown) {
             "- rom_kb: flash in KiB: constants, kernels and firmware; ± 36 %, guessed\n");
 }
 
+TEST(Answers, KnowOneLimitAMetric) {
+  const auto limits = lowest_limits({{"ram_bytes", 64}, {"macs", 9}, {"ram_bytes", 320}});
+  ASSERT_EQ(limits.size(), 2U);
+  EXPECT_EQ(limits[0].metric, "ram_bytes");
+  EXPECT_EQ(limits[0].most, 64);
+  EXPECT_EQ(lowest_limits({{"ram_bytes", 320}, {"ram_bytes", 64}})[0].most, 64);
+}
+
 TEST(Answers, SayWhichNetworkToTakeAndWhy) {
   PointOutcome made = front({{1000000, 1}, {2000000, 9}, {10000000, 10}});
   EXPECT_THAT(

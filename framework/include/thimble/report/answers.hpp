@@ -33,6 +33,9 @@ THIMBLE_EXPORT std::string provenance_text(const Target& target, const Figure& l
 THIMBLE_EXPORT std::string legend_text(const std::vector<PointOutcome>& outcomes,
                                        const std::vector<std::string>& columns);
 
+/// One limit a metric, the lowest: an experiment may have one beside its board's.
+THIMBLE_EXPORT std::vector<Limit> lowest_limits(const std::vector<Limit>& limits);
+
 /// What is wrong with comparing rows whose latencies are of several runtimes, or nothing.
 THIMBLE_EXPORT std::string mixed_runtimes(const std::vector<PointOutcome>& outcomes);
 
