@@ -7,6 +7,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/nn/dataset.hpp>
+#include <thimble/nn/proxy.hpp>
 #include <thimble/train/task.hpp>
 #include <thimble/train/training_data.hpp>
 

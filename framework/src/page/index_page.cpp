@@ -16,7 +16,7 @@ namespace {
 
 /// Folders are called 20261130-001607-IDENTITY, the time first.
 std::string time_of(const std::filesystem::path& folder) {
-  const std::string name = folder.filename().string();
+  std::string name = folder.filename().string();
   if (name.size() < 15 || name[8] != '-') return name;
   const auto part = [&](std::size_t from, std::size_t count) { return name.substr(from, count); };
   return fmt::format("{}-{}-{} {}:{}", part(0, 4), part(4, 2), part(6, 2), part(9, 2), part(11, 2));

@@ -54,7 +54,7 @@ std::string run_page(const PageData& data) {
 
 std::filesystem::path write_page(const std::filesystem::path& run, std::span<const Study> studies,
                                  const std::string& why_not) {
-  const auto file = run / kPageFile;
+  auto file = run / kPageFile;
   write_file(file, run_page(page_data(read_run(run), studies, why_not)));
   return file;
 }

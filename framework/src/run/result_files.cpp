@@ -7,6 +7,7 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/stop.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/columns.hpp>
 #include <thimble/report/analysis.hpp>

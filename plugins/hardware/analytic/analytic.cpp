@@ -344,7 +344,7 @@ class Analytic final : public thimble::Hardware {
         work.taps = taps;
         work.macs = taps * node.shape.channels;
         work.inputs = deployed.input_shape(node).elements();
-        if (node.op == Op::avg_pool) work.scratch_bytes = 4 * node.shape.channels;
+        if (node.op == Op::avg_pool) work.scratch_bytes = std::int64_t{4} * node.shape.channels;
         return priced(node.op == Op::avg_pool ? operators.avg_pool : operators.max_pool, work,
                       node);
       }
@@ -411,7 +411,7 @@ class Analytic final : public thimble::Hardware {
     // Groups run one after the other.
     work.calls = node.groups;
     work.taps *= node.groups;
-    work.scratch_bytes = 2 * 2 * round_up_to_4(work.dot_length);  // two columns of int16
+    work.scratch_bytes = std::int64_t{4} * round_up_to_4(work.dot_length);  // two columns of int16
     return priced(model_.operators.conv, work, node);
   }
 
