@@ -72,6 +72,13 @@ ChosenEngine slurm(const RunArguments& arguments, const World& world) {
   return chosen;
 }
 
+ChosenEngine of_processes(int workers, const Array& worker,
+                          const std::vector<std::string>& launcher) {
+  ChosenEngine chosen{std::make_unique<LocalEngine>(workers, launcher), worker, {}};
+  chosen.worker.at_once = static_cast<std::size_t>(workers);
+  return chosen;
+}
+
 /// In an allocation of Slurm: its steps go to whichever of its nodes has room.
 ChosenEngine steps(const RunArguments& arguments, const World& world) {
   const char* const allocated = std::getenv("SLURM_JOB_CPUS_PER_NODE");
@@ -90,10 +97,7 @@ ChosenEngine steps(const RunArguments& arguments, const World& world) {
       "--nodes=1",    "--ntasks=1",
       "--input=none", fmt::format("--cpus-per-task={}", settings.cpus),
       "--quiet",      "--kill-on-bad-exit=0"};
-  ChosenEngine chosen{
-      std::make_unique<LocalEngine>(workers, launcher), worker_with(jobs, arguments, world), {}};
-  chosen.worker.at_once = static_cast<std::size_t>(workers);
-  return chosen;
+  return of_processes(workers, worker_with(jobs, arguments, world), launcher);
 }
 
 void refuse_options_of_others(const EngineArguments& arguments) {
@@ -155,10 +159,7 @@ ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
   const int workers = jobs_or_all(arguments.workers);
   // All cores are shared out to the workers, unless somebody says how many jobs each has.
   const int jobs = arguments.jobs > 0 ? arguments.jobs : std::max(1, jobs_or_all(0) / workers);
-  ChosenEngine chosen{
-      std::make_unique<LocalEngine>(workers), worker_with(jobs, arguments, world), {}};
-  chosen.worker.at_once = static_cast<std::size_t>(workers);
-  return chosen;
+  return of_processes(workers, worker_with(jobs, arguments, world), {});
 }
 
 std::string engine_preview(const EngineArguments& arguments, const LoadedExperiment& experiment,

@@ -226,7 +226,7 @@ TEST(Detection, FindsOnABoardWhatItFindsInFloat) {
                std::abs(found[k].bottom / 16.0 - 32 * std::min(1.0, box.y + box.height / 2));
       };
       const ScoredBox& box = *std::ranges::min_element(expected, {}, distance);
-      EXPECT_LT(distance(box), 0.3);
+      EXPECT_LT(distance(box), 0.2);
       EXPECT_EQ(found[k].label, box.label);
       EXPECT_NEAR(found[k].score / 32768.0, box.score, 1e-3);
       matched.insert(&box);

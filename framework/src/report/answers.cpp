@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/hardware/counted_rows.hpp>
 #include <thimble/report/tables.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
@@ -107,7 +108,7 @@ std::string error_of_column(const std::vector<PointOutcome>& outcomes, const Cos
 /// Whether all latencies are those of the C that thimble writes.
 bool are_all_ours(const std::vector<PointOutcome>& outcomes) {
   return std::ranges::all_of(outcomes, [](const PointOutcome& outcome) {
-    return !outcome.target || outcome.target->runtime.starts_with("thimble ");
+    return !outcome.target || outcome.target->runtime == own_kernels();
   });
 }
 
