@@ -13,6 +13,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/instruction_sets.hpp>
+#include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include "integer_kernels.hpp"
 
@@ -122,11 +123,9 @@ class LayerRun {
     node.kernel = layer_.window;
     node.stride = layer_.stride;
     node.padding = layer_.padding;
-    const auto [x, padding, stride] =
-        convolution_input(reaching(x_, 0).to(weights_.scalar_type()), node);
-    requantise(fitting(
-        at::conv2d(x, weights_, {}, pair_of(stride), pair_of(padding), {1, 1},
-                   layer_.kernel == Kernel::depthwise ? out_.shape.channels : layer_.groups)));
+    node.groups = layer_.kernel == Kernel::depthwise ? out_.shape.channels : layer_.groups;
+    const at::Tensor x = reaching(x_, 0).to(weights_.scalar_type());
+    requantise(fitting(thimble::convolution(x, weights_, {}, node)));
   }
 
   void max_pool() {

@@ -6,6 +6,7 @@
 
 #include <thimble/core/index.hpp>
 #include <thimble/nn/integer_network.hpp>
+#include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/learner.hpp>
@@ -82,8 +83,7 @@ void equalise_pair(FloatNetwork& network, NodeId before, NodeId behind) {
 /// Sums of products of a layer, without bias, N x channels x ...
 at::Tensor sums(const Node& node, const at::Tensor& x, const at::Tensor& weight) {
   if (node.op == Op::linear) return x.flatten(1).mm(weight.t());
-  const auto [read, padding, stride] = convolution_input(as_image(x), node);
-  return at::conv2d(read, weight, {}, pair_of(stride), pair_of(padding), {1, 1}, node.groups);
+  return convolution(as_image(x), weight, {}, node);
 }
 
 /// The mean over all but the channels.

@@ -45,8 +45,10 @@ using AlignedVector = std::vector<Scalar, Aligned<Scalar>>;
 template <class Scalar>
 struct Source {
   const Scalar* x;
-  const Scalar* factor;  ///< of a strip; null: 1
-  const Scalar* gate;    ///< null: open
+  const Scalar* factor;       ///< of a strip; null: 1
+  const Scalar* gate;         ///< null: open
+  const Scalar* gate_factor;  ///< of a strip; null: the gate is taken as it stands
+  const Scalar* gate_shift;   ///< likewise
   Scalar ceiling;
 };
 
@@ -120,9 +122,10 @@ BlendTotals run_in(const Blend& blend, const BlendRun& wanted) {
   strips.length = length;
   strips.at_once = is_one_step ? kWalkedAtOnce / unit : 1;
   strips.elements = like.numel();
-  for (const auto& [x, factor, gate, ceiling] : blend.terms)
-    strips.sources.push_back({data(x), strip(factor), gate.defined() ? data(gate) : nullptr,
-                              static_cast<Scalar>(ceiling)});
+  for (const auto& [x, factor, gate] : blend.terms)
+    strips.sources.push_back({data(x), strip(factor), gate.of.defined() ? data(gate.of) : nullptr,
+                              strip(gate.factor), strip(gate.shift),
+                              static_cast<Scalar>(gate.ceiling)});
   strips.shift = strip(blend.shift);
   strips.sum = made(wanted.sum);
   strips.rectified = made(wanted.rectified);
@@ -149,11 +152,17 @@ BlendTotals run(const Blend& blend, const BlendRun& wanted) {
                                                             : run_in<float>(blend, wanted);
 }
 
-Blend::Term Blend::Term::gated(const at::Tensor& by, double below) const {
-  assert(!gate.defined());
+Blend::Term Blend::Term::gated(Gate by) const {
+  assert(!is_gated());
   Term made = *this;
-  made.gate = by;
-  made.ceiling = below;
+  made.gate = std::move(by);
+  return made;
+}
+
+Blend::Term Blend::Term::scaled(ByChannel by) const {
+  assert(factor.empty());
+  Term made = *this;
+  made.factor = std::move(by);
   return made;
 }
 
@@ -171,7 +180,7 @@ at::Tensor Blend::value(std::int64_t sample) const {
   Blend one = *this;
   for (Term& term : one.terms) {
     term.x = of_one(term.x);
-    term.gate = of_one(term.gate);
+    term.gate.of = of_one(term.gate.of);
   }
   return one.value()[0];
 }

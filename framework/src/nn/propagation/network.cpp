@@ -9,6 +9,7 @@
 #include <thimble/core/random.hpp>
 #include <thimble/graph/transforms.hpp>
 
+#include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include "depthwise.hpp"
@@ -104,29 +105,6 @@ bool runs_narrow(const Network& network) {
   return !network.is_channels_last() && !at::GradMode::is_enabled();
 }
 
-/// Whether a convolution reads some single pixels and no others.
-bool skips_pixels(const Node& convolution) {
-  return convolution.kernel == Extent{1, 1} && convolution.padding == Extent{0, 0} &&
-         convolution.stride != Extent{1, 1};
-}
-
-at::Tensor read_pixels(const at::Tensor& x, const Node& convolution) {
-  const auto [down, across] = convolution.stride;
-  return x.slice(2, 0, x.size(2), down).slice(3, 0, x.size(3), across);
-}
-
-bool needs_zeros(const at::Tensor& x, const Node& convolution) {
-  const auto [high, wide] = convolution.padding;
-  const auto [height, width] = convolution.kernel;
-  return std::max(height, high + 1) > x.size(2) || std::max(width, wide + 1) > x.size(3);
-}
-
-at::Tensor convolve(const ConvolutionInput& input, const Network::Parameters& parameters,
-                    const Node& node) {
-  return at::conv2d(input.x, parameters.weight, parameters.bias, pair_of(input.stride),
-                    pair_of(input.padding), /*dilation=*/1, node.groups);
-}
-
 at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& images,
                          const std::vector<at::Tensor>& outputs) {
   const Graph& graph = network.graph();
@@ -146,7 +124,7 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
         return narrow_convolution(as_image(x()), weight, bias, node.padding);
       if (!at::GradMode::is_enabled() && is_depthwise(graph, node))
         return depthwise(as_image(x()), weight, bias, node);
-      return convolve(convolution_input(as_image(x()), node), network.parameters(id), node);
+      return convolution(as_image(x()), weight, bias, node).contiguous(memory_format_of(network));
     case Op::batch_norm:
       return at::batch_norm(as_image(x()), weight, bias, network.statistics(id).mean,
                             network.statistics(id).variance,
@@ -202,28 +180,6 @@ at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,
     case Activation::relu6: return at::clamp(bare, 0, 6);
   }
   throw Error{"unknown activation"};
-}
-
-ConvolutionInput convolution_input(const at::Tensor& x, const Node& convolution) {
-  if (skips_pixels(convolution))
-    return {read_pixels(x, convolution).contiguous(x.suggest_memory_format()), {0, 0}, {1, 1}};
-  if (!needs_zeros(x, convolution)) return {x, convolution.padding, convolution.stride};
-  const auto [high, wide] = convolution.padding;
-  return {at::constant_pad_nd(x, {wide, wide, high, high}), {0, 0}, convolution.stride};
-}
-
-at::Tensor gradient_by_input(const at::Tensor& gradient, const at::Tensor& x,
-                             const Node& convolution) {
-  if (skips_pixels(convolution)) {
-    at::Tensor made = at::zeros_like(x);
-    read_pixels(made, convolution).copy_(gradient);
-    return made;
-  }
-  if (!needs_zeros(x, convolution)) return gradient;
-  const auto [high, wide] = convolution.padding;
-  return gradient.slice(2, high, gradient.size(2) - high)
-      .slice(3, wide, gradient.size(3) - wide)
-      .contiguous(gradient.suggest_memory_format());
 }
 
 at::Tensor masked(const at::Tensor& x, const Node& mask) {

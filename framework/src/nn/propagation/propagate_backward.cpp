@@ -6,6 +6,7 @@
 #include <thimble/nn/propagation/propagation.hpp>
 
 #include <thimble/core/index.hpp>
+#include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include "blend_run.hpp"
@@ -121,8 +122,27 @@ class Backward {
   bool is_passed(NodeId id) const {
     const auto& terms = pending_[at(id)].terms;
     return graph_.node(id).op == Op::relu && network_.is_channels_last() &&
-           forward_.clamps.empty() &&
-           std::ranges::none_of(terms, [](const auto& term) { return term.gate.defined(); });
+           forward_.clamps.empty() && std::ranges::none_of(terms, &Blend::Term::is_gated);
+  }
+
+  /// Where a ReLU let its input pass. Behind batch norm it is told by what batch norm was given,
+  /// which its own gradient reads anyway.
+  Blend::Gate gate_of(NodeId relu) const {
+    const double ceiling = ceiling_of(graph_.node(relu));
+    const Blend& input = forward_.blends[at(graph_.inputs(relu)[0])];
+    const Blend::Term& term = input.terms[0];
+    if (input.terms.size() > 1 || term.is_gated() || term.factor.empty() || input.shift.empty())
+      return {output(relu), {}, {}, ceiling};
+    return {term.x, term.factor, input.shift, ceiling};
+  }
+
+  /// Whether a batch norm's gradient is faster read twice as it is pending than written down.
+  bool is_read_in_place(NodeId id) const {
+    constexpr std::size_t kMostTerms = 2;
+    const Node& node = graph_.node(id);
+    return node.op == Op::batch_norm && node.activation == Activation::none &&
+           network_.is_channels_last() && forward_.clamps.empty() &&
+           pending_[at(id)].terms.size() <= kMostTerms;
   }
 
   void propagate(NodeId id) {
@@ -135,11 +155,11 @@ class Backward {
     }
     const auto inputs = graph_.inputs(id);
     if (is_passed(id)) {
-      const at::Tensor gate = output(id);
-      for (const Blend::Term& term : pending_[at(id)].terms)
-        give_term(inputs[0], term.gated(gate, ceiling_of(node)));
+      const Blend::Gate gate = gate_of(id);
+      for (const Blend::Term& term : pending_[at(id)].terms) give_term(inputs[0], term.gated(gate));
       return;
     }
+    if (is_read_in_place(id)) return batch_norm_in_two_runs(id, pending_[at(id)]);
     at::Tensor gradient = gathered(id);
     if (!forward_.clamps.empty()) {
       const auto [lowest, highest] = forward_.clamps[at(id)];
@@ -231,18 +251,15 @@ class Backward {
       if (by_input.defined()) give(input, by_input);
       return;
     }
-    const at::Tensor whole = as_image(output(input));
-    const auto [x, padding, stride] = convolution_input(whole, node);
-    auto [by_input, by_weight, by_bias] = at::convolution_backward(
-        gradient, x, weight, at::IntArrayRef{weight.size(0)}, pair_of(stride), pair_of(padding),
-        {1, 1}, /*transposed=*/false, {0, 0}, node.groups,
-        {leads_somewhere_[at(input)], wants, wants && bias.defined()});
+    const ConvolutionWants wanted{leads_somewhere_[at(input)], wants, wants && bias.defined()};
+    auto [by_input, by_weight, by_bias] =
+        convolution_backward(gradient, as_image(output(input)), weight, node, wanted);
     found_.parameters[at(id)] = {by_weight, by_bias};
-    if (by_input.defined()) give(input, gradient_by_input(by_input, whole, node));
+    if (by_input.defined()) give(input, by_input);
   }
 
   void batch_norm(NodeId id, const at::Tensor& gradient) {
-    if (network_.is_channels_last()) return batch_norm_in_two_runs(id, gradient);
+    if (network_.is_channels_last()) return batch_norm_in_two_runs(id, Blend{gradient});
     const at::Tensor& scale = network_.parameters(id).weight;
     auto [by_input, by_scale, by_shift] = at::native_batch_norm_backward(
         gradient, input_of_norm(id), scale, {}, {}, forward_.means[at(id)],
@@ -253,10 +270,11 @@ class Backward {
 
   /// With n = (x - mean) / deviation: dx = scale / deviation (dy - mean(dy) - n mean(dy n)). The
   /// first run over memory takes the means, if they were not taken before; the second makes dx.
-  void batch_norm_in_two_runs(NodeId id, const at::Tensor& gradient) {
+  void batch_norm_in_two_runs(NodeId id, const Blend& gradient) {
     const auto [x, mean] = partner_of_norm(id);
     auto& [of, totals] = totals_[at(id)];
-    if (!of.is_same(gradient)) totals = thimble::run(Blend{gradient}, {.partners = {{x, mean}}});
+    if (!gradient.is_plain() || !of.is_same(gradient.terms[0].x))
+      totals = thimble::run(gradient, {.partners = {{x, mean}}});
     const double elements = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
     const ByChannel& by_shift = totals.of_sum;
     ByChannel& by_scale = totals.of_products[0];
@@ -272,7 +290,8 @@ class Backward {
     if (wanted_.parameters)
       found_.parameters[at(id)] = {at::tensor(by_scale, type), at::tensor(by_shift, type)};
     Blend by_input;
-    by_input.terms.emplace_back(gradient, std::move(of_gradient));
+    for (const Blend::Term& term : gradient.terms)
+      by_input.terms.push_back(term.scaled(of_gradient));
     by_input.terms.emplace_back(x, std::move(of_x));
     by_input.shift = std::move(shift);
     if (leads_somewhere_[at(graph_.inputs(id)[0])]) give(graph_.inputs(id)[0], by_input.value());

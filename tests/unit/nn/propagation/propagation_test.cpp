@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -118,40 +119,69 @@ TEST(Propagation, GivesTheGradientsOfTheTape) {
   }
 }
 
+/// Of a graph of one convolution: its output and all gradients, against LibTorch's own.
+void expect_convolution_as_taped(const Shape& in, const Graph::Conv& convolution, int batch) {
+  Graph graph;
+  graph.conv(graph.input(in), convolution);
+  for (const auto precision : {at::kDouble, at::kFloat}) {
+    const Network net = network(graph, precision);
+    const at::Tensor x = images(graph, batch, precision);
+    const Forward forward = propagate_forward(net, x);
+    const at::Tensor seed = at::randn_like(logits_of(net, forward));
+    const auto found = propagate_backward(net, forward, 1, seed, {.outputs = {0}});
+    const auto truth = taped_gradients(net, x, seed);
+    const double tolerance = precision == at::kDouble ? 1e-12 : 1e-5;
+    const auto is_close = [&](const at::Tensor& a, const at::Tensor& b) {
+      return relative_error(a.to(at::kDouble).flatten(), b.to(at::kDouble).flatten()) <= tolerance;
+    };
+    Network taped = net.clone();
+    taped.parameters(1).weight.requires_grad_();
+    EXPECT_TRUE(is_close(logits_of(net, forward), taped.forward(x).flatten(1).detach()));
+    EXPECT_TRUE(is_close(found.parameters[1].weight, truth[0]));
+    EXPECT_TRUE(is_close(found.parameters[1].bias, truth[1]));
+    EXPECT_TRUE(is_close(found.outputs[0], truth[2]));
+  }
+}
+
 TEST(Propagation, DifferentiatesDepthwiseConvolutions) {
   for (const int channels : {5, 8, 64, 70})
     for (const Extent kernel : {Extent{3, 3}, {5, 5}, {7, 7}, {3, 5}, {1, 11}})
       for (const Extent stride : {Extent{1, 1}, {2, 2}, {3, 1}, {1, 2}})
-        for (const int batch : {1, 3})
-          for (const auto precision : {at::kDouble, at::kFloat}) {
-            Graph graph;
-            graph.conv(graph.input({channels, 11, 6}),
-                       {.out = channels,
-                        .kernel = kernel,
-                        .stride = stride,
-                        .padding = {kernel.height / 2, kernel.width / 2},
-                        .groups = channels,
-                        .bias = true});
-            const Network net = network(graph, precision);
-            const at::Tensor x = images(graph, batch, precision);
-            const Forward forward = propagate_forward(net, x);
-            const at::Tensor seed = at::randn_like(logits_of(net, forward));
-            const auto found = propagate_backward(net, forward, 1, seed, {.outputs = {0}});
-            const auto truth = taped_gradients(net, x, seed);
-            const double tolerance = precision == at::kDouble ? 1e-12 : 1e-5;
-            const auto is_close = [&](const at::Tensor& a, const at::Tensor& b) {
-              return relative_error(a.to(at::kDouble).flatten(), b.to(at::kDouble).flatten()) <=
-                     tolerance;
-            };
-            Network taped = net.clone();
-            taped.parameters(1).weight.requires_grad_();
-            EXPECT_TRUE(is_close(logits_of(net, forward), taped.forward(x).flatten(1).detach()));
-            EXPECT_TRUE(is_close(found.parameters[1].weight, truth[0]));
-            EXPECT_TRUE(is_close(found.parameters[1].bias, truth[1]));
-            EXPECT_TRUE(is_close(found.outputs[0], truth[2]))
-                << channels << " channels, " << kernel.height << "x" << kernel.width << ", stride "
-                << stride.height << "x" << stride.width;
-          }
+        for (const int batch : {1, 3}) {
+          SCOPED_TRACE(fmt::format("{} channels, {}x{}, stride {}x{}", channels, kernel.height,
+                                   kernel.width, stride.height, stride.width));
+          expect_convolution_as_taped({channels, 11, 6},
+                                      {.out = channels,
+                                       .kernel = kernel,
+                                       .stride = stride,
+                                       .padding = {kernel.height / 2, kernel.width / 2},
+                                       .groups = channels,
+                                       .bias = true},
+                                      batch);
+        }
+}
+
+/// They are laid down for oneDNN: columns of many channels, and windows that read whole rows.
+TEST(Propagation, DifferentiatesConvolutionsOfSeries) {
+  for (const Shape& in : {Shape{1, 40, 1}, {1, 40, 9}, {6, 40, 1}, {64, 40, 1}, {64, 3, 1}})
+    for (const int out : {1, 8, 64})
+      for (const int window : {1, 4, 5, 11})
+        for (const int stride : {1, 2, 3})
+          for (const int groups : {1, 2})
+            for (const int batch : {1, 3}) {
+              if (in.channels % groups != 0 || out % groups != 0) continue;
+              const Extent kernel{window, in.width};
+              SCOPED_TRACE(fmt::format("{}, {} channels out, window {}, stride {}, groups {}",
+                                       to_string(in), out, window, stride, groups));
+              expect_convolution_as_taped(in,
+                                          {.out = out,
+                                           .kernel = kernel,
+                                           .stride = {stride, 1},
+                                           .padding = {window / 2, 0},
+                                           .groups = groups,
+                                           .bias = true},
+                                          batch);
+            }
 }
 
 /// Sums of squares about zero would cancel here.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <functional>
 #include <limits>
 #include <vector>
@@ -14,10 +13,6 @@ namespace thimble {
 /// What batch norm adds to the variance.
 inline constexpr double kBatchNormEpsilon = 1e-5;
 
-inline std::array<std::int64_t, 2> pair_of(const Extent& extent) {
-  return {extent.height, extent.width};
-}
-
 /// The most that a ReLU lets through.
 inline double ceiling_of(const Node& relu) {
   return relu.activation == Activation::relu6 ? 6 : std::numeric_limits<double>::infinity();
@@ -27,23 +22,6 @@ inline double ceiling_of(const Node& relu) {
 inline at::Tensor as_image(const at::Tensor& x) {
   return x.dim() == 2 ? x.unflatten(1, {x.size(1), 1, 1}) : x;
 }
-
-/// What a convolution is to read, and the padding and stride that are left to it.
-struct ConvolutionInput {
-  at::Tensor x;
-  Extent padding;
-  Extent stride;
-};
-
-/// oneDNN 2.6 gives gradients of weights that it never wrote, and writes beyond its buffers, where
-/// a convolution's window is larger than its input or the padding as large, as a window of 39 on 16
-/// steps has it, and where single pixels are read at a stride, as from 66 columns. There the zeros
-/// are put around the input beforehand, and what is not read is left out.
-ConvolutionInput convolution_input(const at::Tensor& x, const Node& convolution);
-
-/// The gradient by x of what has this gradient by the above.
-at::Tensor gradient_by_input(const at::Tensor& gradient, const at::Tensor& x,
-                             const Node& convolution);
 
 /// What a mask lets through of x, N x C x H x W or N x C.
 at::Tensor masked(const at::Tensor& x, const Node& mask);
