@@ -88,8 +88,7 @@ std::vector<double> Judge::sums(const AliveOptions& state, const std::vector<Rem
     states.push_back(without(state, decision, option));
   const auto seen = evaluator_.evaluate_supernets(states);
   std::vector<double> sums(removals.size());
-  for (std::size_t k = 0; k < problem_.objectives.size(); ++k) {
-    const Objective& objective = problem_.objectives[k];
+  for (const Objective& objective : problem_.objectives) {
     const bool is_cost = thimble::is_cost_metric(objective.metric);
     const double weight = objective.weight * (is_cost ? cost_factor : 1);
     if (weight == 0) continue;

@@ -98,7 +98,7 @@ class Pruning final : public thimble::Searcher {
       }
     }
     auto result = finish(run.prune(4, true), problem, evaluator);
-    result.remarks.push_back("no weights met the limits by themselves; the guard did");
+    result.remarks.emplace_back("no weights met the limits by themselves; the guard did");
     return result;
   }
 

@@ -172,7 +172,8 @@ class NasBench201 final : public thimble::SearchSpace {
           terms.emplace_back("#");
           continue;
         }
-        terms.push_back(op == "skip_connect" ? from : "(" + from + ")@" + op);
+        terms.push_back(
+            op == "skip_connect" ? from : std::string{"("}.append(from).append(")@").append(op));
       }
       std::sort(terms.begin(), terms.end());
       nodes[static_cast<std::size_t>(target)] = thimble::join(terms, "+");

@@ -4,6 +4,7 @@
 // COCO measures it (Lin et al., arXiv 1405.0312). Made from the papers' formulas.
 
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -151,7 +152,7 @@ class Detection final : public thimble::Task {
 
  private:
   void take_sizes() {
-    if (std::ssize(params_.sizes) != 2 * params_.anchors)
+    if (std::ssize(params_.sizes) != 2 * std::int64_t{params_.anchors})
       throw thimble::Error{"'sizes' has " + std::to_string(params_.sizes.size()) +
                            " numbers, a width and a height for each of " +
                            thimble::count_text(params_.anchors, "anchor") + " are needed"};

@@ -233,7 +233,7 @@ template <class Scalar>
 void Engine<Scalar>::add_sums(NodeId id, const Band& band, const Block& block) {
   const std::vector<Term>& norms = terms_.norms[at(id)];
   const Shape& shape = graph_.node(id).shape;
-  const auto first_pixel = at(band.first_row * shape.width);
+  const std::size_t first_pixel = at(band.first_row) * at(shape.width);
   SumRun<Scalar> run{};
   run.from = values(id, block, band.sample) + first_pixel * channels(id);
   run.pixels = (band.end_row - band.first_row) * shape.width;

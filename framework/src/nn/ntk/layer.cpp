@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <thimble/core/index.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 
 namespace thimble::ntk {
@@ -66,7 +67,7 @@ Lanes<Scalar>* Scratch<Scalar>::rows(const Window& window, int count) {
     found = all_.end() - 1;
   }
   auto& values = (*found)->values;
-  const auto needed = static_cast<std::size_t>(count * window.x.padded() * window.target_channels);
+  const auto needed = at(count) * at(window.x.padded()) * at(window.target_channels);
   if (values.size() < needed) values.resize(needed, Lanes<Scalar>{});
   return values.data();
 }
