@@ -30,7 +30,8 @@ bool is_series(const at::Tensor& x, const Node& node, const Extent& padding) {
          (x.size(1) == 1 || x.size(3) == 1);
 }
 
-/// N x channels x 1 x steps, where unsqueeze() gives the strides by which LibTorch tells layouts.
+/// N x channels x 1 x steps. unsqueeze() gives the strides by which LibTorch tells layouts;
+/// with others for the dimension of 1, oneDNN has wrong results of grouped convolutions.
 at::Tensor laid_down(const at::Tensor& x) {
   const at::Tensor series = x.size(1) == 1 ? x.squeeze(1).transpose(1, 2) : x.squeeze(3);
   return series.unsqueeze(2);
@@ -69,7 +70,7 @@ Run run_of(const at::Tensor& x, const at::Tensor& weight, const Node& node) {
   run.is_series = is_series(run.read, node, run.padding);
   if (run.is_series) {
     run.x = laid_down(run.read);
-    run.weight = run.read.size(1) == 1 ? weight.permute({0, 3, 1, 2}) : weight.transpose(2, 3);
+    run.weight = laid_down(weight);
     run.padding = {0, run.padding.height};
     run.stride = {1, run.stride.height};
   }
@@ -110,9 +111,7 @@ ConvolutionGradients convolution_backward(const at::Tensor& gradient, const at::
       {wants.input, wants.weight, wants.bias});
   if (run.is_series) {
     if (wants.input) by_input = stood_up(by_input, run.read.sizes());
-    if (wants.weight)
-      by_weight =
-          run.read.size(1) == 1 ? by_weight.permute({0, 2, 3, 1}) : by_weight.transpose(2, 3);
+    if (wants.weight) by_weight = stood_up(by_weight, weight.sizes());
   }
   if (wants.input) by_input = gradient_by_input(by_input, x, node);
   return {by_input, by_weight, by_bias};

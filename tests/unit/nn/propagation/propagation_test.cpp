@@ -161,29 +161,6 @@ TEST(Propagation, DifferentiatesDepthwiseConvolutions) {
         }
 }
 
-/// They are laid down for oneDNN: columns of many channels, and windows that read whole rows.
-TEST(Propagation, DifferentiatesConvolutionsOfSeries) {
-  for (const Shape& in : {Shape{1, 40, 1}, {1, 40, 9}, {6, 40, 1}, {64, 40, 1}, {64, 3, 1}})
-    for (const int out : {1, 8, 64})
-      for (const int window : {1, 4, 5, 11})
-        for (const int stride : {1, 2, 3})
-          for (const int groups : {1, 2})
-            for (const int batch : {1, 3}) {
-              if (in.channels % groups != 0 || out % groups != 0) continue;
-              const Extent kernel{window, in.width};
-              SCOPED_TRACE(fmt::format("{}, {} channels out, window {}, stride {}, groups {}",
-                                       to_string(in), out, window, stride, groups));
-              expect_convolution_as_taped(in,
-                                          {.out = out,
-                                           .kernel = kernel,
-                                           .stride = {stride, 1},
-                                           .padding = {window / 2, 0},
-                                           .groups = groups,
-                                           .bias = true},
-                                          batch);
-            }
-}
-
 /// Sums of squares about zero would cancel here.
 TEST(Propagation, StandsChannelsThatVaryLittle) {
   Graph graph;

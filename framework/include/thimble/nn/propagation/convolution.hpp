@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
 
 /// Convolutions by oneDNN 2.6, around its faults. It gives gradients of weights that it never
@@ -21,8 +22,8 @@ inline std::array<std::int64_t, 2> pair_of(const Extent& extent) {
 }
 
 /// The same as at::conv2d; `bias` may be undefined.
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                       const Node& node);
+THIMBLE_EXPORT at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight,
+                                      const at::Tensor& bias, const Node& node);
 
 /// Undefined where not wanted.
 struct ConvolutionGradients {
@@ -37,8 +38,9 @@ struct ConvolutionWants {
 };
 
 /// The gradients by what convolution() was given, where `gradient` is that by its output.
-ConvolutionGradients convolution_backward(const at::Tensor& gradient, const at::Tensor& x,
-                                          const at::Tensor& weight, const Node& node,
-                                          const ConvolutionWants& wants);
+THIMBLE_EXPORT ConvolutionGradients convolution_backward(const at::Tensor& gradient,
+                                                         const at::Tensor& x,
+                                                         const at::Tensor& weight, const Node& node,
+                                                         const ConvolutionWants& wants);
 
 }  // namespace thimble
