@@ -321,5 +321,36 @@ TEST_F(CocoImages, KeepTheLawsOfDatasets) {
   expect_laws("yolo", "", folder_.path());
 }
 
+// --- What networks that tell of boxes cost ---
+
+TEST_F(YoloImages, BringTheCodeAlongThatFindsBoxes) {
+  constexpr int kImages = 9;
+  for (int i = 0; i < kImages; ++i) {
+    const std::string part = i == 0 ? "val" : "train";
+    add_image(fmt::format("images/{}/{}.png", part, i));
+    testing::write(mine() / fmt::format("labels/{}/{}.txt", part, i), "0 0.5 0.5 0.5 1\n");
+  }
+  const auto bytes_of = [&](const std::string& metric, const std::string& train) {
+    testing::write(folder_.path() / "boxes.yaml",
+                   "name: boxes\n"
+                   "search_space: { use: superblocks, families: [mbednet], height: 32, width: 32, "
+                   "classes: 1, head: detection }\n"
+                   "dataset: { use: yolo, folder: mine, height: 32, width: 32 }\n"
+                   "hardware: { use: analytic, board: nucleo_f746zg }\n"
+                   "objectives: [{ minimize: macs }]\n"
+                   "searcher: { use: random, samples: 1 }\n" +
+                       train);
+    const auto finished =
+        testing::thimble_program("score boxes.yaml --data . --arch mbednet --json", folder_.path());
+    const std::string key = "\"" + metric + "\":";
+    const auto place = finished.output.find(key);
+    EXPECT_NE(place, std::string::npos) << finished.errors;
+    return place == std::string::npos ? 0 : std::stol(finished.output.substr(place + key.size()));
+  };
+  const std::string train = "train: { task: { use: detection }, epochs: 1 }\n";
+  EXPECT_EQ(bytes_of("rom_bytes", train), bytes_of("rom_bytes", "") + 3168);
+  EXPECT_EQ(bytes_of("ram_bytes", train), bytes_of("ram_bytes", "") + 1280);
+}
+
 }  // namespace
 }  // namespace thimble::boxed_images_test

@@ -6,6 +6,7 @@
 
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/hardware/extra_code.hpp>
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/train/task.hpp>
@@ -148,8 +149,19 @@ class TrainReader {
       on.task = fitted(plain, use, *on.dataset, on.data);
     }
     if (study_.dataset != nullptr) study_.task = fitted(plain, use, *study_.dataset, study_.data);
+    count_box_finder();
     for (Study::NamedProxy& named : study_.proxies)
       if (looks_at_loss_of_boxes(named)) named.key += "-" + hex(fingerprint(use.text));
+  }
+
+  /// A network that tells of boxes brings the code along that finds them. Counted for a Cortex-M7;
+  /// of other cores, whose code differs by some instructions, it is an estimate.
+  void count_box_finder() {
+    constexpr ExtraCode kBoxFinder{.ram_bytes = 1280, .rom_bytes = 3168, .relative_error = 0.1};
+    if (study_.hardware == nullptr || study_.dataset == nullptr) return;
+    if (!study_.task->box_decoder(study_.dataset->describe())) return;
+    study_.hardware = with_extra_code(study_.hardware, kBoxFinder);
+    study_.costs += "-boxes";
   }
 
   /// A task may take something from data, such as the sizes of boxes.
