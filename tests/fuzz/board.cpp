@@ -1,0 +1,43 @@
+// Board files, and the hardware that is made of them.
+
+#include <thimble/hardware.hpp>
+#include <thimble/hardware/board.hpp>
+
+#include "fuzz.hpp"
+
+namespace {
+
+using namespace thimble;
+
+/// A small network with operators of several kinds.
+const Graph& network() {
+  static const Graph kNetwork = [] {
+    Graph graph;
+    const NodeId x = graph.input({3, 8, 8});
+    const NodeId wide = graph.relu(graph.conv(x, {.out = 4, .kernel = {3, 3}, .padding = {1, 1}}));
+    const NodeId deep = graph.conv(wide, {.out = 4, .kernel = {3, 3}, .padding = {1, 1}, .groups = 4});
+    graph.set_output(graph.linear(graph.global_avg_pool(graph.add({{wide, deep}})), 2));
+    return graph;
+  }();
+  return kNetwork;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text = fuzz::text_of(data, size);
+  const bool is_board = fuzz::succeeds([&] {
+    const Board board = board_from(parse_yaml(text, "board.yaml"), "board.yaml");
+    board.target();
+    board.programs_memory();
+    if (board.counted) board.doubt_about("thimble");
+  });
+  if (!is_board) return 0;
+  const auto file = fuzz::file_of("board.yaml", text);
+  for (const char* const plugin : {"analytic", "table"})
+    fuzz::succeeds([&] {
+      const auto hardware = fuzz::make<Hardware>(plugin, "{board: " + file.string() + "}");
+      hardware->cost(network());
+    });
+  return 0;
+}
