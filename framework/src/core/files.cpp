@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #include <thimble/core/error.hpp>
+#include <thimble/core/process.hpp>
 #include <thimble/core/stop.hpp>
+#include <thimble/core/text.hpp>
 
 namespace thimble {
 namespace {
@@ -70,6 +72,28 @@ int write_synced(const std::filesystem::path& file, std::string_view text) {
   return trouble;
 }
 
+/// What a file is called until it is whole: FILE.partPROCESS-COUNT-HOST.
+const std::regex& unfinished() {
+  static const std::regex kName{R"((.*)\.part(\d+)-\d+-(.+))"};
+  return kName;
+}
+
+/// Of processes that were killed while they wrote this file. Others may be writing it now.
+void remove_remains(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  std::error_code trouble;
+  std::vector<std::filesystem::path> found;
+  for (std::filesystem::directory_iterator it{file.parent_path() / ".", trouble}, end;
+       !trouble && it != end; it.increment(trouble)) {
+    const std::string other = it->path().filename().string();
+    std::smatch parts;
+    if (other.starts_with(name + ".part") && std::regex_match(other, parts, unfinished()) &&
+        parts[1] == name && is_over(parts[3], parse_integer(parts[2].str()).value_or(0)))
+      found.push_back(it->path());
+  }
+  for (const auto& part : found) std::filesystem::remove(part, trouble);
+}
+
 }  // namespace
 
 void write_file(const std::filesystem::path& file, std::string_view text) {
@@ -78,23 +102,24 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
 
 void write_files(const std::vector<NamedText>& files) {
   static std::atomic<int> count = 0;  // two threads may write one file
-  const std::string ending = fmt::format(".part{}-{}", ::getpid(), count++);
+  const std::string ending = fmt::format(".part{}-{}-{}", ::getpid(), count++, host_name());
   const auto part_of = [&](const std::filesystem::path& file) { return file.string() + ending; };
   const auto give_up = [&](const std::filesystem::path& file, int trouble) {
     for (const auto& [other, text] : files) ::unlink(part_of(other).c_str());
     throw Error{fmt::format("cannot write '{}': {}", file.string(), std::strerror(trouble))};
   };
-  for (const auto& [file, text] : files)
+  for (const auto& [file, text] : files) {
+    remove_remains(file);
     if (const int trouble = write_synced(part_of(file), text); trouble != 0) give_up(file, trouble);
+  }
   for (const auto& [file, text] : files)
     if (::rename(part_of(file).c_str(), file.c_str()) != 0) give_up(file, errno);
 }
 
 void remove_unfinished(const std::filesystem::path& folder) {
-  static const std::regex kUnfinished{R"(.*\.part\d+-\d+)"};
   std::vector<std::filesystem::path> found;
   for (const auto& entry : std::filesystem::recursive_directory_iterator{folder})
-    if (std::regex_match(entry.path().filename().string(), kUnfinished))
+    if (std::regex_match(entry.path().filename().string(), unfinished()))
       found.push_back(entry.path());
   for (const auto& file : found) std::filesystem::remove(file);
 }

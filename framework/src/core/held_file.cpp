@@ -1,7 +1,6 @@
 #include <thimble/core/held_file.hpp>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <utility>
@@ -37,8 +36,7 @@ std::optional<Holder> holder_in(const fs::path& said) {
 }
 
 bool is_gone(const std::optional<Holder>& holder) {
-  return !holder ||
-         (holder->host == host_name() && ::kill(holder->process, 0) != 0 && errno == ESRCH);
+  return !holder || is_over(holder->host, holder->process);
 }
 
 [[noreturn]] void cannot_write(const fs::path& file, int trouble) {

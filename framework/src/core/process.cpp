@@ -202,6 +202,10 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
+bool is_over(const std::string& host, std::int64_t process) {
+  return host == host_name() && ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
+}
+
 std::optional<std::filesystem::path> find_program(const std::string& name) {
   const auto found = boost::process::search_path(name);
   if (found.empty()) return std::nullopt;

@@ -1,17 +1,22 @@
 // Files and folders: what is in them, who else writes them, and where the system has none.
 
 #include <cstdlib>
+#include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thimble/core/error.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/process.hpp>
 #include <thimble/core/stop.hpp>
 #include <thimble/core/utf8.hpp>
 
@@ -112,17 +117,38 @@ TEST(WriteFiles, WritesAllOrNone) {
   EXPECT_EQ(read_file(file) + read_file(folder.path() / "other"), "xy");
 }
 
+/// What a process that was killed had of a file goes when the file is written again; that of
+/// others, and of other files, stays.
+TEST(WriteFile, TakesRemainsAway) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "a.csv";
+  const std::string over = std::to_string(std::numeric_limits<pid_t>::max());
+  const std::string gone = "a.csv.part" + over + "-0-" + host_name();
+  const std::vector<std::string> stay{
+      "a.csv.part" + std::to_string(::getpid()) + "-99-" + host_name(),
+      "a.csv.part" + over + "-0-elsewhere", "b.csv.part" + over + "-0-" + host_name(),
+      "a.csv.parts"};
+  for (const std::string& name : stay) std::ofstream{folder.path() / name} << "x";
+  std::ofstream{folder.path() / gone} << "x";
+  write_file(file, "whole");
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / gone));
+  for (const std::string& name : stay)
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / name)) << name;
+  EXPECT_EQ(read_file(file), "whole");
+}
+
 TEST(RemoveUnfinished, LeavesWhatIsWhole) {
   const TemporaryFolder dir;
   make_folder(dir.path() / "below");
-  for (const char* name : {"a.csv", "a.part", "a.csv.part12-3", "below/b.part4-5", "below/b.csv"})
+  for (const char* name :
+       {"a.csv", "a.part", "a.csv.part12-3-here", "below/b.part4-5-there", "below/b.csv"})
     write_file(dir.path() / name, "x");
   remove_unfinished(dir.path());
   EXPECT_TRUE(std::filesystem::exists(dir.path() / "a.csv"));
   EXPECT_TRUE(std::filesystem::exists(dir.path() / "a.part"));
   EXPECT_TRUE(std::filesystem::exists(dir.path() / "below/b.csv"));
-  EXPECT_FALSE(std::filesystem::exists(dir.path() / "a.csv.part12-3"));
-  EXPECT_FALSE(std::filesystem::exists(dir.path() / "below/b.part4-5"));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "a.csv.part12-3-here"));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() / "below/b.part4-5-there"));
 }
 
 TEST(ReadFile, RefusesPipesThatNobodyMayEverWriteTo) {

@@ -17,6 +17,9 @@ namespace thimble {
 /// What this machine calls itself, or "unknown".
 THIMBLE_EXPORT std::string host_name();
 
+/// Whether a process is known to be over. Of one of another machine nothing is known.
+THIMBLE_EXPORT bool is_over(const std::string& host, std::int64_t process);
+
 /// Where the shell would find a program.
 THIMBLE_EXPORT std::optional<std::filesystem::path> find_program(const std::string& name);
 
