@@ -62,21 +62,31 @@ class TsReader {
     require_class(label, class_names_, where_);
     if (series_.length == 0)
       series_.length = static_cast<int>(thimble::split(parts.front(), ',').size());
+    // All of it before there is room for a sample, which may be large while the line is no series.
+    std::vector<std::vector<float>> values;
+    for (const std::string& part : parts) values.push_back(values_of(part));
     const std::size_t begin = series_.values.size();
     const auto sensors = parts.size(), length = static_cast<std::size_t>(series_.length);
     series_.values.resize(begin + sensors * length);
-    for (std::size_t sensor = 0; sensor < sensors; ++sensor) {
-      const auto numbers = thimble::split(parts[sensor], ',');
-      if (!is_fitted_ && numbers.size() != length)
-        refuse(where_,
-               thimble::count_text(std::ssize(numbers), "value") + ", expected " +
-                   std::to_string(length),
-               "'length' cuts long series, and fills short ones up with zeros");
-      for (std::size_t time = 0; time < std::min(length, numbers.size()); ++time)
-        series_.values[begin + time * sensors + sensor] = number_of(numbers[time], where_);
-    }
+    for (std::size_t sensor = 0; sensor < sensors; ++sensor)
+      for (std::size_t time = 0; time < values[sensor].size(); ++time)
+        series_.values[begin + time * sensors + sensor] = values[sensor][time];
     series_.begins.push_back(begin);
     series_.labels.push_back(label);
+  }
+
+  /// Those of one sensor that a sample has.
+  std::vector<float> values_of(const std::string& part) const {
+    const auto numbers = thimble::split(part, ',');
+    if (!is_fitted_ && std::ssize(numbers) != series_.length)
+      refuse(where_,
+             thimble::count_text(std::ssize(numbers), "value") + ", expected " +
+                 std::to_string(series_.length),
+             "'length' cuts long series, and fills short ones up with zeros");
+    std::vector<float> values;
+    for (const std::string& number : numbers)
+      if (std::ssize(values) < series_.length) values.push_back(number_of(number, where_));
+    return values;
   }
 
   bool is_fitted_;
