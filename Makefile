@@ -15,7 +15,7 @@ test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --paral
 emulator = scripts/setup emulator || echo "setup: so the tests with programs for microcontrollers will skip" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitized bench format tidy data setup install package clean
+.PHONY: help run test test-sanitized fuzz crash-campaign bench format tidy data setup install package clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,17 @@ test: setup ## build, then run every test
 test-sanitized: setup ## the same under the address and undefined-behaviour sanitizers
 	@$(emulator)
 	@$(call test,dev)
+
+fuzz: setup ## feed what reads files with damaged ones, some minutes (ARGS='1000000' of each)
+	@scripts/setup fuzz
+	@$(call build,fuzz)
+	@scripts/fuzz $(ARGS)
+
+crash-campaign: setup ## kill commands, fill disks and the like, then compare (ARGS='100' moments)
+	@scripts/setup crash
+	@$(emulator)
+	@$(call build,release,thimble_program)
+	@scripts/crash-campaign $(ARGS)
 
 bench: setup ## build, then run every benchmark (ARGS='--benchmark_filter=ntk')
 	@$(call build,release,benchmarks)

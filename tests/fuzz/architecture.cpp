@@ -33,6 +33,7 @@ void read(const SearchSpace& space, std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const auto kSpaces = make_spaces();
-  for (const auto& space : kSpaces) fuzz::succeeds([&] { read(*space, fuzz::text_of(data, size)); });
+  for (const auto& space : kSpaces)
+    fuzz::succeeds([&] { read(*space, fuzz::text_of(data, size)); });
   return 0;
 }

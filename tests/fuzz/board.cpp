@@ -15,7 +15,8 @@ const Graph& network() {
     Graph graph;
     const NodeId x = graph.input({3, 8, 8});
     const NodeId wide = graph.relu(graph.conv(x, {.out = 4, .kernel = {3, 3}, .padding = {1, 1}}));
-    const NodeId deep = graph.conv(wide, {.out = 4, .kernel = {3, 3}, .padding = {1, 1}, .groups = 4});
+    const NodeId deep =
+        graph.conv(wide, {.out = 4, .kernel = {3, 3}, .padding = {1, 1}, .groups = 4});
     graph.set_output(graph.linear(graph.global_avg_pool(graph.add({{wide, deep}})), 2));
     return graph;
   }();

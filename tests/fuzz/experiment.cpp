@@ -8,10 +8,12 @@
 
 #include "fuzz.hpp"
 
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  ::setenv("PATH", "", 1);  // no compiler is started for hardware: qemu
-  return 0;
-}
+namespace {
+
+/// No compiler is started for hardware: qemu.
+[[maybe_unused]] const int kNoPrograms = ::setenv("PATH", "", 1);
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace thimble;

@@ -16,7 +16,8 @@
 #include <thimble/plugin/loader.hpp>
 
 /// What fuzz targets share. Whatever a file holds, its reader ends, in reasonable time and memory,
-/// with what it read or with an error of ours; anything else ends the process, which libFuzzer sees.
+/// with what it read or with an error of ours; anything else ends the process, which libFuzzer
+/// sees.
 namespace thimble::fuzz {
 
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
