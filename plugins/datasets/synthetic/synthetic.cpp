@@ -97,8 +97,8 @@ class Synthetic final : public thimble::Dataset {
       param(&Params::width, "width", "columns of an image; sensors of a time series")
           .range(1, 1024);
       param(&Params::classes, "classes", "number of classes").range(2, 1000);
-      param(&Params::samples, "samples", "number of training samples").range(1, 1e9);
-      param(&Params::test_samples, "test_samples", "number of test samples").range(0, 1e9);
+      param(&Params::samples, "samples", "number of training samples").range(1, 1e7);
+      param(&Params::test_samples, "test_samples", "number of test samples").range(0, 1e7);
       param(&Params::seed, "seed", "another one gives other classes and samples").at_least(0);
     }
   };
@@ -136,7 +136,7 @@ class Synthetic final : public thimble::Dataset {
         throw thimble::Error{"there is no sample " + std::to_string(index) + ", the last is " +
                              std::to_string(available - 1)};
       auto random = stream({is_train ? "train" : "test", std::to_string(index)});
-      *label = index % params_.classes;
+      *label = label_of(index);
       draw(looks_[static_cast<std::size_t>(*label)], random, rows, columns, {image, elements});
       ++label;
       image += elements;
@@ -144,11 +144,22 @@ class Synthetic final : public thimble::Dataset {
     return samples;
   }
 
+  /// Without drawing what belongs to them.
+  std::vector<std::int64_t> labels(thimble::Split split) const override {
+    const bool is_train = split == thimble::Split::train;
+    std::vector<std::int64_t> all(
+        static_cast<std::size_t>(is_train ? params_.samples : params_.test_samples));
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = label_of(static_cast<std::int64_t>(i));
+    return all;
+  }
+
   /// There is nothing beside the parameters.
   std::uint64_t fingerprint() const override { return 0; }
 
  private:
   using Look = std::vector<Wave>;  // what the samples of a class have in common
+
+  std::int64_t label_of(std::int64_t index) const { return index % params_.classes; }
 
   thimble::Random stream(std::initializer_list<std::string_view> name) const {
     return thimble::Random::stream(static_cast<std::uint64_t>(params_.seed), name);

@@ -21,3 +21,7 @@ extern "C" [[gnu::visibility("default")]] void __sanitizer_cov_trace_pc() {
   const auto block = reinterpret_cast<std::uint64_t>(__builtin_return_address(0));
   ++counters[block * 0x9e3779b97f4a7c15U >> (64 - kBits)];
 }
+
+// And these at comparisons of floating-point numbers, which libFuzzer takes no hints from.
+extern "C" [[gnu::visibility("default")]] void __sanitizer_cov_trace_cmpf(float, float) {}
+extern "C" [[gnu::visibility("default")]] void __sanitizer_cov_trace_cmpd(double, double) {}
