@@ -89,9 +89,8 @@ Header read_header(const MappedFile& file) {
 }
 
 std::string entry(const Header& header, const MappedFile& file, const char* key,
-                  const char* pattern) {
+                  const std::regex& wanted) {
   std::smatch found;
-  const std::regex wanted{fmt::format("'{}': *{}", key, pattern)};
   if (!std::regex_search(header.text, found, wanted))
     refuse_array(file.path(), fmt::format("its header does not say '{}' of a plain array", key));
   return found[1];
@@ -124,12 +123,15 @@ std::vector<std::int64_t> read_shape(const std::string& text, const MappedFile& 
 }  // namespace
 
 Npy::Npy(const std::filesystem::path& file) : file_{file} {
+  static const std::regex kType{"'descr': *'([^']*)'"};
+  static const std::regex kOrder{"'fortran_order': *(True|False)"};
+  static const std::regex kShape{R"('shape': *\(([^)]*)\))"};
   const Header header = read_header(file_);
-  type_ = &find_type(entry(header, file_, "descr", "'([^']*)'"), file_);
-  if (entry(header, file_, "fortran_order", "(True|False)") == "True")
+  type_ = &find_type(entry(header, file_, "descr", kType), file_);
+  if (entry(header, file_, "fortran_order", kOrder) == "True")
     refuse_array(file, "its elements are in Fortran's order",
                  "numpy.save(file, numpy.ascontiguousarray(x)) writes them in C order");
-  shape_ = read_shape(entry(header, file_, "shape", R"(\(([^)]*)\))"), file_);
+  shape_ = read_shape(entry(header, file_, "shape", kShape), file_);
   const auto found = std::ssize(file_.bytes()) - static_cast<std::int64_t>(header.end);
   std::int64_t expected = type_->bytes;
   for (const std::int64_t dimension : shape_)
