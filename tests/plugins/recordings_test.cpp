@@ -196,6 +196,13 @@ TEST_F(Recordings, SayWhatIsWrongWithAFile) {
   EXPECT_THAT(problem(kColumns), ::testing::HasSubstr("no file in it ends in .csv"));
 }
 
+/// As many sensors of that length would take five gigabytes.
+TEST_F(Recordings, MakeNoRoomForWhatIsNoSeries) {
+  add("train.ts", kHeader + std::string(20000, ':') + "a\n");
+  EXPECT_EQ(problem("train: train.ts, test: train.ts, length: 65536"),
+            "train.ts:8: error: '' is no number");
+}
+
 TEST_F(Recordings, SayWhatToDoAboutFoldersWithinTheirs) {
   const auto note = [&] {
     try {
