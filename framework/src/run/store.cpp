@@ -26,12 +26,16 @@ constexpr const char* kSchema = R"(
 /// Of the schema; kept in the file as SQLite's user_version.
 constexpr int kVersion = 1;
 
-/// The next step, by what went wrong.
+constexpr const char* kFull = "the disk is full: make room, and go on with --resume";
+
+/// The next step, by what went wrong, as an extended code.
 const char* note_of(int code) {
-  switch (code) {
+  if (code == SQLITE_IOERR_SHMSIZE) return kFull;  // what processes share grows beside the store
+  constexpr int kKind = 0xff;
+  switch (code & kKind) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return "another process holds it: end that, and go on with --resume";
-    case SQLITE_FULL: return "the disk is full: make room, and go on with --resume";
+    case SQLITE_FULL: return kFull;
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM: return "can the run's folder be written into?";
@@ -82,7 +86,7 @@ struct SqliteStore::Database {
   void require(bool is_good) const {
     if (!is_good)
       throw Error{fmt::format("the store '{}' failed: {}", file, sqlite3_errmsg(handle)),
-                  note_of(sqlite3_errcode(handle))};
+                  note_of(sqlite3_extended_errcode(handle))};
   }
 
   void execute(const char* sql) const {

@@ -1,9 +1,12 @@
 #include <bit>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <limits>
 #include <thread>
 #include <vector>
+
+#include <sys/resource.h>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -154,6 +157,19 @@ TEST_F(StoreTest, SaysWhenAnotherProcessHoldsIt) {
   other.execute("COMMIT");
   store.put("a", "p", {1, {}, 0, {}});
   EXPECT_EQ(store.find("a", "p")->value, 1);
+}
+
+/// What SQLite shares among processes needs 32 KiB before there is any value.
+TEST_F(StoreTest, SaysThatTheDiskIsFull) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{16384, before.rlim_max};
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const std::string problem = problem_of(file());
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(problem.find("the disk is full"), std::string::npos) << problem;
 }
 
 TEST_F(StoreTest, RefusesTheStoreOfANewerProgram) {
