@@ -34,8 +34,8 @@ class THIMBLE_EXPORT MadeFolder {
   std::vector<std::filesystem::path> made_;  ///< the lowest first
 };
 
-/// Writes beside the file and renames over it, so that no reader ever sees half of it. What a process
-/// that was killed had written of the file goes.
+/// Writes beside the file and renames over it, so that no reader ever sees half of it. What a
+/// process that was killed had written of the file goes.
 THIMBLE_EXPORT void write_file(const std::filesystem::path& file, std::string_view text);
 
 using NamedText = std::pair<std::filesystem::path, std::string_view>;
