@@ -115,6 +115,18 @@ at::Tensor read_pixels(const at::Tensor& x, const Node& convolution) {
   return x.slice(2, 0, x.size(2), down).slice(3, 0, x.size(3), across);
 }
 
+/// LibTorch 2.6 reads other pixels than it should where one channel, its numbers as channels_last
+/// has them, gives one column and columns are left over.
+bool leaves_columns(const at::Tensor& x, const Node& convolution) {
+  const std::int64_t wide = convolution.kernel.width;
+  return x.size(1) == 1 && convolution.padding.width == 0 && x.size(3) > wide &&
+         x.size(3) < wide + convolution.stride.width;
+}
+
+at::Tensor read_columns(const at::Tensor& x, const Node& convolution) {
+  return x.narrow(3, 0, convolution.kernel.width);
+}
+
 bool needs_zeros(const at::Tensor& x, const Node& convolution) {
   const auto [high, wide] = convolution.padding;
   const auto [height, width] = convolution.kernel;
@@ -205,6 +217,9 @@ at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,
 }
 
 ConvolutionInput convolution_input(const at::Tensor& x, const Node& convolution) {
+  if (leaves_columns(x, convolution))
+    return convolution_input(read_columns(x, convolution).contiguous(x.suggest_memory_format()),
+                             convolution);
   if (skips_pixels(convolution))
     return {read_pixels(x, convolution).contiguous(x.suggest_memory_format()), {0, 0}, {1, 1}};
   if (!needs_zeros(x, convolution)) return {x, convolution.padding, convolution.stride};
@@ -214,6 +229,10 @@ ConvolutionInput convolution_input(const at::Tensor& x, const Node& convolution)
 
 at::Tensor gradient_by_input(const at::Tensor& gradient, const at::Tensor& x,
                              const Node& convolution) {
+  if (leaves_columns(x, convolution))
+    return at::constant_pad_nd(
+        gradient_by_input(gradient, read_columns(x, convolution), convolution),
+        {0, x.size(3) - convolution.kernel.width});
   if (skips_pixels(convolution)) {
     at::Tensor made = at::zeros_like(x);
     read_pixels(made, convolution).copy_(gradient);
