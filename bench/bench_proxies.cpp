@@ -153,8 +153,8 @@ double seconds_of_convolutions(const Graph& graph, double& best_rate) {
     at::Tensor y;
     const double forwards = seconds([&] { y = at::conv2d(x, weight, {}, stride, padding); });
     sum += forwards + seconds([&] {
-             at::convolution_backward(y, x, weight, c10::nullopt, stride, padding, {1, 1}, false,
-                                      {0, 0}, 1, {!is_first, true, false});
+             at::convolution_backward(y, x, weight, {}, stride, padding, {1, 1}, false, {0, 0}, 1,
+                                      {!is_first, true, false});
            });
     best_rate =
         std::max(best_rate, 2e-9 * static_cast<double>(y.numel() * weight[0].numel()) / forwards);

@@ -1,5 +1,5 @@
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
-find_dependency(Torch)
+include(${CMAKE_CURRENT_LIST_DIR}/ThimbleTorch.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/thimble_targets.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/ThimblePlugin.cmake)

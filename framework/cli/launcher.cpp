@@ -46,6 +46,7 @@ int main(int, char** arguments) {
     setenv("OPENBLAS_CORETYPE", "Haswell", 1);
     setenv("ATEN_CPU_CAPABILITY", "avx2", 1);
     setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+    setenv("MKL_CBWR", "AVX2", 1);
   } else if (__builtin_cpu_supports("avx512vl")) {
     choose("SkylakeX");
   } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

@@ -3,7 +3,18 @@
 
 #include <thimble/plugin/registrar.hpp>
 
-[[maybe_unused]] static void enlist(thimble::Registrar&) { std::abort(); }
+#ifdef THIMBLE_WRONG_TORCH
+#undef THIMBLE_TORCH
+#define THIMBLE_TORCH "0.4.1"
+extern "C" void only_another_libtorch_has_this();
+#endif
+
+[[maybe_unused]] static void enlist(thimble::Registrar&) {
+#ifdef THIMBLE_WRONG_TORCH
+  only_another_libtorch_has_this();
+#endif
+  std::abort();
+}
 
 extern "C" THIMBLE_EXPORT const ThimblePluginInfo thimble_plugin_info;
 extern "C" const ThimblePluginInfo thimble_plugin_info {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <regex>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -220,6 +221,26 @@ TEST_F(Run, SaysOnceThatTheLogCannotBeWritten) {
   EXPECT_EQ(failed.code, 1);
   EXPECT_THAT(failed.errors, ::testing::EndsWith("log.txt': No space left on device\n"));
   EXPECT_THAT(failed.errors, ::testing::Not(::testing::HasSubstr("LOG ERROR")));
+}
+
+/// As one finds it after LibTorch was renewed.
+TEST_F(Run, IsNotGoneOnWithByAnotherLibTorch) {
+  const std::string run = "run small.yaml --quiet searcher='{use: random, samples: 3}'";
+  const Finished first = thimble_command(run, here_.path());
+  ASSERT_EQ(first.code, 0) << first.errors;
+  const auto resolved =
+      here_.path() / first.output.substr(0, first.output.size() - 1) / "resolved.yaml";
+  const std::string of_another = std::regex_replace(
+      content(resolved), std::regex{"(# arithmetic )[0-9a-f]+(.*LibTorch )[0-9.]+"},
+      "$010123456789abcdef$020.4.1");
+  testing::write(resolved, of_another);
+  const Finished refused = thimble_command(run + " --resume", here_.path());
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors,
+              ::testing::ContainsRegex("computed with other arithmetic than this process "
+                                       "has: LibTorch 0.4.1, .* there, LibTorch [12]"));
+  EXPECT_THAT(refused.errors, ::testing::HasSubstr("begin anew without --resume"));
+  EXPECT_EQ(content(resolved), of_another);
 }
 
 TEST_F(Run, SaysWhatNoProxyTakesOfTheCommonPass) {

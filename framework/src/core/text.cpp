@@ -81,6 +81,16 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
+std::string parts_only_in(std::string_view list, std::string_view other) {
+  std::vector<std::string> parts = split(list, ';');
+  const std::vector<std::string> others = split(other, ';');
+  std::erase_if(parts, [&](const std::string& part) {
+    return std::ranges::any_of(
+        others, [&](const std::string& known) { return trimmed(known) == trimmed(part); });
+  });
+  return std::string{trimmed(join(parts, ";"))};
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
   const auto begin = text.find_first_not_of(kBlanks);

@@ -248,7 +248,7 @@ Value parse_yaml(std::string_view text, const std::string& file) {
   } catch (const YAML::Exception& broken) {
     // Alone: what was found before may come of the same mistake, read on.
     const Location where{file, broken.mark.line + 1, broken.mark.column + 1};
-    if (broken.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR)
+    if (broken.msg.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR))  // yaml-cpp 0.8 says which
       throw InputError{Diagnostic{where, "aliases are not supported", kPlainNote}};
     throw InputError{Diagnostic{where, "not valid YAML: " + broken.msg, kSyntaxNote}};
   }

@@ -17,6 +17,8 @@
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/threads.hpp>
 
+#include "torch_config.hpp"
+
 namespace thimble {
 namespace {
 
@@ -30,6 +32,7 @@ at::Tensor drawn(at::IntArrayRef shape, const char* name) {
 /// The fingerprint of all that was added.
 class Bits {
  public:
+  explicit Bits(const std::string& libraries) : state_{fingerprint(libraries)} {}
   void add(const at::Tensor& values) {
     if (!values.defined()) return;
     const at::Tensor flat = values.contiguous();
@@ -39,7 +42,7 @@ class Bits {
   std::string text() const { return hex(state_); }
 
  private:
-  std::uint64_t state_ = 0;
+  std::uint64_t state_;
 };
 
 /// Narrow networks have kernels of our own, wide ones LibTorch's.
@@ -69,8 +72,9 @@ void add_pass(int channels, Bits& bits) {
   if (channels < 16) bits.add(ntk_gram(network, images, SampleCoupling::coupled));
 }
 
-std::string bits_of_all() {
-  Bits bits;
+/// Of what was tried. Libraries count, too: other ones may differ in what was not.
+std::string bits_of_all(const std::string& libraries) {
+  Bits bits{libraries};
   add_pass(8, bits);
   add_pass(64, bits);
   const at::Tensor a = drawn({192, 200}, "a"), b = drawn({200, 160}, "b");
@@ -83,15 +87,6 @@ std::string bits_of_all() {
   return bits.text();
 }
 
-/// Of LibTorch's own loops.
-std::string instruction_set() {
-  const std::string config = at::show_config();
-  const std::string key = "CPU capability usage: ";
-  const auto begin = config.find(key);
-  if (begin == std::string::npos) return "unknown instruction set";
-  return config.substr(begin + key.size(), config.find('\n', begin) - begin - key.size());
-}
-
 std::string processor_name() {
   std::ifstream stream{"/proc/cpuinfo"};
   for (std::string line; std::getline(stream, line);)
@@ -100,13 +95,34 @@ std::string processor_name() {
   return "unknown processor";
 }
 
+/// Without the kernels, which processors have in common that are not the same.
+std::string blas_library() { return split(blas_name(), ',').front(); }
+
+Arithmetic found_out() {
+  const std::string config = at::show_config();
+  const std::string torch = "LibTorch " + stated(config, "TORCH_VERSION=", ",\n");
+  return {bits_of_all(torch + blas_library()), processor_name() + "; " + blas_name() + "; " +
+                                                   torch + ", " +
+                                                   stated(config, "CPU capability usage: ", "\n") +
+                                                   (may_use_avx512() ? "" : ", kept to AVX2")};
+}
+
 }  // namespace
 
 const Arithmetic& own_arithmetic() {
-  static const Arithmetic kArithmetic{
-      bits_of_all(), processor_name() + "; " + blas_name() + "; LibTorch " + THIMBLE_TORCH + ", " +
-                         instruction_set() + (may_use_avx512() ? "" : ", kept to AVX2")};
+  static const Arithmetic kArithmetic = found_out();
   return kArithmetic;
+}
+
+std::string difference_from_own_arithmetic(const std::string& recorded) {
+  const Arithmetic& own = own_arithmetic();
+  if (recorded.empty() || recorded.starts_with(own.bits)) return "";
+  const auto bracket = recorded.find('(');
+  if (bracket == std::string::npos) return recorded + " there, " + own.text() + " here";
+  const std::string words = recorded.substr(bracket + 1, recorded.rfind(')') - bracket - 1);
+  const std::string there = parts_only_in(words, own.words), here = parts_only_in(own.words, words);
+  return there.empty() ? recorded + " there, " + own.text() + " here"
+                       : there + " there, " + here + " here";
 }
 
 }  // namespace thimble

@@ -44,13 +44,34 @@ std::vector<fs::path> without_repeats(const std::vector<fs::path>& folders) {
   return all;
 }
 
-boost::dll::shared_library open(const fs::path& file) {
+void require_file(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored))
     throw broken(file, fs::is_symlink(file, ignored) ? "is a link to nothing" : "does not exist");
   if (!fs::is_regular_file(file, ignored))  // the loader would wait for ever on a pipe
     throw broken(file, "is no file, so no plugin",
                  "folders are searched for FOLDER/<kind>/NAME.so");
+}
+
+void refuse_other_build(const std::string& build, const fs::path& file) {
+  if (build == THIMBLE_BUILD) return;
+  throw broken(
+      file,
+      fmt::format("built for another thimble, with {}, not {}; rebuild it",
+                  parts_only_in(build, THIMBLE_BUILD), parts_only_in(THIMBLE_BUILD, build)),
+      fmt::format("plugin {}; host {}", build, THIMBLE_BUILD));
+}
+
+/// THIMBLE_BUILD as it stands in the bytes of a plugin's file. To load a plugin of another LibTorch
+/// brings that into the process or, where it is not installed, fails at a symbol that says nothing.
+std::optional<std::string> build_in(const std::string& bytes) {
+  const auto torch = bytes.find("; torch ");
+  const auto begin = torch == std::string::npos ? torch : bytes.rfind("gcc ", torch);
+  if (begin == std::string::npos) return std::nullopt;
+  return bytes.substr(begin, bytes.find('\0', begin) - begin);
+}
+
+boost::dll::shared_library open(const fs::path& file) {
   // Everything is resolved now: a missing symbol must not surface hours into a run. Local: two
   // plugins may use the same names. Never unloaded: objects, deleters and exceptions of a plugin
   // would outlive its code.
@@ -73,10 +94,9 @@ boost::dll::shared_library open(const fs::path& file) {
 }
 
 void check(const ThimblePluginInfo& info, const fs::path& file) {
-  const bool fits = info.size == sizeof(ThimblePluginInfo) && info.abi == kAbiVersion;
-  if (!fits || info.build == nullptr || std::string_view{info.build} != THIMBLE_BUILD) {
-    const std::string_view build =
-        info.size == sizeof(ThimblePluginInfo) && info.build != nullptr ? info.build : "unknown";
+  const bool has_size = info.size == sizeof(ThimblePluginInfo);
+  const std::string build = has_size && info.build != nullptr ? info.build : "unknown";
+  if (!has_size || info.abi != kAbiVersion) {
     throw broken(file, "built for another thimble; rebuild it",
                  fmt::format("plugin abi {}, {}; host abi {}, {}{}", info.abi, build, kAbiVersion,
                              THIMBLE_BUILD,
@@ -84,6 +104,7 @@ void check(const ThimblePluginInfo& info, const fs::path& file) {
                                  ? "; docs/plugin-abi.md says what changed in between for sources"
                                  : ""));
   }
+  refuse_other_build(build, file);
   if (info.name == nullptr || info.version == nullptr || info.enlist == nullptr)
     throw broken(file, "its plugin info is incomplete", "use THIMBLE_PLUGIN(name, version)");
   if (!is_identifier(info.name))
@@ -107,6 +128,9 @@ const PluginType& PluginLoader::load(const fs::path& file) {
   const fs::path absolute = fs::absolute(file).lexically_normal();
   if (const auto known = libraries_.find(absolute); known != libraries_.end())
     return known->second->types.front();
+  require_file(absolute);
+  const std::string bytes = read_file(absolute);
+  if (const auto build = build_in(bytes)) refuse_other_build(*build, file);
   auto library = std::make_unique<Library>();
   library->handle = open(absolute);
   if (!library->handle.has("thimble_plugin_info"))
@@ -130,7 +154,7 @@ const PluginType& PluginLoader::load(const fs::path& file) {
     throw broken(file,
                  fmt::format("the file of plugin '{}' must be called {}.so", info.name, info.name));
   library->types = registrar.types();
-  library->types.front().fingerprint = fingerprint(read_file(absolute));
+  library->types.front().fingerprint = fingerprint(bytes);
   return libraries_.emplace(absolute, std::move(library)).first->second->types.front();
 }
 

@@ -56,15 +56,13 @@ void write_resolved(const std::filesystem::path& folder, const LoadedExperiment&
 
 /// Values of two kinds in one run would be told apart by nobody.
 void refuse_other_arithmetic(const std::filesystem::path& folder) {
-  const std::string known = recorded_arithmetic(folder);
-  if (known.empty() || known.starts_with(own_arithmetic().bits)) return;
-  throw InputError{
-      Diagnostic{{folder.string()},
-                 fmt::format("the run was computed with other arithmetic than this process has: {} "
-                             "there, {} here",
-                             known, own_arithmetic().text()),
-                 "go on where it began and with the same --arithmetic, or begin anew without "
-                 "--resume"}};
+  const std::string difference = difference_from_own_arithmetic(recorded_arithmetic(folder));
+  if (difference.empty()) return;
+  throw InputError{Diagnostic{
+      {folder.string()},
+      "the run was computed with other arithmetic than this process has: " + difference,
+      "go on where it began, with the same thimble and --arithmetic, or begin anew without "
+      "--resume"}};
 }
 
 /// What cannot be logged ends the run, as what cannot be stored does.

@@ -20,14 +20,13 @@ namespace fs = std::filesystem;
 
 /// Its values would be other ones than those of the run.
 void refuse_other_arithmetic(const fs::path& run) {
-  const std::string known = recorded_arithmetic(run);
-  if (known.empty() || known.starts_with(own_arithmetic().bits)) return;
-  throw InputError{
-      Diagnostic{{run.string()},
-                 fmt::format("{} computes with other arithmetic than the run: {} here, {} there",
-                             host_name(), own_arithmetic().text(), known),
-                 "begin the run with --arithmetic avx2, which processors of most kinds have in "
-                 "common, or name nodes of one kind in the engine file ('constraint')"}};
+  const std::string difference = difference_from_own_arithmetic(recorded_arithmetic(run));
+  if (difference.empty()) return;
+  throw InputError{Diagnostic{
+      {run.string()},
+      fmt::format("{} computes with other arithmetic than the run: {}", host_name(), difference),
+      "begin the run with --arithmetic avx2, which processors of most kinds have in "
+      "common, or name nodes of one kind in the engine file ('constraint')"}};
 }
 
 /// The part's point as an experiment of its own. Of a training, the one network, seed and data.

@@ -31,6 +31,15 @@ TEST(InQuotes, ShowsControlCharactersAndCutsLongWords) {
   EXPECT_EQ(in_quotes(std::string(81, 'x')), "'" + std::string(80, 'x') + "...'");
 }
 
+TEST(PartsOnlyIn, AreThoseThatTheOtherListHasNot) {
+  EXPECT_EQ(parts_only_in("gcc 12; asan 0; torch 2.6.0", "gcc 12; asan 0; torch 1.13.0"),
+            "torch 2.6.0");
+  EXPECT_EQ(parts_only_in("a; b; c", "b"), "a; c");
+  EXPECT_EQ(parts_only_in("a; b", "b; a"), "");
+  EXPECT_EQ(parts_only_in("", "a"), "");
+  EXPECT_EQ(parts_only_in("a, b; c", ""), "a, b; c");
+}
+
 TEST(Split, IsUndoneByJoin) {
   EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string>{"a", "", "b", ""}));
   EXPECT_EQ(split("", ','), std::vector<std::string>{""});

@@ -19,6 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 const fs::path kBad = fs::path{THIMBLE_TEST_BINARY} / "tests" / "bad_plugins";
 
@@ -139,9 +140,19 @@ TEST(Loader, TheDocumentSaysWhatChangedWithThisNumber) {
 
 TEST(Loader, RefusesAnotherToolchainAndNamesBoth) {
   const Diagnostic problem = problem_of_bad("wrong_build");
-  EXPECT_EQ(problem.message, "built for another thimble; rebuild it");
+  EXPECT_THAT(problem.message,
+              StartsWith("built for another thimble, with gcc 1; cxx11abi 0, not gcc "));
   EXPECT_THAT(problem.note, HasSubstr("gcc 1; cxx11abi 0"));
   EXPECT_THAT(problem.note, HasSubstr(THIMBLE_BUILD));
+}
+
+/// Before it is loaded: it calls what is nowhere, as one does that is built against another
+/// LibTorch.
+TEST(Loader, RefusesAnotherLibTorchByItsVersion) {
+  const Diagnostic problem = problem_of_bad("wrong_torch");
+  EXPECT_EQ(problem.message,
+            "built for another thimble, with torch 0.4.1, not torch " THIMBLE_TORCH "; rebuild it");
+  EXPECT_THAT(problem.note, HasSubstr("torch 0.4.1; host gcc"));
 }
 
 TEST(Loader, RefusesANameThatIsNoIdentifier) {
@@ -254,7 +265,7 @@ TEST(Loader, ListsTheGoodOnesBesideTheBrokenOnes) {
   }
   EXPECT_THAT(good, IsSupersetOf({"exhaustive", "random", "twin"}));
   EXPECT_TRUE(std::ranges::is_sorted(good));
-  EXPECT_EQ(broken, 15U);
+  EXPECT_EQ(broken, 16U);
 }
 
 TEST(Loader, WorksOnAfterABrokenPlugin) {

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -30,11 +31,11 @@ Sample sample() {
   return sample;
 }
 
-const Agreement& find(const std::vector<Agreement>& all, const std::string& metric,
-                      const std::string& subset) {
+const Agreement& find(const std::vector<Agreement>& all, std::string_view metric,
+                      std::string_view subset) {
   for (const Agreement& one : all)
     if (one.metric == metric && one.subset == subset) return one;
-  throw std::out_of_range{metric + " " + subset};
+  throw std::out_of_range{std::string{metric} + " " + std::string{subset}};
 }
 
 const AnalysisSettings kSmall{.class_size = 5, .top = {1, 3, 100}, .resamples = 20};

@@ -41,6 +41,9 @@ THIMBLE_EXPORT std::string join(const std::vector<std::string>& words,
 
 THIMBLE_EXPORT std::vector<std::string> split(std::string_view text, char separator);
 
+/// What a list with "; " between its parts has and another has not: "b" for "a; b" and "a; c".
+THIMBLE_EXPORT std::string parts_only_in(std::string_view list, std::string_view other);
+
 /// Without blanks at either end.
 THIMBLE_EXPORT std::string_view trimmed(std::string_view text);
 

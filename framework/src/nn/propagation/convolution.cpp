@@ -17,6 +17,18 @@ at::Tensor read_pixels(const at::Tensor& x, const Node& node) {
   return x.slice(2, 0, x.size(2), down).slice(3, 0, x.size(3), across);
 }
 
+/// LibTorch 2.6 reads other pixels than it should where one channel, its numbers as channels last
+/// has them, gives one column and columns are left over.
+bool leaves_columns(const at::Tensor& x, const Node& node) {
+  const std::int64_t wide = node.kernel.width;
+  return x.size(1) == 1 && node.padding.width == 0 && x.size(3) > wide &&
+         x.size(3) < wide + node.stride.width;
+}
+
+at::Tensor read_columns(const at::Tensor& x, const Node& node) {
+  return x.narrow(3, 0, node.kernel.width);
+}
+
 bool needs_zeros(const at::Tensor& x, const Node& node) {
   const auto [high, wide] = node.padding;
   const auto [height, width] = node.kernel;
@@ -56,6 +68,8 @@ struct Run {
 };
 
 Run run_of(const at::Tensor& x, const at::Tensor& weight, const Node& node) {
+  if (leaves_columns(x, node))
+    return run_of(read_columns(x, node).contiguous(x.suggest_memory_format()), weight, node);
   Run run{x, {}, weight, node.padding, node.stride, false};
   if (skips_pixels(node)) {
     run.read = read_pixels(x, node).contiguous(x.suggest_memory_format());
@@ -78,6 +92,9 @@ Run run_of(const at::Tensor& x, const at::Tensor& weight, const Node& node) {
 }
 
 at::Tensor gradient_by_input(const at::Tensor& of_read, const at::Tensor& x, const Node& node) {
+  if (leaves_columns(x, node))
+    return at::constant_pad_nd(gradient_by_input(of_read, read_columns(x, node), node),
+                               {0, x.size(3) - node.kernel.width});
   if (skips_pixels(node)) {
     at::Tensor made = at::zeros_like(x);
     read_pixels(made, node).copy_(of_read);

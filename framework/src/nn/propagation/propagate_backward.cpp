@@ -234,7 +234,7 @@ class Backward {
     if (network_.is_channels_last() && keeps_size(node)) return mean_pool_backward(gradient, node);
     return at::avg_pool2d_backward(gradient, as_image(output(input)), pair_of(node.kernel),
                                    pair_of(node.stride), pair_of(node.padding),
-                                   /*ceil_mode=*/false, /*count_include_pad=*/false, c10::nullopt);
+                                   /*ceil_mode=*/false, /*count_include_pad=*/false, {});
   }
 
   void convolution(NodeId id, const at::Tensor& gradient) {

@@ -228,6 +228,17 @@ TEST(Propagation, StandsStridesOfSinglePixels) {
       }
 }
 
+/// oneDNN reads other pixels there, in LibTorch 2.6.
+TEST(Propagation, StandsColumnsThatAreLeftOverFromOneChannel) {
+  for (const int outputs : {6, 24}) {
+    Graph graph;
+    const NodeId x = graph.conv(graph.input({3, 6, 5}), {.out = 1});
+    const NodeId y = graph.conv(x, {.out = outputs, .kernel = {1, 4}, .stride = {1, 2}});
+    graph.linear(graph.relu(y), 4);
+    expect_gradients_as_in_double(graph, {x, y});
+  }
+}
+
 TEST(Propagation, StartsAndStopsAnywhere) {
   const Graph graph = two_linear_layers();  // input, linear, relu, linear
   const Network net = network(graph);

@@ -8,13 +8,14 @@
 #include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
 
-/// Convolutions by oneDNN 2.6, around its faults. It gives gradients of weights that it never
+/// Convolutions by oneDNN, around its faults: it gives gradients of weights that it never
 /// wrote, and writes beyond its buffers, where a convolution's window is larger than its input or
 /// the padding as large, as a window of 39 on 16 steps has it, and where single pixels are read at
 /// a stride, as from 66 columns: there the zeros are put around the input beforehand, and what is
-/// not read is left out. And it takes two to ten times as long over columns as over rows
-/// (docs/performance.md): series that stand are laid down for it, which moves nothing in memory.
-/// Thread safe; how results lie in memory is oneDNN's choice.
+/// not read is left out, as it is where LibTorch 2.6 reads wrong columns. And it takes two to ten
+/// times as long over columns as over rows (docs/performance.md): series that stand are laid down
+/// for it, which moves nothing in memory. Thread safe; how results lie in memory is oneDNN's
+/// choice.
 namespace thimble {
 
 inline std::array<std::int64_t, 2> pair_of(const Extent& extent) {
