@@ -283,7 +283,7 @@ std::vector<Point> pooled(const std::vector<Point>& points, std::size_t along) {
 
 std::vector<std::size_t> select_subset(const std::vector<Point>& points, std::size_t count,
                                        SelectionMethod method, std::uint64_t seed) {
-  const Places front = non_dominated(points);
+  Places front = non_dominated(points);
   if (front.size() <= count) return front;
   Places chosen;
   for (const std::size_t place : choose(at(points, front), count, method, seed))

@@ -84,7 +84,7 @@ struct Match {
 /// The loss of one sample.
 class SampleLoss {
  public:
-  SampleLoss(const at::Tensor& map, at::Tensor gradient, std::span<const LabelledBox> boxes,
+  SampleLoss(const at::Tensor& map, const at::Tensor& gradient, std::span<const LabelledBox> boxes,
              const BoxDecoder& decoder, const BoxLossGains& gains)
       : decoder_{decoder},
         gains_{gains},

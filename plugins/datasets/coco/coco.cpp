@@ -22,7 +22,6 @@ namespace fs = std::filesystem;
 
 using nlohmann::json;
 using thimble::BoxedImage;
-using thimble::LabelledBox;
 
 [[noreturn]] void refuse(const fs::path& file, std::string message, std::string note) {
   throw thimble::InputError{
@@ -198,7 +197,7 @@ class Coco final : public thimble::BoxTableDataset {
  private:
   const thimble::BoxTable& table() const override { return table_; }
 
-  thimble::BoxTable open(const thimble::Context& context) {
+  thimble::BoxTable open(const thimble::Context& context) const {
     const fs::path folder = context.data_folder / params_.folder;
     thimble::DatasetInfo info;
     info.name = "coco";
