@@ -95,7 +95,7 @@ class Layer {
       const std::int64_t tap =
           (std::int64_t{channel} * layer_.window.height + i) * layer_.window.width + j;
       for (int k = 0; k < depth; ++k)
-        sum += layer_.weights[static_cast<std::size_t>(tap * depth + k)] *
+        sum += std::int64_t{layer_.weights[static_cast<std::size_t>(tap * depth + k)]} *
                (input(y, x, first + k) - in_.quantisation.zero_point);
     });
     return with_constants(sum, channel);
@@ -105,8 +105,10 @@ class Layer {
     std::int64_t sum = 0;
     for_each_tap(row, column, [&](int i, int j, int y, int x) {
       const std::int64_t tap = std::int64_t{i} * layer_.window.width + j;
-      sum += layer_.weights[static_cast<std::size_t>(tap * out_.shape.channels + channel)] *
-             (input(y, x, channel) - in_.quantisation.zero_point);
+      sum +=
+          std::int64_t{
+              layer_.weights[static_cast<std::size_t>(tap * out_.shape.channels + channel)]} *
+          (input(y, x, channel) - in_.quantisation.zero_point);
     });
     return with_constants(sum, channel);
   }
@@ -114,7 +116,7 @@ class Layer {
   std::int32_t linear(int channel) const {
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < x_.size(); ++k)
-      sum += layer_.weights[static_cast<std::size_t>(channel) * x_.size() + k] *
+      sum += std::int64_t{layer_.weights[static_cast<std::size_t>(channel) * x_.size() + k]} *
              (x_[k] - in_.quantisation.zero_point);
     return with_constants(sum, channel);
   }

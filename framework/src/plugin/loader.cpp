@@ -1,6 +1,7 @@
 #include <thimble/plugin/loader.hpp>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include <dlfcn.h>
@@ -31,17 +32,13 @@ std::vector<fs::path> libraries_in(const fs::path& folder) {
 }
 
 /// Each folder once, however often and by whatever path it was named.
-std::vector<fs::path> without_repeats(const std::vector<fs::path>& folders) {
-  std::vector<fs::path> all;
-  std::vector<fs::path> seen;
-  for (const fs::path& folder : folders) {
+std::vector<fs::path> without_repeats(std::vector<fs::path> folders) {
+  std::set<fs::path> seen;
+  std::erase_if(folders, [&](const fs::path& folder) {
     std::error_code ignored;
-    const fs::path real = fs::weakly_canonical(folder, ignored);
-    if (std::ranges::find(seen, real) != seen.end()) continue;
-    seen.push_back(real);
-    all.push_back(folder);
-  }
-  return all;
+    return !seen.insert(fs::weakly_canonical(folder, ignored)).second;
+  });
+  return folders;
 }
 
 void require_file(const fs::path& file) {
@@ -120,7 +117,7 @@ struct PluginLoader::Library {
 };
 
 PluginLoader::PluginLoader(std::vector<fs::path> folders, Context context)
-    : folders_{without_repeats(folders)}, context_{std::move(context)} {}
+    : folders_{without_repeats(std::move(folders))}, context_{std::move(context)} {}
 
 PluginLoader::~PluginLoader() = default;
 

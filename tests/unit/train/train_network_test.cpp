@@ -60,7 +60,7 @@ TEST_F(Trainings, GoOnWhereTheyWereLeft) {
     };
     EXPECT_THROW(train_network(broken), Interrupted);
     EXPECT_FALSE(fs::exists(folder_.path() / name / "weights.safetensors"));
-    const fs::path part = folder_.path() / name / "checkpoint.safetensors.part1-2";
+    const fs::path part = folder_.path() / name / "checkpoint.safetensors.part1-2-there";
     std::ofstream{part} << "half";
     std::size_t told = 0;
     TrainingOrder resumed = order(name);

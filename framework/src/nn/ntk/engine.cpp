@@ -134,7 +134,7 @@ std::size_t Engine<Scalar>::largest_cotangent() const {
 /// Some 40 KiB of cotangent: about a processor's nearest cache.
 template <class Scalar>
 int Engine<Scalar>::band_rows(NodeId id) const {
-  constexpr std::size_t kBandBytes = 40 * 1024;
+  constexpr std::size_t kBandBytes = std::size_t{40} * 1024;
   return static_cast<int>(std::clamp<std::size_t>(kBandBytes / (row(id) * sizeof(Vector)), 1,
                                                   at(graph_.node(id).shape.height)));
 }

@@ -230,7 +230,8 @@ class ByInput {
         for (int i = down; i < node.kernel.height; i += stride_.height)
           for (int j = across; j < node.kernel.width; j += stride_.width) {
             part.run.offsets.push_back(-padded.offset(i / stride_.height, j / stride_.width));
-            const auto& tap = window.taps[static_cast<std::size_t>(i * node.kernel.width + j)];
+            const auto& tap =
+                window.taps[static_cast<std::size_t>(std::int64_t{i} * node.kernel.width + j)];
             part.weights.insert(part.weights.end(), tap.begin(), tap.end());
           }
         part.run.period = window.period;

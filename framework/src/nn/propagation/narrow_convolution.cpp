@@ -38,8 +38,8 @@ void copy_rows(const Scalar* from, std::int64_t from_width, Scalar* into, std::i
 template <class Scalar>
 void convolve(const at::Tensor& x, const at::Tensor& weight, const Extent& padding, at::Tensor& y) {
   constexpr std::int64_t kAtOnce = 2 * std::int64_t{64 / sizeof(Scalar)};
-  const std::int64_t height = x.size(2) + 2 * padding.height;
-  const std::int64_t width = x.size(3) + 2 * padding.width;
+  const std::int64_t height = x.size(2) + 2 * std::int64_t{padding.height};
+  const std::int64_t width = x.size(3) + 2 * std::int64_t{padding.width};
   const std::int64_t plane = height * width;
   const std::int64_t useful = (y.size(2) - 1) * width + y.size(3);
   const std::int64_t length = (useful + kAtOnce - 1) / kAtOnce * kAtOnce;
@@ -82,8 +82,8 @@ bool is_narrow_convolution(const Graph& graph, const Node& node) {
 
 at::Tensor narrow_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                               const Extent& padding) {
-  const std::int64_t height = x.size(2) + 2 * padding.height - weight.size(2) + 1;
-  const std::int64_t width = x.size(3) + 2 * padding.width - weight.size(3) + 1;
+  const std::int64_t height = x.size(2) + 2 * std::int64_t{padding.height} - weight.size(2) + 1;
+  const std::int64_t width = x.size(3) + 2 * std::int64_t{padding.width} - weight.size(3) + 1;
   at::Tensor y = at::empty({x.size(0), weight.size(0), height, width}, x.options());
   if (x.scalar_type() == at::kDouble) {
     convolve<double>(x.contiguous(), weight.contiguous(), padding, y);

@@ -173,7 +173,7 @@ const std::vector<std::pair<std::string, Init>>& names_of(Init) {
 
 at::Tensor evaluate(const Network& network, NodeId id, const at::Tensor& images,
                     const std::vector<at::Tensor>& outputs) {
-  const at::Tensor bare = evaluate_bare(network, id, images, outputs);
+  at::Tensor bare = evaluate_bare(network, id, images, outputs);
   switch (network.graph().node(id).activation) {
     case Activation::none: return bare;
     case Activation::relu: return at::relu(bare);
@@ -267,7 +267,8 @@ void Network::initialise(Init init, std::uint64_t seed, std::string_view stream)
       continue;
     }
     const auto fan_in = static_cast<double>(weight[0].numel());
-    const auto fan_out = static_cast<double>(weight.numel() / weight.size(1));
+    const std::int64_t readers = weight.numel() / weight.size(1);
+    const auto fan_out = static_cast<double>(readers);
     if (init == Init::torch_default) {
       const double bound = 1.0 / std::sqrt(fan_in);
       const auto uniform = [bound](Random& random, std::span<float> values) {
