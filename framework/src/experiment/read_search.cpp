@@ -57,13 +57,19 @@ void read_selection(Reading& reading) {
                                          in_quotes(settings.objectives[i])),
                              "objectives are " + join(all));
   const auto& counted = settings.objectives.empty() ? all : settings.objectives;
-  if (settings.along.empty()) return;
+  if (settings.along.empty()) {
+    if (settings.method == SelectionMethod::bands)
+      reading.problems.error(select->find("method")->where(), "bands of nothing",
+                             "name the objective they are of: along: " + join(counted, " or "));
+    return;
+  }
   if (counted.size() < 2 || std::ranges::count(counted, settings.along) == 0)
     reading.problems.error(
         select->find("along")->where(),
         fmt::format("cannot spread along {}", in_quotes(settings.along)),
         "name one of the objectives that count, of two at least: " + join(counted));
 }
+
 void read_selection_by(Reading& reading) {
   Study& study = reading.study;
   if (!study.select || study.select->by.empty() || study.space == nullptr) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -205,7 +206,8 @@ Places choose(const std::vector<Point>& points, std::size_t count, SelectionMeth
                               "choose from, more than {:.2g}",
                               count, points.size(), number, kMostExactSubsets),
                   "select by another method, such as evolutionary"};
-    case SelectionMethod::evolutionary: break;
+    case SelectionMethod::evolutionary:
+    case SelectionMethod::bands: break;
   }
   return choice.evolved(Random::stream(seed, {"select"}));
 }
@@ -238,7 +240,8 @@ const std::vector<std::pair<std::string, SelectionMethod>>& names_of(SelectionMe
       {"automatic", SelectionMethod::automatic},
       {"exact", SelectionMethod::exact},
       {"greedy", SelectionMethod::greedy},
-      {"evolutionary", SelectionMethod::evolutionary}};
+      {"evolutionary", SelectionMethod::evolutionary},
+      {"bands", SelectionMethod::bands}};
   return kNames;
 }
 
@@ -292,6 +295,33 @@ std::vector<std::size_t> select_subset(const std::vector<Point>& points, std::si
   return chosen;
 }
 
+std::vector<std::size_t> select_of_bands(const std::vector<Point>& points, std::size_t count) {
+  Places known;
+  for (std::size_t i = 0; i < points.size(); ++i)
+    if (is_known(points[i])) known.push_back(i);
+  if (known.empty()) return {};
+  const auto along = [&](std::size_t place) { return points[place][0]; };
+  const auto [least, most] = std::ranges::minmax(known | std::views::transform(along));
+  const double width = (most - least) / static_cast<double>(count);
+  const auto band_of = [&](std::size_t place) {
+    const double bands_below = width > 0 ? std::floor((along(place) - least) / width) : 0;
+    return std::min(static_cast<std::size_t>(bands_below), count - 1);
+  };
+  std::ranges::stable_sort(known, {}, [&](std::size_t place) { return points[place][1]; });
+  // By turns: how many of its band are better, then the band.
+  std::vector<std::size_t> taken(count);
+  std::vector<std::pair<std::size_t, std::size_t>> turns;
+  for (const std::size_t place : known)
+    turns.emplace_back(taken[band_of(place)]++, count - band_of(place));
+  Places order(known.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return turns[i]; });
+  Places chosen;
+  for (const std::size_t i : order | std::views::take(count)) chosen.push_back(known[i]);
+  std::ranges::sort(chosen);
+  return chosen;
+}
+
 Landmarks landmarks_of(const std::vector<Point>& points) {
   const Places front = non_dominated(points);
   const std::vector<Point> scaled = Frame{at(points, front)}.scaled(points);
@@ -327,7 +357,9 @@ std::optional<Selection> select(const std::vector<Evaluation>& front,
                    : pooled(points, static_cast<std::size_t>(along - selection.objectives.begin())),
                settings.scale);
   try {
-    selection.chosen = select_subset(scaled, count, settings.method, seed);
+    selection.chosen = settings.method == SelectionMethod::bands
+                           ? select_of_bands(scaled, count)
+                           : select_subset(scaled, count, settings.method, seed);
   } catch (const Error& error) {  // what was searched for must not be lost
     remarks.push_back(error.diagnostics().front().message + "; it was evolutionary instead");
     selection.chosen = select_subset(scaled, count, SelectionMethod::evolutionary, seed);

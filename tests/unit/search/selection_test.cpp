@@ -186,6 +186,37 @@ TEST(Select, SpreadsOverTheAxisItIsToldTo) {
   }
 }
 
+TEST(SelectOfBands, TakesTheBestOfEachAndMakesUpForEmptyOnes) {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  // Bands [0, 10), [10, 20), [20, 30]; the second has nothing but what is unknown.
+  const std::vector<Point> points{{0, 5}, {9, 3}, {4, 4}, {12, unknown}, {30, 9}, {21, 8}, {25, 7}};
+  EXPECT_EQ(select_of_bands(points, 1), (Places{1}));
+  EXPECT_EQ(select_of_bands(points, 3), (Places{1, 5, 6}));
+  EXPECT_EQ(select_of_bands(points, 9), (Places{0, 1, 2, 4, 5, 6}));
+  EXPECT_EQ(select_of_bands({{3, 2}, {3, 1}, {3, 0}}, 2), (Places{1, 2}));
+  EXPECT_TRUE(select_of_bands({{1, unknown}}, 2).empty());
+}
+
+TEST(Select, TakesAlsoWhatNoHypervolumeWouldOfBands) {
+  // Dear networks are no better than the cheap ones: in the plane of cost and rank they are
+  // dominated.
+  std::vector<Evaluation> front(20);
+  const std::vector<Objective> objectives{{"macs", Direction::minimize, 1},
+                                          {"meco", Direction::maximize, 1},
+                                          {"zico", Direction::maximize, 1}};
+  for (int i = 0; i < 20; ++i)
+    front[static_cast<std::size_t>(i)].objectives = {1.0 + i, 1.0 + i, 100.0 - 2 * i};
+  SelectSettings settings;
+  settings.along = "macs";
+  settings.k = 4;
+  std::vector<std::string> remarks;
+  EXPECT_EQ(select(front, objectives, settings, 1, remarks)->chosen.size(), 1U);
+  settings.method = SelectionMethod::bands;
+  const auto chosen = select(front, objectives, settings, 1, remarks)->chosen;
+  ASSERT_EQ(chosen.size(), 4U);
+  for (std::size_t band = 0; band < 4; ++band) EXPECT_EQ(chosen[band] / 5, band);
+}
+
 TEST(LandmarksOf, AreTheEndsOfTheFrontAndItsBend) {
   const Landmarks found =
       landmarks_of({{900, 1}, {0, 10}, {100, 9}, {200, 3}, {500, 2.5}, {900, 0}, {200, 3.5}});

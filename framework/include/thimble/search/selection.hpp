@@ -19,6 +19,7 @@ enum class SelectionMethod {
   exact,         ///< branch and bound
   greedy,        ///< one after the other, each time the one that adds most: 1 - 1/e of the best
   evolutionary,  ///< PrototypeNAS (arXiv 2603.15106), from the greedy choice on
+  bands,         ///< by no hypervolume: the best of each band of costs
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, SelectionMethod>>& names_of(
     SelectionMethod);
@@ -53,6 +54,13 @@ THIMBLE_EXPORT std::vector<std::size_t> select_subset(const std::vector<Point>& 
                                                       std::size_t count, SelectionMethod method,
                                                       std::uint64_t seed);
 
+/// The places, in ascending order, of `count` points of two coordinates: in each of `count` bands,
+/// of equal width along the first one, the point with the least second. Where bands are empty, the
+/// others give their second best and so on, the farthest band first. Points with an unknown
+/// coordinate are left out.
+THIMBLE_EXPORT std::vector<std::size_t> select_of_bands(const std::vector<Point>& points,
+                                                        std::size_t count);
+
 /// What stands out on a front.
 struct Landmarks {
   /// The best point in each objective, by objective.
@@ -79,7 +87,8 @@ struct SelectSettings {
   static void describe(Describe& param) {
     param(&SelectSettings::k, "k", "networks to select from the front").range(1, 1000);
     param(&SelectSettings::method, "method",
-          "how the subset of greatest hypervolume is looked for");
+          "how the subset of greatest hypervolume is looked for; or bands of along, of each the "
+          "network of the best mean rank");
     param(&SelectSettings::scale, "scale",
           "what hypervolume is measured in: values of objectives, their ranks on the front, or "
           "logarithms");
