@@ -80,7 +80,9 @@ TEST(Nsga2, GainsHypervolumeInManyObjectivesWhereThatCounts) {
   EXPECT_GE(better, 9);
 }
 
-TEST(Nsga2, KeepsEveryDecisionWhatItIs) {
+class Profiles : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Profiles, KeepEveryDecisionWhatItIs) {
   const Decisions space{{{"kind", Decision::Type::categorical, {"a", "b", "c"}, 0, 0},
                          {"width", Decision::Type::continuous, {}, 0.25, 1, 100},
                          {"only", Decision::Type::categorical, {"one"}, 0, 0},
@@ -89,8 +91,12 @@ TEST(Nsga2, KeepsEveryDecisionWhatItIs) {
   Formula evaluator{space, [](const Genotype& x) {
                       return std::vector<double>{x[0] + x[1] * x[3], x[1] - x[3]};
                     }};
-  nsga2("{evaluations: 200, population: 20}")->search(problem(space), evaluator);
-  EXPECT_THAT(evaluator.batches, Each(20U)) << "a generation is one batch";
+  const std::string settings = GetParam();
+  nsga2("{evaluations: 200, " + settings + "}")->search(problem(space), evaluator);
+  const std::size_t children = settings.find("children") != std::string::npos ? 2 : 20;
+  EXPECT_EQ(evaluator.batches.front(), 20U);
+  evaluator.batches.erase(evaluator.batches.begin());
+  EXPECT_THAT(evaluator.batches, Each(children)) << "a generation is one batch";
   std::set<double> kinds, depths;
   for (const Genotype& x : evaluator.genotypes()) {
     kinds.insert(x[0]), depths.insert(x[3]);
@@ -102,15 +108,20 @@ TEST(Nsga2, KeepsEveryDecisionWhatItIs) {
   EXPECT_THAT(depths, ElementsAre(-2, -1, 0, 1, 2, 3, 4, 5));
 }
 
-TEST(Nsga2, FindsTheFewNetworksThatKeepALimit) {
+TEST_P(Profiles, FindTheFewNetworksThatKeepALimit) {
   // Two in a million do; a thousand random draws meet none.
   const Decisions space{categorical(12)};
   Formula evaluator = testing::with_sum_up_to(3, space);
-  const auto found = nsga2("{evaluations: 60, population: 20}")->search(problem(space), evaluator);
+  const auto found = nsga2("{evaluations: 60, " + std::string{GetParam()} + "}")
+                         ->search(problem(space), evaluator);
   ASSERT_TRUE(found.best);
   EXPECT_TRUE(found.best->is_feasible());
   EXPECT_THAT(found.remarks, SizeIs(0));
 }
+
+INSTANTIATE_TEST_SUITE_P(Nsga2, Profiles,
+                         ::testing::Values("population: 20",
+                                           "population: 20, children: 2, within: hypervolume"));
 
 TEST(Nsga2, ReturnsTheNearestToALimitThatNobodyKeepsAndSaysSo) {
   const Decisions space{categorical(6)};
