@@ -15,7 +15,7 @@ test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --paral
 emulator = scripts/setup emulator || echo "setup: so the tests with programs for microcontrollers will skip" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitized fuzz crash-campaign bench format tidy data setup install package clean
+.PHONY: help run test test-sanitized test-threads fuzz crash-campaign bench format tidy data setup install package clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,9 @@ test: setup ## build, then run every test
 test-sanitized: setup ## the same under the address and undefined-behaviour sanitizers
 	@$(emulator)
 	@$(call test,dev)
+
+test-threads: setup ## the unit tests under the thread sanitizer
+	@$(call test,tsan)
 
 fuzz: setup ## feed what reads files with damaged ones, some minutes (ARGS='1000000' of each)
 	@scripts/setup fuzz
