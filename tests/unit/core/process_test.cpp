@@ -92,11 +92,14 @@ TEST(Process, EndsWhenAskedToStop) {
 }
 
 TEST(Process, DoesNotWaitForGrandchildrenThatHoldItsOutput) {
+  const testing::TemporaryFolder folder;
   const auto begin = std::chrono::steady_clock::now();
-  const auto result = shell("sleep 1000 & echo done", {.time = 100s});
+  const auto result =
+      shell("sleep 1000 & echo $! > child; echo done", {.time = 100s}, folder.path());
   EXPECT_TRUE(result.succeeded());
   EXPECT_EQ(result.output, "done\n");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 50s);
+  kill(std::stoi(read_file(folder.path() / "child")), SIGKILL);
 }
 
 TEST(Process, EndsWhenItPrintsTooMuch) {
