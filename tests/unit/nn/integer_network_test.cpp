@@ -33,7 +33,7 @@ TEST(IntegerNetwork, IsTheReferenceBitForBitForAnyGraph) {
   std::vector<bool> is_seen(kKernels.size());
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE(seed);
-    const Int8Network network = lower(drawn_network(test::AnyGraph{seed}.draw(), seed));
+    const Int8Network network = test::any_network(seed);
     for (const Int8Layer& layer : network.layers)
       is_seen[static_cast<std::size_t>(layer.kernel)] = true;
     expect_reference(IntegerNetwork{network}, images_for(network, 2, seed));
