@@ -64,6 +64,17 @@ void print_deviation(const Deviation& deviation, std::int64_t samples, const Sha
   fmt::print("\n");
 }
 
+/// Of the whole test part, as the training's table has them; drawn weights have none.
+void print_metrics(const TrainedNetwork& trained, const Task* task) {
+  if (task == nullptr || trained.learned.metrics.empty()) return;
+  const std::string metric = task->metrics().front();
+  fmt::print("  on the test part: {} {} {:.2f}", trained.form(), metric,
+             trained.learned.metrics.front());
+  if (trained.board && !trained.board->learned.metrics.empty())
+    fmt::print(", int8 {} {:.2f}", metric, trained.board->learned.metrics.front());
+  fmt::print("; by class and by layer: thimble evaluate --output FOLDER\n");
+}
+
 std::string c_array(const char* name, std::span<const std::int8_t> values) {
   std::string text = fmt::format("static const int8_t {}[{}] = {{", name, values.size());
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -237,6 +248,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
                {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", chosen.arch);
   if (is_drawn(chosen, arguments)) fmt::print("  remark: the weights are drawn, not trained\n");
+  print_metrics(trained, study.task.get());
   print_deviation(deviation_of(network, network_of(board), samples.images), samples.images.size(0),
                   network.tensor(network.output).shape);
   if (study.hardware != nullptr) print_cost(study, trained.network.graph());

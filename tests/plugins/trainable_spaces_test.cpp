@@ -92,6 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
         of_zoo("ds_cnn"), of_zoo("mobilenet_v1_025"), of_zoo("cnn_1d"), of_family("mobilenet_v2"),
         of_family("resnet18"), of_family("squeezenet"), of_family("mbednet"),
         of_family("mobilenet_v1"), of_family("efficientnet_lite0"),
+        Case{"time_series_cells", "time_series_cells", "{steps: 64, sensors: 4, classes: 4}"},
         Case{"inception_time", "superblocks",
              "{families: [inception_time], channels: 1, height: 32, width: 4, classes: 4}"},
         Case{"mbednet_1d", "superblocks",

@@ -84,4 +84,11 @@ inline Finished thimble_command(const std::string& arguments,
   return Command{arguments, folder, environment}.wait();
 }
 
+/// `thimble run` prints its folder there.
+inline std::string last_line(const Finished& finished) {
+  const std::string& text = finished.output;
+  const auto begin = text.rfind('\n', text.size() - 2) + 1;
+  return text.substr(begin, text.size() - 1 - begin);
+}
+
 }  // namespace thimble::testing

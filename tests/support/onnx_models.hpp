@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,6 +16,7 @@
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/learner.hpp>
 
 #include "support/lowered.hpp"
 
@@ -44,7 +46,17 @@ inline std::vector<LoweredCase> onnx_cases() {
 /// A network with weights, what it computes, and the same for every export.
 struct OnnxSubject {
   explicit OnnxSubject(const Graph& graph)
-      : images{images_for(graph, kSamples, 5)}, network{initialised(graph)} {}
+      : images{images_for(graph, kSamples, 5)},
+        network{initialised(graph)},
+        real{calibrated(network, images)},
+        lowered{lower(real)} {}
+
+  /// Of what a training hands on for a board.
+  OnnxSubject(FloatNetwork board, at::Tensor samples)
+      : images{std::move(samples)},
+        network{network_of(board)},
+        real{std::move(board)},
+        lowered{lower_folded(real)} {}
 
   static Network initialised(const Graph& graph) {
     Network made{graph};
@@ -54,8 +66,8 @@ struct OnnxSubject {
 
   at::Tensor images;
   Network network;
-  FloatNetwork real = calibrated(network, images);
-  Int8Network lowered = lower(real);
+  FloatNetwork real;
+  Int8Network lowered;
 };
 
 /// With the shapes of all tensors, which must agree with each other.

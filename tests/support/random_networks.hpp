@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include <thimble/core/random.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/deploy/int8_network.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/graph/transforms.hpp>
@@ -14,6 +16,13 @@
 
 /// Networks that are drawn, and inputs for them.
 namespace thimble::test {
+
+/// How many networks a test draws: THIMBLE_TEST_NETWORKS for more.
+inline std::uint64_t drawn_count(std::uint64_t by_default) {
+  const char* const asked = std::getenv("THIMBLE_TEST_NETWORKS");
+  return asked != nullptr ? static_cast<std::uint64_t>(parse_integer(asked).value_or(0))
+                          : by_default;
+}
 
 /// A connected network of NAS-Bench-201.
 inline Graph random_cell(std::uint64_t seed, int channels, int size) {
@@ -134,6 +143,11 @@ class AnyGraph {
   Random random_;
   Graph g_;
 };
+
+/// Such a graph's int8 network, by the same number.
+inline Int8Network any_network(std::uint64_t seed) {
+  return lower(drawn_network(AnyGraph{seed}.draw(), seed));
+}
 
 inline std::vector<std::int8_t> input_of(const Int8Network& network, std::uint64_t seed) {
   Random random = Random::stream(seed, {"input"});

@@ -36,9 +36,7 @@ class Run : public ::testing::Test {
   /// The result file of a run; the last line of the output is its folder.
   std::string result(const Finished& finished) const {
     EXPECT_EQ(finished.code, 0) << finished.errors;
-    const auto folder =
-        finished.output.substr(finished.output.rfind('\n', finished.output.size() - 2) + 1);
-    return content(here_.path() / folder.substr(0, folder.size() - 1) / "result.yaml");
+    return content(here_.path() / last_line(finished) / "result.yaml");
   }
 
   /// Starts a run and kills it after a while; true when it was still running.

@@ -36,9 +36,7 @@ class TrainingRun : public ::testing::Test {
 
   /// The last line of a run's output.
   std::filesystem::path folder_of(const Finished& finished) const {
-    const std::string& text = finished.output;
-    const auto begin = text.rfind('\n', text.size() - 2) + 1;
-    return here_.path() / text.substr(begin, text.size() - 1 - begin);
+    return here_.path() / last_line(finished);
   }
 
   /// Everything that trainings left, in one text.

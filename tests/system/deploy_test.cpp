@@ -5,9 +5,9 @@
 #include <string>
 
 #include <support/commands.hpp>
+#include <support/self_test.hpp>
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
-#include <thimble/core/process.hpp>
 
 namespace thimble::deploy_test {
 namespace {
@@ -46,15 +46,7 @@ TEST_F(DeployCommand, WritesCThatComputesWhatItShould) {
   EXPECT_THAT(finished.output, HasSubstr("NUCLEO-F446RE: latency"));
   for (const char* const file : {"net.c", "net.h", "net_test.c", "net.onnx", "net_int8.onnx"})
     EXPECT_TRUE(has(std::string{"out/"} + file)) << file;
-  const auto out = folder_.path() / "out";
-  const auto cc = find_program("cc");
-  ASSERT_TRUE(cc) << "thimble was built without a compiler?";
-  const auto compiled = run_process(
-      *cc,
-      {"-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "net.c", "net_test.c", "-o", "t"},
-      out);
-  ASSERT_TRUE(compiled.succeeded()) << compiled.errors;
-  EXPECT_EQ(run_process(out / "t", {}, out).code, 0);
+  test::expect_self_test_passes(folder_.path() / "out", "net");
 }
 
 TEST_F(DeployCommand, WritesTheSameAgain) {

@@ -1,6 +1,9 @@
 // Whole networks: generated C computes bit for bit what the reference does, layer by layer in a
 // poisoned arena, on this machine and on every core.
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -58,6 +61,43 @@ TEST_P(NetworksOnCore, ComputeWhatTheReferenceDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, NetworksOnCore, ::testing::ValuesIn(kCores), test::core_name);
+
+constexpr std::uint64_t kGraphsOfProgram = 40;
+
+/// The graphs that integers at the speed of float are compared with the reference on: any operators
+/// in any order, of odd sizes.
+const std::vector<test::Comparison>& programs_of_any_graphs() {
+  static const auto all = [] {
+    std::vector<test::Comparison> made;
+    for (std::uint64_t seed = 0; seed < test::drawn_count(200); ++seed) {
+      if (seed % kGraphsOfProgram == 0) made.emplace_back();
+      Int8Network network = test::any_network(seed);
+      network.name = fmt::format("any{}", seed);
+      made.back().add(network, test::input_of(network, seed));
+    }
+    return made;
+  }();
+  return all;
+}
+
+/// Every program takes one way on this machine and one core; the ways take turns.
+TEST(AnyGraphsOnHost, ComputeWhatTheReferenceDoes) {
+  const auto& programs = programs_of_any_graphs();
+  for (std::size_t i = 0; i < programs.size(); ++i)
+    programs[i].expect_equal(i % 2 == 0 ? test::kPortable : test::kDsp);
+}
+
+using AnyGraphsOnCore = test::OnCore;
+
+TEST_P(AnyGraphsOnCore, ComputeWhatTheReferenceDoes) {
+  const auto& programs = programs_of_any_graphs();
+  const auto turn =
+      static_cast<std::size_t>(std::ranges::find(kCores, GetParam()) - kCores.begin());
+  for (std::size_t i = turn; i < programs.size(); i += kCores.size())
+    programs[i].expect_equal(GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, AnyGraphsOnCore, ::testing::ValuesIn(kCores), test::core_name);
 
 }  // namespace
 }  // namespace thimble::networks_test

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -13,7 +12,6 @@
 
 #include <thimble/core/files.hpp>
 #include <thimble/core/installation.hpp>
-#include <thimble/core/text.hpp>
 #include <thimble/deploy/generate_c.hpp>
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
@@ -167,17 +165,10 @@ void print(const char* what, const Quality& quality) {
              quality.mean_error, 100 * quality.worst_relative);
 }
 
-/// How many networks a test draws: THIMBLE_TEST_NETWORKS for more.
-std::uint64_t drawn_count(std::uint64_t by_default) {
-  const char* const asked = std::getenv("THIMBLE_TEST_NETWORKS");
-  return asked != nullptr ? static_cast<std::uint64_t>(parse_integer(asked).value_or(0))
-                          : by_default;
-}
-
 /// Half of them images, half of them time series.
 Drawn drawn_networks() {
   Drawn drawn;
-  for (std::uint64_t i = 0; i < drawn_count(40); ++i)
+  for (std::uint64_t i = 0; i < test::drawn_count(40); ++i)
     drawn.add(i % 2 == 0 ? test::random_cell(i, 2 + static_cast<int>(i / 2 % 7), 8 + 8 * (i % 3))
                          : test::random_time_series(i));
   return drawn;
@@ -232,7 +223,7 @@ TEST_P(Limits, AreKeptByThePrograms) {
   const std::int64_t stack = board.counted->fixed_ram_bytes;
   Random random{1};
   std::vector<double> predicted, executed;
-  while (executed.size() < drawn_count(3)) {
+  while (executed.size() < test::drawn_count(3)) {
     const Genotype genotype = random_genotype(space->decisions(), random);
     SCOPED_TRACE(space->encode(genotype));
     const Graph graph = space->build(genotype);

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using testing::content;
 using testing::Finished;
+using testing::last_line;
 using ::testing::HasSubstr;
 using testing::TemporaryFolder;
 using testing::thimble_command;
@@ -46,9 +47,7 @@ class SeveralData : public ::testing::Test {
   fs::path run(const std::string& more) const {
     const Finished finished = thimble_command("run several.yaml --quiet " + more, here_.path());
     EXPECT_EQ(finished.code, 0) << finished.errors;
-    const std::string& text = finished.output;
-    const auto begin = text.rfind('\n', text.size() - 2) + 1;
-    return here_.path() / text.substr(begin, text.size() - 1 - begin);
+    return here_.path() / last_line(finished);
   }
 
   TemporaryFolder here_;

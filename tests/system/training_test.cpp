@@ -6,11 +6,15 @@
 #include <fstream>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <support/self_test.hpp>
 #include <support/training_run.hpp>
 #include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/dataset.hpp>
+#include <thimble/emulate/profile.hpp>
 
 namespace thimble::training_test {
 namespace {
@@ -34,9 +38,13 @@ TEST_F(TrainingRun, GivesTheSameBytesAtOneTwoAndFourJobs) {
   EXPECT_EQ(trained(folder(run(std::string{kTrain} + "--jobs 4 --output four"))), one);
 }
 
+/// In the ramp, behind the removal, while integers learn, and between these.
 TEST_F(TrainingRun, GoesOnAfterBeingKilledToTheSameBytes) {
+  const std::string train =
+      "'train={profile: series, epochs: 4, seeds: [1, 2], validation: 0.1, averaging: 0.9, "
+      "prune: {begin: 0.1, end: 0.5, whole: false}, quantise: {method: qat, epochs: 3}}' ";
   const auto start = std::chrono::steady_clock::now();
-  const std::string whole = trained(folder(run(std::string{kTrain} + "--output whole")));
+  const std::string whole = trained(folder(run(train + "--output whole")));
   const auto lasted = std::chrono::steady_clock::now() - start;
   Random random{7};
   int killed = 0;
@@ -46,7 +54,7 @@ TEST_F(TrainingRun, GoesOnAfterBeingKilledToTheSameBytes) {
   constexpr int kAttempts = 20;
 #endif
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::string output = kTrain + ("--output broken" + std::to_string(attempt));
+    const std::string output = train + "--output broken" + std::to_string(attempt);
     const Command broken{"run small.yaml --quiet " + output, here_.path()};
     std::this_thread::sleep_for(0.8 * random.uniform() * lasted);
     broken.send(SIGKILL);
@@ -196,6 +204,90 @@ TEST_F(TrainingRun, KeepsItsFolderWhereItCannotGoOn) {
   const Finished failed = run(std::string{kTrain} + "--resume");
   EXPECT_EQ(failed.code, 2) << failed.errors;
   EXPECT_TRUE(fs::exists(made / "trained.csv"));
+}
+
+/// What the table, `deploy` and `evaluate` tell of one network's integers is one thing.
+class PrunedIntegers : public TrainingRun {
+ protected:
+  PrunedIntegers()
+      : made_{folder(run("'train={profile: series, epochs: 4, seeds: [1], prune: {whole: false}, "
+                         "quantise: {method: qat, epochs: 2}}'"))},
+        table_{parse_csv(content(made_ / "trained.csv"), "trained.csv")} {}
+
+  double accuracy(const std::string& form) const {
+    return std::stod(table_.rows.at(0)[table_.column(form + "_accuracy")].text);
+  }
+  std::string network() const { return " " + made_.string() + " --network 1 "; }
+
+  fs::path made_;
+  CsvTable table_;
+};
+
+TEST_F(PrunedIntegers, AreDeployedAndVerifiedInTheEmulator) {
+  try {
+    const Profiler finds_its_tools{Core::m4};
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  const Finished deployed =
+      thimble_command("deploy" + network() + "--output c --verify m4", here_.path());
+  ASSERT_EQ(deployed.code, 0) << deployed.errors;
+  EXPECT_THAT(
+      deployed.output,
+      AllOf(HasSubstr(fmt::format("on the test part: pruned accuracy {:.2f}, int8 accuracy {:.2f};",
+                                  accuracy("pruned"), accuracy("int8"))),
+            HasSubstr("executed on an emulated m4 with 4 samples"),
+            HasSubstr("every value as the reference has it"), Not(HasSubstr("drawn"))));
+  test::expect_self_test_passes(here_.path() / "c", "network");
+  EXPECT_THAT(thimble_command("deploy" + network() + "--output d --drawn", here_.path()).output,
+              Not(HasSubstr("accuracy")));
+}
+
+TEST_F(PrunedIntegers, AreEvaluatedAsTheTableHasThem) {
+  const Finished tested = thimble_command("evaluate" + network() + "--output tables", here_.path());
+  ASSERT_EQ(tested.code, 0) << tested.errors;
+  PluginLoader loader = testing::plugins();
+  const auto dataset = testing::make<Dataset>(
+      loader, "synthetic",
+      "{channels: 1, height: 128, width: 9, classes: 6, samples: 256, test_samples: 60}");
+  std::vector<double> counts(6);
+  for (const std::int64_t label : dataset->labels(Split::test))
+    ++counts[static_cast<std::size_t>(label)];
+  for (const std::string form : {"pruned", "int8"}) {
+    SCOPED_TRACE(form);
+    EXPECT_THAT(tested.output, ::testing::ContainsRegex(
+                                   fmt::format("{} +. +60 . +{:.2f} ", form, accuracy(form))));
+    const CsvTable confusion = parse_csv(
+        content(here_.path() / "tables" / (form + "_confusion.csv")), form + "_confusion.csv");
+    ASSERT_EQ(confusion.rows.size(), counts.size());
+    double right = 0;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      double samples = 0;
+      for (std::size_t j = 0; j < counts.size(); ++j)
+        samples += std::stod(confusion.rows[i].at(j + 1).text);
+      EXPECT_EQ(samples, counts[i]);
+      right += std::stod(confusion.rows[i][i + 1].text);
+    }
+    EXPECT_NEAR(100 * right / 60, accuracy(form), 1e-9);
+  }
+}
+
+TEST_F(PrunedIntegers, AreJudgedByLayer) {
+  ASSERT_EQ(thimble_command("evaluate" + network() + "--output tables", here_.path()).code, 0);
+  const CsvTable layers =
+      parse_csv(content(here_.path() / "tables" / "int8_layers.csv"), "int8_layers.csv");
+  const auto number = [&](std::size_t row, const char* column) {
+    return std::stod(layers.rows[row][layers.column(column)].text);
+  };
+  EXPECT_EQ(layers.rows.size(), 5U) << "three convolutions, a mean and a classifier";
+  for (std::size_t row = 0; row < layers.rows.size(); ++row) {
+    SCOPED_TRACE(layers.rows[row][layers.column("layer")].text);
+    EXPECT_GT(number(row, "signal_to_noise_db"), 5);
+    EXPECT_GT(number(row, "range_use"), 0.2);
+    EXPECT_LE(number(row, "range_use"), 1);
+    EXPECT_GE(number(row, "saturated"), 0);
+    EXPECT_LT(number(row, "saturated"), 0.1);
+  }
 }
 
 class PrunedRun : public TrainingRun {

@@ -83,6 +83,11 @@ Quantisation quantisation_of(Range range) {
   return {scale, static_cast<std::int32_t>(std::clamp(zero_point, -128.0F, 127.0F))};
 }
 
+std::int8_t rounded_value(float value, const Quantisation& q) {
+  return static_cast<std::int8_t>(
+      std::clamp(std::round(value / q.scale) + static_cast<float>(q.zero_point), -128.0F, 127.0F));
+}
+
 std::vector<Quantisation> quantisations_of(const Graph& deployed, std::span<const Range> seen) {
   return Quantising{deployed, seen}.run();
 }

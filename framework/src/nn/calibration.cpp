@@ -145,9 +145,7 @@ std::vector<std::int8_t> quantised(const at::Tensor& image, const Quantisation& 
   const at::Tensor nhwc = image.permute({1, 2, 0}).contiguous();
   const std::span values{nhwc.data_ptr<float>(), static_cast<std::size_t>(nhwc.numel())};
   std::vector<std::int8_t> made;
-  for (const float value : values)
-    made.push_back(static_cast<std::int8_t>(std::clamp(
-        std::round(value / q.scale) + static_cast<float>(q.zero_point), -128.0F, 127.0F)));
+  for (const float value : values) made.push_back(rounded_value(value, q));
   return made;
 }
 

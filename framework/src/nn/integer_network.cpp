@@ -13,6 +13,7 @@
 #include <thimble/core/error.hpp>
 #include <thimble/core/index.hpp>
 #include <thimble/core/instruction_sets.hpp>
+#include <thimble/deploy/quantisation.hpp>
 #include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include "integer_kernels.hpp"
@@ -286,13 +287,11 @@ Range hull(const Range& a, const Range& b) {
   return {std::min(a.lowest, b.lowest), std::max(a.highest, b.highest)};
 }
 
-/// As quantised() rounds them, less the zero point.
+/// As the reference's input is, less the zero point.
 at::Tensor centred(const at::Tensor& images, const Quantisation& q) {
   at::Tensor made = images.contiguous(kLast).clone();
-  for (float& value : numbers(made)) {
-    const auto zero = static_cast<float>(q.zero_point);
-    value = std::clamp(std::round(value / q.scale) + zero, -128.0F, 127.0F) - zero;
-  }
+  for (float& value : numbers(made))
+    value = static_cast<float>(rounded_value(value, q) - q.zero_point);
   return made;
 }
 

@@ -33,7 +33,7 @@ TEST(IntegerNetwork, IsTheReferenceBitForBitForAnyGraph) {
   std::vector<bool> is_seen(kKernels.size());
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE(seed);
-    const Int8Network network = lower(drawn_network(test::AnyGraph{seed}.draw(), seed));
+    const Int8Network network = test::any_network(seed);
     for (const Int8Layer& layer : network.layers)
       is_seen[static_cast<std::size_t>(layer.kernel)] = true;
     expect_reference(IntegerNetwork{network}, images_for(network, 2, seed));
@@ -94,6 +94,45 @@ TEST(IntegerNetwork, TellsWhatItWouldHoldWithoutEnds) {
   EXPECT_NEAR(run.ranges[1].lowest, -1.5, 0.03);
   EXPECT_NEAR(run.ranges[1].highest, 2.5, 0.03);
   EXPECT_NEAR(quick.real(run, 1).max().item<float>(), 1, 0.01) << "clamped";
+}
+
+/// At one half away from zero, and never beyond the ends: simulated, and as the reference reads it.
+TEST(IntegerNetwork, RoundsTiesOfTheInputAsTheReferenceDoes) {
+  constexpr int kFirst = -140, kCount = 280;
+  constexpr float kScale = 0.25F;
+  Graph graph;
+  graph.linear(graph.input({1, 1, kCount}), 1);
+  for (const int zero : {-128, -1, 3, 127}) {
+    SCOPED_TRACE(zero);
+    FloatNetwork real = drawn_network(graph, 1);
+    real.ranges[0] = {kScale * static_cast<float>(-128 - zero),
+                      kScale * static_cast<float>(127 - zero)};
+    const IntegerNetwork quick{lower(real)};
+    const Quantisation& q = quick.network().tensor(0).quantisation;
+    ASSERT_EQ(q.scale, kScale);
+    ASSERT_EQ(q.zero_point, zero);
+    std::vector<float> ties, expected;
+    for (int i = kFirst; i < kFirst + kCount; ++i) {
+      ties.push_back(kScale * (static_cast<float>(i) + 0.5F));
+      expected.push_back(static_cast<float>(std::clamp((i < 0 ? i : i + 1) + zero, -128, 127)));
+    }
+    const at::Tensor image = at::tensor(ties).view({1, 1, kCount});
+    const auto read = quantised(image, q);
+    EXPECT_EQ((std::vector<float>{read.begin(), read.end()}), expected);
+    const at::Tensor simulated = quick.begin(image.unsqueeze(0)).values[0] + zero;
+    EXPECT_TRUE(at::equal(simulated.flatten(), at::tensor(expected)));
+  }
+}
+
+TEST(IntegerNetwork, RoundsTiesOfWeightsAwayFromZero) {
+  Graph graph;
+  graph.conv(graph.input({10, 1, 1}), {.out = 1, .bias = true});
+  FloatNetwork real = drawn_network(graph, 1);
+  real.parameters[1].weight = {127, 0.5F, -0.5F, 1.5F, -1.5F, 2.5F, -2.5F, 126.5F, -126.5F, 0.25F};
+  const IntegerNetwork quick{lower(real)};
+  EXPECT_TRUE(at::equal(
+      quick.weights(0).flatten(),
+      at::tensor({127.0F, 1.0F, -1.0F, 2.0F, -2.0F, 3.0F, -3.0F, 127.0F, -127.0F, 0.0F})));
 }
 
 #define THIMBLE_KERNELS "nn/integer_kernels.inc"

@@ -1,6 +1,5 @@
 // Integers that learn.
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -40,45 +39,55 @@ TEST(IntegerLearner, TakesCells) {
   }
 }
 
-/// Straight through, as LibTorch's tape has it of y + (rounded(y) - y) where the last is constant,
-/// in double.
-TEST(IntegerLearner, GoesBackwardsAsTheTapeOfRoundedValues) {
-  const at::Tensor images = drawn({8, 3, 8, 8}, 4);
-  Network net = small_network(plain_graph());
-  FloatNetwork real = folded(calibrated(net, images));
-  for (Range& range : real.ranges) range = {3 * range.lowest, 3 * range.highest};  // none clamps
-  IntegerLearner learner{real, 0};
-  learner.begin_step(1);
-  const Forward forward = learner.forward(images, 0);
-  const at::Tensor seed = drawn({8, kClasses}, 6);
-  const Network& rounded = learner.weights();
-  const auto found =
-      propagate_backward(rounded, forward, 4, seed, {.parameters = true, .outputs = {}});
+/// Outputs of a network on LibTorch's tape, in double: every value is y + (rounded(y) - y) where
+/// the last is constant, so all gradients go straight through. ReLU's goes by what comes out of it.
+at::Tensor on_tape(const Network& rounded, const Forward& forward,
+                   std::vector<Network::Parameters>& leaves) {
+  const Graph& graph = rounded.graph();
+  const auto leaf = [](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.detach().to(at::kDouble).clone().requires_grad_() : tensor;
+  };
+  std::vector<at::Tensor> values{forward.output(0).to(at::kDouble)};
+  for (NodeId id = 1; id < graph.size(); ++id) {
+    const auto& [weight, bias] = rounded.parameters(id);
+    auto& own = leaves[static_cast<std::size_t>(id)];
+    own = {leaf(weight), leaf(bias)};
+    std::vector<at::Tensor> in;
+    for (const NodeId input : graph.inputs(id))
+      in.push_back(values[static_cast<std::size_t>(input)]);
+    at::Tensor exact = ordinarily(graph.node(id), in, own.weight, own.bias);
+    if (graph.node(id).activation == Activation::relu) exact = exact * (forward.output(id) > 0);
+    values.push_back(exact + (forward.output(id).to(at::kDouble) - exact).detach());
+  }
+  return values.back();
+}
 
-  const std::array<std::int64_t, 2> kOne{1, 1}, kTwo{2, 2};
-  std::vector<at::Tensor> weights;
-  const auto value = [&](NodeId id, const at::Tensor& exact) {
-    return exact + (forward.output(id).to(at::kDouble) - exact).detach();
-  };
-  const auto weight = [&](NodeId id) {
-    weights.push_back(
-        rounded.parameters(id).weight.detach().to(at::kDouble).clone().requires_grad_());
-    return weights.back();
-  };
-  at::AutoGradMode with_tape{true};
-  // ReLU's derivative goes by what comes out of it.
-  at::Tensor x = at::conv2d(forward.output(0).to(at::kDouble), weight(1), {}, kOne, kOne);
-  x = value(1, x * (forward.output(1) > 0));
-  x = value(2, at::conv2d(x, weight(2), {}, kTwo, at::IntArrayRef{0, 0}, kOne, 2));
-  x = value(3, x.mean({2, 3}, true));
-  x = value(4, at::linear(x.flatten(1), weight(4)));
-  const auto theirs = torch::autograd::grad({x}, weights, {seed.to(at::kDouble)});
-  const NodeId nodes[]{1, 2, 4};
-  for (std::size_t i = 0; i < theirs.size(); ++i) {
-    const at::Tensor& ours = found.parameters[static_cast<std::size_t>(nodes[i])].weight;
-    EXPECT_LT((ours - theirs[i]).abs().max().item<double>(),
-              1e-5 * theirs[i].abs().max().item<double>())
-        << nodes[i];
+TEST(IntegerLearner, GoesBackwardsAsTheTapeOfRoundedValues) {
+  for (const Graph& graph : {plain_graph(), graph_of_all_scales()}) {
+    const at::Tensor images = drawn({8, 3, 8, 8}, 4);
+    FloatNetwork real = folded(calibrated(small_network(graph), images));
+    for (Range& range : real.ranges) range = {3 * range.lowest, 3 * range.highest};  // none clamps
+    IntegerLearner learner{real, 0};
+    learner.begin_step(1);
+    const Forward forward = learner.forward(images, 0);
+    const at::Tensor seed = drawn({8, kClasses}, 6);
+    const Network& rounded = learner.weights();
+    const auto found = propagate_backward(rounded, forward, rounded.graph().output(), seed,
+                                          {.parameters = true, .outputs = {}});
+    at::AutoGradMode with_tape{true};
+    std::vector<Network::Parameters> leaves(found.parameters.size());
+    std::vector<at::Tensor> wanted, ours;
+    const at::Tensor outputs = on_tape(rounded, forward, leaves);
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      if (!leaves[i].weight.defined()) continue;
+      wanted.insert(wanted.end(), {leaves[i].weight, leaves[i].bias});
+      ours.insert(ours.end(), {found.parameters[i].weight, found.parameters[i].bias});
+    }
+    const auto theirs = torch::autograd::grad({outputs}, wanted, {seed.to(at::kDouble)});
+    for (std::size_t i = 0; i < theirs.size(); ++i)
+      EXPECT_LT((ours[i] - theirs[i]).abs().max().item<double>(),
+                1e-5 * theirs[i].abs().max().item<double>())
+          << i;
   }
 }
 
@@ -121,6 +130,33 @@ TEST(IntegerLearner, LeavesRangesAsTheyAreFromTheirEpochOn) {
   };
   EXPECT_EQ(moved(learned_integers(3, 0, 1)), 0);
   EXPECT_GT(moved(learned_integers(3, 1, 1)), 3);
+}
+
+/// Both ends, and then not a bit of them.
+TEST(IntegerLearner, MovesRangesUntilTheirEpochAlone) {
+  constexpr int kFrozenFrom = 2, kEpochs = 5;
+  const Pictures data{160, true};
+  const TrainingData part{data, kShape, 0, 1};
+  IntegerLearner learner{folded_network(), kFrozenFrom};
+  const Telling telling;
+  Trainer trainer{learner, telling, part, short_recipe(kEpochs), 1, 1};
+  at::Tensor last = learner.state().at("ranges").clone();
+  for (int epoch = 0; epoch < kEpochs; ++epoch) {
+    SCOPED_TRACE(epoch);
+    trainer.run_epoch();
+    const at::Tensor now = learner.state().at("ranges").clone();
+    const at::Tensor moved = now.ne(last).sum(0);
+    for (const int end : {0, 1}) {
+      if (epoch < kFrozenFrom) {
+        EXPECT_GT(moved[end].item<std::int64_t>(), 2) << end;
+      } else {
+        EXPECT_EQ(moved[end].item<std::int64_t>(), 0) << end;
+      }
+    }
+    last = now;
+  }
+  trainer.finish();
+  EXPECT_TRUE(at::equal(learner.state().at("ranges"), last));
 }
 
 TEST(IntegerLearner, LearnsWhatThereIsToLearn) {

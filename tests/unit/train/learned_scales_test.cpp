@@ -1,7 +1,6 @@
 // Scales of integers that learn with the weights.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -17,22 +16,6 @@
 
 namespace thimble::learned_scales_test {
 namespace {
-
-/// A sum, a concatenation that gives its scale to its parts, and pools that have their input's.
-Graph graph_of_all_scales() {
-  Graph g;
-  NodeId x = g.input(kShape);
-  x = g.relu(g.conv(x, {.out = 8, .kernel = {3, 3}, .padding = {1, 1}, .bias = true}));
-  const NodeId y = g.conv(x, {.out = 8, .kernel = {1, 1}, .bias = true});
-  const NodeId z =
-      g.conv(x, {.out = 8, .kernel = {3, 3}, .padding = {1, 1}, .groups = 8, .bias = true});
-  x = g.max_pool(g.add({{x, g.concat({{y}}), z}}), {});
-  const NodeId a = g.conv(x, {.out = 4, .kernel = {1, 1}, .bias = true});
-  const NodeId b = g.conv(x, {.out = 6, .kernel = {1, 1}, .bias = true});
-  x = g.avg_pool(g.concat({{a, b}}), {});
-  g.linear(g.global_avg_pool(x), kClasses);
-  return g;
-}
 
 /// The terms of the formula, one number after the other in double: `owner` has the scale.
 class NaiveScales {
@@ -71,30 +54,13 @@ class NaiveScales {
   at::Tensor output_in_double(NodeId id) const {
     const Graph& graph = learner_.weights().graph();
     const Node& node = graph.node(id);
-    const auto& [weight, bias] = learner_.weights().parameters(id);
-    const auto pair = [](const Extent& extent) {
-      return std::array<std::int64_t, 2>{extent.height, extent.width};
+    const auto in_double = [](const at::Tensor& tensor) {
+      return tensor.defined() ? tensor.to(at::kDouble) : tensor;
     };
-    const std::array<std::int64_t, 2> pixels{2, 3};
+    const auto& [weight, bias] = learner_.weights().parameters(id);
     std::vector<at::Tensor> in;
-    for (const NodeId input : graph.inputs(id))
-      in.push_back(forward_.output(input).to(at::kDouble));
-    at::Tensor made = in[0];
-    switch (node.op) {
-      case Op::conv:
-        made = at::conv2d(in[0], weight.to(at::kDouble), bias.to(at::kDouble), pair(node.stride),
-                          pair(node.padding), at::IntArrayRef{1, 1}, node.groups);
-        break;
-      case Op::linear:
-        made = at::linear(in[0].flatten(1), weight.to(at::kDouble), bias.to(at::kDouble));
-        break;
-      case Op::avg_pool: made = at::avg_pool2d(in[0], pair(node.kernel), pair(node.stride)); break;
-      case Op::global_avg_pool: made = in[0].mean(at::IntArrayRef{pixels}, true); break;
-      case Op::add:
-        for (std::size_t i = 1; i < in.size(); ++i) made = made + in[i];
-        break;
-      default: break;  // copies
-    }
+    for (const NodeId input : graph.inputs(id)) in.push_back(in_double(forward_.output(input)));
+    const at::Tensor made = ordinarily(node, in, in_double(weight), in_double(bias));
     return node.activation == Activation::relu ? made.relu() : made;
   }
 

@@ -34,45 +34,139 @@ TEST(Pruner, MasksWhatRemovalThenLeavesOut) {
   EXPECT_GT(changed, 100);
 }
 
+/// One convolution of 16 channels.
+Graph one_layer() {
+  Graph g;
+  NodeId x = g.input(kShape);
+  x = g.relu(g.batch_norm(g.conv(x, {.out = 16, .kernel = {3, 3}, .padding = {1, 1}})));
+  g.linear(g.global_avg_pool(x), kClasses);
+  return g;
+}
+
+/// The half that is kept where weights hardly move: what is judged is the network as it came.
+KeptChannels kept_of(Network& net, PruneCriterion criterion) {
+  const Pictures data{64, true};
+  const TrainingData part{data, kShape, 0, 1};
+  FloatLearner learner{net};
+  Recipe recipe = short_recipe(4);
+  recipe.learning_rate = 1e-4;
+  Trainer trainer{learner, kTelling, part, recipe, 1, 1};
+  Pruner pruner{net,
+                {.sparsity = 0.5, .criterion = criterion, .begin = 0.1, .end = 0.9},
+                1,
+                4 * trainer.steps_of_epoch()};
+  trainer.hook(pruner);
+  while (!trainer.is_done()) trainer.run_epoch();
+  return pruner.kept();
+}
+
 /// Half of the channels twins of the others, of almost no weight.
 TEST(Pruner, TakesChannelsThatHardlyCount) {
   for (const auto criterion : {PruneCriterion::taylor, PruneCriterion::scale}) {
-    Graph g;
-    NodeId x = g.input(kShape);
-    x = g.relu(g.batch_norm(g.conv(x, {.out = 16, .kernel = {3, 3}, .padding = {1, 1}})));
-    g.linear(g.global_avg_pool(x), kClasses);
-    Network net = small_network(g);
+    Network net = small_network(one_layer());
     for (int c = 0; c < 16; c += 2) {
       net.parameters(1).weight[c].copy_(net.parameters(1).weight[c + 1]);
       net.parameters(2).weight[c].fill_(1e-3);
     }
-    const Pictures data{64, true};
-    const TrainingData part{data, kShape, 0, 1};
-    FloatLearner learner{net};
-    Recipe recipe = short_recipe(4);
-    recipe.learning_rate = 1e-4;
-    Trainer trainer{learner, kTelling, part, recipe, 1, 1};
-    Pruner pruner{net,
-                  {.sparsity = 0.5, .criterion = criterion, .begin = 0.1, .end = 0.9},
-                  1,
-                  4 * trainer.steps_of_epoch()};
-    trainer.hook(pruner);
-    while (!trainer.is_done()) trainer.run_epoch();
-    const KeptChannels kept = pruner.kept();
+    const KeptChannels kept = kept_of(net, criterion);
     for (std::size_t c = 0; c < 16; ++c) EXPECT_EQ(kept[0][c], c % 2 == 1) << c;
   }
 }
 
-/// Batch norm takes the scale of a filter away; so must a criterion.
+/// Batch norm takes the scale of a filter away, but for its epsilon; so must a criterion.
 TEST(Pruner, IsIndifferentToTheScaleInFrontOfABatchNorm) {
-  const auto kept = [](PruneCriterion criterion, float scale) {
+  const auto kept = [](PruneCriterion criterion, int most) {
     Network net = small_network(small_graph(16));
-    const at::Tensor factors = at::pow(scale, at::arange(16).to(at::kFloat) / 16);
+    const at::Tensor factors = at::pow(2, at::remainder(at::arange(16) * 5, most + 1));
     net.parameters(1).weight.mul_(factors.view({16, 1, 1, 1}));
-    return Masking{net, {.criterion = criterion, .begin = 0, .end = 0.5}}.pruner.kept();
+    return kept_of(net, criterion);
   };
-  EXPECT_EQ(kept(PruneCriterion::scale, 1), kept(PruneCriterion::scale, 100));
-  EXPECT_NE(kept(PruneCriterion::l1, 1), kept(PruneCriterion::l1, 100));
+  for (const auto criterion : {PruneCriterion::taylor, PruneCriterion::scale})
+    EXPECT_EQ(kept(criterion, 0), kept(criterion, 6));
+  EXPECT_NE(kept(PruneCriterion::taylor, 0), kept(PruneCriterion::scale, 0)) << "two criteria";
+  EXPECT_NE(kept(PruneCriterion::l1, 0), kept(PruneCriterion::l1, 6));
+}
+
+TEST(Pruner, KeepsTheLargestFiltersByL1) {
+  Network net = small_network(one_layer());
+  const auto size = [](int c) { return c * 7 % 16; };
+  for (int c = 0; c < 16; ++c)
+    net.parameters(1).weight[c].fill_((c % 2 == 0 ? -0.1 : 0.1) * (1 + size(c)));
+  const KeptChannels kept = kept_of(net, PruneCriterion::l1);
+  for (int c = 0; c < 16; ++c) EXPECT_EQ(kept[0][static_cast<std::size_t>(c)], size(c) >= 8) << c;
+}
+
+/// Parameters of a graph's network that these numbers are.
+Network holding(const Graph& graph, const at::Tensor& numbers) {
+  Network made{graph};
+  FlatParameters{made}.values().copy_(numbers);
+  return made;
+}
+
+/// A number's moments and mean go where it goes: told from the channels that are kept.
+TEST(Pruner, HandsOnTheStateOfTheChannelsThatAreKept) {
+  const Pictures data{100, true};
+  const TrainingData part{data, kShape, 0, 1};
+  Recipe recipe = Recipe::series();
+  recipe.epochs = 4;
+  recipe.batch = 32;
+  recipe.averaging = 0.9;
+  const Graph graph = small_graph(16);
+  Network dense = small_network(graph);
+  FloatLearner all{dense};
+  Trainer before{all, kTelling, part, recipe, 1, 1};
+  Pruner pruner{dense, {.begin = 0, .end = 0.5}, 1, 4 * before.steps_of_epoch()};
+  before.hook(pruner);
+  before.run_epoch();
+  before.run_epoch();
+  const Removal removal = removed(dense, pruner.kept());
+  Network narrow = small_network(removal.graph, 9);
+  FloatLearner learner{narrow};
+  Trainer behind{learner, kTelling, part, recipe, 1, 1};
+  behind.take_over(before.state(), removal.places);
+  const auto kept = pruned_to(graph, coupled_channels(graph), pruner.kept()).kept;
+  const auto of_node = [&](NodeId id) {
+    const auto& channels = kept[static_cast<std::size_t>(id)];
+    return at::tensor(std::vector<std::int64_t>{channels.begin(), channels.end()});
+  };
+  for (const char* const what : {"values", "mean", "first_moment", "second_moment"}) {
+    SCOPED_TRACE(what);
+    const Network whole = holding(graph, before.state().at(what));
+    const Network left = holding(removal.graph, behind.state().at(what));
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      const auto& [weight, bias] = whole.parameters(id);
+      if (!weight.defined()) continue;
+      SCOPED_TRACE(graph.name(id));
+      at::Tensor expected = weight.index_select(0, of_node(id));
+      if (weight.dim() > 1 && graph.node(id).groups == 1)
+        expected = expected.index_select(1, of_node(graph.inputs(id)[0]));
+      EXPECT_TRUE(at::equal(left.parameters(id).weight, expected));
+      EXPECT_GT(expected.abs().sum().item<double>(), 0);
+      if (!bias.defined()) continue;
+      EXPECT_TRUE(at::equal(left.parameters(id).bias, bias.index_select(0, of_node(id))));
+    }
+  }
+}
+
+TEST(Pruner, MasksAllAtOnceInATraining) {
+  const Pictures data{128, true};
+  const TrainingData part{data, kShape, 0, 1};
+  Network net = small_network(one_layer());
+  FloatLearner learner{net};
+  Trainer trainer{learner, kTelling, part, short_recipe(8), 1, 1};
+  Pruner pruner{net,
+                {.schedule = PruneSchedule::one_shot, .begin = 0.5, .end = 0.75},
+                1,
+                8 * trainer.steps_of_epoch()};
+  trainer.hook(pruner);
+  std::vector<std::ptrdiff_t> left;
+  while (!trainer.is_done()) {
+    trainer.run_epoch();
+    const KeptChannels kept = pruner.kept();
+    left.push_back(std::count(kept[0].begin(), kept[0].end(), true));
+  }
+  EXPECT_THAT(left, ::testing::ElementsAre(16, 16, 16, 8, 8, 8, 8, 8));
+  EXPECT_LT(trainer.epochs().back().loss, trainer.epochs()[3].loss) << "it learns on";
 }
 
 /// Each group by a share of its own.

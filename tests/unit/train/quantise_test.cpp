@@ -110,6 +110,30 @@ TEST(Equalisation, LeavesAloneWhatOthersRead) {
     EXPECT_EQ(before.parameters[i].weight, after.parameters[i].weight);
 }
 
+/// One channel whose values are a thousand times the others' leaves these no integers.
+TEST(Equalisation, IsWhatPostTrainingQuantisationAsksFor) {
+  const at::Tensor images = drawn({32, 3, 8, 8}, 1);
+  const Network net = small_network(chain());
+  net.parameters(1).weight[2].mul_(1000);
+  net.parameters(3).weight[2].div_(1000);
+  const at::Tensor truth = net.forward(images);
+  const auto board = [&](bool equalise) {
+    return quantised_after_training(net, images, {.equalise = equalise, .bias_correction = false});
+  };
+  EXPECT_TRUE(at::allclose(network_of(board(true)).forward(images), truth, 1e-3, 1e-4));
+  const auto error = [&](bool equalise) {
+    return (IntegerNetwork{lower_folded(board(equalise))}.forward(images) - truth)
+        .norm()
+        .item<double>();
+  };
+  EXPECT_LT(error(true), 0.2 * error(false));
+  // Ranges are those of the values behind it.
+  const FloatNetwork even = board(true);
+  const auto seen = calibrated(network_of(even), images).ranges;
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    EXPECT_EQ(even.ranges[i].highest, seen[i].highest) << i;
+}
+
 TEST(BiasCorrection, TakesTheMeanOfTheErrorAway) {
   const at::Tensor images = drawn({64, 3, 8, 8}, 1);
   FloatNetwork real = folded(calibrated(small_network(chain()), images));

@@ -102,6 +102,35 @@ TEST_F(Trainings, GoOnInEveryStage) {
   EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8.metrics);
 }
 
+/// Of weights, statistics and integers, though the network is made anew behind the ramp.
+TEST_F(Trainings, ChangeNoBitWhereNothingIsPruned) {
+  for (Recipe recipe : {short_recipe(4), Recipe::series()}) {
+    recipe.epochs = 4;
+    recipe.averaging = 0.9;
+    recipe.quantise = Quantise{.method = QuantiseMethod::qat, .samples = 50, .epochs = 2};
+    const auto trained = [&](const std::string& name) {
+      TrainingOrder made = order(name + std::to_string(recipe.learning_rate));
+      made.recipe = recipe;
+      return read_trained(graph_, train_network(made).weights);
+    };
+    const TrainedNetwork plain = trained("plain");
+    recipe.prune = Prune{.sparsity = 0};
+    const TrainedNetwork whole = trained("none");
+    ASSERT_TRUE(whole.about.contains("pruned"));
+    const auto expected = named_weights(plain.network), found = named_weights(whole.network);
+    ASSERT_EQ(found.size(), expected.size());
+    for (const auto& [name, tensor] : expected)
+      EXPECT_TRUE(at::equal(found.at(name), tensor)) << name;
+    const FloatNetwork &one = plain.board->real, &other = whole.board->real;
+    for (std::size_t i = 0; i < one.parameters.size(); ++i) {
+      EXPECT_EQ(one.parameters[i].weight, other.parameters[i].weight) << i;
+      EXPECT_EQ(one.parameters[i].bias, other.parameters[i].bias) << i;
+      EXPECT_EQ(one.ranges[i].lowest, other.ranges[i].lowest) << i;
+      EXPECT_EQ(one.ranges[i].highest, other.ranges[i].highest) << i;
+    }
+  }
+}
+
 /// Pruned to what a search decided, whose graph is known before.
 TEST_F(Trainings, PruneToWhatWasDecided) {
   const Graph whole = small_graph(16);

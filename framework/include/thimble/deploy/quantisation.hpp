@@ -14,6 +14,9 @@ namespace thimble {
 /// Asymmetric, with 0 represented exactly, so that padding and ReLU are exact.
 THIMBLE_EXPORT Quantisation quantisation_of(Range range);
 
+/// value / scale, rounded, ties away from zero, and the zero point, in [-128, 127].
+THIMBLE_EXPORT std::int8_t rounded_value(float value, const Quantisation& q);
+
 /// Of every node of a deployed graph, from the range that its values were seen to take. Pools keep
 /// their input's, softmax has 1 / 256, and a concatenation gives its own to the tensors that it
 /// alone reads.
@@ -28,7 +31,7 @@ THIMBLE_EXPORT std::vector<NodeId> range_owners(const Graph& deployed, std::span
 /// positive scale serves a filter of zeros.
 THIMBLE_EXPORT float symmetric_scale(std::span<const float> values);
 
-/// value / scale, rounded, in [-127, 127].
+/// value / scale, rounded, ties away from zero, in [-127, 127].
 THIMBLE_EXPORT std::int8_t rounded_weight(float value, float scale);
 
 /// A layer's weights in float: filters one behind the other, batch norm folded in.
