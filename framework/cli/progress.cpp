@@ -1,13 +1,15 @@
 #include "progress.hpp"
 
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 namespace thimble::cli {
 
-Progress::Progress(bool is_quiet) : is_quiet_{is_quiet}, is_terminal_{isatty(STDERR_FILENO) != 0} {}
+Progress::Progress(bool is_quiet, std::function<Clock::time_point()> now)
+    : is_quiet_{is_quiet}, is_terminal_{isatty(STDERR_FILENO) != 0}, now_{std::move(now)} {}
 
 void Progress::scored(std::int64_t done, std::int64_t expected, std::size_t point,
                       std::size_t points) {
@@ -27,7 +29,7 @@ void Progress::farmed(std::int64_t done, std::int64_t all) {
 void Progress::tell(const std::string& what, const std::string& head, const char* unit,
                     std::int64_t done, std::int64_t expected) {
   const std::scoped_lock lock{mutex_};
-  const auto now = Clock::now();
+  const auto now = now_();
   if (what != what_) {
     what_ = what;
     first_ = done;

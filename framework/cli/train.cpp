@@ -77,6 +77,7 @@ int train(const TrainArguments& arguments, const World& world) {
   stage.say = [&](const std::string& line) { progress.say(line); };
   stage.progress = [&](std::int64_t done, std::int64_t all) { progress.trained(done, all); };
   std::vector<PointOutcome> outcomes(1);
+  outcomes[0].limits = experiment.studies[0].limits;
   number_networks(outcomes, experiment);
   train_networks(outcomes, experiment, stage);
   progress.clear();

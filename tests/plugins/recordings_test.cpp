@@ -172,6 +172,10 @@ TEST_F(Recordings, SayWhatIsWrongWithAFile) {
   add("a.csv", "x,y,what,who\n1,-1e400,sit,anna\n");
   EXPECT_EQ(problem(kColumns),
             "a.csv:2:3: error: '-1e400' is out of range for a number of 32 bits");
+  for (const std::string number : {"nan", "NaN", "inf", "-inf", "Infinity"}) {
+    add("a.csv", "x,y,what,who\n1,2,sit,anna\n1," + number + ",sit,anna\n");
+    EXPECT_EQ(problem(kColumns), "a.csv:3:3: error: '" + number + "' is no number");
+  }
   add("a.csv", "x,y,what,who\n1,2,sitt,anna\n");
   EXPECT_EQ(problem(kColumns + ", class_names: [sit, walk]"),
             "a.csv:2:5: error: 'sitt' is no class; did you mean 'sit'?");

@@ -1,12 +1,22 @@
 // Trainings as experiments ask for them: the same bytes whatever the number of threads and however
 // often they are killed, and what can be done with a trained network.
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <iterator>
+#include <memory>
+#include <regex>
 #include <thread>
 
 #include <fmt/format.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 
 #include <support/self_test.hpp>
@@ -171,6 +181,22 @@ TEST_F(TrainingRun, TrainsOneNetworkByName) {
                          trained.output.find("runs/"),
                          trained.output.find(".safetensors") + 12 - trained.output.find("runs/"));
   EXPECT_EQ(content(weights), content(made / "weights" / "1-1.safetensors"));
+}
+
+/// As the run has trained it, also where nothing of that is left.
+TEST_F(TrainingRun, TrainsANetworkOfARunByItsNumber) {
+  const fs::path made = folder(run(kTrain));
+  fs::remove_all(here_.path() / "runs/trainings");
+  const Finished again =
+      thimble_command("train " + made.string() + " --network 1 --seed 2 --quiet", here_.path());
+  ASSERT_EQ(again.code, 0) << again.errors;
+  const fs::path weights =
+      here_.path() / again.output.substr(0, again.output.find(".safetensors") + 12);
+  EXPECT_EQ(content(weights), content(made / "weights" / "1-2.safetensors"));
+  const Finished none =
+      thimble_command("train " + made.string() + " --network 2 --quiet", here_.path());
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.errors, HasSubstr("no network 2"));
 }
 
 TEST_F(TrainingRun, SaysThatNothingIsSaidOfTheTraining) {
@@ -380,6 +406,101 @@ TEST_F(TrainingRun, RefusesChannelsThatTheNetworkDoesNotTake) {
   const Finished small = with("channels: 3, height: 20, width: 24", "");
   EXPECT_EQ(small.code, 0) << small.errors;
   EXPECT_THAT(content(folder_of(small) / "report.md"), HasSubstr("training resizes the 3x20x24"));
+}
+
+/// 432 KiB of RAM where the board has 128; the file says nothing of limits.
+TEST_F(TrainingRun, RefusesANetworkThatExceedsTheBoardsMemory) {
+  const std::string large =
+      "'search_space={use: zoo, networks: [mcunet_in3]}' 'dataset={use: synthetic, channels: 3, "
+      "height: 176, width: 176, classes: 1000, samples: 8, test_samples: 1}' 'hardware={use: "
+      "analytic, board: nucleo_f446re}' 'train={epochs: 1, seeds: [1], networks: all}'";
+  const Finished searched = run(large);
+  EXPECT_EQ(searched.code, 3) << searched.errors;
+  EXPECT_THAT(content(folder_of(searched) / "report.md"),
+              HasSubstr("network 1 is not trained: ram_bytes"));
+  const Finished named =
+      thimble_command("train small.yaml --arch mcunet_in3 " + large, here_.path());
+  EXPECT_EQ(named.code, 2);
+  EXPECT_THAT(named.errors, HasSubstr("this network is beyond the limits: ram_bytes"));
+  EXPECT_FALSE(fs::exists(here_.path() / "runs/trainings")) << "nothing was begun";
+}
+
+/// Root writes where nobody may, but for this capability; others have none to lose.
+class NoOverride {
+ public:
+  NoOverride() {
+    ::syscall(SYS_capget, &header_, before_.data());
+    auto without = before_;
+    without[0].effective &= ~(1U << CAP_DAC_OVERRIDE);
+    ::syscall(SYS_capset, &header_, without.data());
+  }
+  ~NoOverride() { ::syscall(SYS_capset, &header_, before_.data()); }
+  NoOverride(const NoOverride&) = delete;
+  NoOverride& operator=(const NoOverride&) = delete;
+
+ private:
+  __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> before_{};
+};
+
+/// Files may grow to this, and no further.
+class LargestFile {
+ public:
+  explicit LargestFile(rlim_t bytes) : handler_{std::signal(SIGXFSZ, SIG_IGN)} {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~LargestFile() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  LargestFile(const LargestFile&) = delete;
+  LargestFile& operator=(const LargestFile&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+/// Trainings that are added to a search which is over, while something keeps them from writing.
+class HinderedTraining : public TrainingRun {
+ protected:
+  /// `hinder()` gives what is in the way while it lives.
+  template <class Hinder>
+  void expect_nothing_lost(const Hinder& hinder, int code, int errors,
+                           const std::string& why) const {
+    const fs::path made = folder(run(""));
+    const std::string searched = content(made / "candidates.csv");
+    const auto failed = [&] {
+      const auto in_the_way = hinder();
+      return run(std::string{kTrain} + "--resume");
+    }();
+    EXPECT_EQ(failed.code, code) << failed.errors;
+    const std::regex error{"error: .*" + why + "\n"};
+    const std::sregex_iterator found{failed.errors.begin(), failed.errors.end(), error};
+    EXPECT_EQ(std::distance(found, {}), errors) << failed.errors;
+    EXPECT_EQ(content(made / "candidates.csv"), searched);
+    const std::string expected = trained(folder(run(std::string{kTrain} + "--output other")));
+    EXPECT_EQ(folder(run(std::string{kTrain} + "--resume")), made);
+    EXPECT_EQ(trained(made), expected);
+  }
+};
+
+TEST_F(HinderedTraining, LosesNothingInAFolderThatIsReadOnly) {
+  const fs::path trainings = here_.path() / "runs/trainings";
+  fs::create_directories(trainings);
+  const auto hinder = [&] {
+    fs::permissions(trainings, fs::perms::owner_read | fs::perms::owner_exec);
+    return std::make_unique<NoOverride>();
+  };
+  expect_nothing_lost(hinder, 2, 1, "Permission denied");
+}
+
+/// What a search leaves fits into 128 KiB, a checkpoint does not: an error for each of two seeds.
+TEST_F(HinderedTraining, LosesNothingWhereTheDiskIsFull) {
+  const auto hinder = [] { return std::make_unique<LargestFile>(131072); };
+  expect_nothing_lost(hinder, 1, 2, "checkpoint.safetensors': File too large");
 }
 
 TEST_F(TrainingRun, LeavesNothingHalfWhereItCannotWrite) {

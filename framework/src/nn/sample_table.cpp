@@ -233,6 +233,45 @@ void SampleTable::add_remark(const std::string& remark) {
   info_.remark += (info_.remark.empty() ? "" : "; ") + remark;
 }
 
+namespace {
+
+/// What is done to the numbers of samples: times a gain, and a shift added, by their features.
+class Normaliser {
+ public:
+  /// Features stand in turns, in runs of equally many numbers.
+  Normaliser(const Scaling& scaling, std::size_t run, std::size_t elements) : run_{run} {
+    const std::size_t features = scaling.mean.size();
+    // Sensors side by side are runs of one number: with a gain for each number of a sample, one
+    // plain loop goes over all of it.
+    for (std::size_t i = 0; i < (run == 1 ? elements : features); ++i) {
+      const std::size_t j = i % features;
+      gains_.push_back(scaling.scale[j] / scaling.spread[j]);
+      shifts_.push_back((scaling.offset[j] - scaling.mean[j]) / scaling.spread[j]);
+    }
+  }
+
+  void operator()(std::span<float> values) const {
+    const auto change = [&](float& number, std::size_t place) {
+      number = static_cast<float>(number * gains_[place] + shifts_[place]);
+    };
+    if (run_ == 1) {
+      for (std::size_t i = 0; i < values.size(); ++i) change(values[i], i);
+      return;
+    }
+    for (std::size_t begin = 0; begin < values.size(); begin += run_) {
+      const std::size_t feature = begin / run_ % gains_.size();
+      for (float& number : values.subspan(begin, run_)) change(number, feature);
+    }
+  }
+
+ private:
+  std::size_t run_;
+  std::vector<double> gains_;
+  std::vector<double> shifts_;
+};
+
+}  // namespace
+
 Samples SampleTable::batch(Split split, std::span<const std::int64_t> indices) const {
   const at::NoGradGuard no_grad;
   std::call_once(is_known_, [this] {
@@ -243,6 +282,7 @@ Samples SampleTable::batch(Split split, std::span<const std::int64_t> indices) c
   const Shape& shape = info_.shape;
   Samples found{at::empty({count, shape.channels, shape.height, shape.width}, at::kFloat),
                 at::empty({count}, at::kLong)};
+  const Normaliser normalise{scaling_, at(run_), at(shape.elements())};
   auto* value = found.images.data_ptr<float>();
   auto* label = found.labels.data_ptr<std::int64_t>();
   for (const std::int64_t index : indices) {
@@ -252,12 +292,7 @@ Samples SampleTable::batch(Split split, std::span<const std::int64_t> indices) c
     const std::int64_t sample = samples[at(index)];
     const std::span<float> values{value, at(shape.elements())};
     read_(sample, values);
-    for_each_feature(values, [this](std::size_t feature, std::span<float> run) {
-      const double gain = scaling_.scale[feature] / scaling_.spread[feature];
-      const double shift =
-          (scaling_.offset[feature] - scaling_.mean[feature]) / scaling_.spread[feature];
-      for (float& number : run) number = static_cast<float>(number * gain + shift);
-    });
+    normalise(values);
     *label++ = labels_[at(sample)];
     value += shape.elements();
   }

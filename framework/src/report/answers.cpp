@@ -283,6 +283,21 @@ std::vector<Limit> lowest_limits(const std::vector<Limit>& limits) {
   return lowest;
 }
 
+std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcomes) {
+  std::vector<std::string> metrics;
+  for (const PointOutcome& outcome : outcomes)
+    for (const Limit& limit : outcome.limits)
+      if (std::ranges::find(metrics, limit.metric) == metrics.end())
+        metrics.push_back(limit.metric);
+  return metrics;
+}
+
+double limit_of(const PointOutcome& outcome, const std::string& metric) {
+  const auto limits = lowest_limits(outcome.limits);
+  const auto found = std::ranges::find(limits, metric, &Limit::metric);
+  return found == limits.end() ? kNotANumber : found->most;
+}
+
 std::string mixed_runtimes(const std::vector<PointOutcome>& outcomes) {
   std::map<std::string, std::vector<const PointOutcome*>> groups;
   for (const PointOutcome& outcome : outcomes)

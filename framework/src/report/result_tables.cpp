@@ -152,22 +152,6 @@ std::string report_cell(const std::vector<PointOutcome>& outcomes, const std::st
   return is_count(column) ? count_cell(values) : mean_text(values);
 }
 
-/// The metrics that any of the points limits.
-std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcomes) {
-  std::vector<std::string> metrics;
-  for (const PointOutcome& outcome : outcomes)
-    for (const Limit& limit : outcome.limits)
-      if (std::ranges::find(metrics, limit.metric) == metrics.end())
-        metrics.push_back(limit.metric);
-  return metrics;
-}
-
-double limit_of(const PointOutcome& outcome, const std::string& metric) {
-  const auto limits = lowest_limits(outcome.limits);
-  const auto found = std::ranges::find(limits, metric, &Limit::metric);
-  return found == limits.end() ? kNotANumber : found->most;
-}
-
 }  // namespace
 
 Table report_table(const std::vector<PointOutcome>& outcomes,

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/tables.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
@@ -102,6 +103,22 @@ void for_each_training(
   for (const PointOutcome& outcome : outcomes)
     for (const TrainedRow& row : outcome.trained)
       visit(outcome, row, number_of(outcome, row.network.text));
+}
+
+/// Costs of a network in the units of tables, and the limits on them: as they are titled, and of
+/// one.
+void add_cost_titles(std::vector<std::string>& titles, const std::vector<std::string>& limited) {
+  for (const CostMetric& metric : cost_metrics()) titles.emplace_back(metric.column);
+  for (const std::string& metric : limited)
+    titles.push_back(std::string{find_cost_metric(metric)->column} + "_limit");
+}
+
+void add_costs(std::vector<std::string>& cells, const PointOutcome& outcome,
+               const Evaluation& network, const std::vector<std::string>& limited) {
+  for (const CostMetric& metric : cost_metrics())
+    cells.push_back(mean_text({metric.of(network) / metric.unit}));
+  for (const std::string& metric : limited)
+    cells.push_back(mean_text({limit_of(outcome, metric) / find_cost_metric(metric)->unit}));
 }
 
 /// Lines of one picture: the epochs of each training that has this number.
@@ -204,7 +221,8 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
   for (const Form& form : forms)
     for (const std::string& metric : metrics)
       table.header.push_back(forms.size() == 1 ? metric : fmt::format("{} {}", form.name, metric));
-  for (const CostMetric& metric : cost_metrics()) table.header.emplace_back(metric.column);
+  const auto limited = limited_metrics(outcomes);
+  add_cost_titles(table.header, limited);
   for (const PointOutcome& outcome : outcomes) {
     for (const auto& rows : of_one_network(outcome.trained)) {
       const Evaluation& network = rows.front().network;
@@ -216,8 +234,7 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
       for (const Form& form : forms)
         for (const std::string& metric : metrics)
           cells.push_back(mean_text(values_of(outcome, rows, form, metric)));
-      for (const CostMetric& metric : cost_metrics())
-        cells.push_back(mean_text({cost_metric(network, metric.name) / metric.unit}));
+      add_costs(cells, outcome, network, limited);
       table.rows.push_back(std::move(cells));
     }
   }
@@ -232,7 +249,8 @@ Table training_overview(const std::vector<PointOutcome>& outcomes) {
   Table table{{"network", "arch"}, {}};
   for (const std::string& dataset : datasets)
     table.header.push_back(fmt::format("{} {} on {}", form.name, metric, dataset));
-  for (const CostMetric& cost : cost_metrics()) table.header.emplace_back(cost.column);
+  const auto limited = limited_metrics(outcomes);
+  add_cost_titles(table.header, limited);
   std::string last;
   for (const PointOutcome& outcome : outcomes)
     for (const auto& rows : of_one_network(outcome.trained)) {
@@ -242,8 +260,7 @@ Table training_overview(const std::vector<PointOutcome>& outcomes) {
       if (number != last) {
         table.rows.push_back({number, cut(network.text)});
         table.rows.back().resize(2 + datasets.size());
-        for (const CostMetric& cost : cost_metrics())
-          table.rows.back().push_back(mean_text({cost_metric(network, cost.name) / cost.unit}));
+        add_costs(table.rows.back(), outcome, network, limited);
         last = number;
       }
       const auto place = std::ranges::find(datasets, rows.front().dataset) - datasets.begin();

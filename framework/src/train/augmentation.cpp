@@ -36,6 +36,7 @@ int between(Random& random, int least, int most) {
 
 /// A place beyond an end, mirrored at it.
 int mirrored(int place, int size) {
+  if (place >= 0 && place < size) return place;
   const int period = std::max(1, 2 * (size - 1));
   const int within = ((place % period) + period) % period;
   return within < size ? within : period - within;
@@ -53,13 +54,19 @@ std::vector<int> sources(int size, int shift, bool is_flipped) {
 
 void move(const Picture& picture, const std::vector<int>& rows, const std::vector<int>& columns) {
   const std::size_t plane = at(picture.height) * at(picture.width);
+  const bool keeps_columns = columns == sources(picture.width, 0, false);
   std::vector<float> before(plane);
   for (int channel = 0; channel < picture.channels; ++channel) {
     float* const to = picture.row(channel, 0);
     std::copy_n(to, plane, before.data());
     for (int y = 0; y < picture.height; ++y) {
       const float* const from = before.data() + at(rows[at(y)]) * at(picture.width);
-      for (int x = 0; x < picture.width; ++x) picture.row(channel, y)[x] = from[columns[at(x)]];
+      float* const row = picture.row(channel, y);
+      if (keeps_columns) {
+        std::copy_n(from, picture.width, row);
+      } else {
+        for (int x = 0; x < picture.width; ++x) row[x] = from[columns[at(x)]];
+      }
     }
   }
 }
@@ -185,9 +192,11 @@ class NoisePool {
   /// Adds a run of them that begins anywhere.
   void add(std::span<float> values, float deviation, Random& random) const {
     std::size_t place = random.below(pool_.size());
-    for (float& value : values) {
-      value += deviation * pool_[place];
-      if (++place == pool_.size()) place = 0;
+    while (!values.empty()) {
+      const std::size_t count = std::min(values.size(), pool_.size() - place);
+      for (std::size_t i = 0; i < count; ++i) values[i] += deviation * pool_[place + i];
+      values = values.subspan(count);
+      place = 0;
     }
   }
 
@@ -213,9 +222,10 @@ void alter_series(const Picture& picture, const Augmentation& how, Random& now) 
   std::vector<float> factors(at(sensors));
   for (float& factor : factors) factor = static_cast<float>(1 + how.scale * now.normal());
   for (int channel = 0; channel < picture.channels; ++channel)
-    for (int y = 0; y < picture.height; ++y)
-      for (int x = 0; x < picture.width; ++x)
-        picture.row(channel, y)[x] *= factors[at(is_time_wide ? channel : x)];
+    for (int y = 0; y < picture.height; ++y) {
+      float* const row = picture.row(channel, y);
+      for (int x = 0; x < picture.width; ++x) row[x] *= factors[at(is_time_wide ? channel : x)];
+    }
   if (how.noise > 0)
     NoisePool::get().add(
         {picture.row(0, 0), at(picture.channels) * at(picture.height) * at(picture.width)},

@@ -278,9 +278,10 @@ class Arrays final : public thimble::TableDataset {
     part.samples.read(row, read);
     auto next = to.begin();
     for (int c = 0; c < order.shape.channels; ++c)
-      for (int y = 0; y < order.shape.height; ++y)
-        for (int x = 0; x < order.shape.width; ++x)
-          *next++ = read[at(c * order.channel + y * order.row + x * order.column)];
+      for (int y = 0; y < order.shape.height; ++y) {
+        const float* from = read.data() + c * order.channel + y * order.row;
+        for (int x = 0; x < order.shape.width; ++x, from += order.column) *next++ = *from;
+      }
   }
 
   fs::path file_;

@@ -15,7 +15,8 @@ namespace thimble {
 THIMBLE_EXPORT Table trained_table(const std::vector<PointOutcome>& outcomes);
 /// One row for each epoch of each training, those that are compared with as well.
 THIMBLE_EXPORT Table history_table(const std::vector<PointOutcome>& outcomes);
-/// One row for each network and data that it was trained on, mean and deviation over its seeds.
+/// One row for each network and data that it was trained on: mean and deviation over its seeds, its
+/// costs, and the limits on these.
 THIMBLE_EXPORT Table training_summary(const std::vector<PointOutcome>& outcomes);
 /// One row for each network, where there are several data: what its last form reached on each, and
 /// its costs where it was searched; else nothing.
