@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using testing::content;
 using testing::Finished;
-using testing::last_line;
 using ::testing::HasSubstr;
+using testing::last_line;
 using testing::TemporaryFolder;
 using testing::thimble_command;
 
