@@ -102,6 +102,14 @@ void require_objectives(Reading& reading) {
                            "add proxies, or objectives such as - {minimize: macs}");
 }
 
+/// Such a searcher compares networks on samples that are set aside.
+void remark_on_comparison(Reading& reading) {
+  const Study& study = reading.study;
+  if (study.searcher != nullptr && study.searcher->needs_relaxation() && study.dataset != nullptr &&
+      reading.problems.empty())
+    remark_on_one_group(reading, *study.dataset);
+}
+
 /// What a searcher finds wrong with its problem is said now, not when it runs. It can only be asked
 /// about a problem that is whole.
 void ask_searcher(Reading& reading) {
@@ -128,6 +136,7 @@ void read_search(Reading& reading) {
   require_supernet(reading);
   require_objectives(reading);
   ask_searcher(reading);
+  remark_on_comparison(reading);
 }
 
 }  // namespace thimble
