@@ -29,11 +29,11 @@ using testing::thimble_command;
 constexpr const char* kExperiment = R"(
 name: small
 seed: 3
-search_space: { use: time_series_cells, steps: 32, sensors: 3, classes: 4 }
-dataset: { use: synthetic, channels: 1, height: 32, width: 3, classes: 4, samples: 160, test_samples: 24 }
+search_space: { use: time_series_cells, steps: 32, sensors: 3, classes: 4, fusion_widths: 3 }
+dataset: { use: synthetic, channels: 1, height: 32, width: 3, classes: 4, samples: 96, test_samples: 24 }
 hardware: { use: analytic, board: nucleo_l552zeq }
 limits: { latency_ms: 3 }
-searcher: { use: dnas, epochs: 12, warm_up: 0.25, batch: 32, finalists: 4, trials: 2 }
+searcher: { use: dnas, epochs: 8, warm_up: 0.25, batch: 32, finalists: 4, trials: 2 }
 train: { profile: series, epochs: 2, seeds: [1, 2], quantise: {} }
 )";
 
@@ -67,7 +67,7 @@ class EveryWay : public SearchedRun, public ::testing::WithParamInterface<const 
 };
 
 TEST_P(EveryWay, GivesTheSameBytesAtOneAndTwoJobsAndAfterBeingKilled) {
-  const std::string how = std::string{GetParam()} + " ";
+  const std::string how = std::string{GetParam()} + " analysis.figures=false ";
   const std::string one = made(folder(run(how + "--jobs 1 --output one")));
   EXPECT_THAT(one, HasSubstr("fuse0_width"));
   EXPECT_EQ(made(folder(run(how + "--jobs 2 --output two"))), one);
@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
     Ways, EveryWay,
     ::testing::Values("", "searcher.constraint=lagrangian searcher.trials=1",
                       "searcher.mixture=soft searcher.constraint=lagrangian searcher.trials=1",
-                      "'searcher={use: dnas, profile: paper, epochs: 12, batch: 32}'"));
+                      "'searcher={use: dnas, profile: paper, epochs: 8, batch: 32}'"));
 
 TEST_F(SearchedRun, TellsOfItsCourse) {
   const fs::path made = folder(run("train=~ searcher.epochs=4"));
