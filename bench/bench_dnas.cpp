@@ -1,12 +1,13 @@
-// Draws that keep limits: how many break one, by exact costs, and what a draw costs, over random
-// logits and limits from tight to loose; and a step of a supernet against one of a single network.
-// Whole batches on one thread, in turns.
+// Draws that keep limits, and decoded networks: how many break one, by exact costs, and what a draw
+// costs, over random logits and limits from tight to loose; and a step of a supernet against one of
+// a single network. Whole batches on one thread, in turns.
 //
 //   bench_dnas [draws of each of 20 logits and 5 limits]
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include <thimble/train/trainer.hpp>
 #include <thimble/train/training_data.hpp>
 
+#include "support/limited_space.hpp"
 #include "support/training.hpp"
 #include "support/world.hpp"
 
@@ -38,52 +40,31 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Limits on latency, RAM and ROM, each at this share of the way, on a logarithmic scale, from the
-/// cheapest network to the dearest that was drawn.
-std::vector<Limit> limits_at(const std::vector<Evaluation>& drawn, double share) {
-  std::vector<Limit> limits;
-  for (const char* const metric : {"latency_ms", "ram_bytes", "rom_bytes"}) {
-    double least = 1e300, most = 0;
-    for (const Evaluation& network : drawn) {
-      least = std::min(least, cost_metric(network, metric));
-      most = std::max(most, cost_metric(network, metric));
-    }
-    limits.push_back({metric, least * std::pow(most / least, share)});
-  }
-  return limits;
-}
-
-void draws(const SearchSpace& space, const Hardware& hardware, int count) {
+/// Networks drawn, and the likeliest that a search would decode, all looked at again by exact
+/// costs, behind the draws' own memory.
+void draws(const char* name, const SearchSpace& space, const Hardware& hardware, int count) {
+  constexpr std::size_t kDecoded = 64;
+  constexpr int kLogitsADecoding = 5;  // it takes as long as hundreds of draws
+  Limited world{space, hardware};
   const auto decisions = space.decisions();
-  ScoringSetup setup;
-  setup.space = &space;
-  setup.hardware = &hardware;
   Random random{1};
-  std::vector<Evaluation> drawn;
-  const Scoring costs{setup};
-  while (drawn.size() < 500)
-    if (Evaluation one = costs.cost(random_genotype(decisions, random)); one.is_valid())
-      drawn.push_back(std::move(one));
-  fmt::print("share of the limits | draws | beyond a limit | ms a draw\n");
+  fmt::print(
+      "{}: latency, RAM and ROM\n"
+      "share of the limits | draws | beyond a limit | ms a draw | decoded | beyond a limit\n",
+      name);
   for (const double share : {0.1, 0.3, 0.5, 0.7, 0.9}) {
-    setup.limits = limits_at(drawn, share);
-    Scoring scoring{setup};
-    const Problem problem{.space = space,
-                          .decisions = decisions,
-                          .objectives = {},
-                          .limits = setup.limits,
-                          .seed = 1,
-                          .budget = {}};
-    int broken = 0, all = 0;
+    world.limit(share);
+    const Problem problem = world.problem();
+    const auto broken = [&](const std::vector<Genotype>& found) {
+      return std::ranges::count_if(found, [&](const Genotype& genotype) {
+        return !world.scoring().cost(genotype).is_feasible();
+      });
+    };
+    std::ptrdiff_t broken_draws = 0, broken_decoded = 0, all = 0, decoded = 0;
     double seconds = 0;
     for (int logits = 0; logits < 20; ++logits) {
-      OptionNumbers numbers;
-      for (const Decision& decision : decisions) {
-        auto& own = numbers.emplace_back(decision.options.size());
-        for (double& logit : own) logit = 2 * random.normal();
-      }
-      const OptionNumbers shares = shares_of(numbers, 1);
-      FeasibleDraws feasible{problem, scoring};
+      const OptionNumbers shares = drawn_shares(decisions, random);
+      FeasibleDraws feasible{problem, world.scoring()};
       if (!feasible.root().is_feasible()) {
         fmt::print("{:.1f}: nothing keeps these limits\n", share);
         break;
@@ -92,11 +73,17 @@ void draws(const SearchSpace& space, const Hardware& hardware, int count) {
       const auto start = Clock::now();
       for (int i = 0; i < count; ++i) found.push_back(feasible.draw(shares, random).genotype);
       seconds += seconds_since(start);
-      // Looked at again, behind the draws' own memory.
-      for (const Genotype& genotype : found) broken += scoring.cost(genotype).is_feasible() ? 0 : 1;
-      all += count;
+      broken_draws += broken(found);
+      all += std::ssize(found);
+      if (logits % kLogitsADecoding > 0) continue;
+      auto likeliest = feasible.likeliest(shares, kDecoded, random);
+      for (Genotype& network : likeliest) network = feasible.plain(network).genotype;
+      broken_decoded += broken(likeliest);
+      decoded += std::ssize(likeliest);
     }
-    fmt::print("{:.1f} | {} | {} | {:.2f}\n", share, all, broken, 1e3 * seconds / all);
+    if (all > 0)
+      fmt::print("{:.1f} | {} | {} | {:.2f} | {} | {}\n", share, all, broken_draws,
+                 1e3 * seconds / static_cast<double>(all), decoded, broken_decoded);
   }
 }
 
@@ -147,12 +134,17 @@ void steps(const SearchSpace& space) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a million draws take hours
   use_single_threaded_math();
   PluginLoader loader = thimble::testing::plugins();
   const auto space =
       thimble::testing::make<SearchSpace>(loader, "time_series_cells", "{classes: 4}");
-  const auto hardware =
-      thimble::testing::make<Hardware>(loader, "analytic", "{board: nucleo_l552zeq}");
-  draws(*space, *hardware, argc > 1 ? std::atoi(argv[1]) : 100);
+  const int count = argc > 1 ? std::atoi(argv[1]) : 100;
+  for (const LimitedCase& limited : kLimitedCases) {
+    const auto searched =
+        thimble::testing::make<SearchSpace>(loader, limited.space, limited.parameters);
+    const auto table = thimble::testing::make<Hardware>(loader, "table", limited.hardware);
+    draws(limited.space, *searched, *table, count);
+  }
   steps(*space);
 }

@@ -13,6 +13,7 @@
 #include <support/datasets.hpp>
 #include <support/training.hpp>
 #include <support/world.hpp>
+#include <thimble/experiment/load.hpp>
 #include <thimble/hardware.hpp>
 #include <thimble/search/scoring.hpp>
 #include <thimble/search_space.hpp>
@@ -86,6 +87,15 @@ struct Searching {
     setup.task = &task;
     setup.seed = seed;
   }
+  /// What a point of an experiment's sweep says; the study outlives this.
+  explicit Searching(const Study& study) {
+    setup.space = study.space.get();
+    setup.hardware = study.hardware.get();
+    setup.dataset = study.dataset.get();
+    setup.limits = study.limits;
+    setup.task = &task;
+    setup.seed = study.seed;
+  }
 
   static PluginLoader& loader() {
     static PluginLoader made = testing::plugins();
@@ -94,8 +104,8 @@ struct Searching {
 
   SearchResult search(const std::string& searcher, const std::string& yaml) {
     Scoring scoring{setup};
-    const Problem problem{.space = *space,
-                          .decisions = space->decisions(),
+    const Problem problem{.space = *setup.space,
+                          .decisions = setup.space->decisions(),
                           .objectives = {},
                           .limits = setup.limits,
                           .seed = setup.seed,
@@ -136,8 +146,8 @@ TEST(SearchesThatTrain, KeepALimitInASpaceOfImages) {
   EXPECT_THAT(found.remarks, ::testing::Contains(::testing::HasSubstr("trained alone")));
 }
 
-/// The description is the shipped one, the data are generated: ten sorts of waves, as Skoda's
-/// shape.
+/// Experiment and description are the shipped ones, the data are generated: ten sorts of waves, as
+/// Skoda's shape.
 TEST(SearchesThatTrain, TakeWindowsOfSkodasShape) {
   constexpr int kWindows = 200, kSteps = 64, kSensors = 30, kGestures = 10;
   const TemporaryFolder folder;
@@ -159,12 +169,15 @@ TEST(SearchesThatTrain, TakeWindowsOfSkodasShape) {
   std::filesystem::copy_file(shipped / "data" / "skoda.yaml",
                              folder.path() / "skoda" / "skoda.yaml");
   PluginLoader loader = testing::plugins(folder.path());
-  const auto data = testing::make<Dataset>(loader, "arrays", "{file: skoda/skoda.yaml}");
-  EXPECT_EQ(data->describe().shape, (Shape{1, kSteps, kSensors}));
-  Searching world{testing::make<SearchSpace>(Searching::loader(), "time_series_cells",
-                                             "{steps: 64, sensors: 30, classes: 10}"),
-                  *data, 1};
-  world.setup.limits = {{"latency_ms", 100}};
+  const std::string table = (shipped / "tables" / "m33_skoda.csv").string();
+  const LoadedExperiment skoda = load_experiment(
+      shipped / "skoda.yaml", {parse_override("hardware.tables=['" + table + "']")}, loader);
+  ASSERT_EQ(skoda.studies.size(), 6U) << "dnas and random search, three seeds each";
+  const Study& study = skoda.studies.front();
+  EXPECT_EQ(study.dataset->describe().shape, (Shape{1, kSteps, kSensors}));
+  EXPECT_EQ(study.dataset->describe().classes, kGestures);
+  ASSERT_TRUE(study.train && study.searcher->needs_relaxation());
+  Searching world{study};
   const auto found = world.search("dnas", "{epochs: 2, finalists: 4, trials: 1, warm_up: 0.5}");
   ASSERT_TRUE(found.best);
   EXPECT_TRUE(found.best->is_feasible());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -90,7 +91,9 @@ struct Planted final : Pricing {
   }
 
   Planted(const PricedSpace& space, double most, std::uint64_t seed)
-      : Pricing{space, {{"latency_ms", most}}}, losses{drawn(seed, false)} {}
+      : Planted{space, std::vector<Limit>{{"latency_ms", most}}, seed} {}
+  Planted(const PricedSpace& space, std::vector<Limit> limits, std::uint64_t seed)
+      : Pricing{space, std::move(limits)}, losses{drawn(seed, false)} {}
 
   std::unique_ptr<Relaxation> relaxation(const RelaxationOrder&) override {
     return std::make_unique<PlantedWeights>(losses, noise, kept);
@@ -198,13 +201,15 @@ TEST(Dnas, RefusesWhatDoesNotGoTogether) {
   EXPECT_THROW(dnas("{draws: 1}"), Error);
 }
 
-TEST(Dnas, GoesOnToTheSameResult) {
+class DnasThatIsKept : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(DnasThatIsKept, GoesOnToTheSameResult) {
   const PricedSpace space{Planted::drawn(2, true)};
   Planted whole{space, 8, 2};
   const Problem problem = whole.problem();
   // Without noise, a batch's numbers do not hang on what was asked before.
   whole.noise = 0;
-  const auto searcher = dnas("{epochs: 8}");
+  const auto searcher = dnas(std::string{"{epochs: 24"} + GetParam() + "}");
   NamedNumbers end;
   whole.kept = &end;
   const SearchResult expected = searcher->search(problem, whole);
@@ -219,15 +224,162 @@ TEST(Dnas, GoesOnToTheSameResult) {
       return planted_.relaxation(order);
     }
     void log(const std::string& line) override {
-      if (line.starts_with("epoch 5")) throw Interrupted{"interrupted"};
+      if (line.starts_with("epoch 13 ")) throw Interrupted{"interrupted"};
     }
     Planted& planted_;
   } stopping{space, first, problem};
   EXPECT_THROW(searcher->search(problem, stopping), Interrupted);
-  EXPECT_EQ(half.at("epoch"), (std::vector<double>{4}));
+  EXPECT_EQ(half.at("epoch"), (std::vector<double>{12}));
   const SearchResult resumed = searcher->search(problem, first);
   EXPECT_EQ(resumed.best->text, expected.best->text);
   EXPECT_EQ(half.at("logits"), end.at("logits"));
+  EXPECT_EQ(half.at("duals"), end.at("duals"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Constraints, DnasThatIsKept,
+                         ::testing::Values("", ", constraint: lagrangian",
+                                           ", mixture: soft, constraint: lagrangian"));
+
+TEST(Dnas, TakesLimitsThatEverythingMeetsForNone) {
+  const PricedSpace space{Planted::drawn(4, true)};
+  const auto searched = [&](std::vector<Limit> limits, NamedNumbers& end) {
+    Planted planted{space, std::move(limits), 4};
+    planted.kept = &end;
+    const Problem problem = planted.problem();
+    return dnas("{epochs: 10}")->search(problem, planted);
+  };
+  NamedNumbers wide, none, tight;
+  const SearchResult limited = searched({{"latency_ms", 1e3}, {"ram_bytes", 1e9}}, wide);
+  const SearchResult free = searched({}, none);
+  EXPECT_EQ(limited.best->text, free.best->text);
+  EXPECT_EQ(wide.at("logits"), none.at("logits"));
+  searched({{"latency_ms", 8}}, tight);
+  EXPECT_NE(tight.at("logits"), none.at("logits"));
+}
+
+/// The second decision's options cost the same: only what they lose tells them apart.
+TEST(Dnas, ChoosesAmongOptionsThatCostTheSame) {
+  PricedSpace::Prices prices = Planted::drawn(5, true);
+  prices[1] = {2, 2, 2};
+  const PricedSpace space{prices};
+  for (const char* const how :
+       {"constraint: masked", "constraint: soft_log", "constraint: lagrangian",
+        "mixture: soft, constraint: soft_log", "mixture: soft, constraint: lagrangian"}) {
+    Planted planted{space, optimum_of(space, Planted::drawn(5, false), 0.5).most_ms, 5};
+    planted.losses[1] = {0.3, 0.1, 0.3};
+    const Problem problem = planted.problem();
+    const SearchResult result =
+        dnas(std::string{"{epochs: 10, warm_up: 0, "} + how + "}")->search(problem, planted);
+    ASSERT_TRUE(result.best && result.best->is_feasible()) << how;
+    EXPECT_EQ(result.best->genotype[1], 1) << how;
+  }
+}
+
+/// By epoch, of a search for whose networks nothing is lost by waiting.
+Course course_of(const std::string& yaml, NamedNumbers* kept = nullptr) {
+  const PricedSpace space{Planted::drawn(6, true)};
+  Planted planted{space, 8, 6};
+  planted.kept = kept;
+  const Problem problem = planted.problem();
+  return dnas(yaml)->search(problem, planted).course;
+}
+
+double in_course(const Course& course, int epoch, const std::string& column) {
+  const auto place = std::ranges::find(course.columns, column) - course.columns.begin();
+  return course.rows.at(static_cast<std::size_t>(epoch)).at(static_cast<std::size_t>(place));
+}
+
+TEST(Dnas, CoolsByTheShareOfTheSearchThatIsOver) {
+  // Two epochs of warm-up, of ten.
+  const Course course =
+      course_of("{epochs: 10, warm_up: 0.2, temperature: 4, last_temperature: 1}");
+  const auto temperature = [&](int epoch) { return in_course(course, epoch, "temperature"); };
+  EXPECT_NEAR(temperature(0), 4, 1e-9);
+  EXPECT_NEAR(temperature(1), 4, 1e-9) << "0 %";
+  EXPECT_NEAR(temperature(5), 2, 1e-9) << "50 %: by one factor a step";
+  EXPECT_NEAR(temperature(9), 1, 1e-9) << "100 %";
+  const Course early =
+      course_of("{epochs: 10, warm_up: 0.2, temperature: 4, last_temperature: 1, cooling: 0.5}");
+  EXPECT_NEAR(in_course(early, 5, "temperature"), 1, 1e-9);
+  EXPECT_NEAR(in_course(early, 9, "temperature"), 1, 1e-9);
+}
+
+TEST(Dnas, LearnsLogitsBehindTheWarmUp) {
+  const Course course = course_of("{epochs: 8, warm_up: 0.25}");
+  ASSERT_EQ(course.rows.size(), 8U);
+  for (int epoch = 0; epoch < 8; ++epoch) {
+    EXPECT_EQ(std::isfinite(in_course(course, epoch, "validation_loss")), epoch >= 2) << epoch;
+    EXPECT_EQ(in_course(course, epoch, "entropy") < 1 - 1e-9, epoch >= 2) << epoch;
+    EXPECT_TRUE(std::isfinite(in_course(course, epoch, "loss"))) << epoch;
+    const double expected = in_course(course, epoch, "latency_ms");
+    EXPECT_GT(expected, 0) << epoch;
+    EXPECT_LE(expected, 8) << epoch << ": nothing is drawn that breaks the limit";
+  }
+  NamedNumbers kept;
+  course_of("{epochs: 3, warm_up: 1}", &kept);
+  EXPECT_THAT(kept.at("logits"), ::testing::Each(0));
+}
+
+TEST(Dnas, HasNoTemperatureAtWhichNothingMoves) {
+  EXPECT_THROW(dnas("{temperature: 1e-5}"), Error);
+  EXPECT_THROW(dnas("{last_temperature: 0.01}"), Error);
+  // At the lowest there is, logits still move in the last epoch.
+  for (const char* const how : {"", ", mixture: soft, constraint: soft_log"}) {
+    const Course course =
+        course_of(std::string{"{epochs: 4, warm_up: 0, temperature: 0.05, last_temperature: 0.05"} +
+                  how + "}");
+    EXPECT_GT(std::abs(in_course(course, 3, "entropy") - in_course(course, 2, "entropy")), 1e-6)
+        << how;
+  }
+}
+
+/// The parameters of `profile: paper`, for so many epochs.
+std::string of_the_paper(int epochs) {
+  PluginLoader loader = testing::plugins();
+  Diagnostics problems;
+  for (const auto& [name, yaml] : loader.find(Searcher::kKind, "dnas", {}, problems)->profiles) {
+    if (name != "paper") continue;
+    const std::string published = "epochs: 100";
+    std::string made = yaml;
+    return made.replace(made.find(published), published.size(),
+                        "epochs: " + std::to_string(epochs));
+  }
+  throw Error{"dnas has no profile 'paper'"};
+}
+
+TEST(Dnas, SearchesAsInThePaper) {
+  const std::string profile = of_the_paper(100);
+  for (const char* const setting :
+       {"mixture: soft", "constraint: soft_log", "optimiser: sgd", "learning_rate: 0.36",
+        "weight_learning_rate: 0.001", "warm_up: 0", "draws: 1", "finalists: 1"})
+    EXPECT_THAT(profile, ::testing::HasSubstr(setting));
+
+  const PricedSpace space{Planted::drawn(1, true)};
+  const Optimum optimum = optimum_of(space, Planted::drawn(1, false), 0.5);
+  Planted planted{space, optimum.most_ms, 1};
+  const Problem problem = planted.problem();
+  const SearchResult result = dnas(of_the_paper(30))->search(problem, planted);
+  ASSERT_TRUE(result.best && result.best->is_feasible());
+  EXPECT_THAT(result.remarks, ::testing::Contains(::testing::HasSubstr("the likeliest network")));
+  EXPECT_LT(in_course(result.course, 29, "entropy"), 0.5);
+  // Theirs falls by 0.995 with each of 11,000 steps, here along the same way: but not below where
+  // logits still move.
+  const auto temperature = [&](int epoch) {
+    return in_course(result.course, epoch, "temperature");
+  };
+  EXPECT_NEAR(std::log(temperature(0)), std::log(0.995) * 11'000 / 30, 0.1);
+  EXPECT_NEAR(temperature(29), 0.05, 1e-9);
+}
+
+/// The penalty gets hold of a limit that losses pull away from.
+TEST(Dnas, GetsBelowALimitByDualAscent) {
+  for (const char* const mixture : {"drawn", "soft"}) {
+    const Course course = course_of(
+        "{epochs: 40, warm_up: 0, constraint: lagrangian, mixture: " + std::string{mixture} + "}");
+    EXPECT_GT(in_course(course, 0, "latency_ms"), 8) << mixture;
+    EXPECT_LE(in_course(course, 39, "latency_ms"), 8 * 1.05) << mixture;
+    EXPECT_GE(in_course(course, 39, "latency_ms"), 8 * 0.6) << mixture << ": not far below it";
+  }
 }
 
 TEST(Dnas, MovesWithItsFirstStep) {

@@ -246,6 +246,28 @@ TEST_P(ShippedTable, AddsUpToTheProgram) {
   EXPECT_EQ(cost.ram_bytes.value, static_cast<double>(size.arena_bytes) + fixed_ram);
 }
 
+/// Those that stand beside experiments are not counted anew by scripts/update-tables: their READMEs
+/// have the commands.
+TEST(TablesOfExperiments, AreOfTheKernelsThatAreGenerated) {
+  int tables = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator{
+           std::filesystem::path{THIMBLE_TEST_SOURCE} / "experiments"}) {
+    if (file.path().extension() != ".csv" || file.path().parent_path().filename() != "tables")
+      continue;
+    ++tables;
+    // m33_many.csv is of the core m33.
+    const std::string stem = file.path().stem().string();
+    const std::string core = stem.substr(0, stem.find('_'));
+    const LatencyTable table = read_latency_table(file.path());
+    EXPECT_GT(table.size(), 400U) << file.path();
+    for (const OpRow* const row : table.rows()) {
+      ASSERT_EQ(row->kernels, own_kernels()) << file.path() << ": profile it again";
+      ASSERT_EQ(row->target, core) << file.path();
+    }
+  }
+  EXPECT_GE(tables, 5);
+}
+
 INSTANTIATE_TEST_SUITE_P(Cores, ShippedTable, ::testing::Values("m3", "m4", "m7", "m33", "m55"),
                          [](const auto& core) { return std::string{core.param}; });
 

@@ -8,11 +8,17 @@
 #include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/nn/dataset.hpp>
+#include <thimble/train/training_data.hpp>
 
 #include "reading.hpp"
 
 namespace thimble {
 namespace {
+
+void remark_once(Reading& reading, const std::string& remark) {
+  if (std::ranges::find(reading.study.remarks, remark) == reading.study.remarks.end())
+    reading.study.remarks.push_back(remark);
+}
 
 /// Values and weights hang on what the files of data hold, too. Empty where they cannot be read.
 std::string fingerprint_of(const Dataset& dataset, PluginUse& use, const Value& where,
@@ -25,11 +31,8 @@ std::string fingerprint_of(const Dataset& dataset, PluginUse& use, const Value& 
     return data;
   }
   use.text += data + "\n";
-  if (const DatasetInfo info = dataset.describe(); !info.remark.empty()) {
-    const std::string remark = fmt::format("dataset {}: {}", info.name, info.remark);
-    if (std::ranges::find(reading.study.remarks, remark) == reading.study.remarks.end())
-      reading.study.remarks.push_back(remark);
-  }
+  if (const DatasetInfo info = dataset.describe(); !info.remark.empty())
+    remark_once(reading, fmt::format("dataset {}: {}", info.name, info.remark));
   return data;
 }
 
@@ -136,6 +139,16 @@ class DatasetsReader {
 };
 
 }  // namespace
+
+void remark_on_one_group(Reading& reading, const Dataset& data) {
+  if (!is_of_one_group(data)) return;
+  remark_once(
+      reading,
+      fmt::format("dataset {}: all samples to learn from are of one person or recording, so "
+                  "networks are validated on its last ones, which are like the others: what "
+                  "they do for other people is not known",
+                  data.describe().name));
+}
 
 void read_dataset(Reading& reading) {
   Study& study = reading.study;

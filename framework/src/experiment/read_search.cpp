@@ -108,6 +108,14 @@ void require_objectives(Reading& reading) {
                            "add proxies, or objectives such as - {minimize: macs}");
 }
 
+/// Such a searcher compares networks on samples that are set aside.
+void remark_on_comparison(Reading& reading) {
+  const Study& study = reading.study;
+  if (study.searcher != nullptr && study.searcher->needs_relaxation() && study.dataset != nullptr &&
+      reading.problems.empty())
+    remark_on_one_group(reading, *study.dataset);
+}
+
 /// What a searcher finds wrong with its problem is said now, not when it runs. It can only be asked
 /// about a problem that is whole.
 void ask_searcher(Reading& reading) {
@@ -134,6 +142,7 @@ void read_search(Reading& reading) {
   require_supernet(reading);
   require_objectives(reading);
   ask_searcher(reading);
+  remark_on_comparison(reading);
 }
 
 }  // namespace thimble

@@ -328,6 +328,7 @@ class TrainReader {
       return TrainingData{*on.dataset, input, validation, seed}.counts();
     });
     remark_on_one_class(counts);
+    if (validation > 0) remark_on_one_group(reading_, *on.dataset);
   }
 
   void remark_on_one_class(const std::vector<std::int64_t>& counts) {

@@ -57,6 +57,10 @@ void read_metrics(Reading& reading);
 /// `limits`, `select` and `searcher`; needs all others.
 void read_search(Reading& reading);
 
+/// Says where networks are validated on the end of what they learn from, all samples being of one
+/// person or recording.
+void remark_on_one_group(Reading& reading, const Dataset& data);
+
 /// `train.datasets`, or else the experiment's dataset, and the search space as each needs it;
 /// leaves the list as it stands in the resolved experiment. Needs space and dataset.
 void read_trained_on(Reading& reading, Value& datasets);

@@ -12,10 +12,10 @@
 #include <thimble/report/tables.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
-namespace thimble {
-namespace {
+#include "training_rows.hpp"
 
-/// Of all points, each once: those of a sweep may have different tasks.
+namespace thimble {
+
 std::vector<std::string> all_metrics(const std::vector<PointOutcome>& outcomes) {
   std::vector<std::string> all;
   for (const PointOutcome& outcome : outcomes)
@@ -25,7 +25,6 @@ std::vector<std::string> all_metrics(const std::vector<PointOutcome>& outcomes) 
   return all;
 }
 
-/// The names of the data that networks were trained on; none where that is the experiment's own.
 std::vector<std::string> all_datasets(const std::vector<PointOutcome>& outcomes) {
   std::vector<std::string> all;
   for (const PointOutcome& outcome : outcomes)
@@ -35,22 +34,15 @@ std::vector<std::string> all_datasets(const std::vector<PointOutcome>& outcomes)
   return all;
 }
 
-/// Adds a cell where tables say what was trained on.
-void add_dataset(std::vector<std::string>& cells, bool is_said, const std::string& name) {
-  if (is_said) cells.push_back(name);
-}
+namespace {
 
-/// A form of a trained network that was tested.
-struct Form {
-  const char* name;
-  FormOutcome TrainedRow::*learned;
-};
 constexpr Form kForms[]{{"float", &TrainedRow::whole},
                         {"narrow", &TrainedRow::narrow},
                         {"pruned", &TrainedRow::pruned},
                         {"int8", &TrainedRow::int8}};
 
-/// Those that any training has; the float one where there is none.
+}  // namespace
+
 std::vector<Form> forms_in(const std::vector<PointOutcome>& outcomes) {
   std::vector<Form> made;
   for (const Form& form : kForms) {
@@ -72,7 +64,6 @@ double metric_of_row(const PointOutcome& outcome, const TrainedRow& row, const F
   return place < metrics.size() ? metrics[place] : kNotANumber;
 }
 
-/// Trainings that differ in their seed alone, which stand one behind the other.
 std::vector<std::span<const TrainedRow>> of_one_network(const std::vector<TrainedRow>& trained) {
   std::vector<std::span<const TrainedRow>> all;
   for (std::size_t first = 0; first < trained.size();) {
@@ -86,17 +77,6 @@ std::vector<std::span<const TrainedRow>> of_one_network(const std::vector<Traine
   return all;
 }
 
-/// What is known of them.
-std::vector<double> values_of(const PointOutcome& outcome, std::span<const TrainedRow> rows,
-                              const Form& form, const std::string& metric) {
-  std::vector<double> values;
-  for (const TrainedRow& row : rows)
-    if (const double value = metric_of_row(outcome, row, form, metric); std::isfinite(value))
-      values.push_back(value);
-  return values;
-}
-
-/// Calls visit(outcome, row, number) for every training.
 void for_each_training(
     const std::vector<PointOutcome>& outcomes,
     const std::function<void(const PointOutcome&, const TrainedRow&, std::size_t)>& visit) {
@@ -104,6 +84,8 @@ void for_each_training(
     for (const TrainedRow& row : outcome.trained)
       visit(outcome, row, number_of(outcome, row.network.text));
 }
+
+namespace {
 
 /// Costs of a network in the units of tables, and the limits on them: as they are titled, and of
 /// one.
@@ -121,37 +103,19 @@ void add_costs(std::vector<std::string>& cells, const PointOutcome& outcome,
     cells.push_back(mean_text({limit_of(outcome, metric) / find_cost_metric(metric)->unit}));
 }
 
-/// Lines of one picture: the epochs of each training that has this number.
-std::string curves_picture(const std::vector<PointOutcome>& outcomes, const std::string& name,
-                           const std::string& label,
-                           const std::function<double(const EpochOutcome&)>& value) {
-  std::string blocks, lines;
-  std::size_t count = 0, colour = 0;
-  std::string last;
-  for_each_training(outcomes, [&](const PointOutcome&, const TrainedRow& row, std::size_t number) {
-    const auto epochs = row.epochs();
-    std::vector<std::vector<double>> points;
-    for (std::size_t i = 0; i < epochs.size(); ++i)
-      if (const double y = value(epochs[i]); std::isfinite(y))
-        points.push_back({static_cast<double>(i + 1), y});
-    if (points.empty()) return;
-    const std::string network =
-        fmt::format("network {}{}{}", number, row.dataset.empty() ? "" : ", ", row.dataset);
-    const bool is_new = network != last;
-    if (is_new && !last.empty()) ++colour;
-    last = network;
-    blocks += block(fmt::format("training{}", count), points);
-    lines +=
-        fmt::format("{}$training{} using 1:2 with lines lw 2 lc rgb '{}' {}",
-                    count == 0 ? "" : ", \\\n  ", count, kColours[colour % std::size(kColours)],
-                    is_new ? fmt::format("title '{}' noenhanced", network) : "notitle");
-    ++count;
-  });
-  if (count == 0) return "";
-  return head(name, 1200, 750) + blocks + title(label, "a line a training, a colour a network") +
-         "set xlabel 'epoch'\nset key outside right top Left reverse\n"
-         "set grid ytics lt 1 lw 0.4 lc rgb '#bbbbbb'\nplot " +
-         lines + "\n";
+/// Adds a cell where tables say what was trained on.
+void add_dataset(std::vector<std::string>& cells, bool is_said, const std::string& name) {
+  if (is_said) cells.push_back(name);
+}
+
+/// What is known of them.
+std::vector<double> values_of(const PointOutcome& outcome, std::span<const TrainedRow> rows,
+                              const Form& form, const std::string& metric) {
+  std::vector<double> values;
+  for (const TrainedRow& row : rows)
+    if (const double value = metric_of_row(outcome, row, form, metric); std::isfinite(value))
+      values.push_back(value);
+  return values;
 }
 
 }  // namespace
@@ -282,23 +246,6 @@ EventFile training_events(const TrainedRow& row, const std::string& metric) {
     file.add(static_cast<std::int64_t>(i + 1), values);
   }
   return file;
-}
-
-std::vector<Picture> training_pictures(const std::vector<PointOutcome>& outcomes) {
-  const auto metrics = all_metrics(outcomes);
-  if (metrics.empty()) return {};
-  std::vector<Picture> pictures;
-  const auto add = [&](const std::string& name, const std::string& label, auto value) {
-    std::string script = curves_picture(outcomes, name, label, value);
-    if (!script.empty()) pictures.push_back({name, std::move(script)});
-  };
-  add("training_loss", "Loss of what is learned from",
-      [](const EpochOutcome& epoch) { return epoch.loss; });
-  add("training_" + metrics[0], metrics[0] + " of what is learned from",
-      [](const EpochOutcome& epoch) { return epoch.train_metric; });
-  add("validation_" + metrics[0], metrics[0] + " of the validation part",
-      [](const EpochOutcome& epoch) { return epoch.validation_metric.value_or(kNotANumber); });
-  return pictures;
 }
 
 }  // namespace thimble

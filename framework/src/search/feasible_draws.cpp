@@ -114,6 +114,18 @@ OptionNumbers shares_of(const OptionNumbers& logits, double temperature) {
   return shares;
 }
 
+OptionNumbers through_softmax(const OptionNumbers& by_share, const OptionNumbers& shares,
+                              double temperature) {
+  OptionNumbers by_logit = shares;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const double mean =
+        std::inner_product(shares[i].begin(), shares[i].end(), by_share[i].begin(), 0.0);
+    for (std::size_t k = 0; k < shares[i].size(); ++k)
+      by_logit[i][k] *= (by_share[i][k] - mean) / temperature;
+  }
+  return by_logit;
+}
+
 FeasibleDraws::FeasibleDraws(const Problem& problem, Evaluator& evaluator, bool keeps_limits)
     : problem_{problem}, evaluator_{evaluator}, keeps_limits_{keeps_limits} {
   for (const Decision& decision : problem.decisions) options_.push_back(decision.options.size());

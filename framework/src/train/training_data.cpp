@@ -37,6 +37,12 @@ std::vector<std::int64_t> group_of_each(const Dataset& data, std::int64_t sample
 
 }  // namespace
 
+bool is_of_one_group(const Dataset& data) {
+  const auto groups = data.groups(Split::train);
+  return !groups.empty() &&
+         std::ranges::all_of(groups, [&](std::int64_t group) { return group == groups.front(); });
+}
+
 TrainingData::TrainingData(const Dataset& data, const Shape& input, double validation,
                            std::uint64_t seed)
     : data_{data}, input_{input}, info_{data.describe()} {

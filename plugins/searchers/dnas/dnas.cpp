@@ -51,7 +51,7 @@ class Run {
         draws_{draws},
         logits_{problem, params},
         penalty_{problem, evaluator, params.constraint} {
-    course_.columns = {"loss", "validation_loss", "entropy"};
+    course_.columns = {"loss", "validation_loss", "entropy", "temperature"};
     for (const thimble::Limit& limit : problem.limits) course_.columns.push_back(limit.metric);
   }
 
@@ -59,17 +59,17 @@ class Run {
   OptionNumbers search() {
     if (const auto kept = weights_.kept()) {
       logits_.read(*kept);
-      penalty_.multipliers = kept->at("multipliers");
+      penalty_.read(*kept);
       epoch_ = static_cast<int>(kept->at("epoch").at(0));
       read_course(kept->at("course"));
     }
     while (epoch_ < params_.epochs) {
       run_epoch();
       ++epoch_;
-      thimble::NamedNumbers numbers{{"multipliers", penalty_.multipliers},
-                                    {"epoch", {static_cast<double>(epoch_)}},
+      thimble::NamedNumbers numbers{{"epoch", {static_cast<double>(epoch_)}},
                                     {"course", flat_course()}};
       logits_.write(numbers);
+      penalty_.write(numbers);
       weights_.keep(numbers);
     }
     return thimble::shares_of(logits_.values(), 1);
@@ -120,7 +120,9 @@ class Run {
       if (learns_logits) compared.push_back(learn_logits(step, shares, random));
     }
     const double entropy = entropy_of(thimble::shares_of(logits_.values(), 1));
-    course_.rows.push_back({mean_of(learned), mean_of(compared), entropy});
+    if (learns_logits) penalty_.end_epoch();
+    course_.rows.push_back(
+        {mean_of(learned), mean_of(compared), entropy, temperature((epoch_ + 1) * steps)});
     for (const double sum : costs)
       course_.rows.back().push_back(sum / static_cast<double>(steps * params_.draws));
     evaluator_.log(
@@ -169,6 +171,7 @@ class Run {
     OptionNumbers gradient = zeros_like(shares);
     const double loss = is_soft() ? add_slope_of_mixtures(gradient, step, random)
                                   : add_slope_of_draws(gradient, step, shares, random);
+    penalty_.end_step();
     logits_.descend(gradient, done(step));
     return loss;
   }
@@ -182,7 +185,7 @@ class Run {
     const double sum = std::accumulate(losses.begin(), losses.end(), 0.0);
     OptionNumbers by_share = zeros_like(shares);
     penalty_.add_slope(by_share, shares, networks);
-    add(gradient, through_softmax(by_share, shares, temperature(step)));
+    add(gradient, thimble::through_softmax(by_share, shares, temperature(step)));
     for (std::size_t d = 0; d < draws.size(); ++d) {
       const double others = (sum - losses[d]) / (count - 1);
       const double advantage = (losses[d] - others) / (count * temperature(step));
@@ -203,7 +206,7 @@ class Run {
     for (std::size_t m = 0; m < found.size(); ++m) {
       OptionNumbers by_share = found[m].by_share;
       penalty_.add_slope(by_share, soft[m], genotypes_of(drawn(soft[m], random)));
-      add(gradient, through_softmax(by_share, soft[m], temperature(step) * count));
+      add(gradient, thimble::through_softmax(by_share, soft[m], temperature(step) * count));
       sum += found[m].loss;
     }
     return sum / count;
@@ -273,12 +276,14 @@ class Dnas final : public thimble::Searcher {
 }  // namespace
 }  // namespace dnas
 
-THIMBLE_PLUGIN("dnas", "1.0.0") {
+THIMBLE_PLUGIN("dnas", "1.1.0") {
   plugin
       .provides<dnas::Dnas>("a distribution over a supernet's networks, learned with their weights")
       .profile(
-          "published",
+          // Their temperature falls to 1e-5 in a fifth of the steps; this is its way to where
+          // logits move last.
+          "paper",
           "{mixture: soft, constraint: soft_log, epochs: 100, warm_up: 0, draws: 1, optimiser: sgd,"
-          " learning_rate: 0.36, weight_learning_rate: 0.001, last_temperature: 1e-5,"
-          " cooling: 0.2, finalists: 1}");
+          " learning_rate: 0.36, weight_learning_rate: 0.001, last_temperature: 0.05,"
+          " cooling: 0.052, finalists: 1}");
 }

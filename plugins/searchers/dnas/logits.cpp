@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 #include <numbers>
-#include <numeric>
 
 namespace dnas {
 
@@ -35,18 +34,6 @@ OptionNumbers zeros_like(const OptionNumbers& numbers) {
 void add(OptionNumbers& to, const OptionNumbers& more) {
   for (std::size_t i = 0; i < to.size(); ++i)
     std::ranges::transform(to[i], more[i], to[i].begin(), std::plus{});
-}
-
-OptionNumbers through_softmax(const OptionNumbers& by_share, const OptionNumbers& shares,
-                              double temperature) {
-  OptionNumbers by_logit = shares;
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    const double mean =
-        std::inner_product(shares[i].begin(), shares[i].end(), by_share[i].begin(), 0.0);
-    for (std::size_t k = 0; k < shares[i].size(); ++k)
-      by_logit[i][k] *= (by_share[i][k] - mean) / temperature;
-  }
-  return by_logit;
 }
 
 double entropy_of(const OptionNumbers& shares) {

@@ -9,10 +9,6 @@ namespace dnas {
 thimble::OptionNumbers zeros_like(const thimble::OptionNumbers& numbers);
 void add(thimble::OptionNumbers& to, const thimble::OptionNumbers& more);
 
-/// The gradient by logits of what has this gradient by the shares that they make.
-thimble::OptionNumbers through_softmax(const thimble::OptionNumbers& by_share,
-                                       const thimble::OptionNumbers& shares, double temperature);
-
 /// 1 for a coin, 0 where all is decided; the mean over decisions.
 double entropy_of(const thimble::OptionNumbers& shares);
 

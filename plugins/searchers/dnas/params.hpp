@@ -9,7 +9,7 @@ namespace dnas {
 enum class Constraint {
   masked,    ///< nothing is drawn that breaks a limit
   soft_log,  ///< loss + sum over limits of g log(cost / limit), g by side (King et al., 2310.18384)
-  lagrangian,  ///< loss + sum over limits of multiplier x (cost / limit - 1), by dual ascent
+  lagrangian,  ///< augmented, by dual ascent on a mean of costs over steps
 };
 const std::vector<std::pair<std::string, Constraint>>& names_of(Constraint);
 
@@ -24,6 +24,9 @@ enum class LogitOptimiser {
   sgd,   ///< without momentum, along a cosine down to 1/450 of the learning rate, as published
 };
 const std::vector<std::pair<std::string, LogitOptimiser>>& names_of(LogitOptimiser);
+
+/// Below it one option has all of every share, so that no logit moves any more.
+constexpr double kLeastTemperature = 0.05;
 
 struct Params {
   int epochs = 60;
@@ -61,8 +64,10 @@ struct Params {
           "of the weights, by Adam throughout; 0: they learn by the profile for such data")
         .range(0, 1);
     param(&Params::temperature, "temperature", "at which options are drawn at first")
-        .range(1e-5, 100);
-    param(&Params::last_temperature, "last_temperature", "and in the end").range(1e-5, 100);
+        .range(kLeastTemperature, 100);
+    param(&Params::last_temperature, "last_temperature",
+          "and in the end; at lower ones than these no logit would move any more")
+        .range(kLeastTemperature, 100);
     param(&Params::cooling, "cooling",
           "share of the steps of logits in which the temperature gets there")
         .range(1e-3, 1);

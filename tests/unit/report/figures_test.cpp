@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <regex>
@@ -6,7 +7,9 @@
 
 #include <support/world.hpp>
 #include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/report/analysis_pictures.hpp>
+#include <thimble/report/training_tables.hpp>
 
 namespace thimble::figures_test {
 namespace {
@@ -137,6 +140,89 @@ TEST(Pictures, ShowASweepOfAllMetricsBesideMacs) {
 TEST(Pictures, LabelOnlyTicksWithRoomForIt) {
   const auto made = pictures({point("a", "1", "1"), point("b", "1.01", "1"), point("c", "2", "1")});
   EXPECT_THAT(made.back().script, HasSubstr("set xtics ('1' 1, '' 1.01, '2' 2)"));
+}
+
+TrainedRow trained_row(const Evaluation& network, double accuracy) {
+  TrainedRow row;
+  row.network = network;
+  row.is_quantised = true;
+  row.whole.metrics = {99};
+  row.int8.metrics = {accuracy};
+  return row;
+}
+
+/// A point of a sweep over limits on boards whose network was trained with two seeds.
+PointOutcome trained_point(const std::string& board, double most_ms, double accuracy) {
+  PointOutcome outcome;
+  outcome.row = board + ", " + number_text(most_ms) + " ms";
+  outcome.assignments = {{"hardware.board", Value::scalar(board)},
+                         {"limits.latency_ms", Value::scalar(number_text(most_ms))}};
+  outcome.limits = {{"latency_ms", most_ms}, {"rom_bytes", 1e5}};
+  outcome.trained_metrics = {"accuracy"};
+  Evaluation network;
+  network.text = outcome.row;
+  network.has_cost = true;
+  network.cost.latency_ms.value = most_ms - 1;
+  network.cost.rom_bytes.value = 2048 * most_ms;
+  outcome.evaluated = {network};
+  for (const double aside : {-1, 1})
+    outcome.trained.push_back(trained_row(network, accuracy + aside));
+  return outcome;
+}
+
+Picture picture_named(const std::vector<Picture>& made, const std::string& name) {
+  const auto found = std::ranges::find(made, name, &Picture::name);
+  return found == made.end() ? Picture{} : *found;
+}
+
+TEST(Pictures, ShowWhatWasTrainedAgainstALimitedCost) {
+  std::vector<PointOutcome> points{trained_point("small", 50, 95), trained_point("small", 8, 90),
+                                   trained_point("large", 8, 93)};
+  const auto made = training_pictures(points);
+  const std::string script = picture_named(made, "trained_latency_ms").script;
+  const std::string deviation = number_text(std::sqrt(2.0));
+  EXPECT_THAT(script, HasSubstr("$line0 << EOD\n7 90 " + deviation + " \n49 95 " + deviation));
+  EXPECT_THAT(script, HasSubstr("title 'hardware.board=small'"));
+  EXPECT_THAT(script, HasSubstr("$line1 << EOD\n7 93 "));
+  EXPECT_THAT(script, HasSubstr("title 'large, 8 ms'"));
+  EXPECT_THAT(script, HasSubstr("ylabel 'int8 accuracy'"));
+  EXPECT_THAT(names_of(made), Not(Contains("trained_macs"))) << "nothing limits it";
+  EXPECT_THAT(picture_named(made, "trained_rom_bytes").script, HasSubstr("\n100 95 "))
+      << "in the unit of its column";
+
+  points[2].assignments[1].path = "limits.rom_bytes";
+  const auto apart = training_pictures(points);
+  EXPECT_THAT(picture_named(apart, "trained_latency_ms").script, Not(HasSubstr("$line1")))
+      << "the sweep set another limit there";
+  EXPECT_THAT(names_of(apart), Not(Contains("trained_rom_bytes"))) << "of one mark";
+}
+
+TEST(Pictures, JoinSeedsOfARowAndNotItsNetworks) {
+  std::vector<PointOutcome> points{trained_point("a", 8, 90), trained_point("a", 8, 94),
+                                   trained_point("b", 8, 80)};
+  for (PointOutcome& point : points)
+    point.assignments = {{"seed", Value::scalar("1")}, {"searcher", Value::scalar(point.row)}};
+  const auto marks = [&] {
+    return picture_named(training_pictures(points), "trained_latency_ms").script;
+  };
+  EXPECT_THAT(marks(), HasSubstr("$line0 << EOD\n7 92 "));
+  EXPECT_THAT(marks(), HasSubstr("$line1 << EOD\n7 80 "));
+
+  Evaluation other = points[0].evaluated[0];
+  other.text = "another";
+  other.cost.latency_ms.value = 3;
+  points[0].evaluated.push_back(other);
+  points[0].trained.push_back(trained_row(other, 70));
+  EXPECT_THAT(marks(), HasSubstr("$line0 << EOD\n3 70 0 \n7 90 "));
+}
+
+TEST(Pictures, OfTrainingsAreDrawn) {
+  testing::TemporaryFolder here;
+  const auto made = training_pictures({trained_point("it's", 8, 90), trained_point("b", 50, 95)});
+  const auto remarks = draw(made, here.path());
+  if (!remarks.empty() && remarks[0].starts_with("no pictures")) GTEST_SKIP() << remarks[0];
+  EXPECT_THAT(remarks, ::testing::IsEmpty());
+  EXPECT_TRUE(std::filesystem::exists(here.path() / "trained_latency_ms.png"));
 }
 
 TEST(Pictures, AreDrawnWholeOrLeaveTheirScript) {

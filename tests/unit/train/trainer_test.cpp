@@ -35,6 +35,10 @@ TEST(TrainingData, OfOnePersonSetsTheLastSamplesAside) {
   for (std::size_t i = 0; i < 10; ++i)
     EXPECT_EQ(data.validated()[i], static_cast<std::int64_t>(30 + i));
   EXPECT_EQ(data.learned().size(), 30U);
+  EXPECT_TRUE(is_of_one_group(pictures));
+  pictures.people[5] = 8;
+  EXPECT_FALSE(is_of_one_group(pictures));
+  EXPECT_FALSE(is_of_one_group(Pictures(40, true))) << "without groups nothing is known of them";
 }
 
 TEST(CrossEntropy, IsLibTorchsAndSoIsItsGradient) {

@@ -17,6 +17,10 @@ namespace thimble {
 /// exp(logit / temperature), by decision made to sum to 1.
 THIMBLE_EXPORT OptionNumbers shares_of(const OptionNumbers& logits, double temperature);
 
+/// The gradient by logits of what has this gradient by the shares that they make.
+THIMBLE_EXPORT OptionNumbers through_softmax(const OptionNumbers& by_share,
+                                             const OptionNumbers& shares, double temperature);
+
 /// Networks drawn decision by decision, in an order that is drawn, too, among the options with
 /// which a network is known that keeps all limits, by exact costs: whatever is drawn keeps them. A
 /// decision with a share for an option has it renormalised among those that are open then. Which

@@ -9,6 +9,10 @@
 
 namespace thimble {
 
+/// Whether all training samples come from one person or recording: what is set aside to validate on
+/// is then its end, and says less of others.
+THIMBLE_EXPORT bool is_of_one_group(const Dataset& data);
+
 /// The training part of a data set as a training goes through it: what is learned from, what is set
 /// aside to validate on, and samples of the network's input size. Thread safe.
 class THIMBLE_EXPORT TrainingData {
