@@ -1,6 +1,9 @@
-// A training step (forwards, backwards, SGD) of ours against the same on LibTorch's tape, both
-// channels last, in turns: medians of processor time on one thread. Then two threads against one,
-// by the clock; and integers against float, a step that learns and a forward run that evaluates.
+// A training step (forwards, backwards, SGD with Nesterov's momentum) of ours against one of the
+// same network of torch::nn's modules, LibTorch's tape and torch::optim::SGD in channels last, in
+// turns: medians of processor time on one thread; and which share of a step it takes to gather a
+// batch from mapped arrays and to alter it as the profile of its medium does. Then two threads
+// against one, by the clock; and integers against float, a step that learns and a forward run that
+// evaluates.
 //
 //   bench_training [rounds [network]]
 
@@ -11,8 +14,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <torch/csrc/autograd/autograd.h>
 
+#include <thimble/core/error.hpp>
 #include <thimble/core/parallel.hpp>
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
@@ -24,6 +27,8 @@
 #include <thimble/train/optimiser.hpp>
 #include <thimble/train/trainer.hpp>
 
+#include "batches_on_disk.hpp"
+#include "modules_and_tape.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -74,6 +79,7 @@ class Ours {
   static Recipe recipe() {
     Recipe made;
     made.momentum = kMomentum;
+    made.weight_decay = 0;
     return made;
   }
 
@@ -94,36 +100,6 @@ class Ours {
   Optimiser optimiser_;
 };
 
-/// LibTorch's operators, tape and layouts, as its own modules have them.
-class Tape {
- public:
-  explicit Tape(const Network& network) : network_{network.clone()} {
-    for (NodeId id = 0; id < network_.graph().size(); ++id) {
-      auto& [weight, bias] = network_.parameters(id);
-      if (weight.defined() && weight.dim() == 4)
-        weight = weight.contiguous(at::MemoryFormat::ChannelsLast);
-      for (const at::Tensor& leaf : {weight, bias})
-        if (leaf.defined()) leaves_.push_back(leaf.requires_grad_());
-    }
-    for (const at::Tensor& leaf : leaves_) momenta_.push_back(at::zeros_like(leaf));
-  }
-
-  void step(const Batch& batch) {
-    const at::Tensor loss = at::cross_entropy_loss(network_.forward(batch.images), batch.labels);
-    const auto gradients = torch::autograd::grad({loss}, leaves_);
-    const at::NoGradGuard no_grad;
-    for (std::size_t i = 0; i < leaves_.size(); ++i) {
-      momenta_[i].mul_(kMomentum).add_(gradients[i]);
-      leaves_[i].add_(momenta_[i], -kRate);
-    }
-  }
-
- private:
-  Network network_;
-  std::vector<at::Tensor> leaves_;
-  std::vector<at::Tensor> momenta_;
-};
-
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -141,19 +117,30 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-void compare(const std::string& name, const Graph& graph, int rounds) {
+void require_equal(bench::ModulesAndTape& theirs, const Network& ours, const at::Tensor& images) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor logits = logits_of(ours, propagate_forward(ours, images));
+  if (!at::allclose(theirs.forward(images), logits, 1e-3, 1e-3))
+    throw Error{"the two networks are not the same"};
+}
+
+void compare(const std::string& name, const Graph& graph, PluginLoader& plugins, int rounds) {
   Network network{graph};
   network.initialise(Init::kaiming_normal_fan_in, 1, "bench");
   const Batch batch = drawn(graph);
-  Tape tape{network};
+  bench::ModulesAndTape theirs{network, {.learning_rate = kRate, .momentum = kMomentum}};
+  require_equal(theirs, network, batch.images);
   Network own = network.clone();
   FloatLearner learner{own};
   Ours ours{learner};
+  bench::BatchesOnDisk data{graph, plugins, kBatch};
   ours.step(batch, 1, 1);
-  tape.step(batch);
-  std::vector<double> our_times, tape_times, one_thread, two_threads;
+  theirs.step(batch.images, batch.labels);
+  std::vector<double> our_times, their_times, gathering, altering, one_thread, two_threads;
   for (int round = 0; round < rounds; ++round) {
-    take(tape_times, thread_seconds, [&] { tape.step(batch); });
+    take(their_times, thread_seconds, [&] { theirs.step(batch.images, batch.labels); });
+    take(gathering, thread_seconds, [&] { data.gather(); });
+    take(altering, thread_seconds, [&] { data.alter(); });
     take(our_times, thread_seconds, [&] { ours.step(batch, 1, 1); });
   }
   for (int round = 0; round < rounds; ++round) {
@@ -161,10 +148,14 @@ void compare(const std::string& name, const Graph& graph, int rounds) {
     take(two_threads, wall_seconds, [&] { ours.step(batch, 4, 2); });
   }
   fmt::print(
-      "{:<17} tape {:6.1f} ms  ours {:6.1f} ms  ratio {:4.2f}   one thread {:6.1f} ms  two {:6.1f} "
-      "ms  ratio {:4.2f}\n",
-      name, median(tape_times), median(our_times), median(tape_times) / median(our_times),
+      "{:<17} LibTorch {:6.1f} ms  ours {:6.1f} ms  ratio {:4.2f}   one thread {:6.1f} ms  two "
+      "{:6.1f} ms  ratio {:4.2f}\n",
+      name, median(their_times), median(our_times), median(their_times) / median(our_times),
       median(one_thread), median(two_threads), median(one_thread) / median(two_threads));
+  const double of_data = median(gathering) + median(altering);
+  fmt::print("{:<17} data: gathering {:5.2f} ms  augmentation {:5.2f} ms  {:4.1f} % of a step\n",
+             name, median(gathering), median(altering),
+             100 * of_data / (of_data + median(our_times)));
 }
 
 /// Both from the same network; what is evaluated has settled statistics.
@@ -207,7 +198,7 @@ int main(int argc, char** argv) {
     const auto zoo =
         thimble::testing::make<SearchSpace>(plugins, "zoo", "{networks: [" + name + "]}");
     const Graph graph = zoo->build(Genotype{0});
-    compare(name, graph, rounds);
+    compare(name, graph, plugins, rounds);
     compare_integers(name, graph, rounds);
   }
 }
