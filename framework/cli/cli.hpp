@@ -97,7 +97,7 @@ struct DeployArguments : NetworkArguments {
   bool is_drawn = false;  ///< weights drawn, though there might be trained ones
   std::string name = "network";
   std::string output = "deployed";
-  std::string verify;  ///< a core to run it on in the emulator, or nothing
+  std::string verify;  ///< a core to run it on in the emulator, host, or nothing
 };
 int deploy(const DeployArguments& arguments, const World& world);
 

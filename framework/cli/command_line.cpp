@@ -237,8 +237,10 @@ void CommandLine::add_deploy() {
   sub->add_option("--name", deploy_.name, "of the network in C, and of the files")
       ->capture_default_str();
   sub->add_option("--output", deploy_.output, "folder for the files")->capture_default_str();
-  sub->add_option("--verify", deploy_.verify,
-                  "run it in the emulator on this core (m3, m4, m7, m33, m55)");
+  sub->add_option(
+      "--verify", deploy_.verify,
+      "run it in the emulator on this core (m3, m4, m7, m33, m55), or on the host with all "
+      "test samples");
 }
 
 void CommandLine::add_train() {

@@ -22,6 +22,7 @@
 #include "calibration_samples.hpp"
 #include "chosen_network.hpp"
 #include "cli.hpp"
+#include "host_check.hpp"
 
 namespace thimble::cli {
 namespace {
@@ -182,6 +183,13 @@ void verify(const Profiler& profiler, const Int8Network& network, const at::Tens
       size.rom_bytes - less.rom_bytes, size.ram_bytes - less.ram_bytes);
 }
 
+void verify_on_host(const Int8Network& network, const CSource& source, const Study& study) {
+  const HostCheck found = check_on_host(network, source, study);
+  fmt::print("  executed on this machine with all {} test samples: ", found.samples);
+  if (network.boxes) fmt::print("{} boxes and ", found.boxes);
+  fmt::print("every value as the reference has it\n");
+}
+
 const Study& study_to_deploy(const LoadedExperiment& experiment) {
   const Study& study = experiment.studies.front();
   if (study.dataset == nullptr)
@@ -222,7 +230,8 @@ int deploy(const DeployArguments& arguments, const World& world) {
   require_c_name(arguments.name);
   require_folder(arguments.output);
   std::optional<Profiler> profiler;
-  if (!arguments.verify.empty()) profiler.emplace(parse_core(arguments.verify));
+  const bool is_on_host = arguments.verify == kHost;
+  if (!arguments.verify.empty() && !is_on_host) profiler.emplace(parse_core(arguments.verify));
   const ChosenNetwork chosen = chosen_network(arguments, world);
   const Study& study = study_to_deploy(chosen.experiment);
   const TrainedNetwork trained = weights_for(chosen, arguments);
@@ -255,6 +264,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);
   if (profiler) verify(*profiler, network, samples.images);
+  if (is_on_host) verify_on_host(network, source, study);
   for (const char* const ending : {".c", ".h", "_test.c", ".onnx", "_int8.onnx"})
     fmt::print("{}\n", named(ending).string());
   return 0;

@@ -167,6 +167,39 @@ TEST_F(YoloImages, MayHaveOneTable) {
               HasSubstr("labels.csv:2:1: error: there is no image '9'"));
 }
 
+/// Frames and boxes from the cache are those that were decoded; another frame is another file.
+TEST_F(YoloImages, ComeFromTheCacheWithTheirFrames) {
+  for (const char* const name : {"train/a", "train/b", "val/c"})
+    add_image(fmt::format("images/{}.png", name));
+  testing::write(mine() / "labels/train/a.txt", "0 0.5 0.5 0.5 1\n");
+  const auto samples_of = [&](const std::string& yaml) {
+    return testing::all_samples(*open("yolo", yaml), Split::train);
+  };
+  const auto cached = [&] {
+    return std::distance(std::filesystem::directory_iterator{context_.cache_folder / "images"}, {});
+  };
+  const Samples plain = samples_of("");
+  context_.cache_folder = folder_.path() / "cache";
+  const Samples first = samples_of("");
+  ASSERT_EQ(cached(), 1);
+  const Samples again = samples_of("");
+  EXPECT_EQ(cached(), 1);
+  for (const Samples* const samples : {&first, &again}) {
+    EXPECT_TRUE(at::equal(samples->images, plain.images));
+    EXPECT_TRUE(at::equal(samples->labels, plain.labels));
+  }
+  const auto file = std::filesystem::directory_iterator {
+    context_.cache_folder / "images"
+    } -> path();
+  std::string content = testing::content(file);
+  char& first_pixel = content[3 * 2 * sizeof(std::int32_t)];  // behind the sides of three images
+  first_pixel = static_cast<char>(first_pixel ^ 0x40);
+  testing::write(file, content);
+  EXPECT_FALSE(at::equal(samples_of("").images[0], plain.images[0])) << "it is the file";
+  samples_of(", channels: 1");
+  EXPECT_EQ(cached(), 2);
+}
+
 TEST_F(YoloImages, AreDrawnForTestingWhereNothingSaysSo) {
   for (int i = 0; i < 10; ++i) {
     add_image(fmt::format("images/{}.png", i));
@@ -242,6 +275,52 @@ TEST_F(CocoImages, AreLeftOutWithACrowdAlone) {
   write_all(annotation(1, 1, "[2, 1, 4, 2]") + "," + annotation(2, 1, "[4, 0, 4, 4]", 1));
   const auto data = open("coco", ", classes: [person], empty_images: false");
   EXPECT_EQ(data->describe().train_samples, 1);
+}
+
+/// What becomes of them is what becomes of those in text files.
+TEST_F(CocoImages, AreCutAtTheBorderAndLeftOutWithoutArea) {
+  write_all(annotation(1, 1, "[-2, 1, 4, 2]") + "," + annotation(1, 1, "[2, 1, 0, 2]") + "," +
+            annotation(1, 1, "[9, 1, 2, 2]") + "," + annotation(1, 1, "[6, -3, 20, 20]"));
+  const auto data = open("coco", "");
+  const auto found = boxes(*data, Split::train, 0);
+  ASSERT_EQ(found.size(), 2);
+  expect_near(found[0], {0, 0.125F, 0.5F, 0.25F, 0.25F, 0});
+  expect_near(found[1], {0, 0.875F, 0.5F, 0.25F, 0.5F, 0});
+  const std::string remark = data->describe().remark;
+  EXPECT_THAT(remark, HasSubstr("2 boxes cut off at the border"));
+  EXPECT_THAT(remark, HasSubstr("2 boxes of no area in the image left out"));
+}
+
+TEST_F(CocoImages, MayHaveNoBoxes) {
+  write_all(annotation(2, 1, "[2, 1, 4, 2]"));
+  const auto data = open("coco", "");
+  EXPECT_EQ(data->describe().train_samples, 2);
+  EXPECT_TRUE(boxes(*data, Split::train, 0).empty());
+  EXPECT_EQ(boxes(*data, Split::train, 1).size(), 1);
+  EXPECT_THAT(data->describe().remark, HasSubstr("1 of 2 images to learn from have no box"));
+  const auto full = open("coco", ", empty_images: false");
+  EXPECT_EQ(full->describe().train_samples, 1);
+  EXPECT_THAT(full->describe().remark, HasSubstr("1 image without a box left out"));
+  write_all("");
+  EXPECT_THAT(problem("coco"), HasSubstr("no image to learn from has a box"));
+}
+
+TEST_F(CocoImages, MayHaveTwoHundredBoxes) {
+  std::string annotations;
+  for (int i = 0; i < 200; ++i)
+    annotations += (i > 0 ? "," : "") + annotation(1, 1, fmt::format("[{}, 1, 0.1, 2]", 0.03 * i));
+  write_all(annotations);
+  const auto data = open("coco", "");
+  EXPECT_EQ(boxes(*data, Split::train, 0).size(), 200);
+  EXPECT_EQ(data->boxes(Split::test).size(1), 200);
+  EXPECT_EQ(boxes(*data, Split::test, 0).size(), 1);
+}
+
+TEST_F(CocoImages, MayBeGrey) {
+  write_all(annotation(1, 1, "[2, 1, 4, 2]"));
+  add_image("train2017/2.png", /*is_grey=*/true);
+  const at::Tensor images = testing::all_samples(*open("coco", ""), Split::train).images;
+  EXPECT_TRUE(at::equal(images[0], images[1]));  // three equal channels, as the other has
 }
 
 TEST_F(CocoImages, AreRefusedWhereTheyAreNone) {

@@ -290,7 +290,7 @@ class TrainReader {
               on.task->has_maps()
                   ? fmt::format(
                         "a search space may have such networks: head: detection, classes: {}, "
-                        "and as many anchors as the task",
+                        "and as many anchors as the task; or head: points for points",
                         info.classes)
                   : advice(on, "classes", fmt::format("classes: {}", on.task->outputs(info))));
       if (input.channels != info.shape.channels)

@@ -65,9 +65,8 @@ NodeId classifier(Layers& layers, NodeId x) {
   return graph.linear(graph.global_avg_pool(x), layers.classes());
 }
 
-NodeId box_map(Layers& layers, NodeId x, int classes, int anchors) {
-  const int numbers = 5 + (classes > 1 ? classes : 0);
-  return layers.graph().conv(x, {.out = anchors * numbers, .bias = true});
+NodeId map_head(Layers& layers, NodeId x, int channels) {
+  return layers.graph().conv(x, {.out = channels, .bias = true});
 }
 
 NodeId depthwise_separable(Layers& layers, NodeId x, const Block& block) {

@@ -77,10 +77,8 @@ struct Block {
 /// Global average pool and fully connected layer.
 NodeId classifier(Layers& layers, NodeId x);
 
-/// Boxes of classes: for each cell and anchor four numbers of a box, whether there is one, and
-/// which class it is of, where there are several, by a pointwise convolution (Redmon and Farhadi
-/// 2018, arXiv 1804.02767).
-NodeId box_map(Layers& layers, NodeId x, int classes, int anchors);
+/// What each cell tells, by a pointwise convolution.
+NodeId map_head(Layers& layers, NodeId x, int channels);
 
 /// Depthwise, then pointwise convolution, each with batch norm and ReLU (Howard et al. 2017, arXiv
 /// 1704.04861).

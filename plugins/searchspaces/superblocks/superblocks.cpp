@@ -47,11 +47,13 @@ const std::vector<std::pair<std::string, Family>>& names_of(Family) {
 namespace {
 
 /// What stands behind the groups.
-enum class Head { classification, detection };
+enum class Head { classification, detection, points };
 
 const std::vector<std::pair<std::string, Head>>& names_of(Head) {
   static const std::vector<std::pair<std::string, Head>> kNames{
-      {"classification", Head::classification}, {"detection", Head::detection}};
+      {"classification", Head::classification},
+      {"detection", Head::detection},
+      {"points", Head::points}};
   return kNames;
 }
 
@@ -146,7 +148,8 @@ class Superblocks final : public thimble::SearchSpace {
           .range(1, 4096);
       param(&Params::classes, "classes", "classes of the data").range(1, 100000);
       param(&Params::head, "head",
-            "what stands behind the groups: the baseline's classifier, or a map of boxes");
+            "what stands behind the groups: the baseline's classifier, or a map of boxes or of "
+            "points");
       param(&Params::anchors, "anchors", "detection: boxes that each cell of the map tells of")
           .range(1, 16);
     }
@@ -156,8 +159,8 @@ class Superblocks final : public thimble::SearchSpace {
     if (params_.families.empty()) throw Error{"'families' names no baseline"};
     if (params_.head == Head::classification && params_.classes < 2)
       throw Error{"'classes' is 1: there is nothing to tell apart",
-                  "one class is enough for head: detection"};
-    if (params_.head == Head::detection &&
+                  "one class is enough for head: detection or points"};
+    if (params_.head != Head::classification &&
         baseline_of(params_.families.front()).data == Data::series)
       throw Error{"'families' are for time series, which have no boxes",
                   "take families for images, or head: classification"};
@@ -291,11 +294,18 @@ class Superblocks final : public thimble::SearchSpace {
     }
     dense.bounds[kGroups] = graph.size();
     const Graph::Scope scope{graph, "head"};
-    graph.set_output(params_.head == Head::detection
-                         ? box_map(layers, x, params_.classes, params_.anchors)
-                         : baseline.head(layers, x));
+    graph.set_output(params_.head == Head::classification ? baseline.head(layers, x)
+                                                          : map_head(layers, x, channels_of_map()));
     dense.widths = layers.widths();
     return dense;
+  }
+
+  /// Of boxes: for each anchor four numbers of a box, whether there is one, and which class it is
+  /// of, where there are several (Redmon and Farhadi 2018, arXiv 1804.02767). Of points: whether
+  /// there is one of each class.
+  int channels_of_map() const {
+    if (params_.head == Head::points) return params_.classes;
+    return params_.anchors * (5 + (params_.classes > 1 ? params_.classes : 0));
   }
 
   Params params_;

@@ -36,11 +36,13 @@ const std::vector<std::pair<std::string, Choice>>& names_of(Choice) {
 namespace {
 
 /// What stands behind a network's last map.
-enum class Head { classification, detection };
+enum class Head { classification, detection, points };
 
 const std::vector<std::pair<std::string, Head>>& names_of(Head) {
   static const std::vector<std::pair<std::string, Head>> kNames{
-      {"classification", Head::classification}, {"detection", Head::detection}};
+      {"classification", Head::classification},
+      {"detection", Head::detection},
+      {"points", Head::points}};
   return kNames;
 }
 
@@ -69,7 +71,8 @@ class Zoo final : public thimble::SearchSpace {
       param(&Params::classes, "classes", "classes of the data; 0: the networks' own")
           .range(0, 100000);
       param(&Params::head, "head",
-            "what stands behind a network's last map: its own classifier, or a map of boxes");
+            "what stands behind a network's last map: its own classifier, or a map of boxes or of "
+            "points");
       param(&Params::anchors, "anchors", "detection: boxes that each cell of the map tells of")
           .range(1, 16);
     }
@@ -86,7 +89,8 @@ class Zoo final : public thimble::SearchSpace {
       network.options.push_back(name);
       require_like_the_first(network_of(choice));
     }
-    for (std::size_t i = 0; params_.head == Head::detection && i < params_.networks.size(); ++i)
+    for (std::size_t i = 0; params_.head != Head::classification && i < params_.networks.size();
+         ++i)
       build({static_cast<double>(i)});  // throws for what has no map
   }
 
@@ -97,7 +101,7 @@ class Zoo final : public thimble::SearchSpace {
     Graph graph;
     const NodeId input = graph.input(input_of(network));
     graph.set_output(network.body(graph, input, outputs_of(network)));
-    return params_.head == Head::detection ? with_box_map(std::move(graph), network) : graph;
+    return params_.head == Head::classification ? graph : with_map(std::move(graph), network);
   }
 
   /// Reads a bare name, too.
@@ -123,19 +127,20 @@ class Zoo final : public thimble::SearchSpace {
     return params_.classes > 0 ? params_.classes : network.classes;
   }
 
-  /// Boxes in place of classes (Redmon and Farhadi 2018, arXiv 1804.02767), told of each cell of
-  /// the map that the classifier takes the mean of.
-  Graph with_box_map(Graph graph, const Network& network) const {
+  /// Boxes in place of classes (Redmon and Farhadi 2018, arXiv 1804.02767), or points, told of each
+  /// cell of the map that the classifier takes the mean of.
+  Graph with_map(Graph graph, const Network& network) const {
     const auto pool =
         std::ranges::find(graph.nodes(), thimble::Op::global_avg_pool, &thimble::Node::op);
     if (pool == graph.nodes().end())
       throw Error{thimble::in_quotes(network.name) + " has no map that could tell of boxes",
                   "take a network for images"};
     const int classes = params_.classes > 0 ? params_.classes : network.classes;
-    const int numbers = 5 + (classes > 1 ? classes : 0);
+    const int of_boxes = params_.anchors * (5 + (classes > 1 ? classes : 0));
     const NodeId map = graph.inputs(*pool)[0];
     const Graph::Scope scope{graph, "boxes"};
-    graph.set_output(graph.conv(map, {.out = params_.anchors * numbers, .bias = true}));
+    graph.set_output(
+        graph.conv(map, {.out = params_.head == Head::points ? classes : of_boxes, .bias = true}));
     return live(graph);
   }
 
