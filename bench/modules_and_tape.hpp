@@ -47,6 +47,15 @@ class ModulesAndTape {
     return outputs[static_cast<std::size_t>(graph_.output())];
   }
 
+  /// Down a loss that tells its gradient by the outputs.
+  template <class GradientBy>
+  void step_by(const at::Tensor& images, const GradientBy& gradient_by) {
+    optimiser_.zero_grad();
+    const at::Tensor outputs = forward(images);
+    outputs.backward(gradient_by(outputs.detach()));
+    optimiser_.step();
+  }
+
   void step(const at::Tensor& images, const at::Tensor& labels) {
     optimiser_.zero_grad();
     at::cross_entropy_loss(forward(images), labels).backward();
