@@ -35,9 +35,9 @@ std::string program_of(const Int8Network& network) {
 )",
                                                         network.name)
                                           : "";
-  return fmt::format(R"(#include <stdio.h>
-#include "{0}.h"
-int main(void) {{
+  return fmt::format(
+      "#include <stdio.h>\n#include \"{0}.h\"\n"
+      R"(int main(void) {{
   FILE *in = fopen("inputs", "rb"), *out = fopen("outputs", "wb"), *boxes = fopen("boxes", "w");
   if (!in || !out || !boxes) return 1;
   while (fread({0}_input(), 1, {1}, in) == {1}) {{
@@ -47,8 +47,8 @@ int main(void) {{
   return fclose(in) | fclose(out) | fclose(boxes);
 }}
 )",
-                     network.name, network.tensor(0).shape.elements(),
-                     network.tensor(network.output).shape.elements(), boxes);
+      network.name, network.tensor(0).shape.elements(),
+      network.tensor(network.output).shape.elements(), boxes);
 }
 
 struct Expected {
