@@ -2,16 +2,19 @@
 """Pictures of detection.yaml, as SVG files, by Python's standard library alone.
 
     detection_figures.py boxes EVALUATED DATA OUT.svg      boxes on test images of coco_person
+    detection_figures.py mosaic EVALUATED DATA OUT.svg     the same, photographs as 24x24 coarse pixels
     detection_figures.py curve OUT.svg EVALUATED...        precision against recall
     detection_figures.py macs OUT.svg RUN...               mAP50 against MACs
 
-EVALUATED is a folder that `thimble evaluate --output` wrote, RUN one of `thimble run`.
+EVALUATED is a folder that `thimble evaluate --output` wrote, of which int8 is taken, RUN one of `thimble
+run`. A mosaic can be shown where the photographs, which are their owners', cannot.
 """
 import base64
 import csv
 import pathlib
 import struct
 import sys
+import zlib
 
 COLOURS = ["#1b6ca8", "#c8553d", "#588157", "#8e6c8a", "#bc8a2f", "#555555"]
 
@@ -19,6 +22,12 @@ COLOURS = ["#1b6ca8", "#c8553d", "#588157", "#8e6c8a", "#bc8a2f", "#555555"]
 def rows(file):
     with open(file, newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def table(evaluated, name):
+    """Of int8 where it was made."""
+    files = sorted(evaluated.glob(f"*_{name}.csv"))
+    return next((file for file in files if file.name.startswith("int8_")), files[0])
 
 
 def svg(width, height, body):
@@ -45,14 +54,50 @@ def test_images(data):
     return [data / "images" / f"{name}.jpg" for name in sorted(names)]
 
 
-def picture(file, boxes, x, y, side):
+def photograph(file, x, y, side):
     content = file.read_bytes()
     width, height = jpeg_size(content)
     factor = side / max(width, height)
     left, top = x + (side - factor * width) / 2, y + (side - factor * height) / 2
-    made = [f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="#727272"/>',
+    return [f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="#727272"/>',
             f'<image x="{left}" y="{top}" width="{factor * width}" height="{factor * height}" '
             f'href="data:image/jpeg;base64,{base64.b64encode(content).decode()}"/>']
+
+
+def npy(file):
+    """What stands behind the header of an array of NumPy, version 1."""
+    content = file.read_bytes()
+    return content[10 + struct.unpack("<H", content[8:10])[0]:]
+
+
+def png(pixels, side):
+    """Of rows of red, green and blue."""
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data
+                + struct.pack(">I", zlib.crc32(kind + data)))
+    lines = b"".join(b"\0" + pixels[3 * side * i:3 * side * (i + 1)] for i in range(side))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(lines, 9)) + chunk(b"IEND", b""))
+
+
+def coarse(file, x, y, side):
+    """Means of 4x4 pixels of the letterboxed image of 96x96."""
+    data, cells, fine = file.parent.parent, 24, 96
+    ids = npy(data / "image_id_i32.npy")
+    place = [i for i, in struct.iter_unpack("<i", ids)].index(int(file.stem))
+    image = npy(data / "X96_u8.npy")[3 * fine * fine * place:][:3 * fine * fine]
+    step = fine // cells
+    pixels = bytes(
+        sum(image[(channel * fine + step * row + i) * fine + step * column + k]
+            for i in range(step) for k in range(step)) // step ** 2
+        for row in range(cells) for column in range(cells) for channel in range(3))
+    return [f'<image x="{x}" y="{y}" width="{side}" height="{side}" '
+            f'style="image-rendering:pixelated" '
+            f'href="data:image/png;base64,{base64.b64encode(png(pixels, cells)).decode()}"/>']
+
+
+def picture(image, boxes, x, y, side):
+    made = image
     for box in boxes:
         w, h = float(box["width"]) * side, float(box["height"]) * side
         bx, by = x + float(box["x"]) * side - w / 2, y + float(box["y"]) * side - h / 2
@@ -66,11 +111,11 @@ def picture(file, boxes, x, y, side):
     return made
 
 
-def boxes(evaluated, data, out):
+def boxes(evaluated, data, out, drawn):
     """The first images with a person: those that are there dashed, those that were found not."""
     files = test_images(data)
     by_image = {}
-    for row in rows(next(evaluated.glob("*_boxes.csv"))):
+    for row in rows(table(evaluated, "boxes")):
         by_image.setdefault(int(row["image"]), []).append(row)
     chosen = [image for image in sorted(by_image)
               if any(row["kind"] == "truth" and float(row["height"]) > 0.2
@@ -78,8 +123,8 @@ def boxes(evaluated, data, out):
     side, gap, columns = 200, 6, 4
     body = []
     for place, image in enumerate(chosen):
-        body += picture(files[image], by_image[image], gap + place % columns * (side + gap),
-                        gap + place // columns * (side + gap), side)
+        x, y = gap + place % columns * (side + gap), gap + place // columns * (side + gap)
+        body += picture(drawn(files[image], x, y, side), by_image[image], x, y, side)
     lines = -(-len(chosen) // columns)
     out.write_text(svg(columns * (side + gap) + gap, lines * (side + gap) + gap, body))
 
@@ -105,9 +150,10 @@ def legend(place, text):
 def curve(out, folders):
     body = axes("recall / %", "precision / %", 100, 100)
     for place, folder in enumerate(folders):
-        file = next(folder.glob("*_precision_recall.csv"))
-        points = [f'{60 + 4.4 * float(row["recall"]):.1f},{340 - 3.2 * float(row["precision"]):.1f}'
+        file = table(folder, "precision_recall")
+        points = [f'{60 + 4.4 * float(row["recall"]):.0f},{340 - 3.2 * float(row["precision"]):.0f}'
                   for row in rows(file)]
+        points = [point for point, before in zip(points, [""] + points) if point != before]
         body.append(f'<polyline points="{" ".join(points)}" fill="none" '
                     f'stroke="{COLOURS[place % len(COLOURS)]}"/>')
         body.append(legend(place, folder.name))
@@ -134,8 +180,9 @@ def macs(out, runs):
 
 
 def main(arguments):
-    if len(arguments) == 4 and arguments[0] == "boxes":
-        return boxes(*map(pathlib.Path, arguments[1:]))
+    drawings = {"boxes": photograph, "mosaic": coarse}
+    if len(arguments) == 4 and arguments[0] in drawings:
+        return boxes(*map(pathlib.Path, arguments[1:]), drawings[arguments[0]])
     if len(arguments) >= 3 and arguments[0] in ("curve", "macs"):
         out, *folders = map(pathlib.Path, arguments[1:])
         return (curve if arguments[0] == "curve" else macs)(out, folders)
