@@ -106,4 +106,10 @@ ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& wor
   return chosen;
 }
 
+void remark_on_data(const TrainedNetwork& trained, const Study& study) {
+  const auto known = trained.about.find("data");
+  if (known != trained.about.end() && known->second != study.data)
+    fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
+}
+
 }  // namespace thimble::cli

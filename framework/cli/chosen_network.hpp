@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <thimble/train/trained_network.hpp>
+
 #include "cli.hpp"
 
 namespace thimble::cli {
@@ -24,5 +26,8 @@ struct ChosenNetwork {
 
 /// Throws InputError.
 ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& world);
+
+/// Says so where the experiment's data are no longer those that the network was trained on.
+void remark_on_data(const TrainedNetwork& trained, const Study& study);
 
 }  // namespace thimble::cli

@@ -107,9 +107,7 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
                      "add 'train' to it: 'train={task: {use: classification}}'"};
   const int jobs = jobs_or_all(arguments.jobs);
   const TrainedNetwork trained = read_trained(chosen.graph, *chosen.weights);
-  if (const auto known = trained.about.find("data");
-      known != trained.about.end() && known->second != study.data)
-    fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
+  remark_on_data(trained, study);
   const Network& network = trained.network;
   const Shape& input = chosen.graph.node(0).shape;
   const at::Tensor samples = calibration_samples(study, input).images;

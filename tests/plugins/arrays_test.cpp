@@ -256,6 +256,8 @@ TEST_F(Arrays, SayWhatIsWrongWithTheirDescription) {
             "data.yaml: error: no sample is of the group '8' of 'test_groups'");
   EXPECT_EQ(with("groups: who.npy\ntest_groups: [7, 9]"),
             "data.yaml: error: no sample is left to train with");
+  EXPECT_EQ(with("groups: who.npy\ntest_groups: [7]\nsplit: who.npy"),
+            "data.yaml: error: 'split' and 'test_groups' both say what is tested on");
   EXPECT_EQ(with("test_groups: [7]"), "data.yaml: error: 'test_groups' without groups");
   EXPECT_EQ(with("groups: who.npy\nsplit: y.npy"),
             "data.yaml: error: the group of sample 1 (the first is 0) is both in the training and "

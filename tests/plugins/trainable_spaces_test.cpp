@@ -130,7 +130,6 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{"nasbench201", "nasbench201", "{image: 8, classes: 4, cells: 1}"}, of_zoo("resnet8"),
         of_zoo("ds_cnn"), of_zoo("mobilenet_v1_025"), of_zoo("cnn_1d"), of_zoo("mcunet_in0"),
-        Case{"time_series_cells", "time_series_cells", "{steps: 32, sensors: 6, classes: 4}"},
         of_family("mobilenet_v2"), of_family("resnet18"), of_family("squeezenet"),
         of_family("mbednet"), of_family("mobilenet_v1"), of_family("efficientnet_lite0"),
         Case{"inception_time", "superblocks",

@@ -61,8 +61,8 @@ TEST_F(ThinData, MayHaveOneSampleAClass) {
 
 TEST_F(ThinData, IsKnownAgain) {
   const std::vector<std::uint8_t> labels{0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
-  const std::string evaluate =
-      "evaluate " + folder(run_on(labels, "")).string() + " --network 1 --data data";
+  const std::string network = folder(run_on(labels, "")).string() + " --network 1 --data data";
+  const std::string evaluate = "evaluate " + network;
   const Finished same = thimble_command(evaluate, here_.path());
   EXPECT_EQ(same.code, 0) << same.errors;
   EXPECT_EQ(same.errors, "");
@@ -70,8 +70,10 @@ TEST_F(ThinData, IsKnownAgain) {
                  testing::npy("|u1", "(16,)",
                               testing::bytes_of<std::uint8_t>(
                                   {1, 0, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7})));
-  EXPECT_THAT(thimble_command(evaluate, here_.path()).errors,
-              HasSubstr("the data are not those that this network was trained on"));
+  for (const std::string& command : {evaluate, "deploy " + network + " --output c"})
+    EXPECT_THAT(thimble_command(command, here_.path()).errors,
+                HasSubstr("the data are not those that this network was trained on"))
+        << command;
 }
 
 TEST_F(ThinData, MayLackAClass) {

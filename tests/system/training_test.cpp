@@ -389,6 +389,10 @@ TEST_F(TrainingRun, RemarksOnKeysWithoutEffect) {
       remarks("quantise: {epochs: 3, percentile: 99}"),
       AllOf(HasSubstr("remark: 'epochs' of 'quantise' changes nothing: it is for method: qat"),
             HasSubstr("remark: 'percentile' of 'quantise' changes nothing")));
+  EXPECT_THAT(remarks("profile: series, augmentation: {crop: 7}"),
+              HasSubstr("remark: 'crop' of 'augmentation' changes nothing: it is for images"));
+  EXPECT_THAT(remarks("profile: images, augmentation: {noise: 0.1}"),
+              HasSubstr("remark: 'noise' of 'augmentation' changes nothing: it is for series"));
   EXPECT_THAT(remarks("prune: {}, quantise: {method: qat, epochs: 3}"), Not(HasSubstr("nothing")));
 }
 

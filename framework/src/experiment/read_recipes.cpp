@@ -44,6 +44,7 @@ class RecipeReader {
       error(at("micro_batches"),
             fmt::format("{} micro-batches of a batch of {}", recipe_.micro_batches, recipe_.batch),
             fmt::format("a micro-batch has a sample at least: micro_batches: {}", recipe_.batch));
+    remark_on_augmentation();
     if (recipe_.prune) check_prune(*recipe_.prune);
     if (recipe_.quantise) remark_on_quantise(*recipe_.quantise);
   }
@@ -111,17 +112,30 @@ class RecipeReader {
             "say the share here: prune: {sparsity: 0.5}");
   }
 
+  template <class T>
+  void remark_on(const char* what, const T& given, std::initializer_list<const char*> keys,
+                 const char* why) {
+    for (const std::string& key : changed(given, keys))
+      remark(fmt::format("'{}' of '{}' changes nothing: {}", key, what, why));
+  }
+
+  void remark_on_augmentation() {
+    if (recipe_.medium == Medium::series)
+      remark_on("augmentation", recipe_.augmentation, {"flip", "crop", "cutout", "zoom", "colour"},
+                "it is for images");
+    else
+      remark_on("augmentation", recipe_.augmentation, {"time_shift", "scale", "noise"},
+                "it is for series");
+  }
+
   void remark_on_quantise(const Quantise& quantise) {
-    const auto remark_on = [&](std::initializer_list<const char*> keys, const char* why) {
-      for (const std::string& key : changed(quantise, keys))
-        remark(fmt::format("'{}' of 'quantise' changes nothing: {}", key, why));
-    };
     if (quantise.method == QuantiseMethod::ptq)
-      remark_on({"epochs", "learning_rate", "scales", "frozen_from"}, "it is for method: qat");
+      remark_on("quantise", quantise, {"epochs", "learning_rate", "scales", "frozen_from"},
+                "it is for method: qat");
     else if (quantise.scales == ScaleRule::learned)
-      remark_on({"frozen_from"}, "scales are learned to the end");
+      remark_on("quantise", quantise, {"frozen_from"}, "scales are learned to the end");
     if (quantise.ranges != RangeRule::percentile)
-      remark_on({"percentile"}, "it is for ranges: percentile");
+      remark_on("quantise", quantise, {"percentile"}, "it is for ranges: percentile");
   }
 
   Reading& reading_;

@@ -179,6 +179,8 @@ class Arrays final : public thimble::TableDataset {
     if (are_two && !(description.split.empty() && description.rule.test_groups.empty()))
       refuse(file, "'train' and 'test' are parts already, and more is said of the split",
              "leave 'split' and 'test_groups' out");
+    if (!description.split.empty() && !description.rule.test_groups.empty())
+      refuse(file, "'split' and 'test_groups' both say what is tested on", "leave one of them out");
     return description;
   }
 
