@@ -24,8 +24,8 @@ THIMBLE_EXPORT Table training_overview(const std::vector<PointOutcome>& outcomes
 /// The curves of one training, for TensorBoard.
 THIMBLE_EXPORT EventFile training_events(const TrainedRow& row, const std::string& metric);
 /// Loss and metric by epoch, a line a training, a colour a network. What the last form reached
-/// against each cost that is limited, a mark a network or all seeds of a row, a line for points that
-/// differ in their limits alone.
+/// against each cost that is limited, a mark a network or all seeds of a row, a line for points
+/// that differ in their limits alone.
 THIMBLE_EXPORT std::vector<Picture> training_pictures(const std::vector<PointOutcome>& outcomes);
 
 }  // namespace thimble
