@@ -143,9 +143,10 @@ std::string prune_phrase(const Prune& prune) {
   if (prune.whole) beside.emplace_back("the whole network");
   if (prune.narrow) beside.emplace_back("the narrow one");
   return fmt::format(
-      "; {} of the channels pruned by {}{}{}",
+      "; {} of the channels pruned by {}{}{}{}",
       prune.from == PruneFrom::decisions ? "the decided share" : number_text(prune.sparsity),
       detail::one_line(detail::Codec<PruneCriterion>::write(prune.criterion)),
+      prune.start == PruneStart::whole ? " of what has learned whole" : "",
       beside.empty() ? "" : ", beside ", join(beside, " and "));
 }
 

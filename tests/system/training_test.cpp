@@ -362,6 +362,16 @@ TEST_F(PrunedRun, NeedNotBeCompared) {
   EXPECT_THAT(content(made / "history.csv"), Not(HasSubstr("float")));
 }
 
+/// And is compared with, trained once for both: weights of the pruned and of the whole network.
+TEST_F(PrunedRun, BeginsWithWhatTheWholeNetworkHasLearned) {
+  const fs::path made = folder(decided(", start: whole"));
+  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
+  ASSERT_EQ(trained.rows.size(), 1U);
+  for (const char* const form : {"float", "pruned"})
+    EXPECT_FALSE(trained.rows[0][trained.column(std::string{form} + "_accuracy")].text.empty());
+  EXPECT_EQ(std::distance(fs::directory_iterator{here_.path() / "runs/trainings"}, {}), 2);
+}
+
 TEST_F(PrunedRun, RanksByWhatIsDeployed) {
   const fs::path made =
       folder(run("benchmark=trained 'train={profile: series, epochs: 1, seeds: [1], prune: {}, "

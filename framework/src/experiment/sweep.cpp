@@ -130,6 +130,14 @@ std::vector<Grid> read_grids(const Value& sweep) {
 /// As it is written; ~ takes a key away.
 std::string shown(const Value& value) { return value.is_null() ? "~" : detail::one_line(value); }
 
+/// In a label, where brackets would say nothing.
+std::string shown_in_label(const Value& value) {
+  if (!value.is_sequence() || value.items().empty()) return shown(value);
+  std::vector<std::string> items;
+  for (const Value& item : value.items()) items.push_back(shown(item));
+  return join(items, ", ");
+}
+
 /// The label with a value for each {key.path} in it.
 std::string filled(const Grid& grid, const std::vector<Assignment>& assignments) {
   std::string label;
@@ -145,7 +153,7 @@ std::string filled(const Grid& grid, const std::vector<Assignment>& assignments)
         refuse(grid.row_where,
                fmt::format("the label names '{{{}}}', which these points do not set", path),
                "{key.path} stands for the value of a key beside 'row'");
-      label += grid.row.substr(at, begin - at) + shown(set->value);
+      label += grid.row.substr(at, begin - at) + shown_in_label(set->value);
     }
     at = end + 1;
   }

@@ -53,7 +53,9 @@ std::vector<Evaluation> picked(const PointOutcome& outcome, const TrainSettings&
 /// Of a training, and of those that it is compared with.
 int all_epochs(const Recipe& recipe) {
   int trainings = 1;
-  if (recipe.prune) trainings += (recipe.prune->whole ? 1 : 0) + (recipe.prune->narrow ? 1 : 0);
+  if (const auto& prune = recipe.prune)
+    trainings += (prune->whole ? 1 : 0) + (prune->narrow ? 1 : 0) +
+                 (prune->start == PruneStart::whole ? 1 : 0);
   const bool learns_integers = recipe.quantise && recipe.quantise->method == QuantiseMethod::qat;
   return trainings * recipe.epochs + (learns_integers ? recipe.quantise->epochs : 0);
 }
@@ -184,21 +186,22 @@ class Trainings {
   /// The same network unpruned, and what was left of it from new weights.
   void train_to_compare(TrainedRow& row, const Lesson& lesson) {
     const Prune& prune = *lesson.recipe.prune;
-    const bool is_decided = prune.from == PruneFrom::decisions;
     Lesson plain = lesson;
-    plain.recipe.prune.reset();
-    plain.recipe.quantise.reset();
+    plain.recipe = unpruned(lesson.recipe);
     const auto compare = [&](const std::string& words, FormOutcome& into) {
       return attempt([&] { into = train_network(order_for(row, plain, words)).real; });
     };
     if (prune.whole) {
-      const std::string failure = compare(is_decided ? "with all of its channels" : "", row.whole);
+      const std::string failure = compare(whole_words(prune), row.whole);
       if (!failure.empty() && row.failure.empty()) row.failure = "unpruned: " + failure;
     }
     if (!prune.narrow) return;
     plain.graph = pruned_graph(lesson.graph, prune);
-    const std::string failure = compare(
-        is_decided ? "" : fmt::format("without {} of its channels", prune.sparsity), row.narrow);
+    const std::string failure =
+        compare(prune.from == PruneFrom::decisions
+                    ? ""
+                    : fmt::format("without {} of its channels", prune.sparsity),
+                row.narrow);
     if (!failure.empty())  // which is no fault of what was asked for
       say(fmt::format("'{}' narrow from the start: {}", row.network.text, failure));
   }
@@ -206,6 +209,17 @@ class Trainings {
   void say(const std::string& line) {
     const std::scoped_lock lock{saying_};
     stage_.say(line);
+  }
+
+  /// In float, as it is.
+  static Recipe unpruned(Recipe recipe) {
+    recipe.prune.reset();
+    recipe.quantise.reset();
+    return recipe;
+  }
+
+  static std::string whole_words(const Prune& prune) {
+    return prune.from == PruneFrom::decisions ? "with all of its channels" : "";
   }
 
   /// `words` say what became of the network before, where it is not the one that is named.
@@ -222,6 +236,9 @@ class Trainings {
     order.jobs = stage_.jobs;
     order.folder = stage_.trainings / key_of(*on, row, recipe, words);
     order.float_folder = stage_.trainings / key_of(*on, row, real, words);
+    if (recipe.prune)
+      order.whole_folder =
+          stage_.trainings / key_of(*on, row, unpruned(recipe), whole_words(*recipe.prune));
     order.about = on->about;
     order.about["arch"] = row.network.text;
     order.say = [this](const std::string& line) { say(line); };

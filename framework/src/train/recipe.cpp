@@ -50,6 +50,12 @@ const std::vector<std::pair<std::string, PruneFrom>>& names_of(PruneFrom) {
   return kNames;
 }
 
+const std::vector<std::pair<std::string, PruneStart>>& names_of(PruneStart) {
+  static const std::vector<std::pair<std::string, PruneStart>> kNames{{"new", PruneStart::fresh},
+                                                                      {"whole", PruneStart::whole}};
+  return kNames;
+}
+
 const std::vector<std::pair<std::string, PruneCriterion>>& names_of(PruneCriterion) {
   static const std::vector<std::pair<std::string, PruneCriterion>> kNames{
       {"taylor", PruneCriterion::taylor},

@@ -129,13 +129,22 @@ TrainedNetwork fresh(const TrainingOrder& order, const Graph& graph) {
   return made;
 }
 
+/// The whole network, when an order of its own has trained it.
+TrainedNetwork learned_whole(const TrainingOrder& order) {
+  TrainingOrder whole = order;
+  whole.recipe.prune.reset();
+  whole.folder = order.whole_folder.empty() ? order.folder / "whole" : order.whole_folder;
+  return read_trained(*order.graph, train_network(whole).weights);
+}
+
 /// Learns with all channels, more and more of them masked, and on without those. Which are kept is
 /// told by the first trainer's last state, so a process that was killed finds them again.
 TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data) {
   const Recipe& recipe = order.recipe;
   const auto until =
       std::clamp(static_cast<int>(std::ceil(recipe.prune->end * recipe.epochs)), 1, recipe.epochs);
-  TrainedNetwork dense = fresh(order, *order.graph);
+  TrainedNetwork dense =
+      recipe.prune->start == PruneStart::whole ? learned_whole(order) : fresh(order, *order.graph);
   FloatLearner all{dense.network};
   Trainer before{all, *order.task, data, recipe, order.seed, order.jobs};
   Pruner pruner{dense.network, *recipe.prune, order.seed, before.steps_of_epoch() * recipe.epochs};

@@ -54,6 +54,8 @@ TEST(Sweep, FillsTheLabelAndSharesRowsAmongSeeds) {
   EXPECT_EQ(lines_of("{sweep: {row: 'a of {a}, {a}', a: [1, 2], seed: [3, 4]}}"),
             (Lines{"a of 1, 1: {a: 1, seed: 3}", "a of 1, 1: {a: 1, seed: 4}",
                    "a of 2, 2: {a: 2, seed: 3}", "a of 2, 2: {a: 2, seed: 4}"}));
+  EXPECT_EQ(lines_of("{sweep: {row: 'of {a}', a: [[x], [1, [2]], []]}}"),
+            (Lines{"of x: {a: [x]}", "of 1, [2]: {a: [1, [2]]}", "of []: {a: []}"}));
   EXPECT_EQ(lines_of("{sweep: {seed: [3, 4]}}"), (Lines{": {seed: 3}", ": {seed: 4}"}));
 }
 

@@ -153,6 +153,41 @@ TEST_F(Trainings, PruneToWhatWasDecided) {
               ThrowsMessage<Error>(HasSubstr("pruning: 2 sparsities for 1 channel groups")));
 }
 
+/// With a rate of nothing, what the whole network has learned comes out; it is trained once.
+TEST_F(Trainings, BeginPruningWithWhatTheWholeNetworkHasLearned) {
+  const TrainingOutcome whole = train_network(order("whole"));
+  const auto written = fs::last_write_time(whole.weights);
+  TrainingOrder pruned = order("pruned");
+  pruned.whole_folder = folder_.path() / "whole";
+  pruned.recipe.learning_rate = 1e-12;
+  pruned.recipe.prune = Prune{.sparsity = 0, .start = PruneStart::whole};
+  const auto expected = named_weights(read_trained(graph_, whole.weights).network);
+  const auto found = named_weights(read_trained(graph_, train_network(pruned).weights).network);
+  EXPECT_EQ(fs::last_write_time(whole.weights), written);
+  for (const auto& [name, tensor] : expected)
+    EXPECT_TRUE(at::allclose(found.at(name), tensor, 1e-6, 1e-7)) << name;
+}
+
+TEST_F(Trainings, GoOnWhereTheWholeNetworkOrItsPruningWasStopped) {
+  const auto pruned = [&](const std::string& name) {
+    TrainingOrder made = order(name);
+    made.recipe.prune = Prune{.sparsity = 0.5, .start = PruneStart::whole};
+    return made;
+  };
+  const std::string unbroken = read_file(train_network(pruned("unbroken")).weights);
+  const int epochs = pruned("").recipe.epochs;
+  for (const int last : {1, epochs, epochs + 1, 2 * epochs - 1}) {
+    TrainingOrder broken = pruned("broken" + std::to_string(last));
+    int told = 0;
+    broken.progress = [&](const EpochOutcome&, std::size_t) {
+      if (++told == last) throw Interrupted{"stopped"};
+    };
+    EXPECT_THROW(train_network(broken), Interrupted) << last;
+    broken.progress = pruned("").progress;
+    EXPECT_EQ(read_file(train_network(broken).weights), unbroken) << last;
+  }
+}
+
 /// What is trained in float is trained once for all kinds of integers.
 TEST_F(Trainings, ShareWhatIntegersAreMadeOf) {
   const auto quantised = [&](const char* name, const Quantise& how) {

@@ -98,6 +98,14 @@ enum class PruneFrom {
 };
 THIMBLE_EXPORT const std::vector<std::pair<std::string, PruneFrom>>& names_of(PruneFrom);
 
+/// What weights pruning begins with.
+enum class PruneStart {
+  fresh,  ///< new ones, "new": the first epochs are those of the whole network
+  whole,  ///< those of the whole network when it has learned, and the recipe runs a second time, as
+          ///< if it were new (Renda et al., arXiv 2003.02389, "learning rate rewinding")
+};
+THIMBLE_EXPORT const std::vector<std::pair<std::string, PruneStart>>& names_of(PruneStart);
+
 /// By what channels are judged; all compare within a group of channels that go together.
 enum class PruneCriterion {
   taylor,  ///< (sum over what lets it through of value x gradient)^2, a mean over steps: what the
@@ -119,6 +127,7 @@ struct THIMBLE_EXPORT Prune {
   PruneFrom from = PruneFrom::sparsity;
   double sparsity = 0.5;
   std::vector<double> decided = {};  ///< of each group, from decisions; no key of its own
+  PruneStart start = PruneStart::fresh;
   PruneCriterion criterion = PruneCriterion::taylor;
   PruneSchedule schedule = PruneSchedule::cubic;
   double begin = 0.1;
@@ -133,6 +142,8 @@ struct THIMBLE_EXPORT Prune {
     param(&Prune::sparsity, "sparsity",
           "share of every group's channels that goes; what stays is a multiple of four")
         .range(0, 0.99);
+    param(&Prune::start, "start",
+          "with what weights: new, or those of the whole network when it has learned");
     param(&Prune::criterion, "criterion", "by what channels are judged");
     param(&Prune::schedule, "schedule", "how more and more are masked");
     param(&Prune::begin, "begin", "share of the epochs after which masking begins").range(0, 1);

@@ -30,6 +30,8 @@ struct TrainingOrder {
   /// The same of the training in float that integers are made of, which other orders may share;
   /// where none is named, a folder in that one.
   std::filesystem::path float_folder = {};
+  /// Likewise of the whole network, where pruning begins with what it has learned.
+  std::filesystem::path whole_folder = {};
   /// What the result's file says of itself, beside recipe and seed.
   std::map<std::string, std::string> about;
   int jobs = 1;
