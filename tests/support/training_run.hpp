@@ -20,6 +20,10 @@ objectives: [{ minimize: latency_ms }]
 searcher: { use: exhaustive }
 )";
 
+/// Two seeds of that network, with all that a state has to keep.
+inline constexpr const char* kTrain =
+    "'train={profile: series, epochs: 6, seeds: [1, 2], validation: 0.1, averaging: 0.9}' ";
+
 class TrainingRun : public ::testing::Test {
  protected:
   TrainingRun() { std::ofstream{here_.path() / "small.yaml"} << kTrainedExperiment; }

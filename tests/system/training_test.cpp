@@ -1,30 +1,17 @@
 // Trainings as experiments ask for them: the same bytes whatever the number of threads and however
 // often they are killed, and what can be done with a trained network.
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <iterator>
-#include <memory>
-#include <regex>
 #include <thread>
-
-#include <fmt/format.h>
-#include <linux/capability.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <gmock/gmock.h>
 
-#include <support/self_test.hpp>
 #include <support/training_run.hpp>
 #include <thimble/core/csv.hpp>
 #include <thimble/core/random.hpp>
-#include <thimble/dataset.hpp>
-#include <thimble/emulate/profile.hpp>
 
 namespace thimble::training_test {
 namespace {
@@ -35,12 +22,10 @@ using testing::Command;
 using testing::content;
 using testing::Finished;
 using ::testing::HasSubstr;
+using testing::kTrain;
 using ::testing::Not;
 using testing::thimble_command;
 using testing::TrainingRun;
-
-constexpr const char* kTrain =
-    "'train={profile: series, epochs: 6, seeds: [1, 2], validation: 0.1, averaging: 0.9}' ";
 
 TEST_F(TrainingRun, GivesTheSameBytesAtOneTwoAndFourJobs) {
   const std::string one = trained(folder(run(std::string{kTrain} + "--jobs 1 --output one")));
@@ -232,156 +217,6 @@ TEST_F(TrainingRun, KeepsItsFolderWhereItCannotGoOn) {
   EXPECT_TRUE(fs::exists(made / "trained.csv"));
 }
 
-/// What the table, `deploy` and `evaluate` tell of one network's integers is one thing.
-class PrunedIntegers : public TrainingRun {
- protected:
-  PrunedIntegers()
-      : made_{folder(run("'train={profile: series, epochs: 4, seeds: [1], prune: {whole: false}, "
-                         "quantise: {method: qat, epochs: 2}}'"))},
-        table_{parse_csv(content(made_ / "trained.csv"), "trained.csv")} {}
-
-  double accuracy(const std::string& form) const {
-    return std::stod(table_.rows.at(0)[table_.column(form + "_accuracy")].text);
-  }
-  std::string network() const { return " " + made_.string() + " --network 1 "; }
-
-  fs::path made_;
-  CsvTable table_;
-};
-
-TEST_F(PrunedIntegers, AreDeployedAndVerifiedInTheEmulator) {
-  try {
-    const Profiler finds_its_tools{Core::m4};
-  } catch (const Error& error) {
-    GTEST_SKIP() << error.what();
-  }
-  const Finished deployed =
-      thimble_command("deploy" + network() + "--output c --verify m4", here_.path());
-  ASSERT_EQ(deployed.code, 0) << deployed.errors;
-  EXPECT_THAT(
-      deployed.output,
-      AllOf(HasSubstr(fmt::format("on the test part: pruned accuracy {:.2f}, int8 accuracy {:.2f};",
-                                  accuracy("pruned"), accuracy("int8"))),
-            HasSubstr("executed on an emulated m4 with 4 samples"),
-            HasSubstr("every value as the reference has it"), Not(HasSubstr("drawn"))));
-  test::expect_self_test_passes(here_.path() / "c", "network");
-  EXPECT_THAT(thimble_command("deploy" + network() + "--output d --drawn", here_.path()).output,
-              Not(HasSubstr("accuracy")));
-}
-
-TEST_F(PrunedIntegers, AreEvaluatedAsTheTableHasThem) {
-  const Finished tested = thimble_command("evaluate" + network() + "--output tables", here_.path());
-  ASSERT_EQ(tested.code, 0) << tested.errors;
-  PluginLoader loader = testing::plugins();
-  const auto dataset = testing::make<Dataset>(
-      loader, "synthetic",
-      "{channels: 1, height: 128, width: 9, classes: 6, samples: 256, test_samples: 60}");
-  std::vector<double> counts(6);
-  for (const std::int64_t label : dataset->labels(Split::test))
-    ++counts[static_cast<std::size_t>(label)];
-  for (const std::string form : {"pruned", "int8"}) {
-    SCOPED_TRACE(form);
-    EXPECT_THAT(tested.output, ::testing::ContainsRegex(
-                                   fmt::format("{} +. +60 . +{:.2f} ", form, accuracy(form))));
-    const CsvTable confusion = parse_csv(
-        content(here_.path() / "tables" / (form + "_confusion.csv")), form + "_confusion.csv");
-    ASSERT_EQ(confusion.rows.size(), counts.size());
-    double right = 0;
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      double samples = 0;
-      for (std::size_t j = 0; j < counts.size(); ++j)
-        samples += std::stod(confusion.rows[i].at(j + 1).text);
-      EXPECT_EQ(samples, counts[i]);
-      right += std::stod(confusion.rows[i][i + 1].text);
-    }
-    EXPECT_NEAR(100 * right / 60, accuracy(form), 1e-9);
-  }
-}
-
-TEST_F(PrunedIntegers, AreJudgedByLayer) {
-  ASSERT_EQ(thimble_command("evaluate" + network() + "--output tables", here_.path()).code, 0);
-  const CsvTable layers =
-      parse_csv(content(here_.path() / "tables" / "int8_layers.csv"), "int8_layers.csv");
-  const auto number = [&](std::size_t row, const char* column) {
-    return std::stod(layers.rows[row][layers.column(column)].text);
-  };
-  EXPECT_EQ(layers.rows.size(), 5U) << "three convolutions, a mean and a classifier";
-  for (std::size_t row = 0; row < layers.rows.size(); ++row) {
-    SCOPED_TRACE(layers.rows[row][layers.column("layer")].text);
-    EXPECT_GT(number(row, "signal_to_noise_db"), 5);
-    EXPECT_GT(number(row, "range_use"), 0.2);
-    EXPECT_LE(number(row, "range_use"), 1);
-    EXPECT_GE(number(row, "saturated"), 0);
-    EXPECT_LT(number(row, "saturated"), 0.1);
-  }
-}
-
-class PrunedRun : public TrainingRun {
- protected:
-  /// Networks that decisions prune, drawn, and trained.
-  Finished decided(const std::string& train) const {
-    return run(
-        "seed=4 'search_space={use: superblocks, families: [mbednet_1d], channels: 1, height: 128, "
-        "width: 9, classes: 6}' 'searcher={use: random, samples: 3}' "
-        "'train={profile: series, epochs: 2, seeds: [1], prune: {from: decisions" +
-        train + "}}'");
-  }
-};
-
-TEST_F(PrunedRun, TakesWhatTheSearchDecidedAndCosted) {
-  const fs::path made = folder(decided(", narrow: true}, quantise: {method: ptq"));
-  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
-  const CsvTable candidates = parse_csv(content(made / "candidates.csv"), "candidates.csv");
-  ASSERT_EQ(trained.rows.size(), 1U);
-  const auto& row = trained.rows[0];
-  const std::string number = row[trained.column("network")].text;
-  const auto& searched = candidates.rows[std::stoul(number) - 1];
-  for (const char* const metric : {"macs", "params", "latency_ms", "ram_bytes", "rom_bytes"})
-    EXPECT_EQ(row[trained.column(metric)].text, searched[candidates.column(metric)].text) << metric;
-  const std::string history = content(made / "history.csv");
-  for (const char* const form : {"float", "narrow", "pruned", "int8"})
-    EXPECT_FALSE(row[trained.column(std::string{form} + "_accuracy")].text.empty()) << form;
-  for (const char* const form : {"float", "narrow", "pruned"})
-    for (const char* const epoch : {",1,", ",2,"})
-      EXPECT_THAT(history, HasSubstr("\n" + number + ",1," + form + epoch));
-  EXPECT_THAT(history, Not(HasSubstr("int8"))) << "nothing learned there";
-
-  const Finished tested =
-      thimble_command("evaluate " + made.string() + " --network " + number, here_.path());
-  EXPECT_EQ(tested.code, 0) << tested.errors;
-  EXPECT_THAT(tested.output, AllOf(HasSubstr("| pruned"), Not(HasSubstr("| float"))));
-  const Finished deployed = thimble_command(
-      "deploy " + made.string() + " --network " + number + " --output c", here_.path());
-  EXPECT_EQ(deployed.code, 0) << deployed.errors;
-}
-
-TEST_F(PrunedRun, NeedNotBeCompared) {
-  const fs::path made = folder(decided(", whole: false"));
-  EXPECT_THAT(content(made / "trained.csv"),
-              AllOf(HasSubstr("pruned_accuracy"), Not(HasSubstr("float_accuracy"))));
-  EXPECT_THAT(content(made / "history.csv"), Not(HasSubstr("float")));
-}
-
-/// And is compared with, trained once for both: weights of the pruned and of the whole network.
-TEST_F(PrunedRun, BeginsWithWhatTheWholeNetworkHasLearned) {
-  const fs::path made = folder(decided(", start: whole"));
-  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
-  ASSERT_EQ(trained.rows.size(), 1U);
-  for (const char* const form : {"float", "pruned"})
-    EXPECT_FALSE(trained.rows[0][trained.column(std::string{form} + "_accuracy")].text.empty());
-  EXPECT_EQ(std::distance(fs::directory_iterator{here_.path() / "runs/trainings"}, {}), 2);
-}
-
-TEST_F(PrunedRun, RanksByWhatIsDeployed) {
-  const fs::path made =
-      folder(run("benchmark=trained 'train={profile: series, epochs: 1, seeds: [1], prune: {}, "
-                 "quantise: {}}'"));
-  const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
-  const CsvTable candidates = parse_csv(content(made / "candidates.csv"), "candidates.csv");
-  EXPECT_EQ(candidates.rows[0][candidates.column("accuracy")].text,
-            trained.rows[0][trained.column("int8_accuracy")].text);
-}
-
 TEST_F(TrainingRun, TrainsInFloatOnceForAllKindsOfIntegers) {
   folder(
       run("'train={profile: series, epochs: 1, seeds: [1], quantise: {}}' "
@@ -437,95 +272,6 @@ TEST_F(TrainingRun, RefusesANetworkThatExceedsTheBoardsMemory) {
   EXPECT_EQ(named.code, 2);
   EXPECT_THAT(named.errors, HasSubstr("this network is beyond the limits: ram_bytes"));
   EXPECT_FALSE(fs::exists(here_.path() / "runs/trainings")) << "nothing was begun";
-}
-
-/// Root writes where nobody may, but for this capability; others have none to lose.
-class NoOverride {
- public:
-  NoOverride() {
-    ::syscall(SYS_capget, &header_, before_.data());
-    auto without = before_;
-    without[0].effective &= ~(1U << CAP_DAC_OVERRIDE);
-    ::syscall(SYS_capset, &header_, without.data());
-  }
-  ~NoOverride() { ::syscall(SYS_capset, &header_, before_.data()); }
-  NoOverride(const NoOverride&) = delete;
-  NoOverride& operator=(const NoOverride&) = delete;
-
- private:
-  __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> before_{};
-};
-
-/// Files may grow to this, and no further.
-class LargestFile {
- public:
-  explicit LargestFile(rlim_t bytes) : handler_{std::signal(SIGXFSZ, SIG_IGN)} {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit small{bytes, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  ~LargestFile() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  LargestFile(const LargestFile&) = delete;
-  LargestFile& operator=(const LargestFile&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
-
-/// Trainings that are added to a search which is over, while something keeps them from writing.
-class HinderedTraining : public TrainingRun {
- protected:
-  /// `hinder()` gives what is in the way while it lives.
-  template <class Hinder>
-  void expect_nothing_lost(const Hinder& hinder, int code, int errors,
-                           const std::string& why) const {
-    const fs::path made = folder(run(""));
-    const std::string searched = content(made / "candidates.csv");
-    const auto failed = [&] {
-      const auto in_the_way = hinder();
-      return run(std::string{kTrain} + "--resume");
-    }();
-    EXPECT_EQ(failed.code, code) << failed.errors;
-    const std::regex error{"error: .*" + why + "\n"};
-    const std::sregex_iterator found{failed.errors.begin(), failed.errors.end(), error};
-    EXPECT_EQ(std::distance(found, {}), errors) << failed.errors;
-    EXPECT_EQ(content(made / "candidates.csv"), searched);
-    const std::string expected = trained(folder(run(std::string{kTrain} + "--output other")));
-    EXPECT_EQ(folder(run(std::string{kTrain} + "--resume")), made);
-    EXPECT_EQ(trained(made), expected);
-  }
-};
-
-TEST_F(HinderedTraining, LosesNothingInAFolderThatIsReadOnly) {
-  const fs::path trainings = here_.path() / "runs/trainings";
-  fs::create_directories(trainings);
-  const auto hinder = [&] {
-    fs::permissions(trainings, fs::perms::owner_read | fs::perms::owner_exec);
-    return std::make_unique<NoOverride>();
-  };
-  expect_nothing_lost(hinder, 2, 1, "Permission denied");
-}
-
-/// What a search leaves fits into 128 KiB, a checkpoint does not: an error for each of two seeds.
-TEST_F(HinderedTraining, LosesNothingWhereTheDiskIsFull) {
-  const auto hinder = [] { return std::make_unique<LargestFile>(131072); };
-  expect_nothing_lost(hinder, 1, 2, "checkpoint.safetensors': File too large");
-}
-
-TEST_F(TrainingRun, LeavesNothingHalfWhereItCannotWrite) {
-  std::ofstream{here_.path() / "file"} << "not a folder";
-  fs::create_directories(here_.path() / "runs");
-  std::ofstream{here_.path() / "runs" / "trainings"} << "not a folder";
-  const Finished finished = run(kTrain);
-  EXPECT_EQ(finished.code, 2);
-  EXPECT_THAT(finished.errors, HasSubstr("trainings"));
-  fs::remove(here_.path() / "runs" / "trainings");
-  EXPECT_EQ(run(std::string{kTrain} + "--resume").code, 0);
 }
 
 }  // namespace
