@@ -248,15 +248,19 @@ int check(const CheckArguments& arguments, const World& world) {
   fmt::print("{}: {}, identity {}\n", experiment.studies.front().name,
              count_text(std::ssize(experiment.studies), "point"), experiment.identity);
   RandomNetworks networks;
-  std::set<std::string> said;  // points of a sweep share most of it
-  const std::vector<Limit> first_limits = lowest_limits(experiment.studies.front().limits);
+  // Of a point what differs from the one before it: those of a sweep share the most.
+  std::vector<std::string> before;
+  std::vector<Limit> limits_before;
   for (std::size_t i = 0; i < experiment.studies.size(); ++i) {
-    fmt::print("{}\n", point_line(i, experiment.studies[i]));
-    for (const std::string& line : check_lines(experiment.studies[i], networks))
-      if (said.insert(line).second) fmt::print("    {}\n", line);
-    for (const Limit& limit : first_limits)
-      if (!is_limited(experiment.studies[i], limit.metric))
-        fmt::print("    no limit on {}\n", limit.metric);
+    const Study& study = experiment.studies[i];
+    fmt::print("{}\n", point_line(i, study));
+    const auto lines = check_lines(study, networks);
+    for (const std::string& line : lines)
+      if (std::ranges::find(before, line) == before.end()) fmt::print("    {}\n", line);
+    for (const Limit& limit : limits_before)
+      if (!is_limited(study, limit.metric)) fmt::print("    no limit on {}\n", limit.metric);
+    before = lines;
+    limits_before = lowest_limits(study.limits);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
   fmt::print("{}\narithmetic {}\n", blas_name(), own_arithmetic().text());

@@ -3,11 +3,13 @@
 #include "support/commands.hpp"
 #include <thimble/core/files.hpp>
 #include <thimble/core/installation.hpp>
+#include <thimble/core/text.hpp>
 #include "support/world.hpp"
 
 namespace thimble::commands_test {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -162,6 +164,19 @@ TEST_F(Commands, CheckRemarksOnFractionsAmongPerCents) {
   write("table.csv", "arch_str,ten,hundred\n" + begin + "none~2|,10,0.8333\n" + begin +
                          "skip_connect~2|,20,0.2667\n" + begin + "nor_conv_3x3~2|,93.5,47.3\n");
   EXPECT_THAT(run("check small.yaml").output, Not(HasSubstr("may be a fraction")));
+}
+
+TEST_F(Commands, CheckTellsOfAPointWhatTheOneBeforeItHasNot) {
+  write("small.yaml",
+        "name: small\nsearch_space: { use: nasbench201 }\nobjectives: [{ minimize: params }]\n"
+        "sweep: [{ seed: [1, 2], limits.macs: [8000, 9000] }, { row: free }]\n");
+  const auto checked = run("check small.yaml");
+  std::vector<std::string> limits;
+  for (const std::string& line : split(checked.output, '\n'))
+    if (line.find("limit") != std::string::npos && !line.starts_with("  point"))
+      limits.push_back(line);
+  const std::string low = "    limit: macs <= 8000", high = "    limit: macs <= 9000";
+  EXPECT_THAT(limits, ElementsAre(low, high, low, high, "    no limit on macs"));
 }
 
 TEST_F(Commands, ShowWithoutANameListsPlugins) {

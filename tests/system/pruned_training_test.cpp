@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -158,14 +159,29 @@ TEST_F(PrunedRun, NeedNotBeCompared) {
   EXPECT_THAT(content(made / "history.csv"), Not(HasSubstr("float")));
 }
 
-/// And is compared with, trained once for both: weights of the pruned and of the whole network.
+/// And is compared with, trained once for both; what was narrow from the start learns as long.
 TEST_F(PrunedRun, BeginsWithWhatTheWholeNetworkHasLearned) {
-  const fs::path made = folder(decided(", start: whole"));
+  const fs::path made = folder(decided(", start: whole, narrow: true"));
   const CsvTable trained = parse_csv(content(made / "trained.csv"), "trained.csv");
   ASSERT_EQ(trained.rows.size(), 1U);
-  for (const char* const form : {"float", "pruned"})
-    EXPECT_FALSE(trained.rows[0][trained.column(std::string{form} + "_accuracy")].text.empty());
-  EXPECT_EQ(std::distance(fs::directory_iterator{here_.path() / "runs/trainings"}, {}), 2);
+  EXPECT_EQ(trained.rows[0][trained.column("epochs")].text, "4");
+  const CsvTable history = parse_csv(content(made / "history.csv"), "history.csv");
+  std::map<std::string, int> epochs;
+  for (const auto& row : history.rows) ++epochs[row[history.column("form")].text];
+  EXPECT_EQ(epochs, (std::map<std::string, int>{{"float", 2}, {"narrow", 4}, {"pruned", 4}}));
+  EXPECT_EQ(std::distance(fs::directory_iterator{here_.path() / "runs/trainings"}, {}), 3);
+}
+
+TEST_F(TrainingRun, SaysThatASmallShareTakesNoChannels) {
+  const auto log = [&](const std::string& sparsity) {
+    return content(folder(run("'train={profile: series, epochs: 1, seeds: [1], prune: {sparsity: " +
+                              sparsity + ", whole: false}}'")) /
+                   "log.txt");
+  };
+  const std::string words =
+      "nothing of 'network=cnn_1d' is pruned: a sparsity of 0.05 is less than four channels";
+  EXPECT_THAT(log("0.05"), HasSubstr(words));
+  EXPECT_THAT(log("0.5"), Not(HasSubstr("is pruned:")));
 }
 
 TEST_F(PrunedRun, RanksByWhatIsDeployed) {

@@ -241,6 +241,18 @@ TEST_F(TrainingRun, RemarksOnKeysWithoutEffect) {
   EXPECT_THAT(remarks("prune: {}, quantise: {method: qat, epochs: 3}"), Not(HasSubstr("nothing")));
 }
 
+TEST_F(TrainingRun, SaysThatThereIsNothingToMeasureBy) {
+  const std::string train =
+      "dataset.test_samples=0 'train={profile: series, epochs: 1, seeds: [1], prune: {whole: "
+      "false}, "
+      "quantise: {}}'";
+  EXPECT_THAT(thimble_command("check small.yaml " + train, here_.path()).output,
+              HasSubstr("remark: dataset 'synthetic' has no test samples: what is trained is not "
+                        "measured"));
+  EXPECT_THAT(content(folder(run(train)) / "trained.csv"),
+              AllOf(HasSubstr("pruned_accuracy"), HasSubstr("int8_accuracy")));
+}
+
 /// Two channels for three are refused; another height or width is resized, which is said.
 TEST_F(TrainingRun, RefusesChannelsThatTheNetworkDoesNotTake) {
   const auto with = [&](const std::string& data, const std::string& network) {

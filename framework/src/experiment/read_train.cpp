@@ -328,6 +328,9 @@ class TrainReader {
       return TrainingData{*on.dataset, input, validation, seed}.counts();
     });
     remark_on_one_class(counts);
+    if (const DatasetInfo info = on.dataset->describe(); info.test_samples == 0)
+      study_.remarks.push_back(fmt::format(
+          "dataset '{}' has no test samples: what is trained is not measured", info.name));
     if (validation > 0) remark_on_one_group(reading_, *on.dataset);
   }
 

@@ -49,6 +49,58 @@ std::string curves_picture(const std::vector<PointOutcome>& outcomes, const std:
          lines + "\n";
 }
 
+/// Means and deviations of one form of one network on one set of data, by MACs.
+using FormLine = std::map<double, std::vector<double>>;
+
+std::vector<std::vector<double>> points_of(const FormLine& line) {
+  std::vector<std::vector<double>> points;
+  for (const auto& [macs, metrics] : line) {
+    const auto [mean, deviation] = mean_and_deviation(metrics);
+    points.push_back({macs, mean, deviation});
+  }
+  return points;
+}
+
+/// What pruning and integers take from a network, and a narrow one beside them, against what is
+/// left of its MACs: a colour a form.
+std::string forms_picture(const std::vector<PointOutcome>& outcomes, const std::string& name,
+                          const std::string& metric) {
+  const auto forms = forms_in(outcomes);
+  std::set<double> sizes;
+  std::string blocks, lines;
+  std::size_t count = 0;
+  for (std::size_t f = 0; f < forms.size(); ++f) {
+    std::map<std::pair<std::string, std::string>, FormLine> of_networks;
+    for_each_training(outcomes,
+                      [&](const PointOutcome& outcome, const TrainedRow& row, std::size_t) {
+                        const double y = metric_of_row(outcome, row, forms[f], metric);
+                        const double macs_m = static_cast<double>(row.network.macs) / 1e6;
+                        if (std::isfinite(y))
+                          of_networks[{row.network.text, row.dataset}][macs_m].push_back(y);
+                      });
+    bool is_titled = false;
+    for (const auto& [network, line] : of_networks) {
+      for (const auto& [macs_m, metrics] : line) sizes.insert(macs_m);
+      blocks += block(fmt::format("form{}", count), points_of(line));
+      lines += fmt::format("{}$form{} using 1:2:3 with yerrorlines pt {} ps 1.6 lc rgb '{}' {}",
+                           count == 0 ? "" : ", \\\n  ", count, 5 + 2 * (f % 5),
+                           kColours[f % std::size(kColours)],
+                           is_titled ? "notitle" : fmt::format("title '{}'", forms[f].name));
+      is_titled = true;
+      ++count;
+    }
+  }
+  if (forms.size() < 2 || sizes.size() < 2) return "";
+  return head(name, 1000, 700) + blocks +
+         title("What pruning and int8 cost",
+               "mean and deviation over seeds; float: nothing pruned") +
+         fmt::format("set xlabel 'macs_m, of what is left' noenhanced\nset ylabel {} noenhanced\n",
+                     gnuplot_text(metric)) +
+         "set offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05\n"
+         "set grid lt 1 lw 0.4 lc rgb '#bbbbbb'\nset key below\nset bmargin 6\nplot " +
+         lines + "\n";
+}
+
 /// What the sweep sets but the seed: limits, or all else.
 std::vector<std::string> setting_of(const PointOutcome& outcome, bool of_limits) {
   std::vector<std::string> made;
@@ -187,6 +239,8 @@ std::vector<Picture> training_pictures(const std::vector<PointOutcome>& outcomes
       [](const EpochOutcome& epoch) { return epoch.train_metric; });
   add("validation_" + metrics[0], metrics[0] + " of the validation part",
       [](const EpochOutcome& epoch) { return epoch.validation_metric.value_or(kNotANumber); });
+  if (std::string script = forms_picture(outcomes, "trained_forms", metrics[0]); !script.empty())
+    pictures.push_back({"trained_forms", std::move(script)});
   for (const CostMetric& cost : cost_metrics()) {
     const std::string name = fmt::format("trained_{}", cost.name);
     std::string script = TradeOffPicture{outcomes, cost}.script(name);

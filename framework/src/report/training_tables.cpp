@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <set>
 #include <span>
 
 #include <fmt/format.h>
@@ -48,8 +49,10 @@ std::vector<Form> forms_in(const std::vector<PointOutcome>& outcomes) {
   for (const Form& form : kForms) {
     bool is_there = false;
     for (const PointOutcome& outcome : outcomes)
-      for (const TrainedRow& row : outcome.trained)
-        is_there |= !(row.*form.learned).metrics.empty();
+      for (const TrainedRow& row : outcome.trained) {
+        const FormOutcome& learned = row.*form.learned;
+        is_there |= &learned == &row.last() || !learned.metrics.empty() || !learned.epochs.empty();
+      }
     if (is_there) made.push_back(form);
   }
   if (made.empty()) made.push_back(kForms[0]);
@@ -106,6 +109,13 @@ void add_costs(std::vector<std::string>& cells, const PointOutcome& outcome,
 /// Adds a cell where tables say what was trained on.
 void add_dataset(std::vector<std::string>& cells, bool is_said, const std::string& name) {
   if (is_said) cells.push_back(name);
+}
+
+std::size_t rows_with_trainings(const std::vector<PointOutcome>& outcomes) {
+  std::set<std::string> rows;
+  for (const PointOutcome& outcome : outcomes)
+    if (!outcome.trained.empty()) rows.insert(outcome.row);
+  return rows.size();
 }
 
 /// What is known of them.
@@ -178,7 +188,11 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
   Table table;
   const auto metrics = all_metrics(outcomes);
   const bool says_data = !all_datasets(outcomes).empty();
-  table.header = {"network", "arch"};
+  // Of one network in all rows nothing else tells which is which.
+  const bool says_row = rows_with_trainings(outcomes) > 1;
+  table.header = {"network"};
+  if (says_row) table.header.emplace_back("row");
+  table.header.emplace_back("arch");
   add_dataset(table.header, says_data, "dataset");
   table.header.emplace_back("trainings");
   const auto forms = forms_in(outcomes);
@@ -190,8 +204,9 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
   for (const PointOutcome& outcome : outcomes) {
     for (const auto& rows : of_one_network(outcome.trained)) {
       const Evaluation& network = rows.front().network;
-      std::vector<std::string> cells{std::to_string(number_of(outcome, network.text)),
-                                     cut(network.text)};
+      std::vector<std::string> cells{std::to_string(number_of(outcome, network.text))};
+      if (says_row) cells.push_back(outcome.row);
+      cells.push_back(cut(network.text));
       add_dataset(cells, says_data, rows.front().dataset);
       const auto has_weights = [](const TrainedRow& row) { return !row.weights.empty(); };
       cells.push_back(std::to_string(std::ranges::count_if(rows, has_weights)));

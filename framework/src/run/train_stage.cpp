@@ -50,12 +50,14 @@ std::vector<Evaluation> picked(const PointOutcome& outcome, const TrainSettings&
   return all;
 }
 
+/// How often the recipe runs where a network is pruned.
+int times(const Prune& prune) { return prune.start == PruneStart::whole ? 2 : 1; }
+
 /// Of a training, and of those that it is compared with.
 int all_epochs(const Recipe& recipe) {
   int trainings = 1;
   if (const auto& prune = recipe.prune)
-    trainings += (prune->whole ? 1 : 0) + (prune->narrow ? 1 : 0) +
-                 (prune->start == PruneStart::whole ? 1 : 0);
+    trainings = times(*prune) * (prune->narrow ? 2 : 1) + (prune->whole ? 1 : 0);
   const bool learns_integers = recipe.quantise && recipe.quantise->method == QuantiseMethod::qat;
   return trainings * recipe.epochs + (learns_integers ? recipe.quantise->epochs : 0);
 }
@@ -160,9 +162,16 @@ class Trainings {
   }
 
   /// Which channels go decides neither counts nor cost.
-  static void thin_out(Evaluation& network, const Study& study, const Study::TrainedOn& on) {
+  void thin_out(Evaluation& network, const Study& study, const Study::TrainedOn& on) {
     const Lesson lesson = lesson_of(on, network.genotype);
-    const Graph left = pruned_graph(lesson.graph, *lesson.recipe.prune);
+    const Prune& prune = *lesson.recipe.prune;
+    const Graph left = pruned_graph(lesson.graph, prune);
+    if (prune.from == PruneFrom::sparsity && prune.sparsity > 0 &&
+        params(left) == params(lesson.graph))
+      stage_.say(
+          fmt::format("nothing of '{}' is pruned: a sparsity of {} is less than four "
+                      "channels of any layer",
+                      network.text, prune.sparsity));
     network.macs = macs(left);
     network.params = params(left);
     if (study.hardware != nullptr) network.cost = study.hardware->cost(left);
@@ -197,6 +206,7 @@ class Trainings {
     }
     if (!prune.narrow) return;
     plain.graph = pruned_graph(lesson.graph, prune);
+    plain.recipe.epochs *= times(prune);
     const std::string failure =
         compare(prune.from == PruneFrom::decisions
                     ? ""

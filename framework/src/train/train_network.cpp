@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <optional>
 
@@ -149,16 +150,17 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
   Trainer before{all, *order.task, data, recipe, order.seed, order.jobs};
   Pruner pruner{dense.network, *recipe.prune, order.seed, before.steps_of_epoch() * recipe.epochs};
   before.hook(pruner);
-  run_stage(before, order, kCheckpoint, until);
+  run_stage(before, order, kCheckpoint, until, dense.learned.epochs.size());
   const Removal removal = removed(dense.network, pruner.kept());
   TrainedNetwork trained = fresh(order, removal.graph);
   if (recipe.prune->from == PruneFrom::sparsity) trained.kept_channels = pruner.kept();
   FloatLearner learner{trained.network};
   Trainer trainer{learner, *order.task, data, recipe, order.seed, order.jobs};
   trainer.take_over(before.state(), removal.places);
-  run_stage(trainer, order, kPrunedCheckpoint, recipe.epochs);
+  run_stage(trainer, order, kPrunedCheckpoint, recipe.epochs, dense.learned.epochs.size());
   trainer.finish();
-  trained.learned.epochs = trainer.epochs();
+  trained.learned.epochs = dense.learned.epochs;
+  std::ranges::copy(trainer.epochs(), std::back_inserter(trained.learned.epochs));
   return trained;
 }
 

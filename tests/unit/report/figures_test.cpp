@@ -197,6 +197,24 @@ TEST(Pictures, ShowWhatWasTrainedAgainstALimitedCost) {
   EXPECT_THAT(names_of(apart), Not(Contains("trained_rom_bytes"))) << "of one mark";
 }
 
+TEST(Pictures, ShowWhatEachFormOfANetworkReachesByWhatIsLeftOfIt) {
+  std::vector<PointOutcome> points{trained_point("a", 8, 90), trained_point("a", 50, 95)};
+  for (PointOutcome& point : points) {
+    point.evaluated[0].text = "net";
+    for (TrainedRow& row : point.trained) row.network.text = "net";
+  }
+  points[0].trained[0].network.macs = points[0].trained[1].network.macs = 2'000'000;
+  EXPECT_THAT(names_of(training_pictures({points[0]})), Not(Contains("trained_forms")))
+      << "of one size";
+  for (TrainedRow& row : points[1].trained) row.network.macs = 5'000'000;
+  const std::string script = picture_named(training_pictures(points), "trained_forms").script;
+  EXPECT_THAT(script, HasSubstr("$form0 << EOD\n2 99 0 \n5 99 0 \n"));
+  EXPECT_THAT(script, HasSubstr("$form1 << EOD\n2 90 " + number_text(std::sqrt(2.0)) + " \n5 95 "));
+  EXPECT_THAT(script, HasSubstr("title 'float'"));
+  EXPECT_THAT(script, HasSubstr("title 'int8'"));
+  EXPECT_THAT(script, Not(HasSubstr("$form2"))) << "nothing is pruned";
+}
+
 TEST(Pictures, JoinSeedsOfARowAndNotItsNetworks) {
   std::vector<PointOutcome> points{trained_point("a", 8, 90), trained_point("a", 8, 94),
                                    trained_point("b", 8, 80)};
