@@ -85,6 +85,7 @@ ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& wor
     recorded = find_network(arguments.experiment, static_cast<std::size_t>(*arguments.network));
   ChosenNetwork chosen;
   chosen.file = is_run ? recorded->experiment : std::filesystem::path{arguments.experiment};
+  if (is_run) chosen.found_weights = recorded->found_weights;
   chosen.experiment =
       load_experiment(chosen.file, parse_overrides(arguments.overrides), world.loader);
   std::string dataset = arguments.dataset;

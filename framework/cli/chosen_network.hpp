@@ -14,7 +14,8 @@ namespace thimble::cli {
 
 /// The network that a command line names: of an experiment by --arch, of a run by --network.
 struct ChosenNetwork {
-  std::filesystem::path file;  ///< of the experiment
+  std::filesystem::path file;           ///< of the experiment
+  std::filesystem::path found_weights;  ///< that the run's search left; empty: of no run
   LoadedExperiment experiment;
   Genotype genotype;
   std::string arch;

@@ -25,8 +25,8 @@ namespace thimble::cli {
 namespace {
 
 /// The experiment with one network to train, which the command line names.
-LoadedExperiment with_network(const TrainArguments& arguments, const World& world) {
-  const ChosenNetwork chosen = chosen_network(arguments, world);
+LoadedExperiment with_network(const ChosenNetwork& chosen, const TrainArguments& arguments,
+                              const World& world) {
   if (!chosen.study().train)
     fmt::print(stderr, "remark: there is no 'train' in {}: training with every default\n",
                chosen.file.string());
@@ -68,11 +68,13 @@ Table layer_table(const FloatNetwork& board, const at::Tensor& images) {
 
 int train(const TrainArguments& arguments, const World& world) {
   use_single_threaded_math();
-  const LoadedExperiment experiment = with_network(arguments, world);
+  const ChosenNetwork chosen = chosen_network(arguments, world);
+  const LoadedExperiment experiment = with_network(chosen, arguments, world);
   Progress progress{arguments.is_quiet};
   for (const std::string& remark : experiment.studies[0].remarks) progress.say(remark);
   TrainStage stage;
   stage.trainings = std::filesystem::path{arguments.output} / "trainings";
+  stage.found_weights = [&](std::size_t) { return chosen.found_weights; };
   stage.jobs = jobs_or_all(arguments.jobs);
   stage.say = [&](const std::string& line) { progress.say(line); };
   stage.progress = [&](std::int64_t done, std::int64_t all) { progress.trained(done, all); };

@@ -140,6 +140,7 @@ class FakeEvaluator final : public Evaluator {
   bool saw_a_feasible_network() const {
     return std::ranges::any_of(evaluated_, &Evaluation::is_feasible);
   }
+  const std::string& handed_on() const { return handed_on_; }
   bool has_evaluated(const Evaluation& evaluation) const { return seen_.contains(evaluation.text); }
 
  private:
@@ -176,6 +177,9 @@ class FakeEvaluator final : public Evaluator {
           }
         }
       return found;
+    }
+    void hand_on(const Genotype& network) override {
+      all_.handed_on_ = all_.problem_.space.encode(network);
     }
     void keep(const NamedNumbers&) override {}
     std::optional<NamedNumbers> kept() override { return {}; }
@@ -214,6 +218,7 @@ class FakeEvaluator final : public Evaluator {
   }
 
   const Problem& problem_;
+  std::string handed_on_;
   std::set<std::string> scored_;
   std::vector<Evaluation> evaluated_;
   std::int64_t interrupt_after_ = std::numeric_limits<std::int64_t>::max();
@@ -271,6 +276,15 @@ TEST_F(SearcherLaws, FindsSomething) {
   const Problem problem = this->problem(choices_);
   FakeEvaluator evaluator{problem};
   expect_sound(searcher_->search(problem, evaluator), problem, evaluator);
+}
+
+TEST_F(SearcherLaws, HandsOnTheWeightsOfItsBestIfItSaysSo) {
+  if (!searcher_->hands_on_weights()) GTEST_SKIP() << "it hands on no weights";
+  const Problem problem = this->problem(choices_);
+  FakeEvaluator evaluator{problem};
+  const SearchResult result = searcher_->search(problem, evaluator);
+  ASSERT_TRUE(result.best.has_value());
+  EXPECT_EQ(evaluator.handed_on(), result.best->text);
 }
 
 TEST_F(SearcherLaws, ManagesOneObjective) {

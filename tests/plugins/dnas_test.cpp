@@ -45,6 +45,7 @@ class PlantedWeights final : public Relaxation {
   }
   double validate(const Genotype& network) override { return -loss_of(network); }
   double validate_alone(const Genotype& network) override { return -loss_of(network); }
+  void hand_on(const Genotype&) override {}
   void keep(const NamedNumbers& numbers) override {
     if (kept_ != nullptr) *kept_ = numbers;
   }

@@ -80,9 +80,34 @@ TEST_P(EveryWay, GivesTheSameBytesAtOneAndTwoJobsAndAfterBeingKilled) {
 
 INSTANTIATE_TEST_SUITE_P(
     Ways, EveryWay,
-    ::testing::Values("", "searcher.constraint=lagrangian searcher.trials=1",
+    ::testing::Values("", "train.start=search", "searcher.constraint=lagrangian searcher.trials=1",
                       "searcher.mixture=soft searcher.constraint=lagrangian searcher.trials=1",
                       "'searcher={use: dnas, profile: paper, epochs: 8, batch: 32}'"));
+
+TEST_F(SearchedRun, StartsTrainingsWithItsWeights) {
+  const std::string once = "train.quantise=~ train.seeds=[1] analysis.figures=false ";
+  const fs::path made = folder(run(once + "train.start=search"));
+  const std::string weights = content(made / "weights" / "1-1.safetensors");
+  EXPECT_NE(weights, content(folder(run(once)) / "weights" / "1-1.safetensors"));
+  const Finished again =
+      thimble_command("train " + made.string() + " --network 1 --output other", here_.path());
+  EXPECT_EQ(again.code, 0) << again.errors;
+  const auto line = again.output.find("other/trainings");
+  ASSERT_NE(line, std::string::npos) << again.output;
+  EXPECT_EQ(content(here_.path() / again.output.substr(line, again.output.find('\n', line) - line)),
+            weights);
+  const fs::path file = here_.path() / "start.safetensors";
+  fs::copy_file(made / "weights" / "1-1.safetensors", file);
+  const Finished onwards =
+      thimble_command("check small.yaml train.start=start.safetensors", here_.path());
+  EXPECT_EQ(onwards.code, 0) << onwards.errors;
+  const CsvTable networks = parse_csv(content(made / "candidates.csv"), "candidates.csv");
+  const std::string arch = networks.rows[0][networks.column("arch")].text;
+  const Finished without = thimble_command(
+      "train small.yaml train.start=search --arch '" + arch + "' --output none", here_.path());
+  EXPECT_EQ(without.code, 2) << without.errors;
+  EXPECT_THAT(without.errors, HasSubstr("the weights of a search, and there are none"));
+}
 
 TEST_F(SearchedRun, TellsOfItsCourse) {
   const fs::path made = folder(run("train=~ searcher.epochs=4"));

@@ -152,8 +152,11 @@ void take_units_of_memory(Value& root) {
 std::string searched(const Study& study) {
   Value search = study.resolved;
   for (const char* const later : {"train", "report"}) search.erase(later);
-  if (study.train && study.searcher != nullptr && study.searcher->needs_relaxation())
+  if (study.train && study.searcher != nullptr && study.searcher->needs_relaxation()) {
     search.set("recipe", write_params(study.train->recipe));
+    if (study.train->start == kSearchedWeights)
+      search.set("start", Value::scalar(study.train->start));
+  }
   std::vector<std::string> plugins = study.plugins;
   plugins.resize(study.search_plugins);
   return to_yaml(search) + join(plugins) + "\n" + study.data + "\n" + study.costs;

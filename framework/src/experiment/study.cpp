@@ -187,7 +187,10 @@ ScoringSetup Study::scoring() const {
   setup.most_bytes = most_bytes;
   setup.seed = seed;
   setup.task = task.get();
-  if (train) setup.recipe = &train->recipe;
+  if (train) {
+    setup.recipe = &train->recipe;
+    setup.starts_with_search = train->start == kSearchedWeights;
+  }
   return setup;
 }
 

@@ -11,6 +11,7 @@
 #include <thimble/core/files.hpp>
 #include <thimble/core/text.hpp>
 #include <thimble/run/result_files.hpp>
+#include <thimble/run/run_folder.hpp>
 
 namespace thimble {
 namespace {
@@ -19,12 +20,13 @@ CsvTable read_table(const std::filesystem::path& file) {
   return parse_csv(read_file(file), file.string());
 }
 
-std::filesystem::path experiment_of(const std::filesystem::path& run, const CsvCell& point) {
+/// From 0.
+std::size_t point_in(const CsvCell& point) {
   const auto number = parse_integer(point.text);
   if (!number || *number < 1)
     throw InputError{Diagnostic{point.where, in_quotes(point.text) + " is no point",
                                 "candidates.csv has been changed"}};
-  return resolved_file(run, static_cast<std::size_t>(*number) - 1);
+  return static_cast<std::size_t>(*number) - 1;
 }
 
 std::vector<RecordedTraining> trainings_of(const std::filesystem::path& run, std::size_t number) {
@@ -70,8 +72,11 @@ RecordedNetwork find_network(const std::filesystem::path& run, std::size_t numbe
                     point = table.column("point");
   const std::string name = std::to_string(number);
   for (const auto& row : table.rows)
-    if (row[network].text == name)
-      return {number, row[arch].text, experiment_of(run, row[point]), trainings_of(run, number)};
+    if (row[network].text == name) {
+      const std::size_t of = point_in(row[point]);
+      return {number, row[arch].text, resolved_file(run, of), found_weights(run, of),
+              trainings_of(run, number)};
+    }
   throw InputError{Diagnostic{{file.string()},
                               fmt::format("no network {}", number),
                               fmt::format("they have the numbers 1 to {}", table.rows.size())}};

@@ -145,7 +145,8 @@ class Runner {
     ScoringSetup setup = experiment_.studies[point].scoring();
     setup.jobs = options_.jobs;
     setup.store = &store_;
-    setup.kept_search = folder_.path() / fmt::format("search{}.safetensors", point + 1);
+    setup.kept_search = kept_search(folder_.path(), point);
+    setup.found_weights = found_weights(folder_.path(), point);
     setup.log = [this](const std::string& line) { log_->info(line); };
     if (prefetch_ && options_.batch_minutes)
       setup.prefetch = [this, point](const std::vector<std::string>& keys, double seconds_each,
@@ -182,6 +183,9 @@ class Runner {
   TrainStage train_stage() {
     TrainStage stage;
     stage.trainings = options_.output / "trainings";
+    stage.found_weights = [this](std::size_t point) {
+      return found_weights(folder_.path(), point);
+    };
     stage.jobs = options_.jobs;
     stage.say = [this](const std::string& line) { remark(line); };
     stage.progress = options_.trained;

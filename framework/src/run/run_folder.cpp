@@ -34,6 +34,13 @@ std::vector<fs::path> folders_of(const fs::path& parent, const std::string& iden
 
 }  // namespace
 
+fs::path kept_search(const fs::path& run, std::size_t point) {
+  return run / fmt::format("search{}.safetensors", point + 1);
+}
+fs::path found_weights(const fs::path& run, std::size_t point) {
+  return run / fmt::format("found{}.safetensors", point + 1);
+}
+
 RunFolder::RunFolder(fs::path path, std::optional<MadeFolder> parent)
     : parent_{std::move(parent)}, path_{std::move(path)} {
   const fs::path file = path_ / ".lock";

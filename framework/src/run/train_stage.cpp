@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/attempt.hpp>
+#include <thimble/core/files.hpp>
 #include <thimble/core/parallel.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/stop.hpp>
@@ -19,6 +20,7 @@
 #include <thimble/nn/threads.hpp>
 #include <thimble/train/pruner.hpp>
 #include <thimble/train/task.hpp>
+#include <thimble/train/tensor_file.hpp>
 #include <thimble/train/train_network.hpp>
 
 namespace thimble {
@@ -93,6 +95,24 @@ const Study::TrainedOn& data_of(const Study& study, const TrainedRow& row) {
   return *std::ranges::find(study.trained_on, row.dataset, &Study::TrainedOn::name);
 }
 
+/// The file that a point's trainings start with.
+struct Start {
+  std::filesystem::path file;  ///< empty: none
+  std::string content;         ///< a fingerprint
+  std::string arch;            ///< the only network that it is for; empty: for all
+};
+
+Start start_of(const std::string& named, const std::filesystem::path& found) {
+  if (named == kNewWeights) return {};
+  const bool is_found = named == kSearchedWeights;
+  const std::filesystem::path file = is_found ? found : std::filesystem::path{named};
+  if (is_found && (file.empty() || !std::filesystem::exists(file)))
+    throw InputError{"trainings are to start with the weights of a search, and there are none",
+                     "run the experiment, or take train.start=new"};
+  const auto about = read_tensors(file).about;
+  return {file, hex(fingerprint(read_file(file))), is_found ? about.at("arch") : ""};
+}
+
 /// One training of one point.
 struct Training {
   std::size_t point = 0;
@@ -108,6 +128,10 @@ class Trainings {
   void run() {
     for (std::size_t i = 0; i < outcomes_.size(); ++i)
       if (experiment_.studies[i].train) list(i);
+    for (std::size_t i = 0; i < outcomes_.size(); ++i)
+      starts_.push_back(outcomes_[i].trained.empty() ? Start{}
+                                                     : start_of(experiment_.studies[i].train->start,
+                                                                stage_.found_weights(i)));
     std::vector<Training> all;
     for (std::size_t i = 0; i < outcomes_.size(); ++i)
       for (TrainedRow& row : outcomes_[i].trained) {
@@ -129,7 +153,7 @@ class Trainings {
     for (const auto& [point, row] : all) {
       const Study& study = experiment_.studies[point];
       const Lesson lesson = lesson_of(data_of(study, *row), row->network.genotype);
-      if (!is_trained(order_for(*row, lesson, "")))
+      if (!is_trained(order_for(*row, lesson, "", starts_[point])))
         open.push_back({point, row->network.text, row->dataset, row->seed});
     }
     return open;
@@ -181,27 +205,30 @@ class Trainings {
     const Study& study = experiment_.studies[training.point];
     TrainedRow& row = *training.row;
     const Lesson lesson = lesson_of(data_of(study, row), row.network.genotype);
+    const Start& start = starts_[training.point];
     const std::string failure = attempt([&] {
-      TrainingOutcome outcome = train_network(order_for(row, lesson, ""));
+      if (!start.arch.empty() && start.arch != row.network.text)
+        throw Error{"the search left weights of another network", start.arch};
+      TrainingOutcome outcome = train_network(order_for(row, lesson, "", start));
       row.weights = outcome.weights;
       row.real() = std::move(outcome.real);
       row.int8 = std::move(outcome.int8);
       row.failure = outcome.failure;
     });
     if (!failure.empty()) row.failure = failure;
-    if (lesson.recipe.prune && failure.empty()) train_to_compare(row, lesson);
+    if (lesson.recipe.prune && failure.empty()) train_to_compare(row, lesson, start);
   }
 
   /// The same network unpruned, and what was left of it from new weights.
-  void train_to_compare(TrainedRow& row, const Lesson& lesson) {
+  void train_to_compare(TrainedRow& row, const Lesson& lesson, const Start& start) {
     const Prune& prune = *lesson.recipe.prune;
     Lesson plain = lesson;
     plain.recipe = unpruned(lesson.recipe);
-    const auto compare = [&](const std::string& words, FormOutcome& into) {
-      return attempt([&] { into = train_network(order_for(row, plain, words)).real; });
+    const auto compare = [&](const std::string& words, const Start& from, FormOutcome& into) {
+      return attempt([&] { into = train_network(order_for(row, plain, words, from)).real; });
     };
     if (prune.whole) {
-      const std::string failure = compare(whole_words(prune), row.whole);
+      const std::string failure = compare(whole_words(prune), start, row.whole);
       if (!failure.empty() && row.failure.empty()) row.failure = "unpruned: " + failure;
     }
     if (!prune.narrow) return;
@@ -211,7 +238,7 @@ class Trainings {
         compare(prune.from == PruneFrom::decisions
                     ? ""
                     : fmt::format("without {} of its channels", prune.sparsity),
-                row.narrow);
+                {}, row.narrow);
     if (!failure.empty())  // which is no fault of what was asked for
       say(fmt::format("'{}' narrow from the start: {}", row.network.text, failure));
   }
@@ -233,7 +260,8 @@ class Trainings {
   }
 
   /// `words` say what became of the network before, where it is not the one that is named.
-  TrainingOrder order_for(const TrainedRow& row, const Lesson& lesson, const std::string& words) {
+  TrainingOrder order_for(const TrainedRow& row, const Lesson& lesson, const std::string& words,
+                          const Start& start) {
     const auto& [on, graph, recipe] = lesson;
     Recipe real = recipe;
     real.quantise.reset();
@@ -244,13 +272,15 @@ class Trainings {
     order.recipe = recipe;
     order.seed = row.seed;
     order.jobs = stage_.jobs;
-    order.folder = stage_.trainings / key_of(*on, row, recipe, words);
-    order.float_folder = stage_.trainings / key_of(*on, row, real, words);
+    order.start = start.file;
+    order.folder = stage_.trainings / key_of(*on, row, recipe, words + start.content);
+    order.float_folder = stage_.trainings / key_of(*on, row, real, words + start.content);
     if (recipe.prune)
-      order.whole_folder =
-          stage_.trainings / key_of(*on, row, unpruned(recipe), whole_words(*recipe.prune));
+      order.whole_folder = stage_.trainings / key_of(*on, row, unpruned(recipe),
+                                                     whole_words(*recipe.prune) + start.content);
     order.about = on->about;
     order.about["arch"] = row.network.text;
+    if (!start.file.empty()) order.about["start"] = start.content;
     order.say = [this](const std::string& line) { say(line); };
     order.progress = [this](const EpochOutcome&, std::size_t) {
       stage_.progress(++done_, epochs_);
@@ -273,6 +303,7 @@ class Trainings {
   std::vector<PointOutcome>& outcomes_;
   const LoadedExperiment& experiment_;
   const TrainStage& stage_;
+  std::vector<Start> starts_;  ///< by point
   std::mutex saying_;
   std::int64_t epochs_ = 0;
   std::atomic<std::int64_t> done_ = 0;

@@ -60,7 +60,8 @@ void work_at_point(const LoadedExperiment& experiment, const Part& part, const W
   ScoringSetup setup = study.scoring();
   setup.jobs = options.jobs;
   setup.store = &shard;
-  setup.kept_search = options.run / fmt::format("search{}.safetensors", part.point + 1);
+  setup.kept_search = kept_search(options.run, part.point);
+  setup.found_weights = found_weights(options.run, part.point);
   setup.log = options.say;
   run_point(study, experiment.points[0], std::move(setup));
 }
@@ -86,12 +87,13 @@ void work_at_batch(const LoadedExperiment& experiment, const Part& part, const W
   }
 }
 
-void work_at_training(const LoadedExperiment& experiment, const WorkOptions& options,
-                      Shard& shard) {
+void work_at_training(const LoadedExperiment& experiment, const Part& part,
+                      const WorkOptions& options, Shard& shard) {
   TrainStage stage;
   // Where run_experiment() has them: beside the folders of experiments, whose runs these are.
   stage.trainings =
       fs::absolute(options.run).lexically_normal().parent_path().parent_path() / "trainings";
+  stage.found_weights = [&](std::size_t) { return found_weights(options.run, part.point); };
   stage.jobs = options.jobs;
   stage.say = options.say;
   stage.progress = [&](std::int64_t done, std::int64_t) { shard.note_step(done); };
@@ -105,7 +107,7 @@ void work_at(const Part& part, const WorkOptions& options, PluginLoader& loader,
   const LoadedExperiment experiment = experiment_of(part, options.run, loader);
   switch (part.kind) {
     case Part::Kind::point: return work_at_point(experiment, part, options, shard);
-    case Part::Kind::training: return work_at_training(experiment, options, shard);
+    case Part::Kind::training: return work_at_training(experiment, part, options, shard);
     case Part::Kind::candidates:
     case Part::Kind::supernets: return work_at_batch(experiment, part, options, shard);
   }

@@ -16,6 +16,9 @@ class RelaxedSupernet final : public Relaxation {
   RelaxedSupernet(const ScoringSetup& setup, const RelaxationOrder& order,
                   std::function<void()> kept)
       : file_{setup.kept_search},
+        found_{setup.found_weights},
+        starts_with_search_{setup.starts_with_search},
+        space_{*setup.space},
         log_{setup.log},
         on_keep_{std::move(kept)},
         alone_{recipe_alone(setup)},
@@ -34,7 +37,11 @@ class RelaxedSupernet final : public Relaxation {
   }
   double validate(const Genotype& network) override { return net_.validate(options_of(network)); }
   double validate_alone(const Genotype& network) override {
-    return net_.validate_alone(options_of(network), alone_);
+    return net_.validate_alone(options_of(network), alone_, starts_with_search_);
+  }
+  void hand_on(const Genotype& network) override {
+    if (!found_.empty())
+      net_.write_network(options_of(network), found_, {{"arch", space_.encode(network)}});
   }
 
   void keep(const NamedNumbers& numbers) override {
@@ -86,6 +93,9 @@ class RelaxedSupernet final : public Relaxation {
   }
 
   std::filesystem::path file_;
+  std::filesystem::path found_;
+  bool starts_with_search_;
+  const SearchSpace& space_;
   std::function<void(const std::string&)> log_;
   std::function<void()> on_keep_;
   Recipe alone_;

@@ -16,6 +16,7 @@ Searcher::~Searcher() = default;
 
 bool Searcher::needs_supernet() const { return false; }
 bool Searcher::needs_relaxation() const { return false; }
+bool Searcher::hands_on_weights() const { return false; }
 
 std::unique_ptr<Relaxation> Evaluator::relaxation(const RelaxationOrder&) {
   throw std::logic_error{"this evaluator has no weights that networks share"};

@@ -17,6 +17,7 @@
 #include <thimble/train/parameter_places.hpp>
 #include <thimble/train/task.hpp>
 #include <thimble/train/tensor_file.hpp>
+#include <thimble/train/trained_network.hpp>
 #include <thimble/train/trainer.hpp>
 #include <thimble/train/training_data.hpp>
 
@@ -130,13 +131,19 @@ class Supernet::Weights {
     return task_.measure(outputs, labels).front();
   }
 
-  double validate_alone(const Path& path, const Recipe& recipe) const {
-    Network network{live(resolved(whole_.graph(), path))};
-    network.initialise(Init::kaiming_normal_fan_out, seed_, "alone");
+  double validate_alone(const Path& path, const Recipe& recipe, bool starts_shared) const {
+    Copied copied{whole_, parameters_.values(), path};
+    Network& network = copied.network();
+    if (!starts_shared) network.initialise(Init::kaiming_normal_fan_out, seed_, "alone");
     FloatLearner learner{network};
     Trainer trainer{learner, task_, data_, recipe, seed_, jobs_};
     while (!trainer.is_done()) trainer.run_epoch();
     return trainer.epochs().back().validation_metric.value();
+  }
+
+  std::map<std::string, at::Tensor> weights_of(const Path& path) const {
+    Copied copied{whole_, parameters_.values(), path};
+    return named_weights(copied.network());
   }
 
   std::map<std::string, at::Tensor> state() const {
@@ -284,8 +291,12 @@ std::vector<MixtureLoss> Supernet::losses(std::span<const OptionNumbers> mixture
   return weights_->losses(mixtures);
 }
 double Supernet::validate(const Path& path) const { return weights_->validate(path); }
-double Supernet::validate_alone(const Path& path, const Recipe& recipe) const {
-  return weights_->validate_alone(path, recipe);
+double Supernet::validate_alone(const Path& path, const Recipe& recipe, bool starts_shared) const {
+  return weights_->validate_alone(path, recipe, starts_shared);
+}
+void Supernet::write_network(const Path& path, const std::filesystem::path& file,
+                             const std::map<std::string, std::string>& about) const {
+  write_tensors(file, {weights_->weights_of(path), about});
 }
 
 void Supernet::save(const std::filesystem::path& file,

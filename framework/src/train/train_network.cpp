@@ -130,6 +130,13 @@ TrainedNetwork fresh(const TrainingOrder& order, const Graph& graph) {
   return made;
 }
 
+/// With the weights that the order starts with, where it names some.
+TrainedNetwork begun(const TrainingOrder& order) {
+  TrainedNetwork made = fresh(order, *order.graph);
+  if (!order.start.empty()) take_weights(made.network, read_tensors(order.start).tensors);
+  return made;
+}
+
 /// The whole network, when an order of its own has trained it.
 TrainedNetwork learned_whole(const TrainingOrder& order) {
   TrainingOrder whole = order;
@@ -145,7 +152,7 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
   const auto until =
       std::clamp(static_cast<int>(std::ceil(recipe.prune->end * recipe.epochs)), 1, recipe.epochs);
   TrainedNetwork dense =
-      recipe.prune->start == PruneStart::whole ? learned_whole(order) : fresh(order, *order.graph);
+      recipe.prune->start == PruneStart::whole ? learned_whole(order) : begun(order);
   FloatLearner all{dense.network};
   Trainer before{all, *order.task, data, recipe, order.seed, order.jobs};
   Pruner pruner{dense.network, *recipe.prune, order.seed, before.steps_of_epoch() * recipe.epochs};
@@ -165,7 +172,7 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
 }
 
 TrainedNetwork learn_whole(const TrainingOrder& order, const TrainingData& data) {
-  TrainedNetwork trained = fresh(order, *order.graph);
+  TrainedNetwork trained = begun(order);
   FloatLearner learner{trained.network};
   Trainer trainer{learner, *order.task, data, order.recipe, order.seed, order.jobs};
   run_stage(trainer, order, kCheckpoint, order.recipe.epochs);

@@ -237,6 +237,7 @@ class Dnas final : public thimble::Searcher {
 
   bool needs_supernet() const override { return true; }
   bool needs_relaxation() const override { return true; }
+  bool hands_on_weights() const override { return true; }
 
   /// The one that it finds.
   std::optional<std::int64_t> expected_evaluations(const Problem&) const override { return 1; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <numeric>
 
 #include <thimble/core/text.hpp>
 
@@ -42,21 +43,39 @@ bool Finals::look_at(const std::vector<Genotype>& networks) {
   return ranked_.front().metric > before;
 }
 
+std::vector<Genotype> Finals::unlike() const {
+  constexpr std::ptrdiff_t kAlike = 2;  // as many decisions as likeliest_near() changes
+  std::vector<Genotype> made;
+  for (const auto& [network, metric] : ranked_) {
+    if (std::ssize(made) == params_.trials) break;
+    const Genotype plain = feasible_.plain(network).genotype;
+    const auto differs_little = [&](const Genotype& other) {
+      return std::ssize(plain) - std::transform_reduce(plain.begin(), plain.end(), other.begin(),
+                                                       std::ptrdiff_t{0}, std::plus{},
+                                                       std::equal_to{}) <=
+             kAlike;
+    };
+    if (std::ranges::none_of(made, differs_little)) made.push_back(plain);
+  }
+  return made;
+}
+
 thimble::SearchResult Finals::best_alone(const std::string& compared) {
-  const auto trials = std::min(ranked_.size(), static_cast<std::size_t>(params_.trials));
+  const auto networks = unlike();
   Ranked best;
-  for (std::size_t i = 0; i < trials; ++i) {
-    const Genotype& network = ranked_[i].network;
+  for (const Genotype& network : networks) {
     const double metric = weights_.validate_alone(network);
     evaluator_.log(decimals(metric, 2) + " trained alone: " + evaluator_.cost(network).text);
     if (best.network.empty() || metric > best.metric) best = {network, metric};
   }
-  return taken(best.network, compared + "; trained alone, the best of " + std::to_string(trials) +
-                                 " has " + decimals(best.metric, 2));
+  return taken(best.network, compared + "; trained alone, the best of " +
+                                 std::to_string(networks.size()) + " has " +
+                                 decimals(best.metric, 2));
 }
 
 thimble::SearchResult Finals::taken(const Genotype& network, const std::string& remark) {
   const std::vector<Genotype> found{feasible_.plain(network).genotype};
+  weights_.hand_on(found.front());
   thimble::SearchResult result;
   result.front = evaluator_.evaluate(found);
   result.best = result.front.front();

@@ -37,6 +37,9 @@ class Finals {
 
   /// Whether one is better than all before; of equals the first.
   bool look_at(const std::vector<thimble::Genotype>& networks);
+  /// As many as there are trials, the best first, each unlike all before it: what differs in a
+  /// decision or two from the best is hardly another network.
+  std::vector<thimble::Genotype> unlike() const;
   thimble::SearchResult best_alone(const std::string& compared);
   thimble::SearchResult taken(const thimble::Genotype& network, const std::string& remark);
 

@@ -80,8 +80,10 @@ struct Params {
         "likeliest networks that keep the limits that compete on all validation samples, and near "
         "the best as many again until none is better; of one, nothing is looked at")
         .range(1, 1000);
-    param(&Params::trials, "trials",
-          "the best of the finalists, each trained by itself, compete for the end; of one, none is")
+    param(
+        &Params::trials, "trials",
+        "the best of the finalists that are unlike each other, each trained by itself, compete for "
+        "the end; of one, none is")
         .range(1, 100);
   }
 };

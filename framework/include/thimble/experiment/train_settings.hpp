@@ -11,6 +11,10 @@
 
 namespace thimble {
 
+/// What `start` may be that is no file.
+inline constexpr const char* kNewWeights = "new";
+inline constexpr const char* kSearchedWeights = "search";
+
 /// The section of an experiment that says what is trained when the search is over.
 struct TrainSettings {
   Value networks;
@@ -18,6 +22,8 @@ struct TrainSettings {
   std::optional<Medium> profile;
   Value task;
   std::vector<std::int64_t> seeds{1, 2, 3};
+  /// new, search, or a file.
+  std::string start = kNewWeights;
   Recipe recipe;
 
   template <class Describe>
@@ -31,6 +37,10 @@ struct TrainSettings {
           "recipe whose keys hold where none is said: images or series; the data's by default");
     param(&TrainSettings::task, "task", "what outputs mean: {use: classification} by default");
     param(&TrainSettings::seeds, "seeds", "trainings of each network").at_least(0);
+    param(&TrainSettings::start, "start",
+          "weights that trainings start with: new ones; those that the networks of a search share, "
+          "search; or a file of another training's, of which what has the same name and shape is "
+          "taken");
     param.include(&TrainSettings::recipe);
   }
 };

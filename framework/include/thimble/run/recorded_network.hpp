@@ -24,6 +24,7 @@ struct RecordedNetwork {
   std::size_t number = 0;
   std::string arch;
   std::filesystem::path experiment;         ///< of its point, with every value
+  std::filesystem::path found_weights;      ///< that its search left, if it did
   std::vector<RecordedTraining> trainings;  ///< in order
 };
 

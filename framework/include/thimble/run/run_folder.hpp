@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -10,6 +11,13 @@
 #include <thimble/core/held_file.hpp>
 
 namespace thimble {
+
+/// In a run's folder, of a point from 0: what a search that takes long keeps of itself, and the
+/// weights that it leaves of what it found.
+THIMBLE_EXPORT std::filesystem::path kept_search(const std::filesystem::path& run,
+                                                 std::size_t point);
+THIMBLE_EXPORT std::filesystem::path found_weights(const std::filesystem::path& run,
+                                                   std::size_t point);
 
 /// A run's folder, locked: two processes never write into one. Released with the object.
 class THIMBLE_EXPORT RunFolder {

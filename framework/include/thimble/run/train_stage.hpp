@@ -24,6 +24,10 @@ struct OpenTraining {
 struct TrainStage {
   /// Where they are kept, a folder each: what is trained once is trained for all runs.
   std::filesystem::path trainings;
+  /// The file of weights that a point's search left; empty: of none.
+  std::function<std::filesystem::path(std::size_t point)> found_weights = [](std::size_t) {
+    return std::filesystem::path{};
+  };
   int jobs = 1;
   std::function<void(const std::string&)> say = [](const std::string&) {};
   /// Epochs done of all that there are, over all trainings.

@@ -52,8 +52,13 @@ class THIMBLE_EXPORT Relaxation {
   /// The task's first metric on the whole of that part; more is better.
   virtual double validate(const Genotype& network) = 0;
   /// The same of a network trained by itself on the samples that weights learn from, as the
-  /// experiment's `train` says, or else by the profile for such data.
+  /// experiment's `train` says, or else by the profile for such data: from new weights, or where
+  /// trainings start with those of the search, from its own among the shared ones.
   virtual double validate_alone(const Genotype& network) = 0;
+
+  /// Leaves the weights that a network has among the shared ones for its training, which may start
+  /// with them. Of the last call; to be called for what is found.
+  virtual void hand_on(const Genotype& network) = 0;
 
   /// Keeps the weights as they are, and what the searcher wants to know when it goes on from here.
   /// To be called with every epoch.

@@ -53,8 +53,12 @@ struct ScoringSetup {
   const Task* task = nullptr;   ///< that supernets learn, or none
   /// How a network of a supernet is trained by itself; none: by the profile for such data.
   const Recipe* recipe = nullptr;
-  /// Where a search that takes long keeps how far it came; empty: nowhere.
+  /// Such a network begins with its weights in the supernet, not with new ones.
+  bool starts_with_search = false;
+  /// Where a search that takes long keeps how far it came, and where it leaves weights of what it
+  /// finds; empty: nowhere.
   std::filesystem::path kept_search{};
+  std::filesystem::path found_weights{};
   /// Told of candidates, or states of a supernet, that are about to be scored, and about how long
   /// one takes: whoever has more hands than this process puts their values into the store. Or
   /// nobody.

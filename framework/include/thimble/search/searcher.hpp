@@ -76,6 +76,9 @@ class THIMBLE_EXPORT Searcher {
   /// Required: no. Default: false. When true, the experiment must have a dataset that the space's
   /// supernet can learn.
   virtual bool needs_relaxation() const;
+  /// Required: no. Default: false. When true, it hands on weights of what it finds
+  /// (Relaxation::hand_on), so that an experiment may say `train: {start: search}`.
+  virtual bool hands_on_weights() const;
   /// Roughly how many candidates it will score, for `thimble check`; nothing when unknown.
   virtual std::optional<std::int64_t> expected_evaluations(const Problem& problem) const;
 };

@@ -57,8 +57,13 @@ class THIMBLE_EXPORT Supernet {
 
   /// The task's first metric on the whole validation part, with statistics of training samples.
   double validate(const Path& path) const;
-  /// The same of a network that is trained by itself, from weights of its own, on the same samples.
-  double validate_alone(const Path& path, const Recipe& recipe) const;
+  /// The same of a network that is trained by itself on the same samples: from new weights, or from
+  /// those that it has here.
+  double validate_alone(const Path& path, const Recipe& recipe, bool starts_shared) const;
+
+  /// A file of the weights that a network has here, as write_trained() names them.
+  void write_network(const Path& path, const std::filesystem::path& file,
+                     const std::map<std::string, std::string>& about) const;
 
   /// Keeps what the steps to come depend on, and numbers of the caller's beside it.
   void save(const std::filesystem::path& file,

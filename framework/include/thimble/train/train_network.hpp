@@ -32,6 +32,9 @@ struct TrainingOrder {
   std::filesystem::path float_folder = {};
   /// Likewise of the whole network, where pruning begins with what it has learned.
   std::filesystem::path whole_folder = {};
+  /// A file of weights, of this network or of one that has much in common with it: what has the
+  /// same name and shape there is what it starts with, in place of new ones. Empty: none.
+  std::filesystem::path start = {};
   /// What the result's file says of itself, beside recipe and seed.
   std::map<std::string, std::string> about;
   int jobs = 1;
@@ -53,11 +56,11 @@ struct TrainingOutcome {
 /// Whether its result is there.
 THIMBLE_EXPORT bool is_trained(const TrainingOrder& order);
 
-/// Trains a graph, which is that of before any pruning, from weights that its seed decides, or goes
-/// on where an earlier call stopped: weights and epochs are those of an unbroken training, bit for
-/// bit. Throws Error where data, task and network do not fit each other or the training diverges,
-/// naming the stage, and Interrupted; epochs that are complete are kept. Waits while another
-/// process trains in the folder.
+/// Trains a graph, which is that of before any pruning, from weights that its seed or the file it
+/// starts with decides, or goes on where an earlier call stopped: weights and epochs are those of
+/// an unbroken training, bit for bit. Throws Error where data, task and network do not fit each
+/// other or the training diverges, naming the stage, and Interrupted; epochs that are complete are
+/// kept. Waits while another process trains in the folder.
 THIMBLE_EXPORT TrainingOutcome train_network(const TrainingOrder& order);
 
 }  // namespace thimble
