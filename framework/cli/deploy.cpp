@@ -133,6 +133,22 @@ void warn_of_size(const Cost& cost, const Target& target) {
   warn("ROM", cost.rom_bytes.value, target.rom_bytes);
 }
 
+/// Likewise, of all limits but the board's own. What a training has pruned is less than is said.
+void warn_of_limits(const ChosenNetwork& chosen, const TrainedNetwork& trained) {
+  if (!trained.kept_channels.empty()) return;
+  ScoringSetup setup = chosen.study().scoring();
+  if (setup.hardware != nullptr) {
+    const Target& board = setup.hardware->target();
+    std::erase_if(setup.limits, [&](const Limit& limit) {
+      return limit.most == static_cast<double>(board.ram_bytes) ||
+             limit.most == static_cast<double>(board.rom_bytes);
+    });
+  }
+  const Scoring scoring{std::move(setup)};
+  if (const Evaluation network = scoring.cost(chosen.genotype); !network.excess.empty())
+    fmt::print(stderr, "warning: it is beyond the limits of the experiment: {}\n", network.excess);
+}
+
 void print_cost(const Study& study, const Graph& graph) {
   const Cost cost = study.hardware->cost(graph);
   const Target& target = study.hardware->target();
@@ -261,6 +277,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
   print_metrics(trained, study.task.get());
   print_deviation(deviation_of(network, network_of(board), samples.images), samples.images.size(0),
                   network.tensor(network.output).shape);
+  warn_of_limits(chosen, trained);
   if (study.hardware != nullptr) print_cost(study, trained.network.graph());
   fmt::print("  arena {} bytes (at least {} are needed at one time), constants {} bytes\n",
              source.plan.arena_bytes, source.plan.lower_bound_bytes, source.constant_bytes);

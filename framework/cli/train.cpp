@@ -68,7 +68,9 @@ Table layer_table(const FloatNetwork& board, const at::Tensor& images) {
 
 int train(const TrainArguments& arguments, const World& world) {
   use_single_threaded_math();
-  const ChosenNetwork chosen = chosen_network(arguments, world);
+  NetworkArguments named = arguments;
+  named.seed.reset();  // of the training to come
+  const ChosenNetwork chosen = chosen_network(named, world);
   const LoadedExperiment experiment = with_network(chosen, arguments, world);
   Progress progress{arguments.is_quiet};
   for (const std::string& remark : experiment.studies[0].remarks) progress.say(remark);

@@ -80,6 +80,10 @@ TEST_F(DeployCommand, WarnsOfWhatTheBoardCannotHoldOrRun) {
   EXPECT_EQ(large.code, 0) << large.errors;
   EXPECT_THAT(large.errors, HasSubstr("warning: it does not fit on NUCLEO-F446RE: "));
   EXPECT_THAT(large.errors, HasSubstr("bytes of RAM, 131072 are there"));
+  EXPECT_THAT(large.errors, ::testing::Not(HasSubstr("beyond the limits")));
+  const auto slow = deploy(std::string{"limits.latency_ms=1 dataset.samples=8 --arch "} + kCell);
+  EXPECT_EQ(slow.code, 0) << slow.errors;
+  EXPECT_THAT(slow.errors, HasSubstr("beyond the limits of the experiment: latency_ms "));
   const auto unknown = deploy(std::string{"hardware.on_miss=refuse --arch "} + kCell);
   EXPECT_EQ(unknown.code, 0) << unknown.errors;
   EXPECT_THAT(unknown.errors, HasSubstr("warning: NUCLEO-F446RE cannot run it: no table has"));

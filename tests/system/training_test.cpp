@@ -178,6 +178,10 @@ TEST_F(TrainingRun, TrainsANetworkOfARunByItsNumber) {
   const fs::path weights =
       here_.path() / again.output.substr(0, again.output.find(".safetensors") + 12);
   EXPECT_EQ(content(weights), content(made / "weights" / "1-2.safetensors"));
+  const Finished more =
+      thimble_command("train " + made.string() + " --network 1 --seed 7 --quiet", here_.path());
+  EXPECT_EQ(more.code, 0) << "one that the run has not: " << more.errors;
+  EXPECT_NE(more.output, again.output);
   const Finished none =
       thimble_command("train " + made.string() + " --network 2 --quiet", here_.path());
   EXPECT_EQ(none.code, 2);
