@@ -15,7 +15,7 @@ test     = $(call build,$(1)) && ctest --preset $(1) --output-on-failure --paral
 emulator = scripts/setup emulator || echo "setup: so the tests with programs for microcontrollers will skip" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sanitized test-threads fuzz crash-campaign bench format tidy data setup install package clean
+.PHONY: help run test test-sanitized test-threads fuzz crash-campaign bench format tidy data setup install package test-package clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -88,6 +88,9 @@ package: setup ## make Debian packages of the program and of what the emulator n
 	@$(call build,release,thimble_program thimble_conformance)
 	@cd build/release && cpack --config CPackConfig.cmake -B packages
 	@ls build/release/packages/*.deb
+
+test-package: package ## install them on a Debian that has nothing else, in a chroot, and work with them there
+	@scripts/package-test
 
 clean: ## remove what was built; data/ and runs/ stay
 	rm -rf build
