@@ -15,6 +15,7 @@
 #include <thimble/page/run_page.hpp>
 #include <thimble/report/answers.hpp>
 #include <thimble/report/benchmark.hpp>
+#include <thimble/run/train_stage.hpp>
 #include <thimble/search/shared_pass.hpp>
 #include <thimble/search/uncosted.hpp>
 
@@ -243,6 +244,7 @@ int check(const CheckArguments& arguments, const World& world) {
   const std::string preview = engine_preview(arguments, experiment, world);
   // Before anything is printed: it may be wrong, too.
   std::set<std::string> benchmark_remarks;
+  require_starts(experiment);
   load_benchmark(experiment.studies.front(), world.data_folder,
                  [&](const std::string& line) { benchmark_remarks.insert("remark: " + line); });
   fmt::print("{}: {}, identity {}\n", experiment.studies.front().name,

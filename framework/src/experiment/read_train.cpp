@@ -10,7 +10,6 @@
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/train/task.hpp>
-#include <thimble/train/tensor_file.hpp>
 #include <thimble/train/training_data.hpp>
 
 #include "reading.hpp"
@@ -274,30 +273,23 @@ class TrainReader {
             "equal seeds give equal networks, and a spread that is too small");
   }
 
+  /// Files are looked at when there is something to train.
   void check_start(const TrainSettings& settings) {
-    if (settings.start == kNewWeights) return;
     const Value& start = at_key("start");
-    if (settings.start != kSearchedWeights) return check_start_file(settings.start, start);
+    study_.start_where = start.where();
+    if (settings.start != kSearchedWeights) return;
+    const Value& searcher = reading_.settings.searcher;
     if (!settings.datasets.is_null())
       error(start, "the networks of a search learn from the experiment's own 'dataset'",
             "leave 'datasets' out, or take start: new");
+    else if (searcher.is_null())
+      error(start, "there is no searcher that leaves weights to start with",
+            "add searcher: {use: dnas}, or take start: new");
     else if (study_.searcher != nullptr && !study_.searcher->hands_on_weights())
       error(start,
             fmt::format("searcher '{}' leaves no weights to start with",
-                        reading_.settings.searcher.find("use")->text()),
+                        searcher.find("use")->text()),
             "take one that does, such as dnas, or start: new");
-  }
-
-  void check_start_file(const std::string& file, const Value& start) {
-    if (!std::filesystem::exists(file))
-      return error(start, "no weights at " + in_quotes(file),
-                   "start is new, search, or a file such as runs/NAME/.../weights/1-1.safetensors");
-    try {
-      read_tensors(file);
-    } catch (const Error& problem) {
-      error(start, in_quotes(file) + ": " + problem.diagnostics().front().message,
-            "name a file of a run's weights/");
-    }
   }
 
   /// The network must have the data's channels and the task's outputs, and the data enough samples;

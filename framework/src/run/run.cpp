@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <thread>
 
@@ -132,9 +133,15 @@ class Runner {
 
   void note_interruption() { log_->info("interrupted; {} values known", store_.size()); }
 
-  /// A run that failed before it scored anything leaves nothing behind, unless it went on with one.
+  /// A run that failed before it scored or learned anything leaves nothing behind, unless it went
+  /// on with one.
   void discard_if_empty() {
+    const auto has_learned = [this](std::size_t point) {
+      return std::filesystem::exists(kept_search(folder_.path(), point));
+    };
     if (folder_.is_new() && store_.size() == 0 &&
+        std::ranges::none_of(std::views::iota(std::size_t{0}, experiment_.studies.size()),
+                             has_learned) &&
         !std::filesystem::exists(folder_.path() / kResultFile) &&
         submitted_arrays(folder_.path()).empty())
       folder_.discard();
@@ -239,7 +246,8 @@ RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
       throw InputError{Diagnostic{{options.experiment.string()},
                                   "the experiment has no 'searcher'",
                                   "add searcher: {use: NAME} to run it"}};
-  // Before there is a folder: the file may be wrong.
+  // Before there is a folder: the files may be wrong.
+  require_starts(experiment);
   std::vector<std::string> remarks;
   const auto benchmark = load_benchmark(experiment.studies[0], options.data_folder,
                                         [&](const std::string& line) { remarks.push_back(line); });

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include <thimble/core/attempt.hpp>
-#include <thimble/core/files.hpp>
 #include <thimble/core/parallel.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/stop.hpp>
@@ -19,8 +19,8 @@
 #include <thimble/nn/dataset.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/train/pruner.hpp>
+#include <thimble/train/start_weights.hpp>
 #include <thimble/train/task.hpp>
-#include <thimble/train/tensor_file.hpp>
 #include <thimble/train/train_network.hpp>
 
 namespace thimble {
@@ -95,22 +95,50 @@ const Study::TrainedOn& data_of(const Study& study, const TrainedRow& row) {
   return *std::ranges::find(study.trained_on, row.dataset, &Study::TrainedOn::name);
 }
 
-/// The file that a point's trainings start with.
-struct Start {
-  std::filesystem::path file;  ///< empty: none
-  std::string content;         ///< a fingerprint
-  std::string arch;            ///< the only network that it is for; empty: for all
-};
-
-Start start_of(const std::string& named, const std::filesystem::path& found) {
+/// What a point's trainings start with; nothing: new weights.
+std::optional<StartWeights> start_of(const std::string& named, const std::filesystem::path& found) {
   if (named == kNewWeights) return {};
-  const bool is_found = named == kSearchedWeights;
-  const std::filesystem::path file = is_found ? found : std::filesystem::path{named};
-  if (is_found && (file.empty() || !std::filesystem::exists(file)))
+  if (named != kSearchedWeights) return read_start_weights(named);
+  if (found.empty())
     throw InputError{"trainings are to start with the weights of a search, and there are none",
-                     "run the experiment, or take train.start=new"};
-  const auto about = read_tensors(file).about;
-  return {file, hex(fingerprint(read_file(file))), is_found ? about.at("arch") : ""};
+                     "name a network of a run (thimble train RUN --network N), or take "
+                     "train.start=new"};
+  if (!std::filesystem::exists(found))
+    throw InputError{Diagnostic{{found.string()},
+                                "the weights that trainings are to start with are missing",
+                                "run the experiment with --resume: it makes them anew"}};
+  StartWeights start = read_start_weights(found);
+  if (start.arch.empty())
+    throw InputError{Diagnostic{{found.string()},
+                                "it does not say whose weights these are",
+                                "run the experiment with --resume: it makes them anew"}};
+  return start;
+}
+
+void require_start(const Study& study) {
+  const TrainSettings& train = *study.train;
+  if (train.start == kNewWeights) return;
+  if (train.start == kSearchedWeights) {
+    if (train.networks.is_sequence())
+      throw InputError{Diagnostic{study.start_where,
+                                  "a search leaves weights of what it finds, not of 'networks'",
+                                  "leave 'networks' out, or take start: new"}};
+    return;
+  }
+  std::error_code unreachable;
+  if (!std::filesystem::exists(train.start, unreachable))
+    throw InputError{Diagnostic{
+        study.start_where,
+        "no weights at " + in_quotes(train.start) +
+            did_you_mean(train.start, {kNewWeights, kSearchedWeights}),
+        "start is new, search, or a file such as runs/NAME/.../weights/1-1.safetensors"}};
+  try {
+    read_start_weights(train.start);
+  } catch (const Error& problem) {
+    throw InputError{Diagnostic{study.start_where,
+                                in_quotes(train.start) + ": " + problem.diagnostics()[0].message,
+                                "name a file of a run's weights/"}};
+  }
 }
 
 /// One training of one point.
@@ -129,7 +157,7 @@ class Trainings {
     for (std::size_t i = 0; i < outcomes_.size(); ++i)
       if (experiment_.studies[i].train) list(i);
     for (std::size_t i = 0; i < outcomes_.size(); ++i)
-      starts_.push_back(outcomes_[i].trained.empty() ? Start{}
+      starts_.push_back(outcomes_[i].trained.empty() ? std::nullopt
                                                      : start_of(experiment_.studies[i].train->start,
                                                                 stage_.found_weights(i)));
     std::vector<Training> all;
@@ -205,10 +233,11 @@ class Trainings {
     const Study& study = experiment_.studies[training.point];
     TrainedRow& row = *training.row;
     const Lesson lesson = lesson_of(data_of(study, row), row.network.genotype);
-    const Start& start = starts_[training.point];
+    const std::optional<StartWeights>& start = starts_[training.point];
     const std::string failure = attempt([&] {
-      if (!start.arch.empty() && start.arch != row.network.text)
-        throw Error{"the search left weights of another network", start.arch};
+      if (start && study.train->start == kSearchedWeights && start->arch != row.network.text)
+        throw Error{fmt::format(
+            "the search left weights of '{}' alone: train.start=new trains others", start->arch)};
       TrainingOutcome outcome = train_network(order_for(row, lesson, "", start));
       row.weights = outcome.weights;
       row.real() = std::move(outcome.real);
@@ -220,11 +249,13 @@ class Trainings {
   }
 
   /// The same network unpruned, and what was left of it from new weights.
-  void train_to_compare(TrainedRow& row, const Lesson& lesson, const Start& start) {
+  void train_to_compare(TrainedRow& row, const Lesson& lesson,
+                        const std::optional<StartWeights>& start) {
     const Prune& prune = *lesson.recipe.prune;
     Lesson plain = lesson;
     plain.recipe = unpruned(lesson.recipe);
-    const auto compare = [&](const std::string& words, const Start& from, FormOutcome& into) {
+    const auto compare = [&](const std::string& words, const std::optional<StartWeights>& from,
+                             FormOutcome& into) {
       return attempt([&] { into = train_network(order_for(row, plain, words, from)).real; });
     };
     if (prune.whole) {
@@ -238,7 +269,7 @@ class Trainings {
         compare(prune.from == PruneFrom::decisions
                     ? ""
                     : fmt::format("without {} of its channels", prune.sparsity),
-                {}, row.narrow);
+                std::nullopt, row.narrow);
     if (!failure.empty())  // which is no fault of what was asked for
       say(fmt::format("'{}' narrow from the start: {}", row.network.text, failure));
   }
@@ -261,7 +292,7 @@ class Trainings {
 
   /// `words` say what became of the network before, where it is not the one that is named.
   TrainingOrder order_for(const TrainedRow& row, const Lesson& lesson, const std::string& words,
-                          const Start& start) {
+                          const std::optional<StartWeights>& start) {
     const auto& [on, graph, recipe] = lesson;
     Recipe real = recipe;
     real.quantise.reset();
@@ -272,15 +303,16 @@ class Trainings {
     order.recipe = recipe;
     order.seed = row.seed;
     order.jobs = stage_.jobs;
-    order.start = start.file;
-    order.folder = stage_.trainings / key_of(*on, row, recipe, words + start.content);
-    order.float_folder = stage_.trainings / key_of(*on, row, real, words + start.content);
+    if (start) order.start = &*start;
+    const std::string from = start ? start->content : "";
+    order.folder = stage_.trainings / key_of(*on, row, recipe, words + from);
+    order.float_folder = stage_.trainings / key_of(*on, row, real, words + from);
     if (recipe.prune)
-      order.whole_folder = stage_.trainings / key_of(*on, row, unpruned(recipe),
-                                                     whole_words(*recipe.prune) + start.content);
+      order.whole_folder =
+          stage_.trainings / key_of(*on, row, unpruned(recipe), whole_words(*recipe.prune) + from);
     order.about = on->about;
     order.about["arch"] = row.network.text;
-    if (!start.file.empty()) order.about["start"] = start.content;
+    if (start) order.about["start"] = from;
     order.say = [this](const std::string& line) { say(line); };
     order.progress = [this](const EpochOutcome&, std::size_t) {
       stage_.progress(++done_, epochs_);
@@ -303,7 +335,7 @@ class Trainings {
   std::vector<PointOutcome>& outcomes_;
   const LoadedExperiment& experiment_;
   const TrainStage& stage_;
-  std::vector<Start> starts_;  ///< by point
+  std::vector<std::optional<StartWeights>> starts_;  ///< by point
   std::mutex saying_;
   std::int64_t epochs_ = 0;
   std::atomic<std::int64_t> done_ = 0;
@@ -323,6 +355,11 @@ void add_listed(PointOutcome& outcome, const Study& study) {
 }
 
 }  // namespace
+
+void require_starts(const LoadedExperiment& experiment) {
+  for (const Study& study : experiment.studies)
+    if (study.train) require_start(study);
+}
 
 void number_networks(std::vector<PointOutcome>& outcomes, const LoadedExperiment& experiment) {
   std::size_t next = 1;

@@ -17,6 +17,7 @@
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/pruner.hpp>
 #include <thimble/train/quantise.hpp>
+#include <thimble/train/start_weights.hpp>
 #include <thimble/train/tensor_file.hpp>
 #include <thimble/train/trained_network.hpp>
 #include <thimble/train/trainer.hpp>
@@ -133,7 +134,10 @@ TrainedNetwork fresh(const TrainingOrder& order, const Graph& graph) {
 /// With the weights that the order starts with, where it names some.
 TrainedNetwork begun(const TrainingOrder& order) {
   TrainedNetwork made = fresh(order, *order.graph);
-  if (!order.start.empty()) take_weights(made.network, read_tensors(order.start).tensors);
+  if (order.start == nullptr) return made;
+  if (const auto [taken, all] = take_weights(made.network, *order.start); taken < all)
+    order.say(fmt::format("{} of {} weights start with those of '{}', the others are new", taken,
+                          all, order.start->file));
   return made;
 }
 

@@ -40,12 +40,6 @@ void for_each_weight(SomeNetwork& network, const Visit& visit) {
   }
 }
 
-void require_finite(const std::string& name, const at::Tensor& tensor) {
-  if (!tensor.isfinite().all().item<bool>())
-    throw Error{"'" + name + "' has values that are not finite",
-                "whoever wrote the file had none: train the network again"};
-}
-
 std::vector<double> numbers_of(const at::Tensor& metrics) {
   if (!metrics.defined() || metrics.scalar_type() != at::kDouble || metrics.dim() != 1)
     throw Error{"it does not tell what it should"};
@@ -147,23 +141,11 @@ void set_weights(Network& network, const std::map<std::string, at::Tensor>& weig
     const auto found = weights.find(name);
     if (found == weights.end() || found->second.sizes() != tensor.sizes())
       throw Error{"there is no '" + name + "' of this network's shape among the weights"};
-    require_finite(name, found->second);
+    if (!found->second.isfinite().all().item<bool>())
+      throw Error{"'" + name + "' has values that are not finite",
+                  "whoever wrote the file had none: train the network again"};
     tensor = found->second.to(network.precision()).clone();
   });
-}
-
-void take_weights(Network& network, const std::map<std::string, at::Tensor>& weights) {
-  bool is_any = false;
-  for_each_weight(network, [&](const std::string& name, at::Tensor& tensor) {
-    const auto found = weights.find(name);
-    if (!tensor.defined() || found == weights.end() || found->second.sizes() != tensor.sizes())
-      return;
-    require_finite(name, found->second);
-    tensor.copy_(found->second);
-    is_any = true;
-  });
-  if (!is_any)
-    throw Error{"none of the weights to start with has a name and shape of this network"};
 }
 
 void write_trained(const std::filesystem::path& file, const TrainedNetwork& trained) {

@@ -49,55 +49,6 @@ class Trainings : public ::testing::Test {
   Graph graph_ = small_graph();
 };
 
-/// Steps that change next to nothing leave what it starts with.
-TEST_F(Trainings, StartWithWeightsOfAFile) {
-  TrainingOrder first = order("first");
-  const auto known = read_tensors(train_network(first).weights).tensors;
-  TrainingOrder next = order("next");
-  next.start = folder_.path() / "first" / "weights.safetensors";
-  next.recipe.learning_rate = 1e-9;
-  next.recipe.weight_decay = 0;
-  const auto learned = read_tensors(train_network(next).weights).tensors;
-  TrainingOrder unlike = next;
-  unlike.folder = folder_.path() / "unlike";
-  unlike.start.clear();
-  const auto fresh = read_tensors(train_network(unlike).weights).tensors;
-  for (const auto& [name, tensor] : known) {
-    if (!name.ends_with(".weight")) continue;
-    EXPECT_TRUE(learned.at(name).allclose(tensor, 1e-4, 1e-6)) << name;
-    if (tensor.dim() > 1) {
-      EXPECT_FALSE(fresh.at(name).allclose(tensor, 1e-4, 1e-6)) << name;
-    }
-  }
-}
-
-TEST_F(Trainings, TakeWhatAFileHasOfTheirNamesAndShapes) {
-  const auto file = folder_.path() / "some.safetensors";
-  Network network{graph_};
-  network.initialise(Init::kaiming_normal_fan_out, 1, "test");
-  auto weights = named_weights(network);
-  const auto [name, tensor] = *weights.begin();
-  weights.clear();
-  weights[name] = at::full_like(tensor, 0.25);
-  weights["nobody.weight"] = at::ones({3});
-  Network taking{graph_};
-  taking.initialise(Init::kaiming_normal_fan_out, 2, "test");
-  const auto before = named_weights(taking);
-  std::map<std::string, at::Tensor> kept;
-  for (const auto& [own, value] : before) kept[own] = value.clone();
-  take_weights(taking, weights);
-  for (const auto& [own, value] : named_weights(taking))
-    EXPECT_TRUE(value.equal(own == name ? weights.at(name) : kept.at(own))) << own;
-  weights.erase(name);
-  write_tensors(file, {weights, {}});
-  TrainingOrder of_another = order("of another");
-  of_another.start = file;
-  EXPECT_THAT([&] { train_network(of_another); },
-              ThrowsMessage<Error>(HasSubstr("none of the weights to start with")));
-  weights[name] = at::full_like(tensor, std::numeric_limits<float>::infinity());
-  EXPECT_THROW(take_weights(taking, weights), Error);
-}
-
 /// Gives up behind an epoch, as if it had been killed.
 TEST_F(Trainings, GoOnWhereTheyWereLeft) {
   const std::string expected = read_file(train_network(order("whole")).weights);

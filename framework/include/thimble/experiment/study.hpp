@@ -69,6 +69,7 @@ struct Study {
   AnalysisSettings analysis;
   ReportSettings report;
   std::optional<TrainSettings> train;
+  Location start_where;  ///< of the weights that trainings start with
   /// Of the training, if there is one, fitted to the experiment's own data, where there are some.
   std::shared_ptr<const Task> task;
   std::vector<TrainedOn> trained_on;  ///< where there is `train`

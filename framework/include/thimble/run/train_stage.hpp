@@ -38,6 +38,10 @@ struct TrainStage {
       [](const std::vector<OpenTraining>&) {};
 };
 
+/// Throws InputError where trainings cannot start with what the experiment says: nobody should wait
+/// for a search to be told.
+THIMBLE_EXPORT void require_starts(const LoadedExperiment& experiment);
+
 /// Gives the networks of all points their numbers, after those that a point's `train` lists have
 /// been added to what it looked at.
 THIMBLE_EXPORT void number_networks(std::vector<PointOutcome>& outcomes,

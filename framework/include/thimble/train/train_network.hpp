@@ -16,6 +16,7 @@ namespace thimble {
 
 class Dataset;
 class Task;
+struct StartWeights;
 
 /// One training: what its result depends on, and where that is kept.
 struct TrainingOrder {
@@ -32,16 +33,17 @@ struct TrainingOrder {
   std::filesystem::path float_folder = {};
   /// Likewise of the whole network, where pruning begins with what it has learned.
   std::filesystem::path whole_folder = {};
-  /// A file of weights, of this network or of one that has much in common with it: what has the
-  /// same name and shape there is what it starts with, in place of new ones. Empty: none.
-  std::filesystem::path start = {};
+  /// Weights of this network, or of one that has much in common with it: what has the same name and
+  /// shape there is what it starts with, in place of new ones. Or none.
+  const StartWeights* start = nullptr;
   /// What the result's file says of itself, beside recipe and seed.
   std::map<std::string, std::string> about;
   int jobs = 1;
   /// Called with every epoch, also with those that were run before.
   std::function<void(const EpochOutcome&, std::size_t epoch)> progress = [](const EpochOutcome&,
                                                                             std::size_t) {};
-  /// Told of a file in the folder that is damaged, and made anew.
+  /// Told of a file in the folder that is damaged, and made anew; and where it starts with some of
+  /// its weights only.
   std::function<void(const std::string& line)> say = [](const std::string&) {};
 };
 
@@ -56,8 +58,8 @@ struct TrainingOutcome {
 /// Whether its result is there.
 THIMBLE_EXPORT bool is_trained(const TrainingOrder& order);
 
-/// Trains a graph, which is that of before any pruning, from weights that its seed or the file it
-/// starts with decides, or goes on where an earlier call stopped: weights and epochs are those of
+/// Trains a graph, which is that of before any pruning, from weights that its seed decides or that
+/// it starts with, or goes on where an earlier call stopped: weights and epochs are those of
 /// an unbroken training, bit for bit. Throws Error where data, task and network do not fit each
 /// other or the training diverges, naming the stage, and Interrupted; epochs that are complete are
 /// kept. Waits while another process trains in the folder.

@@ -40,11 +40,6 @@ THIMBLE_EXPORT std::map<std::string, at::Tensor> named_weights(const Network& ne
 /// Gives a network such weights. Throws Error when one is missing, of another shape or not finite.
 THIMBLE_EXPORT void set_weights(Network& network, const std::map<std::string, at::Tensor>& weights);
 
-/// Gives a network those of the weights that have a name and a shape of its own, and leaves it the
-/// others. Throws Error when there is none, or one is not finite.
-THIMBLE_EXPORT void take_weights(Network& network,
-                                 const std::map<std::string, at::Tensor>& weights);
-
 /// A file of the safetensors format. Throws Error when it cannot be written.
 THIMBLE_EXPORT void write_trained(const std::filesystem::path& file, const TrainedNetwork& trained);
 /// `graph` is that of before any pruning by a recipe's share; of a network whose pruning was
