@@ -101,6 +101,11 @@ TEST_F(SearchedRun, StartsTrainingsWithItsWeights) {
   const Finished onwards =
       thimble_command("check small.yaml train.start=start.safetensors", here_.path());
   EXPECT_EQ(onwards.code, 0) << onwards.errors;
+  const fs::path from_file = folder(run(once + "train.start=start.safetensors"));
+  fs::remove(file);
+  const Finished evaluated =
+      thimble_command("evaluate " + from_file.string() + " --network 1", here_.path());
+  EXPECT_EQ(evaluated.code, 0) << "a run needs its file to train alone: " << evaluated.errors;
   const CsvTable networks = parse_csv(content(made / "candidates.csv"), "candidates.csv");
   const std::string arch = networks.rows[0][networks.column("arch")].text;
   const Finished without = thimble_command(
