@@ -21,8 +21,9 @@ namespace {
 /// not. Keeps what it is told to.
 class PlantedWeights final : public Relaxation {
  public:
-  PlantedWeights(const PricedSpace::Prices& losses, double noise, NamedNumbers* kept)
-      : losses_{losses}, noise_{noise}, kept_{kept} {}
+  PlantedWeights(const PricedSpace::Prices& losses, double noise, NamedNumbers* kept,
+                 std::vector<Genotype>& tried)
+      : losses_{losses}, noise_{noise}, kept_{kept}, tried_{tried} {}
 
   std::int64_t steps_of_epoch() const override { return 40; }
   double learn(std::span<const Genotype> networks) override { return loss_of(networks[0]); }
@@ -44,7 +45,10 @@ class PlantedWeights final : public Relaxation {
     return found;
   }
   double validate(const Genotype& network) override { return -loss_of(network); }
-  double validate_alone(const Genotype& network) override { return -loss_of(network); }
+  double validate_alone(const Genotype& network) override {
+    tried_.push_back(network);
+    return -loss_of(network);
+  }
   void hand_on(const Genotype&) override {}
   void keep(const NamedNumbers& numbers) override {
     if (kept_ != nullptr) *kept_ = numbers;
@@ -72,6 +76,7 @@ class PlantedWeights final : public Relaxation {
   const PricedSpace::Prices& losses_;
   double noise_;
   NamedNumbers* kept_;
+  std::vector<Genotype>& tried_;
   Random random_{7};
 };
 
@@ -97,12 +102,13 @@ struct Planted final : Pricing {
       : Pricing{space, std::move(limits)}, losses{drawn(seed, false)} {}
 
   std::unique_ptr<Relaxation> relaxation(const RelaxationOrder&) override {
-    return std::make_unique<PlantedWeights>(losses, noise, kept);
+    return std::make_unique<PlantedWeights>(losses, noise, kept, tried);
   }
 
   PricedSpace::Prices losses;
   double noise = 0.1;
   NamedNumbers* kept = nullptr;
+  std::vector<Genotype> tried;  ///< trained by themselves
 };
 
 std::unique_ptr<Searcher> dnas(const std::string& yaml) {
@@ -404,6 +410,21 @@ TEST(Dnas, SaysWhereItOnlyDrew) {
   const auto only_drew = ::testing::HasSubstr("as likely as at first");
   EXPECT_THAT(said("{epochs: 2, warm_up: 1}"), ::testing::Contains(only_drew));
   EXPECT_THAT(said("{epochs: 20, warm_up: 0}"), ::testing::Not(::testing::Contains(only_drew)));
+}
+
+/// What is looked at near the best would all be one network in two, or nearly.
+TEST(Dnas, TriesNetworksThatAreUnlike) {
+  const PricedSpace space{Planted::drawn(1, true)};
+  Planted planted{space, 1e9, 1};
+  const Problem problem = planted.problem();
+  dnas("{epochs: 5, warm_up: 0, trials: 4}")->search(problem, planted);
+  ASSERT_EQ(planted.tried.size(), 4U);
+  for (const Genotype& one : planted.tried)
+    for (const Genotype& other : planted.tried) {
+      int differs = 0;
+      for (std::size_t i = 0; i < one.size(); ++i) differs += one[i] != other[i] ? 1 : 0;
+      EXPECT_TRUE(differs == 0 ? &one == &other : differs > 2) << differs;
+    }
 }
 
 TEST(Dnas, OfOneNetworkFindsIt) {
