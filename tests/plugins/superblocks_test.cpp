@@ -93,6 +93,40 @@ TEST_F(Superblocks, CountsMacsAndParametersAsPublished) {
   }
 }
 
+TEST_F(Superblocks, BeginsForSmallImagesAsIsUsualForThem) {
+  // The ResNet18 of CIFAR-10, with a convolution of 3x3 for a stem and no pool: 11,173,962
+  // parameters and 0.56 G (github.com/kuangliu/pytorch-cifar and those who count it).
+  const auto superblocks = space("{height: 32, width: 32, stem: small}");
+  const Graph resnet = superblocks->build(superblocks->decode("resnet18"));
+  EXPECT_EQ(params(resnet), 11173962);
+  EXPECT_NEAR(static_cast<double>(macs(resnet)) / 1e9, 0.56, 0.005);
+}
+
+TEST_F(Superblocks, MakesSmallInputsNoSmallerThanGroupsDo) {
+  const std::string groups =
+      ",width=0.25,depth_1=1,conv_1=k3s1,sparsity_1=0,depth_2=1,conv_2=k3s1,sparsity_2=0,"
+      "depth_3=1,conv_3=k3s1,sparsity_3=0,depth_4=1,conv_4=k3s1,sparsity_4=0";
+  const auto superblocks = space("{height: 19, width: 23, stem: small, head: points}");
+  const auto decisions = superblocks->decisions();
+  for (const std::string& baseline : decisions.front().options) {
+    const auto arch = superblocks->decode("baseline=" + baseline + groups);
+    const Graph graph = superblocks->build(arch);
+    const Shape map = graph.node(graph.output()).shape;
+    EXPECT_EQ(map.height, 19) << baseline;
+    EXPECT_EQ(map.width, 23) << baseline;
+  }
+}
+
+TEST_F(Superblocks, PrunesNothingWhereNothingMayBePruned) {
+  const auto whole = space("{height: 32, width: 32, sparsest: 0}");
+  for_random(*whole, 50, [&](const Genotype& genotype) {
+    const std::string text = whole->encode(genotype);
+    EXPECT_EQ(whole->decode(text), genotype) << text;
+    EXPECT_EQ(whole->canonical(whole->canonical(genotype)), whole->canonical(genotype)) << text;
+    EXPECT_EQ(params(whole->build(genotype)), params(whole->unpruned(genotype)->graph)) << text;
+  });
+}
+
 TEST_F(Superblocks, CountsInceptionTimesParametersAsPublished) {
   // timeseriesAI/tsai, nbs/models/inception_time: InceptionTime(3, 2) has 455,490.
   const auto series =

@@ -16,12 +16,12 @@ int multiplied(int width, double multiplier) {
 
 int Layers::filters(int width) {
   widths_.insert(width);
-  return multiplied(width, multiplier_);
+  return multiplied(width, settings_.multiplier);
 }
 
 Graph::Conv Layers::window(NodeId x, int kernel, int stride) const {
   const int half = kernel / 2;
-  if (!is_series_)
+  if (!settings_.is_series)
     return {.kernel = {kernel, kernel}, .stride = {stride, stride}, .padding = {half, half}};
   return {.kernel = {kernel, shape(x).width}, .stride = {stride, 1}, .padding = {half, 0}};
 }
@@ -49,7 +49,7 @@ NodeId Layers::depthwise(NodeId x, int kernel, int stride, Activation activation
 
 NodeId Layers::max_pool(NodeId x, int kernel, int stride) {
   const int half = kernel / 2;
-  if (is_series_)
+  if (settings_.is_series)
     return graph_.max_pool(x, {.kernel = {kernel, 1}, .stride = {stride, 1}, .padding = {half, 0}});
   return graph_.max_pool(
       x, {.kernel = {kernel, kernel}, .stride = {stride, stride}, .padding = {half, half}});
@@ -93,10 +93,12 @@ NodeId inverted_residual(Layers& layers, NodeId x, const Block& block) {
 }
 
 NodeId mobile_stem(Layers& layers, NodeId x) {
+  const int stride = layers.stem_stride();
   x = layers.conv(
-      x, {.out = layers.filters(32), .kernel = 3, .stride = 2, .activation = Activation::relu6});
+      x,
+      {.out = layers.filters(32), .kernel = 3, .stride = stride, .activation = Activation::relu6});
   x = projected(layers, x, x, {.width = 16});
-  x = inverted_residual(layers, x, {.width = 24, .stride = 2});
+  x = inverted_residual(layers, x, {.width = 24, .stride = stride});
   return inverted_residual(layers, x, {.width = 24});
 }
 

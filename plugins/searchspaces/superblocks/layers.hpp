@@ -24,9 +24,15 @@ int multiplied(int width, double multiplier);
 /// is one column wide behind the first: from there on these are the 1-D convolutions of the papers.
 class Layers {
  public:
+  struct Settings {
+    bool is_series = false;
+    bool is_input_small = false;  ///< stems keep the map as large as the input
+    double multiplier = 1.0;      ///< of widths
+    int classes = 0;
+  };
+
   /// `graph` outlives this object.
-  Layers(Graph& graph, bool is_series, double multiplier, int classes)
-      : graph_{graph}, is_series_{is_series}, multiplier_{multiplier}, classes_{classes} {}
+  Layers(Graph& graph, const Settings& settings) : graph_{graph}, settings_{settings} {}
 
   struct Conv {
     int out = 0;
@@ -37,7 +43,10 @@ class Layers {
 
   Graph& graph() { return graph_; }
   const thimble::Shape& shape(NodeId x) const { return graph_.node(x).shape; }
-  int classes() const { return classes_; }
+  int classes() const { return settings_.classes; }
+  bool is_input_small() const { return settings_.is_input_small; }
+  /// What a stem that is published with a stride of two strides by.
+  int stem_stride() const { return is_input_small() ? 1 : 2; }
 
   /// A width of the baseline times the multiplier: how many filters a convolution gets.
   int filters(int width);
@@ -59,9 +68,7 @@ class Layers {
   NodeId normalised(NodeId x, Activation activation);
 
   Graph& graph_;
-  bool is_series_;
-  double multiplier_;
-  int classes_;
+  Settings settings_;
   std::set<int> widths_;
 };
 
@@ -89,7 +96,7 @@ NodeId depthwise_separable(Layers& layers, NodeId x, const Block& block);
 /// et al. 2018, arXiv 1801.04381).
 NodeId inverted_residual(Layers& layers, NodeId x, const Block& block);
 
-/// What MobileNetV2 and the EfficientNets begin with, down to a quarter of the input's size.
+/// What MobileNetV2 and the EfficientNets begin with, down to a quarter of a large input's size.
 NodeId mobile_stem(Layers& layers, NodeId x);
 /// Their last block, convolution to 1,280 channels, and classifier.
 NodeId mobile_head(Layers& layers, NodeId x);

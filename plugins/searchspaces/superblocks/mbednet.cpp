@@ -6,8 +6,10 @@ namespace superblocks {
 namespace mbednet {
 
 NodeId stem(Layers& layers, NodeId x) {
-  return layers.conv(
-      x, {.out = layers.filters(16), .kernel = 3, .stride = 2, .activation = Activation::relu});
+  return layers.conv(x, {.out = layers.filters(16),
+                         .kernel = 3,
+                         .stride = layers.stem_stride(),
+                         .activation = Activation::relu});
 }
 
 NodeId superblock(Layers& layers, NodeId x, const Block& block) {

@@ -9,10 +9,12 @@ namespace superblocks {
 namespace {
 
 NodeId conv_stem(Layers& layers, NodeId x) {
+  const int stride = layers.stem_stride();
   x = layers.conv(
-      x, {.out = layers.filters(32), .kernel = 3, .stride = 2, .activation = Activation::relu});
+      x,
+      {.out = layers.filters(32), .kernel = 3, .stride = stride, .activation = Activation::relu});
   x = depthwise_separable(layers, x, {.width = 64});
-  x = depthwise_separable(layers, x, {.width = 128, .stride = 2});
+  x = depthwise_separable(layers, x, {.width = 128, .stride = stride});
   return depthwise_separable(layers, x, {.width = 128});
 }
 

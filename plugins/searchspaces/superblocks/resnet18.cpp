@@ -6,7 +6,10 @@
 namespace superblocks {
 namespace {
 
+/// Of a small input as the same authors have it for CIFAR-10 (section 4.2): 3x3 and no pool.
 NodeId resnet_stem(Layers& layers, NodeId x) {
+  if (layers.is_input_small())
+    return layers.conv(x, {.out = layers.filters(64), .kernel = 3, .activation = Activation::relu});
   x = layers.conv(
       x, {.out = layers.filters(64), .kernel = 7, .stride = 2, .activation = Activation::relu});
   return layers.max_pool(x, 3, 2);

@@ -31,6 +31,7 @@ NodeId halved(Layers& layers, NodeId x) {
 }
 
 NodeId pooled_stem(Layers& layers, NodeId x) {
+  if (layers.is_input_small()) return conv_relu(layers, x, 64, 3);
   Graph& graph = layers.graph();
   x = graph.conv(x, {.out = layers.filters(64),
                      .kernel = {3, 3},

@@ -57,6 +57,15 @@ const std::vector<std::pair<std::string, Head>>& names_of(Head) {
   return kNames;
 }
 
+/// How a network begins.
+enum class Stem { published, small };
+
+const std::vector<std::pair<std::string, Stem>>& names_of(Stem) {
+  static const std::vector<std::pair<std::string, Stem>> kNames{{"published", Stem::published},
+                                                                {"small", Stem::small}};
+  return kNames;
+}
+
 constexpr int kDeepest = 5;
 constexpr std::array kKernels{3, 5, 7};
 constexpr std::array kStrides{1, 2};
@@ -136,6 +145,8 @@ class Superblocks final : public thimble::SearchSpace {
     int classes = 10;
     Head head = Head::classification;
     int anchors = 3;
+    Stem stem = Stem::published;
+    double sparsest = kSparsest;
 
     template <class Describe>
     static void describe(Describe& param) {
@@ -152,6 +163,10 @@ class Superblocks final : public thimble::SearchSpace {
             "points");
       param(&Params::anchors, "anchors", "detection: boxes that each cell of the map tells of")
           .range(1, 16);
+      param(&Params::stem, "stem",
+            "as published, or small: for inputs of few points, which it does not make smaller");
+      param(&Params::sparsest, "sparsest", "largest share of its channels that a group may lose")
+          .range(0, kSparsest);
     }
   };
 
@@ -246,7 +261,7 @@ class Superblocks final : public thimble::SearchSpace {
         for (const int stride : kStrides)
           conv.options.push_back("k" + std::to_string(kernel) + "s" + std::to_string(stride));
       Decision& sparsity = add_decision("sparsity_" + number, Decision::Type::continuous);
-      sparsity.most = kSparsest;
+      sparsity.most = params_.sparsest;
       sparsity.resolution = kResolution;
     }
   }
@@ -274,7 +289,11 @@ class Superblocks final : public thimble::SearchSpace {
     const Baseline& baseline = baseline_at(static_cast<std::size_t>(genotype[kBaselinePlace]));
     Dense dense;
     Graph& graph = dense.graph;
-    Layers layers{graph, baseline.data == Data::series, genotype[kWidthPlace], params_.classes};
+    Layers layers{graph,
+                  {.is_series = baseline.data == Data::series,
+                   .is_input_small = params_.stem == Stem::small,
+                   .multiplier = genotype[kWidthPlace],
+                   .classes = params_.classes}};
     NodeId x = graph.input({params_.channels, params_.height, params_.width});
     {
       const Graph::Scope scope{graph, "stem"};
