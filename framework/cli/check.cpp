@@ -167,6 +167,11 @@ std::string recipe_phrase(const Study::TrainedOn& on) {
                      recipe.batch, stages);
 }
 
+std::string start_phrase(const std::string& start) {
+  if (start == kNewWeights) return "";
+  return start == kSearchedWeights ? ", from the search's weights" : ", from " + start;
+}
+
 /// A line for the data that networks are trained on in one way.
 std::vector<std::string> train_lines(const Study& study) {
   const TrainSettings& train = *study.train;
@@ -179,11 +184,12 @@ std::vector<std::string> train_lines(const Study& study) {
     const std::string phrase = recipe_phrase(on);
     if (datasets[phrase].front() != on.name) continue;
     lines.push_back(fmt::format(
-        "train {}{}: {} each as {}, {}",
+        "train {}{}: {} each as {}{}, {}",
         networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
                                : networks.text(),
         on.name.empty() ? "" : " on " + join(datasets[phrase], " and on "),
-        count_text(std::ssize(train.seeds), "training"), train.task.find("use")->text(), phrase));
+        count_text(std::ssize(train.seeds), "training"), train.task.find("use")->text(),
+        start_phrase(train.start), phrase));
   }
   return lines;
 }

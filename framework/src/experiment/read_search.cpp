@@ -10,6 +10,24 @@
 namespace thimble {
 namespace {
 
+/// What no network of the space can do without: its input and what the firmware needs. A limit
+/// below that is said to be one, before anything is searched.
+void require_keepable(Reading& reading, std::string_view metric, double most,
+                      const Location& where) {
+  const Study& study = reading.study;
+  if (study.space == nullptr || (metric != "ram_bytes" && metric != "rom_bytes")) return;
+  const Target& target = study.hardware->target();
+  const bool is_ram = metric == "ram_bytes";
+  const auto input = some_network(*study.space).node(0).shape.elements();
+  const auto least = is_ram ? input + target.fixed_ram_bytes : target.fixed_rom_bytes;
+  if (most >= static_cast<double>(least)) return;
+  reading.problems.error(
+      where, fmt::format("no network keeps {} <= {}", metric, number_text(most)),
+      fmt::format("{} {} bytes of {}",
+                  is_ram ? "the input and the firmware take" : "the firmware alone takes", least,
+                  target.name));
+}
+
 void read_limits(Reading& reading) {
   Study& study = reading.study;
   const LimitSettings& given = reading.settings.limits;
@@ -24,6 +42,7 @@ void read_limits(Reading& reading) {
       continue;
     }
     require_known_energy(reading, metric.name, where);
+    if (metric.needs_hardware()) require_keepable(reading, metric.name, *most, where);
     study.limits.push_back({std::string{metric.name}, *most});
   }
   if (!given.board || study.hardware == nullptr) return;

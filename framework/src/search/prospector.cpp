@@ -21,7 +21,10 @@ std::vector<Evaluation> Prospector::look_at(std::int64_t wanted, const Draw& dra
     if (network.is_feasible()) genotypes.push_back(network.genotype);
   constexpr double kNotably = 0.99;
   idle_ = !genotypes.empty() || least_violation_ < kNotably * least ? 0 : idle_ + 1;
-  if (genotypes.empty()) return networks;
+  if (genotypes.empty()) {
+    if (scored_.empty()) evaluator_.log(why_none());
+    return networks;
+  }
   left_ -= static_cast<std::int64_t>(genotypes.size());
   std::erase_if(networks, [](const Evaluation& network) { return network.is_feasible(); });
   for (Evaluation& network : evaluator_.evaluate(genotypes)) {
@@ -79,12 +82,16 @@ SearchResult Prospector::result() {
     return summarize(scored_, problem_);
   }
   SearchResult result = summarize(nearest_, problem_);
+  result.remarks = {why_none()};
+  return result;
+}
+
+std::string Prospector::why_none() const {
   const std::string none = fmt::format("none of the {} looked at keeps all limits",
                                        count_text(std::ssize(seen_), "network"));
-  result.remarks = {nearest_.empty() ? none + ", and none is valid: " + why_invalid_
-                                     : fmt::format("{}; the nearest exceed them by {} % in sum",
-                                                   none, decimals(100 * least_violation_, 1))};
-  return result;
+  if (nearest_.empty()) return none + ", and none is valid: " + why_invalid_;
+  return fmt::format("{}; the nearest exceed them by {} % in sum", none,
+                     decimals(100 * least_violation_, 1));
 }
 
 std::int64_t affordable_evaluations(const Problem& problem, std::int64_t wanted) {

@@ -45,6 +45,8 @@ class THIMBLE_EXPORT Prospector {
   std::vector<Evaluation> find(std::size_t wanted, const Draw& draw);
   std::string identity_of(const Evaluation& network) const;
   void note_beyond(const Evaluation& network);
+  /// How near those come that were looked at, of which none keeps the limits.
+  std::string why_none() const;
 
   const Problem& problem_;
   Evaluator& evaluator_;
