@@ -53,11 +53,12 @@ NodeId first_alike(const Graph& graph, NodeId id) {
   return id;
 }
 
-/// From this width on, vectors along the channels pay (measured: docs/performance.md).
+/// From this width on, vectors along the channels pay, and for depthwise convolutions at any
+/// (measured: docs/performance.md).
 bool is_wide(const Graph& graph) {
-  constexpr int kWide = 64;
+  constexpr int kWide = 32;
   return std::ranges::any_of(graph.nodes(), [](const Node& node) {
-    return node.op == Op::conv && node.shape.channels >= kWide;
+    return node.op == Op::conv && (node.shape.channels >= kWide || node.groups > 1);
   });
 }
 
