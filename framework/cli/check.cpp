@@ -183,13 +183,13 @@ std::vector<std::string> train_lines(const Study& study) {
   for (const Study::TrainedOn& on : study.trained_on) {
     const std::string phrase = recipe_phrase(on);
     if (datasets[phrase].front() != on.name) continue;
-    lines.push_back(fmt::format(
-        "train {}{}: {} each as {}{}, {}",
-        networks.is_sequence() ? count_text(std::ssize(networks.items()), "network")
-                               : networks.text(),
-        on.name.empty() ? "" : " on " + join(datasets[phrase], " and on "),
-        count_text(std::ssize(train.seeds), "training"), train.task.find("use")->text(),
-        start_phrase(train.start), phrase));
+    lines.push_back(fmt::format("train {}{}: {} each as {}{}, {}",
+                                networks.is_sequence()
+                                    ? count_text(std::ssize(networks.items()), "network")
+                                    : networks.text(),
+                                on.name.empty() ? "" : " on " + join(datasets[phrase], " and on "),
+                                count_text(std::ssize(train.seeds), "training"),
+                                train.task.find("use")->text(), start_phrase(train.start), phrase));
   }
   return lines;
 }

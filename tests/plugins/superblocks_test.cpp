@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <support/world.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
@@ -103,14 +104,14 @@ TEST_F(Superblocks, BeginsForSmallImagesAsIsUsualForThem) {
 }
 
 TEST_F(Superblocks, MakesSmallInputsNoSmallerThanGroupsDo) {
-  const std::string groups =
-      ",width=0.25,depth_1=1,conv_1=k3s1,sparsity_1=0,depth_2=1,conv_2=k3s1,sparsity_2=0,"
+  constexpr auto groups =
+      "baseline={},width=0.25,depth_1=1,conv_1=k3s1,sparsity_1=0,depth_2=1,conv_2=k3s1,sparsity_2="
+      "0,"
       "depth_3=1,conv_3=k3s1,sparsity_3=0,depth_4=1,conv_4=k3s1,sparsity_4=0";
   const auto superblocks = space("{height: 19, width: 23, stem: small, head: points}");
   const auto decisions = superblocks->decisions();
   for (const std::string& baseline : decisions.front().options) {
-    const auto arch = superblocks->decode("baseline=" + baseline + groups);
-    const Graph graph = superblocks->build(arch);
+    const Graph graph = superblocks->build(superblocks->decode(fmt::format(groups, baseline)));
     const Shape map = graph.node(graph.output()).shape;
     EXPECT_EQ(map.height, 19) << baseline;
     EXPECT_EQ(map.width, 23) << baseline;
