@@ -12,19 +12,22 @@ namespace {
 /// One of each operator that networks are made of, on a way to the output: convolutions whole,
 /// grouped, depthwise, strided, with a bias and of 1x1, both pools, sums, and ReLUs on and off
 /// batch norms.
-Graph every_operator(int width) {
+Graph every_operator(int width, bool is_grouped) {
   Graph g;
   NodeId x = g.input({3, 9, 8});
   x = g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}, .bias = true});
   x = g.relu(g.batch_norm(x), Activation::relu6);
-  const NodeId depthwise =
-      g.batch_norm(g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}, .groups = width}));
-  const NodeId grouped = g.relu(
-      g.batch_norm(g.conv(x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}, .groups = 2})));
+  const NodeId depthwise = g.batch_norm(g.conv(
+      x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}, .groups = is_grouped ? width : 1}));
+  const NodeId grouped = g.relu(g.batch_norm(g.conv(
+      x, {.out = width, .kernel = {3, 3}, .padding = {1, 1}, .groups = is_grouped ? 2 : 1})));
   x = g.relu(g.add({{x, depthwise, grouped}}));
   const Graph::Pool pool{.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}};
-  const NodeId strided = g.conv(
-      x, {.out = width, .kernel = {5, 5}, .stride = {2, 2}, .padding = {2, 2}, .groups = width});
+  const NodeId strided = g.conv(x, {.out = width,
+                                    .kernel = {5, 5},
+                                    .stride = {2, 2},
+                                    .padding = {2, 2},
+                                    .groups = is_grouped ? width : 1});
   const NodeId pooled = g.max_pool(g.avg_pool(x, pool), {.padding = {1, 0}});
   const NodeId cut = g.conv(x, {.out = 2, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
   x = g.relu(g.batch_norm(g.concat({{strided, pooled, cut}})));
@@ -34,12 +37,13 @@ Graph every_operator(int width) {
 }
 
 /// Convolutions along columns, which are laid down for oneDNN, and windows beyond what there is.
-Graph time_series() {
+Graph time_series(bool is_grouped) {
   Graph g;
   NodeId x = g.input({1, 24, 5});
   x = g.conv(x, {.out = 6, .kernel = {5, 5}, .stride = {2, 1}, .padding = {2, 0}});
   x = g.relu(g.batch_norm(x));
-  const NodeId deep = g.conv(x, {.out = 6, .kernel = {7, 1}, .padding = {3, 0}, .groups = 6});
+  const NodeId deep =
+      g.conv(x, {.out = 6, .kernel = {7, 1}, .padding = {3, 0}, .groups = is_grouped ? 6 : 1});
   const NodeId wide = g.conv(x, {.out = 6, .kernel = {31, 1}, .padding = {15, 0}, .bias = true});
   x = g.relu(g.batch_norm(g.add({{x, deep, wide}})));
   g.linear(g.avg_pool(x, {.kernel = {3, 1}, .stride = {2, 1}}), 3);
@@ -98,15 +102,22 @@ void expect_gradients(const Graph& graph, int batch) {
 }
 
 TEST(FiniteDifferences, AreTheGradientsOfEveryOperator) {
-  for (const int width : {4, 64}) {
-    SCOPED_TRACE(width);
-    const Graph graph = every_operator(width);
-    EXPECT_EQ(test::network(graph).is_channels_last(), width == 64);
+  for (const auto& [width, is_grouped] : {std::pair{4, false}, {4, true}, {32, false}}) {
+    SCOPED_TRACE(testing::Message() << width << " channels, grouped: " << is_grouped);
+    const Graph graph = every_operator(width, is_grouped);
+    EXPECT_EQ(test::network(graph).is_channels_last(), width > 4 || is_grouped);
     expect_gradients(graph, 3);
   }
 }
 
-TEST(FiniteDifferences, AreTheGradientsOfTimeSeries) { expect_gradients(time_series(), 3); }
+TEST(FiniteDifferences, AreTheGradientsOfTimeSeries) {
+  for (const bool is_grouped : {false, true}) {
+    SCOPED_TRACE(is_grouped);
+    const Graph graph = time_series(is_grouped);
+    EXPECT_EQ(test::network(graph).is_channels_last(), is_grouped);
+    expect_gradients(graph, 3);
+  }
+}
 
 }  // namespace
 }  // namespace thimble::finite_differences_test
