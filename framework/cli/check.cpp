@@ -10,6 +10,7 @@
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/arithmetic.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>
@@ -271,7 +272,8 @@ int check(const CheckArguments& arguments, const World& world) {
     limits_before = lowest_limits(study.limits);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
-  fmt::print("{}\narithmetic {}\n", blas_name(), own_arithmetic().text());
+  fmt::print("{}\narithmetic {}\ndevices {}\n", blas_name(), own_arithmetic().text(),
+             known_devices());
   if (!preview.empty()) fmt::print("\n{}", preview);
   if (const std::string lacks = what_pages_lack(); !lacks.empty())
     fmt::print("remark: {}\n", lacks);

@@ -22,8 +22,8 @@ SlurmSettings slurm_settings(const EngineArguments& arguments, const World& worl
 Array worker_with(int jobs, const EngineArguments& arguments, const World& world) {
   Array worker;
   worker.program = world.prefix / "bin" / "thimble";
-  worker.arguments = {"--data",       world.data_folder.string(), "--jobs", std::to_string(jobs),
-                      "--arithmetic", arguments.arithmetic};
+  worker.arguments = {"--data",       world.data_folder.string(), "--jobs",   std::to_string(jobs),
+                      "--arithmetic", arguments.arithmetic,       "--device", arguments.device};
   worker.folder = std::filesystem::current_path();
   return worker;
 }
@@ -43,7 +43,9 @@ Array again(const RunArguments& arguments, const World& world) {
                        "--data",
                        world.data_folder.string(),
                        "--arithmetic",
-                       arguments.arithmetic};
+                       arguments.arithmetic,
+                       "--device",
+                       arguments.device};
   if (!arguments.engine_file.empty())
     program.arguments.insert(program.arguments.end(), {"--engine-file", arguments.engine_file});
   program.arguments.insert(program.arguments.end(), arguments.overrides.begin(),
@@ -144,6 +146,15 @@ std::string trainings_line(const LoadedExperiment& experiment) {
 }
 
 }  // namespace
+
+Device trainings_device(const RunArguments& arguments) {
+  if (!arguments.engine.empty() && arguments.device == "auto")
+    throw InputError{"--device auto is one thing here and may be another where an engine computes",
+                     "name the device: --device cuda, or --device cpu"};
+  const Device device = device_named(arguments.device);
+  if (arguments.engine.empty()) require_here(device);
+  return device;
+}
 
 ChosenEngine chosen_engine(const RunArguments& arguments, const World& world) {
   refuse_options_of_others(arguments);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <thimble/farm/engine.hpp>
+#include <thimble/nn/device.hpp>
 
 #include "cli.hpp"
 
@@ -27,6 +28,9 @@ struct Detached {
 
 /// Throws InputError.
 ChosenEngine chosen_engine(const RunArguments& arguments, const World& world);
+
+/// What trainings run on, here or where the engine computes. Throws InputError.
+Device trainings_device(const RunArguments& arguments);
 
 /// What an engine would be asked for by an experiment, for `thimble check`; nothing without one.
 /// Throws InputError.

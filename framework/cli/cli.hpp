@@ -30,7 +30,8 @@ struct EngineArguments {
   std::optional<double> batch_minutes;  ///< batches that take longer are parts, not points
   std::string engine_file;              ///< settings of slurm; the user's own when left out
   std::string arithmetic = "native";
-  bool is_detached = false;  ///< with slurm: submit, and let it finish the run by itself
+  std::string device = "cpu";  ///< of trainings
+  bool is_detached = false;    ///< with slurm: submit, and let it finish the run by itself
 };
 
 struct RunArguments : EngineArguments {
@@ -49,6 +50,7 @@ struct WorkArguments {
   std::string run;
   std::vector<std::string> parts;
   std::string arithmetic = "native";
+  std::string device = "cpu";
   int jobs = 1;
 };
 int work(const WorkArguments& arguments, const World& world);
@@ -109,6 +111,7 @@ int evaluate(const EvaluateArguments& arguments, const World& world);
 
 struct TrainArguments : NetworkArguments {
   std::string output = "runs";
+  std::string device = "cpu";
   int jobs = 0;
   bool is_quiet = false;
 };

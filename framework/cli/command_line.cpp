@@ -156,8 +156,16 @@ void CommandLine::add_arithmetic(CLI::App* sub, std::string& arithmetic) {
       });
 }
 
+void CommandLine::add_device(CLI::App* sub, std::string& device) {
+  sub->add_option("--device", device,
+                  "what trainings run on: cpu, cuda, cuda:N, or auto, a GPU where there is one "
+                  "(docs/libtorch.md)")
+      ->capture_default_str();
+}
+
 void CommandLine::add_engine(CLI::App* sub, EngineArguments& arguments) {
   add_arithmetic(sub, arguments.arithmetic);
+  add_device(sub, arguments.device);
   constexpr int kMostWorkers = 1024;
   sub->add_option("--engine", arguments.engine,
                   "compute in processes of their own: local, slurm or srun (docs/farm.md)");
@@ -180,6 +188,7 @@ void CommandLine::add_work() {
   sub->add_option("run", work_.run, "folder of the run")->required();
   sub->add_option("parts", work_.parts, "their names")->required();
   add_arithmetic(sub, work_.arithmetic);
+  add_device(sub, work_.device);
   add_jobs(sub, work_.jobs, "candidates at a time");
   add_data(sub);
 }
@@ -250,6 +259,7 @@ void CommandLine::add_train() {
   sub->add_option("--output,-o", train_.output, "folder whose trainings/ has the result")
       ->capture_default_str();
   add_jobs(sub, train_.jobs, "threads; 0: one a core");
+  add_device(sub, train_.device);
   sub->add_flag("--quiet,-q", train_.is_quiet, "print the files of weights and nothing else");
 }
 

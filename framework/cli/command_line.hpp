@@ -37,6 +37,7 @@ class CommandLine {
   void add_experiment(CLI::App* sub, std::string& experiment, std::vector<std::string>& overrides);
   void add_run();
   static void add_arithmetic(CLI::App* sub, std::string& arithmetic);
+  static void add_device(CLI::App* sub, std::string& device);
   static void add_engine(CLI::App* sub, EngineArguments& arguments);
   void add_work();
   void add_farm();

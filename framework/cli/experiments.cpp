@@ -246,6 +246,7 @@ int run(const RunArguments& arguments, const World& world) {
   options.output = arguments.output;
   options.data_folder = world.data_folder;
   options.jobs = jobs_or_all(arguments.jobs);
+  options.device = trainings_device(arguments);
   options.resume = arguments.resume;
   options.say = [&](const std::string& line) { progress.say(line); };
   options.progress = [&](auto... where) { progress.scored(where...); };

@@ -68,6 +68,8 @@ Table layer_table(const FloatNetwork& board, const at::Tensor& images) {
 
 int train(const TrainArguments& arguments, const World& world) {
   use_single_threaded_math();
+  const Device device = device_named(arguments.device);
+  require_here(device);
   NetworkArguments named = arguments;
   named.seed.reset();  // of the training to come
   const ChosenNetwork chosen = chosen_network(named, world);
@@ -78,6 +80,7 @@ int train(const TrainArguments& arguments, const World& world) {
   stage.trainings = std::filesystem::path{arguments.output} / "trainings";
   stage.found_weights = [&](std::size_t) { return chosen.found_weights; };
   stage.jobs = jobs_or_all(arguments.jobs);
+  stage.device = device;
   stage.say = [&](const std::string& line) { progress.say(line); };
   stage.progress = [&](std::int64_t done, std::int64_t all) { progress.trained(done, all); };
   std::vector<PointOutcome> outcomes(1);

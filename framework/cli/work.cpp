@@ -53,6 +53,8 @@ int work(const WorkArguments& arguments, const World& world) {
   WorkOptions options;
   options.run = arguments.run;
   options.jobs = jobs_or_all(arguments.jobs);
+  options.device = device_named(arguments.device);
+  require_here(options.device);
   options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   options.begun = speak_when_dying;
   for (const std::string& part : arguments.parts) {

@@ -33,6 +33,34 @@ TEST_F(TrainingRun, GivesTheSameBytesAtOneTwoAndFourJobs) {
   EXPECT_EQ(trained(folder(run(std::string{kTrain} + "--jobs 4 --output four"))), one);
 }
 
+/// Which stand for themselves: a training on a device is none on the CPU, nor the other way round.
+TEST_F(TrainingRun, TrainsByTheOperatorsOfDevices) {
+  const std::string on_device = std::string{kTrain} + "--output devices --device plain ";
+  const fs::path made = folder(run(on_device + "--jobs 1"));
+  const std::string one = trained(made);
+  EXPECT_THAT(one, HasSubstr(R"("device":"plain")"));
+  const fs::path trainings = here_.path() / "devices" / "trainings";
+  EXPECT_EQ(std::distance(fs::directory_iterator{trainings}, {}), 2);
+  fs::remove_all(here_.path() / "devices");
+  EXPECT_EQ(trained(folder(run(on_device + "--jobs 4"))), one);
+  EXPECT_EQ(
+      trained(folder(run(std::string{kTrain} + "--output farmed --engine local --device plain"))),
+      one);
+  EXPECT_NE(trained(folder(run(std::string{kTrain} + "--output devices"))), one);
+  EXPECT_EQ(std::distance(fs::directory_iterator{trainings}, {}), 4);
+}
+
+TEST_F(TrainingRun, RefusesADeviceThatIsNotHere) {
+  for (const char* const command :
+       {"run small.yaml --device cuda:99", "train small.yaml --arch cnn_1d --device cuda:99",
+        "run small.yaml --device gpu", "run small.yaml --engine local --device auto"}) {
+    const Finished refused = thimble_command(command, here_.path());
+    EXPECT_EQ(refused.code, 2) << command;
+    EXPECT_THAT(refused.errors, AllOf(HasSubstr("device"), HasSubstr("note"))) << command;
+    EXPECT_FALSE(fs::exists(here_.path() / "runs")) << command;
+  }
+}
+
 /// In the ramp, behind the removal, while integers learn, and between these.
 TEST_F(TrainingRun, GoesOnAfterBeingKilledToTheSameBytes) {
   const std::string train =

@@ -13,6 +13,7 @@
 #include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/nn/ntk/ntk.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/threads.hpp>
@@ -35,7 +36,7 @@ class Bits {
   explicit Bits(const std::string& libraries) : state_{fingerprint(libraries)} {}
   void add(const at::Tensor& values) {
     if (!values.defined()) return;
-    const at::Tensor flat = values.contiguous();
+    const at::Tensor flat = values.cpu().contiguous();
     state_ = fingerprint_of_data({static_cast<const std::byte*>(flat.data_ptr()), flat.nbytes()},
                                  state_);
   }
@@ -57,10 +58,11 @@ Graph network_of(int channels) {
   return graph;
 }
 
-void add_pass(int channels, Bits& bits) {
-  Network network{network_of(channels)};
-  network.initialise(Init::kaiming_normal_fan_out, 0, "arithmetic");
-  const at::Tensor images = drawn({8, 3, 16, 16}, "images");
+void add_pass(int channels, const Device& device, Bits& bits) {
+  Network drawn_network{network_of(channels)};
+  drawn_network.initialise(Init::kaiming_normal_fan_out, 0, "arithmetic");
+  const Network network = drawn_network.on(device);
+  const at::Tensor images = drawn({8, 3, 16, 16}, "images").to(network.place());
   const Forward forward = propagate_forward(network, images);
   const at::Tensor logits = logits_of(network, forward);
   bits.add(logits);
@@ -69,14 +71,15 @@ void add_pass(int channels, Bits& bits) {
   for (const Network::Parameters& of_node : gradients.parameters)
     for (const at::Tensor& gradient : {of_node.weight, of_node.bias}) bits.add(gradient);
   bits.add(gradients.outputs[0]);
-  if (channels < 16) bits.add(ntk_gram(network, images, SampleCoupling::coupled));
+  if (device.is_cpu() && channels < 16)
+    bits.add(ntk_gram(network, images, SampleCoupling::coupled));
 }
 
 /// Of what was tried. Libraries count, too: other ones may differ in what was not.
 std::string bits_of_all(const std::string& libraries) {
   Bits bits{libraries};
-  add_pass(8, bits);
-  add_pass(64, bits);
+  add_pass(8, {}, bits);
+  add_pass(64, {}, bits);
   const at::Tensor a = drawn({192, 200}, "a"), b = drawn({200, 160}, "b");
   bits.add(at::matmul(a, b));
   bits.add(at::matmul(a.to(at::kDouble), b.to(at::kDouble)));
@@ -112,6 +115,14 @@ Arithmetic found_out() {
 const Arithmetic& own_arithmetic() {
   static const Arithmetic kArithmetic = found_out();
   return kArithmetic;
+}
+
+std::string bits_on(const Device& device) {
+  if (device.is_cpu()) return "";
+  Bits bits{""};
+  add_pass(8, device, bits);
+  add_pass(64, device, bits);
+  return bits.text();
 }
 
 std::string difference_from_own_arithmetic(const std::string& recorded) {

@@ -194,6 +194,7 @@ class Runner {
       return found_weights(folder_.path(), point);
     };
     stage.jobs = options_.jobs;
+    stage.device = options_.device;
     stage.say = [this](const std::string& line) { remark(line); };
     stage.progress = options_.trained;
     if (prefetch_)

@@ -303,6 +303,7 @@ class Trainings {
     order.recipe = recipe;
     order.seed = row.seed;
     order.jobs = stage_.jobs;
+    order.device = stage_.device;
     if (start) order.start = &*start;
     const std::string from = start ? start->content : "";
     order.folder = stage_.trainings / key_of(*on, row, recipe, words + from);
@@ -313,6 +314,7 @@ class Trainings {
     order.about = on->about;
     order.about["arch"] = row.network.text;
     if (start) order.about["start"] = from;
+    if (!stage_.device.is_cpu()) order.about["device"] = stage_.device.name;
     order.say = [this](const std::string& line) { say(line); };
     order.progress = [this](const EpochOutcome&, std::size_t) {
       stage_.progress(++done_, epochs_);
@@ -325,12 +327,15 @@ class Trainings {
   }
 
   /// Other arithmetic begins anew: half of an epoch's bits here and half there were nobody's.
-  static std::string key_of(const Study::TrainedOn& on, const TrainedRow& row, const Recipe& recipe,
-                            const std::string& words) {
+  std::string key_of(const Study::TrainedOn& on, const TrainedRow& row, const Recipe& recipe,
+                     const std::string& words) const {
     const std::string all = on.key + row.network.text + "\n" + words + recipe_text(recipe) +
-                            std::to_string(row.seed) + own_arithmetic().bits;
+                            std::to_string(row.seed) + own_arithmetic().bits + device_key();
     return hex(fingerprint(all));
   }
+
+  /// GPUs are told apart where a training goes on: who plans it need not have one.
+  std::string device_key() const { return stage_.device.is_cpu() ? "" : stage_.device.kind(); }
 
   std::vector<PointOutcome>& outcomes_;
   const LoadedExperiment& experiment_;

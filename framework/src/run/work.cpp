@@ -95,6 +95,7 @@ void work_at_training(const LoadedExperiment& experiment, const Part& part,
       fs::absolute(options.run).lexically_normal().parent_path().parent_path() / "trainings";
   stage.found_weights = [&](std::size_t) { return found_weights(options.run, part.point); };
   stage.jobs = options.jobs;
+  stage.device = options.device;
   stage.say = options.say;
   stage.progress = [&](std::int64_t done, std::int64_t) { shard.note_step(done); };
   std::vector<PointOutcome> outcomes(1);

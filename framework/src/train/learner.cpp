@@ -8,6 +8,7 @@
 #include <thimble/nn/calibration.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include <thimble/train/optimiser.hpp>
 #include <thimble/train/trainer.hpp>
 
 namespace thimble {
@@ -39,18 +40,55 @@ Clamp clamp_of(const Int8Network& network, const Int8Layer& layer) {
 }  // namespace
 
 Learner::~Learner() = default;
-FloatLearner::~FloatLearner() = default;
 IntegerLearner::~IntegerLearner() = default;
 
+/// A network on a device. Its weights lie in one buffer, since each copy between memories waits.
+class FloatLearner::Copy {
+ public:
+  Copy(const Network& network, const Device& device) : network_{network.on(device)} {}
+
+  Network& network() { return network_; }
+  void take_weights(const Network& from) {
+    std::vector<at::Tensor> parts;
+    for (const at::Tensor& parameter : from.all_parameters())
+      parts.push_back(parameter.reshape(-1));
+    flat_.values().copy_(at::cat(parts));
+  }
+  void give_statistics(Network& to) const {
+    for (NodeId id = 0; id < network_.graph().size(); ++id)
+      if (const auto& [mean, variance] = network_.statistics(id); mean.defined())
+        to.statistics(id) = {mean.cpu(), variance.cpu()};
+  }
+
+ private:
+  Network network_;
+  FlatParameters flat_{network_};
+};
+
+FloatLearner::FloatLearner(Network& network, const Device& device) : network_{network} {
+  if (!device.is_cpu()) copy_ = std::make_unique<Copy>(network, device);
+}
+
+FloatLearner::~FloatLearner() = default;
+
+const Network& FloatLearner::weights() const { return copy_ ? copy_->network() : network_; }
+
+void FloatLearner::begin_step(std::size_t) {
+  if (copy_) copy_->take_weights(network_);
+}
+
 Forward FloatLearner::forward(const at::Tensor& images, std::size_t) {
-  return propagate_forward(network_, images.to(network_.precision()));
+  return propagate_forward(weights(), images.to(weights().place(), network_.precision()));
 }
 
 void FloatLearner::settle(const Samples& samples, std::int64_t batch) {
-  settle_statistics(network_, samples, batch);
+  if (!copy_) return settle_statistics(network_, samples, batch);
+  copy_->take_weights(network_);
+  settle_statistics(copy_->network(), samples, batch);
+  copy_->give_statistics(network_);
 }
 
-Outputs FloatLearner::outputs() const { return outputs_of(network_); }
+Outputs FloatLearner::outputs() const { return outputs_of(weights()); }
 
 IntegerLearner::IntegerLearner(FloatNetwork real, std::int64_t frozen_from_epoch, ScaleRule scales)
     : real_{std::move(real)},
@@ -145,7 +183,7 @@ FloatNetwork IntegerLearner::real() const {
 
 Outputs outputs_of(const Network& network) {
   return [&network](const at::Tensor& images) {
-    return network.forward(images.to(network.precision()));
+    return network.forward(images.to(network.place(), network.precision())).cpu();
   };
 }
 

@@ -23,6 +23,13 @@ void for_each_parameter(const Network& network, Visit visit) {
   }
 }
 
+/// Where gradients are; those of one run are in one place.
+at::Device place_of(const Gradients& gradients) {
+  for (const auto& [weight, bias] : gradients.parameters)
+    if (weight.defined()) return weight.device();
+  return at::kCPU;
+}
+
 /// Where a step reads and writes.
 template <class Scalar>
 struct Moments {
@@ -94,11 +101,14 @@ FlatParameters::FlatParameters(Network& network, const std::vector<at::Tensor*>&
 at::Tensor FlatParameters::flat(const Gradients& gradients,
                                 const std::vector<at::Tensor>& more) const {
   std::vector<at::Tensor> parts;
+  const at::Device place = place_of(gradients);
   for_each_parameter(network_, [&](NodeId id, auto member) {
     const at::Tensor& parameter = network_.parameters(id).*member;
     if (!parameter.defined()) return;
     const at::Tensor& gradient = gradients.parameters[static_cast<std::size_t>(id)].*member;
-    parts.push_back(gradient.defined() ? gradient.reshape(-1) : at::zeros_like(parameter).view(-1));
+    parts.push_back(gradient.defined()
+                        ? gradient.reshape(-1)
+                        : at::zeros({parameter.numel()}, parameter.options().device(place)));
   });
   for (const at::Tensor& gradient : more) parts.push_back(gradient.reshape(-1));
   return at::cat(parts);

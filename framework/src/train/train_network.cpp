@@ -14,6 +14,7 @@
 #include <thimble/core/index.hpp>
 #include <thimble/core/params.hpp>
 #include <thimble/core/random.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/pruner.hpp>
 #include <thimble/train/quantise.hpp>
@@ -56,19 +57,27 @@ auto kept(const TrainingOrder& order, const std::filesystem::path& file, const R
   }
 }
 
+/// What a checkpoint says of the device that it was made on.
+constexpr const char* kArithmetic = "arithmetic";
+
 /// Runs a trainer until an epoch, from where an earlier process left it, if it did. Epochs of
 /// stages before it count.
 void run_stage(Trainer& trainer, const TrainingOrder& order, const char* file, int until,
                std::size_t before = 0) {
   const auto checkpoint = order.folder / file;
-  if (const auto state = kept(order, checkpoint, read_tensors)) {
+  auto about = order.about;
+  if (!order.device.is_cpu()) about[kArithmetic] = bits_on(order.device);
+  auto state = kept(order, checkpoint, read_tensors);
+  if (state && state->about[kArithmetic] != about[kArithmetic]) {
+    order.say(fmt::format("'{}' is of another GPU, and is made anew", checkpoint.string()));
+  } else if (state) {
     trainer.restore(state->tensors);
     for (std::size_t i = 0; i < trainer.epochs().size(); ++i)
       order.progress(trainer.epochs()[i], before + i);
   }
   while (std::ssize(trainer.epochs()) < until) {
     const EpochOutcome& epoch = trainer.run_epoch();
-    write_tensors(checkpoint, {trainer.state(), order.about});
+    write_tensors(checkpoint, {trainer.state(), about});
     order.progress(epoch, before + trainer.epochs().size() - 1);
   }
 }
@@ -157,7 +166,7 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
       std::clamp(static_cast<int>(std::ceil(recipe.prune->end * recipe.epochs)), 1, recipe.epochs);
   TrainedNetwork dense =
       recipe.prune->start == PruneStart::whole ? learned_whole(order) : begun(order);
-  FloatLearner all{dense.network};
+  FloatLearner all{dense.network, order.device};
   Trainer before{all, *order.task, data, recipe, order.seed, order.jobs};
   Pruner pruner{dense.network, *recipe.prune, order.seed, before.steps_of_epoch() * recipe.epochs};
   before.hook(pruner);
@@ -165,7 +174,7 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
   const Removal removal = removed(dense.network, pruner.kept());
   TrainedNetwork trained = fresh(order, removal.graph);
   if (recipe.prune->from == PruneFrom::sparsity) trained.kept_channels = pruner.kept();
-  FloatLearner learner{trained.network};
+  FloatLearner learner{trained.network, order.device};
   Trainer trainer{learner, *order.task, data, recipe, order.seed, order.jobs};
   trainer.take_over(before.state(), removal.places);
   run_stage(trainer, order, kPrunedCheckpoint, recipe.epochs, dense.learned.epochs.size());
@@ -177,7 +186,7 @@ TrainedNetwork learn_pruned(const TrainingOrder& order, const TrainingData& data
 
 TrainedNetwork learn_whole(const TrainingOrder& order, const TrainingData& data) {
   TrainedNetwork trained = begun(order);
-  FloatLearner learner{trained.network};
+  FloatLearner learner{trained.network, order.device};
   Trainer trainer{learner, *order.task, data, order.recipe, order.seed, order.jobs};
   run_stage(trainer, order, kCheckpoint, order.recipe.epochs);
   trainer.finish();

@@ -53,7 +53,7 @@ class ThinnedClassifier {
       for (std::int64_t i = 0; i < features_.size(1); ++i)
         *factor++ = random.uniform() < share ? 0 : kept;
     }
-    factors_ = factors_.to(features_.scalar_type());
+    factors_ = factors_.to(features_.options());
     features_ = features_ * factors_;
   }
 
@@ -229,15 +229,15 @@ Trainer::StepOutcome Trainer::learn(std::span<const std::int64_t> places, std::i
     thinned.emplace(network, forward);
     thinned->drop(recipe_.dropout, seed_, epoch, places);
   }
-  const at::Tensor outputs = drops_out ? thinned->outputs() : logits_of(network, forward);
+  const at::Tensor outputs = (drops_out ? thinned->outputs() : logits_of(network, forward)).cpu();
   const Loss loss = task_.loss(outputs, samples.labels, data_.counts());
-  const at::Tensor seed = loss.gradient / static_cast<double>(batch);
+  const at::Tensor seed = (loss.gradient / static_cast<double>(batch)).to(network.place());
   Gradients found =
       drops_out ? thinned->gradients(seed)
                 : propagate_backward(network, forward, output,
                                      seed.view(forward.output(output).sizes()), learner_.wanted());
   const auto more = learner_.more_gradients(samples.images, forward, found);
-  gradient = parameters_.flat(found, more);
+  gradient = parameters_.flat(found, more).cpu();
   return {loss.sum, {outputs}, {samples.labels}};
 }
 
@@ -340,8 +340,8 @@ void settle_statistics(Network& network, const Samples& samples, std::int64_t ba
   for (std::int64_t begin = 0; begin < count; begin += batch) {
     const std::int64_t end = std::min(count, begin + batch);
     const double share = static_cast<double>(end - begin) / static_cast<double>(count);
-    const Forward forward =
-        propagate_forward(network, samples.images.slice(0, begin, end).to(network.precision()));
+    const Forward forward = propagate_forward(
+        network, samples.images.slice(0, begin, end).to(network.place(), network.precision()));
     for (NodeId id = 0; id < network.graph().size(); ++id) {
       if (network.graph().node(id).op != Op::batch_norm) continue;
       const at::Tensor mean = forward.means[at(id)].to(at::kDouble);

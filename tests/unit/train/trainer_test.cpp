@@ -121,6 +121,36 @@ TEST(Trainer, GivesTheSameWeightsAtAnyNumberOfThreads) {
   }
 }
 
+/// The copy that a GPU would run has the weights of each step, and gives back what was settled.
+TEST(Trainer, LearnsTheSameOnADevice) {
+  const Pictures data{100, true};
+  const TrainingData part{data, kShape, 0.2, 1};
+  Recipe recipe = short_recipe(4);
+  recipe.dropout = 0.2;
+  recipe.averaging = 0.9;
+  for (const int width : {16, 64}) {
+    std::vector<Network> learned;
+    std::vector<EpochOutcome> last;
+    for (const auto& [device, jobs] :
+         {std::pair{Device{}, 1}, {Device{"plain"}, 1}, {Device{"plain"}, 4}}) {
+      learned.push_back(small_network(small_graph(width)));
+      FloatLearner learner{learned.back(), device};
+      Trainer trainer{learner, kTelling, part, recipe, 5, jobs};
+      while (!trainer.is_done()) trainer.run_epoch();
+      trainer.finish();
+      last.push_back(trainer.epochs().back());
+      learned.back() = learned.back().clone();
+    }
+    EXPECT_NEAR(last[1].loss, last[0].loss, 1e-3);
+    EXPECT_EQ(last[2].loss, last[1].loss);
+    EXPECT_EQ(last[2].validation_metric, last[1].validation_metric);
+    const Samples all = data.all(Split::train);
+    const auto answers = [&](std::size_t i) { return learned[i].forward(all.images); };
+    EXPECT_TRUE(at::allclose(answers(1), answers(0), 1e-2, 1e-2));
+    EXPECT_TRUE(at::equal(answers(2), answers(1)));
+  }
+}
+
 TEST(Trainer, StepsDownTheGradientOfLibTorchsTape) {
   const Pictures data{32, true};
   Recipe recipe = short_recipe(1);

@@ -9,6 +9,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/outcome.hpp>
 #include <thimble/farm/engine.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/report/tables.hpp>
 
@@ -21,6 +22,7 @@ struct RunOptions {
   std::filesystem::path output = "runs";
   std::filesystem::path data_folder = "data";
   int jobs = 1;
+  Device device = {};  ///< of trainings
   bool resume = false;
   /// Who computes what the run asks for in processes of their own; none: this one.
   Engine* engine = nullptr;

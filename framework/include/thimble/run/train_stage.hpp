@@ -9,6 +9,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/experiment/outcome.hpp>
+#include <thimble/nn/device.hpp>
 
 namespace thimble {
 
@@ -29,6 +30,7 @@ struct TrainStage {
     return std::filesystem::path{};
   };
   int jobs = 1;
+  Device device = {};
   std::function<void(const std::string&)> say = [](const std::string&) {};
   /// Epochs done of all that there are, over all trainings.
   std::function<void(std::int64_t done, std::int64_t all)> progress = [](std::int64_t,

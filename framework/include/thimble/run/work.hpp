@@ -8,6 +8,7 @@
 #include <thimble/experiment/study.hpp>
 #include <thimble/farm/part.hpp>
 #include <thimble/farm/shard.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/plugin/loader.hpp>
 
 namespace thimble {
@@ -21,6 +22,7 @@ struct WorkOptions {
   std::filesystem::path run;  ///< folder of the run
   std::string part;           ///< its name
   int jobs = 1;
+  Device device = {};  ///< of trainings
   std::function<void(const std::string&)> say = [](const std::string&) {};
   /// Called with the shard before anything is computed.
   std::function<void(const Shard&)> begun = [](const Shard&) {};

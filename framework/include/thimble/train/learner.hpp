@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/nn/dataset.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/nn/integer_network.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
@@ -43,7 +45,7 @@ class THIMBLE_EXPORT Learner {
   virtual void begin_step(std::size_t /*parts*/) {}
   /// A micro-batch's way forwards. Micro-batches run side by side.
   virtual Forward forward(const at::Tensor& images, std::size_t part) = 0;
-  /// With whose weights it goes backwards.
+  /// With whose weights it goes backwards, and where.
   virtual const Network& weights() const = 0;
   /// What the way backwards is to give.
   virtual Wanted wanted() const { return {.parameters = true, .outputs = {}}; }
@@ -69,18 +71,23 @@ class THIMBLE_EXPORT Learner {
 /// In float, with batch norm by the statistics of a micro-batch, and by settled ones in the end.
 class THIMBLE_EXPORT FloatLearner : public Learner {
  public:
-  /// `network` outlives this.
-  explicit FloatLearner(Network& network) : network_{network} {}
+  /// `network` outlives this. On a device other than the CPU a copy of it runs, which has its
+  /// weights with each step.
+  explicit FloatLearner(Network& network, const Device& device = {});
   ~FloatLearner() override;
 
   Network& network() override { return network_; }
+  void begin_step(std::size_t parts) override;
   Forward forward(const at::Tensor& images, std::size_t part) override;
-  const Network& weights() const override { return network_; }
+  const Network& weights() const override;
   void settle(const Samples& samples, std::int64_t batch) override;
   Outputs outputs() const override;
 
  private:
+  class Copy;
+
   Network& network_;
+  std::unique_ptr<Copy> copy_;
 };
 
 /// Through the very integers of the board (quantisation-aware training): forwards as the lowered

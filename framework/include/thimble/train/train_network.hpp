@@ -9,6 +9,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
+#include <thimble/nn/device.hpp>
 #include <thimble/train/epoch.hpp>
 #include <thimble/train/recipe.hpp>
 
@@ -39,6 +40,8 @@ struct TrainingOrder {
   /// What the result's file says of itself, beside recipe and seed.
   std::map<std::string, std::string> about;
   int jobs = 1;
+  /// What runs its passes in float; `folder` is of this one alone.
+  Device device = {};
   /// Called with every epoch, also with those that were run before.
   std::function<void(const EpochOutcome&, std::size_t epoch)> progress = [](const EpochOutcome&,
                                                                             std::size_t) {};

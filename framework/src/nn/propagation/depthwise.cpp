@@ -327,12 +327,13 @@ DepthwiseGradients backward(const at::Tensor& gradient, const at::Tensor& x,
 
 }  // namespace
 
-bool is_depthwise(const Graph& graph, const Node& node) {
+bool is_depthwise(const Network& network, const Node& node) {
+  const Graph& graph = network.graph();
   constexpr int kFewestPixels = 16;
   const bool pays = (node.stride == Extent{1, 1} && node.shape.pixels() >= kFewestPixels) ||
                     node.kernel.height * node.kernel.width > 9;
-  return pays && node.op == Op::conv && node.groups > 1 && node.groups == node.shape.channels &&
-         node.groups == graph.input_shape(node).channels;
+  return pays && !network.is_plain() && node.op == Op::conv && node.groups > 1 &&
+         node.groups == node.shape.channels && node.groups == graph.input_shape(node).channels;
 }
 
 at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -2,14 +2,15 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <thimble/graph/graph.hpp>
+#include <thimble/nn/propagation/network.hpp>
 
 /// Depthwise convolutions, a filter a channel, where oneDNN 2.6 is slower: backwards with large
 /// windows most of all. Results lie in memory as x does. Without autograd; sums have one order.
 namespace thimble {
 
-/// True for those that are faster here (measured: docs/performance.md). Any can be run.
-bool is_depthwise(const Graph& graph, const Node& node);
+/// True for those that are faster here (measured: docs/performance.md), of networks that run our
+/// kernels. Any can be run.
+bool is_depthwise(const Network& network, const Node& node);
 
 /// The same as at::conv2d; bias may be undefined.
 at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

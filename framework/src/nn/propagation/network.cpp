@@ -12,6 +12,7 @@
 #include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
+#include "../device_place.hpp"
 #include "depthwise.hpp"
 #include "mean_pool.hpp"
 #include "narrow_convolution.hpp"
@@ -103,7 +104,7 @@ at::Tensor mixture_of_inputs(const Network& network, NodeId id,
 }
 
 bool runs_narrow(const Network& network) {
-  return !network.is_channels_last() && !at::GradMode::is_enabled();
+  return !network.is_channels_last() && !network.is_plain() && !at::GradMode::is_enabled();
 }
 
 at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& images,
@@ -118,12 +119,12 @@ at::Tensor evaluate_bare(const Network& network, NodeId id, const at::Tensor& im
       return images.contiguous(memory_format_of(network));
     case Op::zero:
       return at::zeros({images.size(0), node.shape.channels, node.shape.height, node.shape.width},
-                       network.precision())
+                       images.options())
           .contiguous(memory_format_of(network));
     case Op::conv:
       if (runs_narrow(network) && is_narrow_convolution(graph, node))
         return narrow_convolution(as_image(x()), weight, bias, node.padding);
-      if (!at::GradMode::is_enabled() && is_depthwise(graph, node))
+      if (is_depthwise(network, node) && !at::GradMode::is_enabled())
         return depthwise(as_image(x()), weight, bias, node);
       return convolution(as_image(x()), weight, bias, node).contiguous(memory_format_of(network));
     case Op::batch_norm:
@@ -232,6 +233,25 @@ Network Network::clone() const {
   for (auto& [mean, variance] : made.statistics_) {
     if (mean.defined()) mean = mean.clone();
     if (variance.defined()) variance = variance.clone();
+  }
+  return made;
+}
+
+Network Network::on(const Device& device) const {
+  Network made = clone();
+  made.is_plain_ = !device.is_cpu();
+  made.is_channels_last_ = made.is_channels_last_ && !made.is_plain_;
+  made.place_ = place_of(device);
+  const auto move = [&](at::Tensor& tensor) {
+    if (tensor.defined()) tensor = tensor.to(made.place_);
+  };
+  for (auto& [weight, bias] : made.parameters_) {
+    move(weight);
+    move(bias);
+  }
+  for (auto& [mean, variance] : made.statistics_) {
+    move(mean);
+    move(variance);
   }
   return made;
 }

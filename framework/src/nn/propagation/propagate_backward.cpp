@@ -242,7 +242,7 @@ class Backward {
     const auto& [weight, bias] = network_.parameters(id);
     const NodeId input = graph_.inputs(id)[0];
     const bool wants = wanted_.parameters;
-    if (is_depthwise(graph_, node)) {
+    if (is_depthwise(network_, node)) {
       auto [by_input, by_weight] =
           depthwise_backward(as_image(gradient), as_image(output(input)), weight, node,
                              leads_somewhere_[at(input)], wants);

@@ -82,9 +82,10 @@ void expect_differences(const Network& network, const at::Tensor& images, const 
   }
 }
 
-void expect_gradients(const Graph& graph, int batch) {
-  Network network = test::network(graph);
-  test::draw_scales_and_shifts(network);
+void expect_gradients(const Graph& graph, int batch, const Device& device = {}) {
+  Network drawn = test::network(graph);
+  test::draw_scales_and_shifts(drawn);
+  const Network network = drawn.on(device);
   const at::Tensor images = test::images(graph, batch);
   const Forward forward = propagate_forward(network, images);
   const at::Tensor seed = at::randn(logits_of(network, forward).sizes(),
@@ -117,6 +118,16 @@ TEST(FiniteDifferences, AreTheGradientsOfTimeSeries) {
     EXPECT_EQ(test::network(graph).is_channels_last(), is_grouped);
     expect_gradients(graph, 3);
   }
+}
+
+/// What GPUs run, on the CPU.
+TEST(FiniteDifferences, AreTheGradientsOfLibTorchsOperatorsAlone) {
+  for (const bool is_grouped : {false, true})
+    for (const Graph& graph : {every_operator(8, is_grouped), time_series(is_grouped)}) {
+      SCOPED_TRACE(is_grouped);
+      EXPECT_FALSE(test::network(graph).on({"plain"}).is_channels_last());
+      expect_gradients(graph, 3, {"plain"});
+    }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
+#include <thimble/nn/device.hpp>
 
 namespace thimble {
 
@@ -53,6 +54,13 @@ class THIMBLE_EXPORT Network {
   /// With weights of its own. A plain copy would have the same tensors, and change with this one.
   Network clone() const;
 
+  /// The same network with weights of its own, on a device: run by LibTorch's operators alone.
+  Network on(const Device& device) const;
+  /// Whether it is such a one: our kernels are the CPU's.
+  bool is_plain() const noexcept { return is_plain_; }
+  /// Where its tensors are, and images are to be.
+  at::Device place() const noexcept { return place_; }
+
   /// The same network, with the same tensors, in which choices are the sums of their options times
   /// these (a continuous relaxation: Liu et al., arXiv 1806.09055, equation 2).
   Network mixed(OptionNumbers shares) const;
@@ -96,6 +104,8 @@ class THIMBLE_EXPORT Network {
   std::vector<NodeId> twins_;
   OptionNumbers shares_;  ///< empty: options alike
   bool is_channels_last_ = false;
+  bool is_plain_ = false;
+  at::Device place_ = at::kCPU;
 };
 
 }  // namespace thimble
