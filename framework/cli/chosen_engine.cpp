@@ -151,7 +151,7 @@ Device trainings_device(const RunArguments& arguments) {
   if (!arguments.engine.empty() && arguments.device == "auto")
     throw InputError{"--device auto is one thing here and may be another where an engine computes",
                      "name the device: --device cuda, or --device cpu"};
-  const Device device = device_named(arguments.device);
+  Device device = device_named(arguments.device);
   if (arguments.engine.empty()) require_here(device);
   return device;
 }

@@ -16,7 +16,7 @@ std::vector<std::unique_ptr<SearchSpace>> make_spaces() {
   made.push_back(fuzz::make<SearchSpace>("superblocks", "{height: 32, width: 32}"));
   made.push_back(fuzz::make<SearchSpace>(
       "superblocks",
-      "{families: [mbednet_1d, inception_time], channels: 1, height: 64, width: 3}"));
+      "{families: [mbednet_1d, inception_time, cnn_1d], channels: 1, height: 64, width: 3}"));
   return made;
 }
 

@@ -38,7 +38,7 @@ TEST_F(Analytic, CostsAllFamiliesOfSuperblocks) {
   PluginLoader loader = testing::plugins();
   for (const char* const parameters : {"{channels: 3, height: 32, width: 32, classes: 10}",
                                        "{channels: 1, height: 128, width: 9, classes: 6, families: "
-                                       "[inception_time, mbednet_1d]}"}) {
+                                       "[inception_time, mbednet_1d, cnn_1d]}"}) {
     const auto space = testing::make<SearchSpace>(loader, "superblocks", parameters);
     for (const char* const name : kBoards)
       EXPECT_EQ(uncosted_at_random(*space, *board(name), "analytic"), "") << name;

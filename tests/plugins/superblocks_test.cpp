@@ -25,7 +25,8 @@ namespace {
 constexpr const char* kSmallImages = "{height: 32, width: 32}";
 // 9 sensors, as in recordings of human activity.
 constexpr const char* kSeries =
-    "{families: [inception_time, mbednet_1d], channels: 1, height: 128, width: 9, classes: 6}";
+    "{families: [inception_time, mbednet_1d, cnn_1d], channels: 1, height: 128, width: 9, classes: "
+    "6}";
 
 // Places in a genotype.
 constexpr std::size_t kWidth = 1;
@@ -33,9 +34,10 @@ constexpr std::size_t kSparsityOfThird = 10;
 
 class Superblocks : public ::testing::Test {
  protected:
-  static std::unique_ptr<SearchSpace> space(const std::string& yaml = "{}") {
+  static std::unique_ptr<SearchSpace> space(const std::string& yaml = "{}",
+                                            const char* name = "superblocks") {
     static PluginLoader loader = testing::plugins();
-    return testing::make<SearchSpace>(loader, "superblocks", yaml);
+    return testing::make<SearchSpace>(loader, name, yaml);
   }
 
   static std::string why(const std::function<void()>& act) {
@@ -133,6 +135,20 @@ TEST_F(Superblocks, CountsInceptionTimesParametersAsPublished) {
   const auto series =
       space("{families: [inception_time], channels: 1, height: 100, width: 3, classes: 2}");
   EXPECT_EQ(params(series->build(series->decode("inception_time"))), 455490);
+}
+
+/// At half of its widths the plain network begins as the zoo's does, whose last map goes on.
+TEST_F(Superblocks, BeginsThePlainNetworkAsTheZooDoes) {
+  const auto series =
+      space("{families: [cnn_1d], channels: 1, height: 128, width: 9, classes: 6, sparsest: 0}");
+  const Graph plain = series->build(series->decode(
+      "baseline=cnn_1d,width=0.5,depth_1=1,conv_1=k5s2,sparsity_1=0,depth_2=1,conv_2=k5s2,"
+      "sparsity_2=0,depth_3=1,conv_3=k5s2,sparsity_3=0,depth_4=1,conv_4=k5s1,sparsity_4=0"));
+  const auto zoo = space("{networks: [cnn_1d], classes: 6}", "zoo");
+  const Graph known = zoo->build(zoo->decode("cnn_1d"));
+  constexpr std::int64_t kLastConvolution = 64 * 64 * 5 + 2 * 64;
+  EXPECT_EQ(params(plain), params(known) + kLastConvolution);
+  EXPECT_EQ(macs(plain), macs(known) + 16 * 64 * 64 * 5);
 }
 
 TEST_F(Superblocks, WritesAndReadsRandomGenotypes) {

@@ -138,7 +138,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"time_series_cells_of_the_paper", "time_series_cells",
              "{steps: 32, sensors: 6, classes: 4, norm: paper}"},
         Case{"mbednet_1d", "superblocks",
-             "{families: [mbednet_1d], channels: 1, height: 32, width: 4, classes: 4}"}),
+             "{families: [mbednet_1d], channels: 1, height: 32, width: 4, classes: 4}"},
+        Case{"cnn_1d_of_superblocks", "superblocks",
+             "{families: [cnn_1d], channels: 1, height: 32, width: 4, classes: 4}"}),
     [](const auto& tried) { return tried.param.name; });
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <ATen/Context.h>
+#include <ATen/core/ivalue.h>  // which Context.h leaves incomplete
 #include <fmt/format.h>
 #include <torch/cuda.h>
 

@@ -38,12 +38,13 @@ extern const Baseline kMobileNetV1;
 extern const Baseline kEfficientNetLite0;
 extern const Baseline kInceptionTime;
 extern const Baseline kMbedNet1d;
+extern const Baseline kCnn1d;
 
 /// All there are. A new one is a file of its own and an entry here.
 inline const std::vector<const Baseline*>& all_baselines() {
   static const std::vector<const Baseline*> kAll{
-      &kMobileNetV2, &kResNet18,          &kSqueezeNet,    &kMbedNet,
-      &kMobileNetV1, &kEfficientNetLite0, &kInceptionTime, &kMbedNet1d};
+      &kMobileNetV2,       &kResNet18,      &kSqueezeNet, &kMbedNet, &kMobileNetV1,
+      &kEfficientNetLite0, &kInceptionTime, &kMbedNet1d,  &kCnn1d};
   return kAll;
 }
 

@@ -14,9 +14,6 @@ namespace {
 
 constexpr std::size_t kModulesPerResidual = 3;
 
-/// The input as it is: there is none.
-NodeId no_stem(Layers&, NodeId x) { return x; }
-
 NodeId module(Layers& layers, NodeId x, const Block& block) {
   const int out = layers.filters(block.width);
   const NodeId bottleneck = layers.bare_conv(x, {.out = out});

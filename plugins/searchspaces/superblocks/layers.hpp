@@ -81,6 +81,9 @@ struct Block {
   std::span<const NodeId> inputs = {};
 };
 
+/// The input as it is.
+NodeId no_stem(Layers& layers, NodeId x);
+
 /// Global average pool and fully connected layer.
 NodeId classifier(Layers& layers, NodeId x);
 
