@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 using ::testing::ThrowsMessage;
 
 class Trainings : public ::testing::Test {
@@ -100,6 +101,33 @@ TEST_F(Trainings, GoOnInEveryStage) {
   EXPECT_EQ(task_.measure(read.network.forward(all.images), all.labels), whole.real.metrics);
   const IntegerNetwork integers{lower_folded(read.board->real)};
   EXPECT_EQ(task_.measure(integers.forward(all.images), all.labels), whole.int8.metrics);
+}
+
+/// Half of a training by one GPU's arithmetic and half by another's would be nobody's.
+TEST_F(Trainings, BeginAnewWhereTheCheckpointIsOfAnotherDevice) {
+  const auto on_device = [&](const std::string& name) {
+    TrainingOrder made = order(name);
+    made.device = {"plain"};
+    return made;
+  };
+  const std::string expected = read_file(train_network(on_device("whole")).weights);
+  for (const bool is_other : {false, true}) {
+    const std::string name = is_other ? "other" : "same";
+    TrainingOrder broken = on_device(name);
+    broken.progress = [](const EpochOutcome&, std::size_t epoch) {
+      if (epoch == 1) throw Interrupted{"stopped"};
+    };
+    EXPECT_THROW(train_network(broken), Interrupted);
+    const fs::path checkpoint = folder_.path() / name / "checkpoint.safetensors";
+    TensorFile state = read_tensors(checkpoint);
+    if (is_other) state.about.at("arithmetic") = "of another GPU";
+    write_tensors(checkpoint, state);
+    std::vector<std::string> said;
+    TrainingOrder resumed = on_device(name);
+    resumed.say = [&](const std::string& line) { said.push_back(line); };
+    EXPECT_EQ(read_file(train_network(resumed).weights), expected);
+    EXPECT_THAT(said, SizeIs(is_other ? 1 : 0));
+  }
 }
 
 /// Of weights, statistics and integers, though the network is made anew behind the ramp.
