@@ -10,7 +10,7 @@
 #include <thimble/graph/counts.hpp>
 #include <thimble/graph/transforms.hpp>
 #include <thimble/nn/arithmetic.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 #include <thimble/nn/proxy.hpp>
 #include <thimble/nn/threads.hpp>
 #include <thimble/page/run_page.hpp>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <thimble/farm/engine.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 
 #include "cli.hpp"
 

@@ -13,8 +13,8 @@
 #include <thimble/core/instruction_sets.hpp>
 #include <thimble/core/random.hpp>
 #include <thimble/core/text.hpp>
-#include <thimble/nn/device.hpp>
 #include <thimble/nn/ntk/ntk.hpp>
+#include <thimble/nn/propagation/device.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/nn/threads.hpp>
 

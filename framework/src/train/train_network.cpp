@@ -14,7 +14,7 @@
 #include <thimble/core/index.hpp>
 #include <thimble/core/params.hpp>
 #include <thimble/core/random.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/arithmetic.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
 #include <thimble/train/pruner.hpp>
 #include <thimble/train/quantise.hpp>

@@ -3,7 +3,8 @@
 #include <torch/cuda.h>
 
 #include <thimble/core/error.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/arithmetic.hpp>
+#include <thimble/nn/propagation/device.hpp>
 
 namespace thimble::device_test {
 namespace {

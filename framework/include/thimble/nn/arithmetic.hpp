@@ -3,6 +3,7 @@
 #include <string>
 
 #include <thimble/core/export.hpp>
+#include <thimble/nn/propagation/device.hpp>
 
 namespace thimble {
 
@@ -22,5 +23,9 @@ THIMBLE_EXPORT const Arithmetic& own_arithmetic();
 /// How a recorded text() differs from this process's: "LibTorch 1.13.0, AVX2 there, LibTorch 2.6.0,
 /// AVX2 here". Nothing when numbers are the same to the last bit, or nothing was recorded.
 THIMBLE_EXPORT std::string difference_from_own_arithmetic(const std::string& recorded);
+
+/// A fingerprint of what small passes give on a device; empty for the CPU, of which
+/// own_arithmetic() tells.
+THIMBLE_EXPORT std::string bits_on(const Device& device);
 
 }  // namespace thimble

@@ -9,7 +9,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/outcome.hpp>
 #include <thimble/farm/engine.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 #include <thimble/plugin/loader.hpp>
 #include <thimble/report/tables.hpp>
 

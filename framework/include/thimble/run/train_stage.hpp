@@ -9,7 +9,7 @@
 #include <thimble/core/export.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/experiment/outcome.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 
 namespace thimble {
 

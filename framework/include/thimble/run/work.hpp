@@ -8,7 +8,7 @@
 #include <thimble/experiment/study.hpp>
 #include <thimble/farm/part.hpp>
 #include <thimble/farm/shard.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 #include <thimble/plugin/loader.hpp>
 
 namespace thimble {

@@ -14,8 +14,8 @@
 #include <thimble/core/export.hpp>
 #include <thimble/deploy/lower.hpp>
 #include <thimble/nn/dataset.hpp>
-#include <thimble/nn/device.hpp>
 #include <thimble/nn/integer_network.hpp>
+#include <thimble/nn/propagation/device.hpp>
 #include <thimble/nn/propagation/network.hpp>
 #include <thimble/nn/propagation/propagation.hpp>
 #include <thimble/train/learned_scales.hpp>

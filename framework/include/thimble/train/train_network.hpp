@@ -9,7 +9,7 @@
 
 #include <thimble/core/export.hpp>
 #include <thimble/graph/graph.hpp>
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 #include <thimble/train/epoch.hpp>
 #include <thimble/train/recipe.hpp>
 

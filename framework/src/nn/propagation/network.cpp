@@ -12,8 +12,8 @@
 #include <thimble/nn/propagation/convolution.hpp>
 #include <thimble/nn/propagation/evaluate.hpp>
 #include <thimble/nn/propagation/tensor.hpp>
-#include "../device_place.hpp"
 #include "depthwise.hpp"
+#include "device_place.hpp"
 #include "mean_pool.hpp"
 #include "narrow_convolution.hpp"
 

@@ -1,4 +1,4 @@
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 
 #include <cstdint>
 #include <optional>

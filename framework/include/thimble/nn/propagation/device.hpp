@@ -28,8 +28,4 @@ THIMBLE_EXPORT void require_here(const Device& device);
 /// The devices that there are, as in "cpu, plain, cuda:0".
 THIMBLE_EXPORT std::string known_devices();
 
-/// A fingerprint of what small passes give there, beside own_arithmetic(); empty for the CPU, whose
-/// that is.
-THIMBLE_EXPORT std::string bits_on(const Device& device);
-
 }  // namespace thimble

@@ -2,7 +2,7 @@
 
 #include <c10/core/Device.h>
 
-#include <thimble/nn/device.hpp>
+#include <thimble/nn/propagation/device.hpp>
 
 namespace thimble {
 
