@@ -246,6 +246,7 @@ std::vector<std::string> check_lines(const Study& study, RandomNetworks& network
 
 int check(const CheckArguments& arguments, const World& world) {
   use_single_threaded_math();
+  const Device device = trainings_device(arguments);
   const auto experiment =
       load_experiment(arguments.experiment, parse_overrides(arguments.overrides), world.loader);
   const std::string preview = engine_preview(arguments, experiment, world);
@@ -272,8 +273,8 @@ int check(const CheckArguments& arguments, const World& world) {
     limits_before = lowest_limits(study.limits);
   }
   for (const std::string& line : benchmark_remarks) fmt::print("{}\n", line);
-  fmt::print("{}\narithmetic {}\ndevices {}\n", blas_name(), own_arithmetic().text(),
-             known_devices());
+  fmt::print("{}\narithmetic {}\ndevices {}; trainings on {}\n", blas_name(),
+             own_arithmetic().text(), known_devices(), device.name);
   if (!preview.empty()) fmt::print("\n{}", preview);
   if (const std::string lacks = what_pages_lack(); !lacks.empty())
     fmt::print("remark: {}\n", lacks);

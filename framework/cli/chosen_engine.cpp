@@ -147,12 +147,12 @@ std::string trainings_line(const LoadedExperiment& experiment) {
 
 }  // namespace
 
-Device trainings_device(const RunArguments& arguments) {
+Device trainings_device(const EngineArguments& arguments) {
   if (!arguments.engine.empty() && arguments.device == "auto")
     throw InputError{"--device auto is one thing here and may be another where an engine computes",
                      "name the device: --device cuda, or --device cpu"};
   Device device = device_named(arguments.device);
-  if (arguments.engine.empty()) require_here(device);
+  if (arguments.engine.empty() || arguments.engine == "local") require_here(device);
   return device;
 }
 

@@ -30,7 +30,7 @@ struct Detached {
 ChosenEngine chosen_engine(const RunArguments& arguments, const World& world);
 
 /// What trainings run on, here or where the engine computes. Throws InputError.
-Device trainings_device(const RunArguments& arguments);
+Device trainings_device(const EngineArguments& arguments);
 
 /// What an engine would be asked for by an experiment, for `thimble check`; nothing without one.
 /// Throws InputError.

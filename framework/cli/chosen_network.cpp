@@ -107,10 +107,12 @@ ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& wor
   return chosen;
 }
 
-void remark_on_data(const TrainedNetwork& trained, const Study& study) {
+void remark_on_training(const TrainedNetwork& trained, const Study& study) {
   const auto known = trained.about.find("data");
   if (known != trained.about.end() && known->second != study.data)
     fmt::print(stderr, "remark: the data are not those that this network was trained on\n");
+  if (const auto device = trained.about.find("device"); device != trained.about.end())
+    fmt::print(stderr, "remark: the network was trained on device '{}'\n", device->second);
 }
 
 }  // namespace thimble::cli

@@ -28,7 +28,8 @@ struct ChosenNetwork {
 /// Throws InputError.
 ChosenNetwork chosen_network(const NetworkArguments& arguments, const World& world);
 
-/// Says so where the experiment's data are no longer those that the network was trained on.
-void remark_on_data(const TrainedNetwork& trained, const Study& study);
+/// Says so where the experiment's data are no longer those that the network was trained on, and
+/// where it learned on a device.
+void remark_on_training(const TrainedNetwork& trained, const Study& study);
 
 }  // namespace thimble::cli

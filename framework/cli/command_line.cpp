@@ -158,8 +158,8 @@ void CommandLine::add_arithmetic(CLI::App* sub, std::string& arithmetic) {
 
 void CommandLine::add_device(CLI::App* sub, std::string& device) {
   sub->add_option("--device", device,
-                  "what trainings run on: cpu, cuda, cuda:N, or auto, a GPU where there is one "
-                  "(docs/libtorch.md)")
+                  "what trainings run on: cpu, cuda, cuda:N, auto, a GPU where there is one, or "
+                  "plain, as a GPU would but here (docs/libtorch.md)")
       ->capture_default_str();
 }
 

@@ -273,7 +273,7 @@ int deploy(const DeployArguments& arguments, const World& world) {
                {named("_int8.onnx"), int8_onnx}});
   fmt::print("{}\n", chosen.arch);
   if (is_drawn(chosen, arguments)) fmt::print("  remark: the weights are drawn, not trained\n");
-  remark_on_data(trained, study);
+  remark_on_training(trained, study);
   print_metrics(trained, study.task.get());
   print_deviation(deviation_of(network, network_of(board), samples.images), samples.images.size(0),
                   network.tensor(network.output).shape);

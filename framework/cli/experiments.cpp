@@ -210,6 +210,8 @@ int exit_code(const RunOutcome& outcome) {
 std::vector<Assignment> parse_overrides(const std::vector<std::string>& texts) {
   std::vector<Assignment> overrides;
   for (const std::string& text : texts) overrides.push_back(parse_override(text));
+  if (std::ranges::count(overrides, "rows", &Assignment::path) > 1)
+    throw InputError{"the rows are given twice", "say them by --rows or by rows=, not by both"};
   return overrides;
 }
 

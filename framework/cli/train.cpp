@@ -11,6 +11,7 @@
 #include <thimble/nn/threads.hpp>
 #include <thimble/report/tables.hpp>
 #include <thimble/report/training_tables.hpp>
+#include <thimble/run/recorded_network.hpp>
 #include <thimble/run/train_stage.hpp>
 #include <thimble/train/evaluation.hpp>
 #include <thimble/train/quantise.hpp>
@@ -46,6 +47,16 @@ LoadedExperiment with_network(const ChosenNetwork& chosen, const TrainArguments&
   return experiment;
 }
 
+/// A training on another device is another one than the run has.
+void remark_on_device(const Device& device, const std::filesystem::path& run) {
+  const std::string before = recorded_device(run);
+  if (!before.empty() && before != device.name)
+    fmt::print(stderr,
+               "remark: the run trained on device '{}', and this is on '{}': --device {} "
+               "trains as it did\n",
+               before, device.name, before);
+}
+
 void write_details(const TestOutcome& outcome, const std::string& which,
                    const std::filesystem::path& folder) {
   for (const NamedTable& details : outcome.details) {
@@ -70,6 +81,7 @@ int train(const TrainArguments& arguments, const World& world) {
   use_single_threaded_math();
   const Device device = device_named(arguments.device);
   require_here(device);
+  if (arguments.network) remark_on_device(device, arguments.experiment);
   NetworkArguments named = arguments;
   named.seed.reset();  // of the training to come
   const ChosenNetwork chosen = chosen_network(named, world);
@@ -86,6 +98,7 @@ int train(const TrainArguments& arguments, const World& world) {
   std::vector<PointOutcome> outcomes(1);
   outcomes[0].limits = experiment.studies[0].limits;
   number_networks(outcomes, experiment);
+  if (arguments.network) outcomes[0].first_number = static_cast<std::size_t>(*arguments.network);
   train_networks(outcomes, experiment, stage);
   progress.clear();
   if (!arguments.is_quiet) fmt::print("{}\n", to_markdown(training_summary(outcomes)));
@@ -114,7 +127,7 @@ int evaluate(const EvaluateArguments& arguments, const World& world) {
                      "add 'train' to it: 'train={task: {use: classification}}'"};
   const int jobs = jobs_or_all(arguments.jobs);
   const TrainedNetwork trained = read_trained(chosen.graph, *chosen.weights);
-  remark_on_data(trained, study);
+  remark_on_training(trained, study);
   const Network& network = trained.network;
   const Shape& input = chosen.graph.node(0).shape;
   const at::Tensor samples = calibration_samples(study, input).images;

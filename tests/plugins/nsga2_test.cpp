@@ -119,6 +119,18 @@ TEST_P(Profiles, FindTheFewNetworksThatKeepALimit) {
   EXPECT_THAT(found.remarks, SizeIs(0));
 }
 
+/// Where all of a front are equal, so that nothing counts within it.
+TEST_P(Profiles, SearchForOneObjective) {
+  const Decisions space{categorical(6)};
+  Problem task = problem(space);
+  task.objectives.pop_back();
+  Formula evaluator{space, [](const Genotype& x) { return std::vector<double>{sum(x)}; }};
+  const auto found =
+      nsga2("{evaluations: 300, " + std::string{GetParam()} + "}")->search(task, evaluator);
+  EXPECT_EQ(found.best->objectives, std::vector<double>{0});
+  EXPECT_THAT(found.front, SizeIs(1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Nsga2, Profiles,
                          ::testing::Values("population: 20",
                                            "population: 20, children: 2, within: hypervolume"));

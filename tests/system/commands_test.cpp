@@ -179,6 +179,16 @@ TEST_F(Commands, CheckTellsOfAPointWhatTheOneBeforeItHasNot) {
   EXPECT_THAT(limits, ElementsAre(low, high, low, high, "    no limit on macs"));
 }
 
+TEST_F(Commands, RowsAreGivenOnce) {
+  write("small.yaml",
+        "name: small\nsearch_space: { use: nasbench201 }\nobjectives: [{ minimize: params }]\n"
+        "sweep: [{ row: a, seed: 1 }, { row: b, seed: 2 }, { row: c, seed: 3 }]\n");
+  EXPECT_THAT(run("check small.yaml --rows a --rows c").output, HasSubstr("2 points"));
+  const auto refused = run("check small.yaml --rows a rows=b");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("rows are given twice"));
+}
+
 TEST_F(Commands, ShowWithoutANameListsPlugins) {
   const auto listed = run("show");
   EXPECT_EQ(listed.code, 0);

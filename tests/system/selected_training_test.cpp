@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 using testing::Command;
 using testing::content;
 using testing::Finished;
+using testing::thimble_command;
 using testing::TrainingRun;
 
 constexpr const char* kFive =
@@ -52,7 +53,8 @@ class SelectedNetworks : public TrainingRun {
 };
 
 TEST_F(SelectedNetworks, HaveTheSameTableAfterAnInterruptionInTheThird) {
-  const std::string whole = told(folder(run(std::string{kFive} + "--output whole")));
+  const fs::path made = folder(run(std::string{kFive} + "--output whole"));
+  const std::string whole = told(made);
   for (const int signal : {SIGINT, SIGKILL}) {
     const std::string output = "broken" + std::to_string(signal);
     const Command broken{"run small.yaml --quiet " + std::string{kFive} + "--output " + output,
@@ -64,6 +66,8 @@ TEST_F(SelectedNetworks, HaveTheSameTableAfterAnInterruptionInTheThird) {
     EXPECT_LT(done(output), 5);
     EXPECT_EQ(told(folder(run(kFive + ("--output " + output) + " --resume"))), whole);
   }
+  const std::string again = "train " + made.string() + " --network 12 --seed 3";
+  EXPECT_THAT(thimble_command(again, here_.path()).output, ::testing::HasSubstr("\n| 12 "));
 }
 
 }  // namespace

@@ -127,6 +127,43 @@ std::vector<Grid> read_grids(const Value& sweep) {
   return grids;
 }
 
+/// Of an axis whose values are lists, a list of anything else is one value.
+std::vector<Value> values_for(const Grid::Axis& axis, const Value& given) {
+  const auto is_list = [](const Value& value) { return value.is_sequence(); };
+  const bool takes_lists = std::ranges::any_of(axis.values, is_list);
+  const bool is_one =
+      !is_list(given) || (takes_lists && std::ranges::none_of(given.items(), is_list));
+  return is_one ? std::vector<Value>{given} : given.items();
+}
+
+/// An override of a swept key gives its axis other values, and one value to the grids that do not
+/// sweep over it.
+void replace_axes(const Assignment& override, std::vector<Grid>& grids, Value& root) {
+  std::vector<Value> values;
+  bool is_swept = false;
+  bool all_sweep = true;
+  for (Grid& grid : grids) {
+    const auto axis = std::ranges::find(grid.axes, override.path, &Grid::Axis::path);
+    if (axis == grid.axes.end()) {
+      all_sweep = false;
+    } else {
+      is_swept = true;
+      axis->values = values = values_for(*axis, override.value);
+    }
+  }
+  if (!is_swept) return;
+  if (values.empty())
+    refuse(override.value.where(), in_quotes(override.path) + " has no values to sweep over",
+           "write the values it takes");
+  if (values.size() > 1 && !all_sweep)
+    refuse(override.value.where(),
+           fmt::format("{} has {} values, and there are rows of the sweep that take one",
+                       in_quotes(override.path), values.size()),
+           fmt::format("override it by one value, as in {}",
+                       to_string(Assignment{override.path, values[0]})));
+  if (values.size() == 1) assign(root, {override.path, values[0]});  // which may be in a list
+}
+
 /// As it is written; ~ takes a key away.
 std::string shown(const Value& value) { return value.is_null() ? "~" : detail::one_line(value); }
 
@@ -344,15 +381,9 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
   if (sweep == nullptr) return {{"", {}, root}};
   auto grids = read_grids(*sweep);
   for (const char* const key : {"sweep", "rows"}) root.erase(key);
+  for (const Assignment& override : overrides) replace_axes(override, grids, root);
   std::vector<SweepPoint> points;
-  for (Grid& grid : grids) {
-    for (auto& axis : grid.axes)
-      for (const Assignment& override : overrides)
-        if (override.path == axis.path)
-          axis.values = override.value.is_sequence() ? override.value.items()
-                                                     : std::vector<Value>{override.value};
-    add_points(grid, root, points);
-  }
+  for (const Grid& grid : grids) add_points(grid, root, points);
   if (rows) keep_rows(*rows, points);
   for (const Assignment& override : overrides) refuse_undone(override, points);
   return points;

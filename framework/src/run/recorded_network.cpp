@@ -46,6 +46,14 @@ std::vector<RecordedTraining> trainings_of(const std::filesystem::path& run, std
   return trainings;
 }
 
+/// What stands behind the beginning of a comment above the resolved experiment.
+std::string comment_of(const std::filesystem::path& run, const char* begin) {
+  std::ifstream stream{resolved_file(run, 0)};
+  for (std::string line; std::getline(stream, line) && line.starts_with('#');)
+    if (line.starts_with(begin)) return line.substr(std::strlen(begin));
+  return "";
+}
+
 }  // namespace
 
 std::filesystem::path resolved_file(const std::filesystem::path& run, std::size_t point) {
@@ -55,10 +63,11 @@ std::filesystem::path resolved_file(const std::filesystem::path& run, std::size_
 }
 
 std::string recorded_arithmetic(const std::filesystem::path& run) {
-  std::ifstream stream{resolved_file(run, 0)};
-  for (std::string line; std::getline(stream, line) && line.starts_with('#');)
-    if (line.starts_with(kArithmeticLine)) return line.substr(std::strlen(kArithmeticLine));
-  return "";
+  return comment_of(run, kArithmeticLine);
+}
+
+std::string recorded_device(const std::filesystem::path& run) {
+  return comment_of(run, kDeviceLine);
 }
 
 RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number) {

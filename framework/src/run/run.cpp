@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include <thimble/core/files.hpp>
+#include <thimble/core/text.hpp>
 #include <thimble/core/yaml.hpp>
 #include <thimble/experiment/load.hpp>
 #include <thimble/nn/arithmetic.hpp>
@@ -32,8 +33,31 @@
 namespace thimble {
 namespace {
 
+bool trains(const LoadedExperiment& experiment) {
+  return std::ranges::any_of(experiment.studies,
+                             [](const Study& study) { return study.train.has_value(); });
+}
+
+/// What a reader of trained numbers should know of the device, which also may have been another
+/// one when the run's folder was written before.
+std::vector<std::string> remarks_on_device(const LoadedExperiment& experiment, const Device& device,
+                                           const RunFolder& folder) {
+  if (!trains(experiment)) return {};
+  std::vector<std::string> remarks;
+  if (!device.is_cpu())
+    remarks.push_back(fmt::format("networks are trained on device {} (docs/libtorch.md)",
+                                  in_quotes(device.name)));
+  const std::string before = recorded_device(folder.path());
+  if (!before.empty() && before != device.name)
+    remarks.push_back(fmt::format(
+        "the run trained on device '{}' before: its tables and weights now become those "
+        "of '{}' (the others are kept; --device {} shows them again)",
+        before, device.name, before));
+  return remarks;
+}
+
 /// Where numbers come from, as comments above a resolved experiment.
-std::string provenance(const LoadedExperiment& experiment) {
+std::string provenance(const LoadedExperiment& experiment, const Device& device) {
   std::set<std::string> plugins;
   for (const Study& study : experiment.studies)
     plugins.insert(study.plugins.begin(), study.plugins.end());
@@ -41,12 +65,14 @@ std::string provenance(const LoadedExperiment& experiment) {
       fmt::format("# thimble {} ({})\n# identity {}\n# {} cores; {}\n{}{}\n", THIMBLE_VERSION,
                   THIMBLE_REVISION, experiment.identity, std::thread::hardware_concurrency(),
                   blas_name(), kArithmeticLine, own_arithmetic().text());
+  if (trains(experiment)) text += kDeviceLine + device.name + "\n";
   for (const std::string& plugin : plugins) text += "# plugin " + plugin + "\n";
   return text;
 }
 
-void write_resolved(const std::filesystem::path& folder, const LoadedExperiment& experiment) {
-  const std::string head = provenance(experiment);
+void write_resolved(const std::filesystem::path& folder, const LoadedExperiment& experiment,
+                    const Device& device) {
+  const std::string head = provenance(experiment, device);
   if (experiment.studies.size() == 1)
     return write_file(folder / "resolved.yaml", head + to_yaml(experiment.studies[0].resolved));
   make_folder(folder / "resolved");
@@ -256,8 +282,10 @@ RunOutcome run_experiment(const RunOptions& options, PluginLoader& loader) {
   RunFolder folder = options.resume ? RunFolder::resume(parent, experiment.identity, options.say)
                                     : RunFolder::create(parent, experiment.identity);
   if (!folder.is_new()) refuse_other_arithmetic(folder.path());
+  for (std::string& line : remarks_on_device(experiment, options.device, folder))
+    remarks.push_back(std::move(line));
   write_file(folder.path() / "experiment.yaml", experiment.text);
-  write_resolved(folder.path(), experiment);
+  write_resolved(folder.path(), experiment, options.device);
   Runner runner{options, experiment, benchmark.get(), std::move(folder)};
   try {
     return runner.run(remarks);

@@ -320,9 +320,10 @@ class Search {
     return fronts.size();
   }
 
-  /// `places`: how many of the front can survive; where none can, nothing counts.
+  /// `places`: how many of the front can survive; where none can, nothing counts. Of one objective,
+  /// all that are on a front are equal.
   Point worth_within(const std::vector<Point>& front, std::size_t places) const {
-    if (params_.within == Within::crowding) return crowding_of(front);
+    if (params_.within == Within::crowding || front[0].size() == 1) return crowding_of(front);
     return places == 0 ? Point(front.size()) : contributions_of(front, places);
   }
 

@@ -173,6 +173,27 @@ TEST(Sweep, ReplacesAnAxisByAList) {
   EXPECT_EQ(points[1].root.find("seed")->text(), "5");
 }
 
+TEST(Sweep, ReplacesAnAxisOfListsByOneOrSeveral) {
+  const std::string sweep = "{a: [x], sweep: [{row: base}, {row: swept, a: [[y], [z]]}]}";
+  EXPECT_EQ(lines_of(sweep, {"a=[u, v]"}), (Lines{"base: {a: [u, v]}", "swept: {a: [u, v]}"}));
+  EXPECT_EQ(lines_of(sweep, {"a=[[u, v]]"}), lines_of(sweep, {"a=[u, v]"}));
+  EXPECT_EQ(lines_of(sweep, {"a=[]"}), (Lines{"base: {a: []}", "swept: {a: []}"}));
+  EXPECT_EQ(lines_of("{a: [x], sweep: {a: [[y]]}}", {"a=[[u], [v]]"}),
+            (Lines{"a=[u]: {a: [u]}", "a=[v]: {a: [v]}"}));
+  EXPECT_EQ(problem_of(sweep, {"a=[[u], [v]]"}),
+            "override 'a=[[u], [v]]': error: 'a' has 2 values, and there are rows of the sweep "
+            "that take one");
+}
+
+/// Where some rows sweep over a key and others take the file's, both get what is said.
+TEST(Sweep, GivesOneValueToRowsThatDoNotSweep) {
+  const std::string sweep = "{a: 1, sweep: [{row: base}, {row: swept, a: [2, 3]}]}";
+  EXPECT_EQ(lines_of(sweep, {"a=[7]"}), (Lines{"base: {a: 7}", "swept: {a: 7}"}));
+  EXPECT_EQ(lines_of(sweep, {"a=7"}), lines_of(sweep, {"a=[7]"}));
+  EXPECT_EQ(problem_of("{sweep: {a: [1]}}", {"a=[]"}),
+            "override 'a=[]': error: 'a' has no values to sweep over");
+}
+
 TEST(Sweep, RefusesOverridesThatAllRowsUndo) {
   const auto points_of = [](const std::string& text) {
     return expand_sweep(parse_yaml(text, "x.yaml"), {parse_override("searcher.epochs=5")});

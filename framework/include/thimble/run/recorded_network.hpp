@@ -18,6 +18,8 @@ struct RecordedTraining {
 
 /// Begins the comment that says what a run's numbers were computed with.
 inline constexpr const char* kArithmeticLine = "# arithmetic ";
+/// And on which device its networks were trained.
+inline constexpr const char* kDeviceLine = "# device ";
 
 /// One network of a run, found by its number.
 struct RecordedNetwork {
@@ -35,6 +37,10 @@ THIMBLE_EXPORT std::filesystem::path resolved_file(const std::filesystem::path& 
 /// What the numbers of a run were computed with, as its resolved experiment says; nothing where it
 /// does not.
 THIMBLE_EXPORT std::string recorded_arithmetic(const std::filesystem::path& run);
+
+/// The device that its trainings ran on when it was last run, as Device::name; nothing where it
+/// trained nothing.
+THIMBLE_EXPORT std::string recorded_device(const std::filesystem::path& run);
 
 /// Throws InputError when the folder is no run's, or has no such network.
 THIMBLE_EXPORT RecordedNetwork find_network(const std::filesystem::path& run, std::size_t number);

@@ -19,13 +19,16 @@ namespace {
 
 constexpr std::string_view kGpu = "cuda";
 
+constexpr std::int64_t kLastGpu = 127;  // that LibTorch can count to
+
 /// The number of a GPU: 1 for cuda:1, 0 for cuda.
 std::optional<std::int64_t> gpu_number(std::string_view name) {
   if (!name.starts_with(kGpu)) return {};
   name.remove_prefix(kGpu.size());
   if (name.empty()) return 0;
   if (!name.starts_with(':')) return {};
-  return parse_integer(std::string{name.substr(1)});
+  const auto number = parse_integer(std::string{name.substr(1)});
+  return number && *number >= 0 && *number <= kLastGpu ? number : std::nullopt;
 }
 
 std::int64_t gpus() { return static_cast<std::int64_t>(torch::cuda::device_count()); }
@@ -44,11 +47,11 @@ Device device_named(const std::string& word) {
 
 void require_here(const Device& device) {
   const auto number = gpu_number(device.name);
-  if (!number || (*number >= 0 && *number < gpus())) return;
+  if (!number || *number < gpus()) return;
   throw InputError{fmt::format("no device {} here: {}", in_quotes(device.name),
                                gpus() == 0 ? "LibTorch finds no GPU that it can use"
                                            : "there are " + known_devices()),
-                   "take --device auto, or a LibTorch for CUDA (docs/libtorch.md)"};
+                   "take --device cpu, or a LibTorch for CUDA (docs/libtorch.md)"};
 }
 
 std::string known_devices() {
