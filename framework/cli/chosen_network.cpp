@@ -61,6 +61,7 @@ void take_data(Study& study, const std::string& name) {
   study.space = on->space;
   study.dataset = on->dataset;
   study.data = on->data;
+  study.limits = on->limits;
   study.trained_on = {*on};
 }
 

@@ -152,6 +152,26 @@ TEST_F(SeveralData, LeavesOutWhereTheNetworkExceedsALimit) {
   EXPECT_THAT(finished.output, HasSubstr("six"));
 }
 
+/// Which may have others, as the tables say; units of memory are read there, too.
+TEST_F(SeveralData, KeepsTheLimitsOfItsData) {
+  const auto limited = [&](const std::string& limits) {
+    return run(
+        "'limits={rom_bytes: 120000}' 'select={k: 1, objectives: [macs]}' "
+        "'train.datasets=[{use: synthetic, channels: 1, height: 64, width: 9, classes: 6, "
+        "samples: 96, as: six}, {use: synthetic, channels: 1, height: 64, width: 9, "
+        "classes: 1000, samples: 96, as: many, net: {classes: 1000}" +
+        limits + "}]'");
+  };
+  const auto rows = [&](const fs::path& folder) {
+    return table(folder, "trained.csv").rows.size();
+  };
+  EXPECT_EQ(rows(limited("")), 2U);
+  const fs::path both = limited(", limits: {rom_bytes: 1 MiB}");
+  EXPECT_EQ(rows(both), 4U);
+  EXPECT_THAT(content(both / "report.md"), HasSubstr("1024 |"));
+  EXPECT_THAT(content(both / "resolved.yaml"), HasSubstr("rom_bytes: 1048576"));
+}
+
 TEST_F(SeveralData, HasNoAnswerWhereNothingCouldBeTrained) {
   const Finished finished = thimble_command(
       "run several.yaml 'limits={rom_bytes: 120000}' 'train.datasets=[{use: synthetic, channels: "

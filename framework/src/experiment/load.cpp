@@ -135,8 +135,8 @@ std::optional<double> bytes_of(const std::string& text) {
 }
 
 /// Reports speak of KiB, so limits on memory may, too.
-void take_units_of_memory(Value& root) {
-  Value* const limits = root.find("limits");
+void take_units_in_limits(Value& map) {
+  Value* const limits = map.find("limits");
   if (limits == nullptr || !limits->is_map()) return;
   for (auto& entry : limits->entries())
     if (entry.key.ends_with("_bytes") && entry.value.is_scalar())
@@ -145,6 +145,13 @@ void take_units_of_memory(Value& root) {
         entry.value = Value::scalar(number_text(*bytes));
         entry.value.set_where(where);
       }
+}
+
+void take_units_of_memory(Value& root) {
+  take_units_in_limits(root);
+  Value* const train = root.find("train");
+  if (Value* const datasets = train == nullptr ? nullptr : train->find("datasets"))
+    for (Value& dataset : datasets->items()) take_units_in_limits(dataset);
 }
 
 /// What a search hangs on: trainings and the report come behind it, and a finished search goes on

@@ -46,6 +46,7 @@ class DatasetsReader {
     own.dataset = study_.dataset;
     own.data = study_.data;
     own.space = study_.space;
+    own.limits = study_.limits;
     own.key = reading_.space.text + reading_.dataset.text;
     describe(own, *reading_.resolved.find("search_space"), *reading_.resolved.find("dataset"));
     own.where = reading_.settings.train.where();
@@ -78,7 +79,7 @@ class DatasetsReader {
   void read_entry(Value& entry) {
     PluginUse use = reading_.plugins.read(Kind::dataset, entry, "an entry of 'datasets'");
     if (use.type == nullptr) return;
-    for (const char* const key : {"as", "net", "recipe"}) use.given.erase(key);
+    for (const char* const key : {"as", "net", "recipe", "limits"}) use.given.erase(key);
     const Value* const use_name = entry.find("use");
     reading_.plugins.resolve(use, use_name->where());
     Study::TrainedOn on;
@@ -93,6 +94,8 @@ class DatasetsReader {
     if (on.space == nullptr) return;
     on.key = space.text + use.text;
     if (const Value* const changes = entry.find("recipe")) on.changes = *changes;
+    const Value* const limits = entry.find("limits");
+    on.limits = limits == nullptr ? study_.limits : limits_on(on, *limits);
     on.where = entry.where();
     Value resolved = reading_.with_use(use);
     Value whole = Value::map();
@@ -102,8 +105,21 @@ class DatasetsReader {
     resolved.set("as", Value::scalar(on.name));
     if (net != nullptr) resolved.set("net", *net);
     if (!on.changes.is_null()) resolved.set("recipe", on.changes);
+    if (limits != nullptr) resolved.set("limits", *limits);
     entry = std::move(resolved);
     study_.trained_on.push_back(std::move(on));
+  }
+
+  /// The experiment's, but for those that are written here: windows of this data may be longer.
+  std::vector<Limit> limits_on(const Study::TrainedOn& on, const Value& written) {
+    LimitSettings settings = reading_.settings.limits;
+    if (!written.is_map()) {
+      error(written, "'limits' must be a map, found " + written.found(),
+            "write limits: {ram_bytes: 64 KiB}");
+      return {};
+    }
+    read_fields(written, schema_of(settings), "'limits'", reading_.problems);
+    return limits_of(reading_, settings, &written, on.space.get());
   }
 
   /// Tables and files call it so.

@@ -12,13 +12,13 @@ namespace {
 
 /// What no network of the space can do without: its input and what the firmware needs. A limit
 /// below that is said to be one, before anything is searched.
-void require_keepable(Reading& reading, std::string_view metric, double most,
+void require_keepable(Reading& reading, const SearchSpace* space, const Limit& limit,
                       const Location& where) {
-  const Study& study = reading.study;
-  if (study.space == nullptr || (metric != "ram_bytes" && metric != "rom_bytes")) return;
-  const Target& target = study.hardware->target();
+  const auto& [metric, most] = limit;
+  if (space == nullptr || (metric != "ram_bytes" && metric != "rom_bytes")) return;
+  const Target& target = reading.study.hardware->target();
   const bool is_ram = metric == "ram_bytes";
-  const auto input = some_network(*study.space).node(0).shape.elements();
+  const auto input = some_network(*space).node(0).shape.elements();
   const auto least = is_ram ? input + target.fixed_ram_bytes : target.fixed_rom_bytes;
   if (most >= static_cast<double>(least)) return;
   reading.problems.error(
@@ -28,27 +28,18 @@ void require_keepable(Reading& reading, std::string_view metric, double most,
                   target.name));
 }
 
-void read_limits(Reading& reading) {
-  Study& study = reading.study;
-  const LimitSettings& given = reading.settings.limits;
-  for (const CostMetric& metric : cost_metrics()) {
-    const auto& most = given.on(metric.name);
-    if (!most) continue;
-    const Location& where = reading.point.root.find("limits")->find(metric.name)->where();
-    if (metric.needs_hardware() && study.hardware == nullptr) {
-      if (reading.settings.hardware.is_null())  // else its own problem is reported
-        reading.problems.error(where, fmt::format("a limit on '{}' needs 'hardware'", metric.name),
-                               "add hardware: {use: analytic, board: NAME}");
-      continue;
-    }
-    require_known_energy(reading, metric.name, where);
-    if (metric.needs_hardware()) require_keepable(reading, metric.name, *most, where);
-    study.limits.push_back({std::string{metric.name}, *most});
+/// What is wrong with a limit that stands somewhere.
+void check_limit(Reading& reading, const SearchSpace* space, const Limit& limit,
+                 const Location& where) {
+  const bool needs_hardware = find_cost_metric(limit.metric)->needs_hardware();
+  if (needs_hardware && reading.study.hardware == nullptr) {
+    if (reading.settings.hardware.is_null())  // else its own problem is reported
+      reading.problems.error(where, fmt::format("a limit on '{}' needs 'hardware'", limit.metric),
+                             "add hardware: {use: analytic, board: NAME}");
+    return;
   }
-  if (!given.board || study.hardware == nullptr) return;
-  const Target& target = study.hardware->target();
-  study.limits.push_back({"ram_bytes", static_cast<double>(target.ram_bytes)});
-  study.limits.push_back({"rom_bytes", static_cast<double>(target.rom_bytes)});
+  require_known_energy(reading, limit.metric, where);
+  if (needs_hardware) require_keepable(reading, space, limit, where);
 }
 
 /// Objectives are called by their metrics, also those that are wrong otherwise.
@@ -152,8 +143,28 @@ void ask_searcher(Reading& reading) {
 
 }  // namespace
 
+std::vector<Limit> limits_of(Reading& reading, const LimitSettings& given, const Value* written,
+                             const SearchSpace* space) {
+  const Hardware* const hardware = reading.study.hardware.get();
+  std::vector<Limit> limits;
+  for (const CostMetric& metric : cost_metrics()) {
+    const auto& most = given.on(metric.name);
+    if (!most) continue;
+    const Limit limit{std::string{metric.name}, *most};
+    if (const Value* const at = written == nullptr ? nullptr : written->find(metric.name))
+      check_limit(reading, space, limit, at->where());
+    if (hardware != nullptr || !metric.needs_hardware()) limits.push_back(limit);
+  }
+  if (!given.board || hardware == nullptr) return limits;
+  const Target& target = hardware->target();
+  limits.push_back({"ram_bytes", static_cast<double>(target.ram_bytes)});
+  limits.push_back({"rom_bytes", static_cast<double>(target.rom_bytes)});
+  return limits;
+}
+
 void read_search(Reading& reading) {
-  read_limits(reading);
+  reading.study.limits = limits_of(reading, reading.settings.limits,
+                                   reading.point.root.find("limits"), reading.study.space.get());
   read_selection(reading);
   read_selection_by(reading);
   PluginUse searcher;

@@ -54,6 +54,11 @@ void read_proxies(Reading& reading);
 /// `aggregates`, `objectives` and `report.compare`; needs proxies and hardware.
 void read_metrics(Reading& reading);
 
+/// What must be kept by networks of a space; what is wrong with one that is `written` is reported.
+/// Needs hardware.
+std::vector<Limit> limits_of(Reading& reading, const LimitSettings& given, const Value* written,
+                             const SearchSpace* space);
+
 /// `limits`, `select` and `searcher`; needs all others.
 void read_search(Reading& reading);
 

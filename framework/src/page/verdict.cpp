@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <thimble/core/text.hpp>
+#include <thimble/report/answers.hpp>
 #include <thimble/report/statistics.hpp>
 #include <thimble/search/cost_metrics.hpp>
 
@@ -72,11 +73,6 @@ std::vector<Reading> readings_of(const Value& best) {
         readings.push_back({entry.key, number_at(*values, entry.key), "", 0});
   std::erase_if(readings, [](const Reading& reading) { return std::isnan(reading.value); });
   return readings;
-}
-
-double limit_of(const std::vector<Limit>& limits, const std::string& metric) {
-  const auto found = std::ranges::find(limits, metric, &Limit::metric);
-  return found == limits.end() ? kNotANumber : found->most;
 }
 
 /// A bar to 100 %; what is beyond is as long as the bar, and marked. A whisker is the error.

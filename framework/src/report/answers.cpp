@@ -285,17 +285,22 @@ std::vector<Limit> lowest_limits(const std::vector<Limit>& limits) {
 
 std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcomes) {
   std::vector<std::string> metrics;
-  for (const PointOutcome& outcome : outcomes)
-    for (const Limit& limit : outcome.limits)
+  const auto add = [&](const std::vector<Limit>& limits) {
+    for (const Limit& limit : limits)
       if (std::ranges::find(metrics, limit.metric) == metrics.end())
         metrics.push_back(limit.metric);
+  };
+  for (const PointOutcome& outcome : outcomes) {
+    add(outcome.limits);
+    for (const TrainedRow& row : outcome.trained) add(row.limits);
+  }
   return metrics;
 }
 
-double limit_of(const PointOutcome& outcome, const std::string& metric) {
-  const auto limits = lowest_limits(outcome.limits);
-  const auto found = std::ranges::find(limits, metric, &Limit::metric);
-  return found == limits.end() ? kNotANumber : found->most;
+double limit_of(const std::vector<Limit>& limits, const std::string& metric) {
+  const auto lowest = lowest_limits(limits);
+  const auto found = std::ranges::find(lowest, metric, &Limit::metric);
+  return found == lowest.end() ? kNotANumber : found->most;
 }
 
 std::string mixed_runtimes(const std::vector<PointOutcome>& outcomes) {

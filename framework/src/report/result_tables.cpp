@@ -293,7 +293,7 @@ Table selection_table(const std::vector<PointOutcome>& outcomes, const Benchmark
         for (const CostMetric* const metric : known_with_error())
           add_error(table.rows.back(), network, *metric);
       for (const std::string& metric : limited)
-        table.rows.back().push_back(shown(metric, limit_of(outcome, metric)));
+        table.rows.back().push_back(shown(metric, limit_of(outcome.limits, metric)));
       for (std::size_t i = 0; i < accuracies; ++i)
         table.rows.back().push_back(
             shown("accuracy", benchmark->accuracy(network.text, i).value_or(kNotANumber)));

@@ -98,12 +98,12 @@ void add_cost_titles(std::vector<std::string>& titles, const std::vector<std::st
     titles.push_back(std::string{find_cost_metric(metric)->column} + "_limit");
 }
 
-void add_costs(std::vector<std::string>& cells, const PointOutcome& outcome,
-               const Evaluation& network, const std::vector<std::string>& limited) {
+void add_costs(std::vector<std::string>& cells, const Evaluation& network,
+               const std::vector<Limit>& limits, const std::vector<std::string>& limited) {
   for (const CostMetric& metric : cost_metrics())
     cells.push_back(mean_text({metric.of(network) / metric.unit}));
   for (const std::string& metric : limited)
-    cells.push_back(mean_text({limit_of(outcome, metric) / find_cost_metric(metric)->unit}));
+    cells.push_back(mean_text({limit_of(limits, metric) / find_cost_metric(metric)->unit}));
 }
 
 /// Adds a cell where tables say what was trained on.
@@ -213,7 +213,7 @@ Table training_summary(const std::vector<PointOutcome>& outcomes) {
       for (const Form& form : forms)
         for (const std::string& metric : metrics)
           cells.push_back(mean_text(values_of(outcome, rows, form, metric)));
-      add_costs(cells, outcome, network, limited);
+      add_costs(cells, network, rows.front().limits, limited);
       table.rows.push_back(std::move(cells));
     }
   }
@@ -239,7 +239,7 @@ Table training_overview(const std::vector<PointOutcome>& outcomes) {
       if (number != last) {
         table.rows.push_back({number, cut(network.text)});
         table.rows.back().resize(2 + datasets.size());
-        add_costs(table.rows.back(), outcome, network, limited);
+        add_costs(table.rows.back(), network, outcome.limits, limited);
         last = number;
       }
       const auto place = std::ranges::find(datasets, rows.front().dataset) - datasets.begin();

@@ -85,9 +85,10 @@ Lesson lesson_of(const Study::TrainedOn& on, const Genotype& genotype) {
 
 /// The network as this data needs it, with its costs.
 Evaluation fitted(const Evaluation& network, const Study& study, const Study::TrainedOn& on) {
-  if (on.space == study.space) return network;
+  if (on.space == study.space && on.limits == study.limits) return network;
   ScoringSetup setup = study.scoring();
   setup.space = on.space.get();
+  setup.limits = on.limits;
   return Scoring{std::move(setup)}.cost(network.genotype);
 }
 
@@ -210,7 +211,7 @@ class Trainings {
     if (recipe.prune) thin_out(network, study, on);
     for (const std::int64_t seed : study.train->seeds)
       outcome.trained.push_back({network, on.name, static_cast<std::uint64_t>(seed),
-                                 recipe.prune.has_value(), recipe.quantise.has_value()});
+                                 recipe.prune.has_value(), recipe.quantise.has_value(), on.limits});
   }
 
   /// Which channels go decides neither counts nor cost.

@@ -23,6 +23,7 @@ struct THIMBLE_EXPORT TrainedRow {
   std::uint64_t seed = 0;
   bool is_pruned = false;
   bool is_quantised = false;
+  std::vector<Limit> limits = {};      ///< that the network keeps on this data
   std::filesystem::path weights = {};  ///< where they are kept
   // Metrics are the task's, in the order of its names.
   FormOutcome whole = {};    ///< in float, with all channels

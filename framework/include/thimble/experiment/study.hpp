@@ -42,7 +42,8 @@ struct Study {
     std::string key;  ///< of all that a training hangs on beside network and recipe
     std::map<std::string, std::string> about;  ///< what stands with the weights
     Recipe recipe;
-    Value changes;  ///< of the common recipe, as written
+    Value changes;              ///< of the common recipe, as written
+    std::vector<Limit> limits;  ///< on its networks: the experiment's, but those it has others for
     Location where;
   };
 

@@ -35,10 +35,10 @@ THIMBLE_EXPORT std::string legend_text(const std::vector<PointOutcome>& outcomes
 
 /// One limit a metric, the lowest: an experiment may have one beside its board's.
 THIMBLE_EXPORT std::vector<Limit> lowest_limits(const std::vector<Limit>& limits);
-/// The metrics that any of the points limits.
+/// The metrics that any of the points limits, or data that it trains on.
 THIMBLE_EXPORT std::vector<std::string> limited_metrics(const std::vector<PointOutcome>& outcomes);
-/// The lowest limit of a point on a metric; not a number where there is none.
-THIMBLE_EXPORT double limit_of(const PointOutcome& outcome, const std::string& metric);
+/// The lowest of the limits on a metric; not a number where there is none.
+THIMBLE_EXPORT double limit_of(const std::vector<Limit>& limits, const std::string& metric);
 
 /// What is wrong with comparing rows whose latencies are of several runtimes, or nothing.
 THIMBLE_EXPORT std::string mixed_runtimes(const std::vector<PointOutcome>& outcomes);

@@ -63,6 +63,8 @@ struct Objective {
 struct Limit {
   std::string metric;
   double most = 0;
+
+  bool operator==(const Limit&) const = default;
 };
 
 struct Budget {
