@@ -152,7 +152,7 @@ std::string prune_phrase(const Prune& prune) {
       beside.empty() ? "" : ", beside ", join(beside, " and "));
 }
 
-std::string recipe_phrase(const Study::TrainedOn& on) {
+std::string recipe_phrase(const Study& study, const Study::TrainedOn& on) {
   const Recipe& recipe = on.recipe;
   std::string stages = recipe.prune ? prune_phrase(*recipe.prune) : "";
   if (recipe.quantise) {
@@ -162,6 +162,9 @@ std::string recipe_phrase(const Study::TrainedOn& on) {
     if (learns) stages += fmt::format(" of {}", count_text(recipe.quantise->epochs, "epoch"));
   }
   if (!on.changes.is_null()) stages += "; recipe: " + detail::one_line(on.changes);
+  if (on.limits != study.limits)
+    for (const Limit& limit : lowest_limits(on.limits))
+      stages += fmt::format("; {} <= {}", limit.metric, number_text(limit.most));
   return fmt::format("{}, {} with {}, batch {}{}", count_text(recipe.epochs, "epoch"),
                      detail::one_line(detail::Codec<OptimiserKind>::write(recipe.optimiser)),
                      detail::one_line(detail::Codec<Schedule>::write(recipe.schedule)),
@@ -179,10 +182,10 @@ std::vector<std::string> train_lines(const Study& study) {
   const Value& networks = train.networks;
   std::map<std::string, std::vector<std::string>> datasets;  // by how they are trained on
   for (const Study::TrainedOn& on : study.trained_on)
-    datasets[recipe_phrase(on)].push_back(on.name);
+    datasets[recipe_phrase(study, on)].push_back(on.name);
   std::vector<std::string> lines;
   for (const Study::TrainedOn& on : study.trained_on) {
-    const std::string phrase = recipe_phrase(on);
+    const std::string phrase = recipe_phrase(study, on);
     if (datasets[phrase].front() != on.name) continue;
     lines.push_back(fmt::format("train {}{}: {} each as {}{}, {}",
                                 networks.is_sequence()

@@ -25,6 +25,7 @@ PointOutcome trained_point(const std::string& name, std::vector<Limit> limits) {
   point.trained_metrics = {"accuracy"};
   for (const std::uint64_t seed : {1U, 2U}) {
     TrainedRow row{.network = network, .dataset = {}, .seed = seed};
+    row.limits = point.limits;
     row.weights = "weights.safetensors";
     row.whole.metrics = {80.0 + 2 * static_cast<double>(seed)};
     point.trained.push_back(row);
@@ -60,6 +61,8 @@ TEST(TrainingOverview, HasTheLimitsBesideTheCosts) {
   std::vector<PointOutcome> points{trained_point("a", {{"ram_bytes", 64 * 1024}})};
   points[0].trained[0].dataset = "six";
   points[0].trained[1].dataset = "four";
+  points[0].trained[1].limits = {{"ram_bytes", 80 * 1024}};
+  EXPECT_EQ(training_summary(points).rows[1].back(), "80.00");
   const Table table = training_overview(points);
   ASSERT_EQ(table.rows.size(), 1U);
   EXPECT_EQ(table.header.back(), "ram_kb_limit");
