@@ -152,6 +152,15 @@ std::string prune_phrase(const Prune& prune) {
       beside.empty() ? "" : ", beside ", join(beside, " and "));
 }
 
+std::string limit_line(const Limit& limit) {
+  constexpr double kNoPartsFrom = 1e5;
+  std::string line =
+      fmt::format("limit: {} <= {}", limit.metric,
+                  limit.most < kNoPartsFrom ? number_text(limit.most) : decimals(limit.most, 0));
+  if (limit.metric.ends_with("_bytes")) line += " (" + decimals(limit.most / 1024, 0) + " KiB)";
+  return line;
+}
+
 std::string recipe_phrase(const Study& study, const Study::TrainedOn& on) {
   const Recipe& recipe = on.recipe;
   std::string stages = recipe.prune ? prune_phrase(*recipe.prune) : "";
@@ -163,8 +172,7 @@ std::string recipe_phrase(const Study& study, const Study::TrainedOn& on) {
   }
   if (!on.changes.is_null()) stages += "; recipe: " + detail::one_line(on.changes);
   if (on.limits != study.limits)
-    for (const Limit& limit : lowest_limits(on.limits))
-      stages += fmt::format("; {} <= {}", limit.metric, number_text(limit.most));
+    for (const Limit& limit : lowest_limits(on.limits)) stages += "; " + limit_line(limit);
   return fmt::format("{}, {} with {}, batch {}{}", count_text(recipe.epochs, "epoch"),
                      detail::one_line(detail::Codec<OptimiserKind>::write(recipe.optimiser)),
                      detail::one_line(detail::Codec<Schedule>::write(recipe.schedule)),
@@ -200,15 +208,6 @@ std::vector<std::string> train_lines(const Study& study) {
 
 bool is_limited(const Study& study, const std::string& metric) {
   return std::ranges::find(study.limits, metric, &Limit::metric) != study.limits.end();
-}
-
-std::string limit_line(const Limit& limit) {
-  constexpr double kNoPartsFrom = 1e5;
-  std::string line =
-      fmt::format("limit: {} <= {}", limit.metric,
-                  limit.most < kNoPartsFrom ? number_text(limit.most) : decimals(limit.most, 0));
-  if (limit.metric.ends_with("_bytes")) line += " (" + decimals(limit.most / 1024, 0) + " KiB)";
-  return line;
 }
 
 std::vector<std::string> check_lines(const Study& study, RandomNetworks& networks) {
