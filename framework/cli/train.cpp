@@ -102,7 +102,7 @@ int train(const TrainArguments& arguments, const World& world) {
   train_networks(outcomes, experiment, stage);
   progress.clear();
   if (!arguments.is_quiet) fmt::print("{}\n", to_markdown(training_summary(outcomes)));
-  int code = 0;
+  int code = outcomes[0].trained.empty() ? 3 : 0;  // nothing keeps the limits, and that is said
   for (const TrainedRow& row : outcomes[0].trained) {
     if (!row.weights.empty()) fmt::print("{}\n", row.weights.string());
     if (!row.failure.empty()) {

@@ -180,6 +180,13 @@ TEST_F(SeveralData, HasNoAnswerWhereNothingCouldBeTrained) {
   EXPECT_EQ(finished.code, 3);
   EXPECT_THAT(finished.errors,
               HasSubstr("error: nothing was trained: no network keeps the limits"));
+  const Finished alone = thimble_command(
+      "train several.yaml limits= --arch mbednet_1d --dataset six 'train.datasets=[{use: "
+      "synthetic, "
+      "channels: 1, height: 64, width: 9, classes: 6, samples: 96, as: six, limits: {macs: 10}}]'",
+      here_.path());
+  EXPECT_EQ(alone.code, 3);
+  EXPECT_THAT(alone.errors, HasSubstr("is not trained on six: macs"));
 }
 
 }  // namespace

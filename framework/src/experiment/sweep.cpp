@@ -127,6 +127,35 @@ std::vector<Grid> read_grids(const Value& sweep) {
   return grids;
 }
 
+/// The entry of a list that a step of a path names by place or by name, or nullptr.
+const Value* entry_at(const Value& list, const std::string& step) {
+  const auto& items = list.items();
+  if (const auto place = parse_integer(step))
+    return *place >= 0 && *place < std::ssize(items) ? &items[static_cast<std::size_t>(*place)]
+                                                     : nullptr;
+  const auto found = std::ranges::find_if(items, [&](const Value& item) {
+    const auto names = names_of_entry(item);
+    return std::ranges::find(names, step) != names.end();
+  });
+  return found == items.end() ? nullptr : &*found;
+}
+
+/// What is at a path, or nullptr.
+const Value* at_path(const Value& root, const std::string& path) {
+  const Value* at = &root;
+  for (const std::string& step : split(path, '.'))
+    if (at = at->is_sequence() ? entry_at(*at, step) : at->find(step); at == nullptr)
+      return nullptr;
+  return at;
+}
+
+/// Entries of lists may be called by place and by name.
+bool are_one_place(const Value& root, const std::string& path, const std::string& other) {
+  if (path == other) return true;
+  const Value* const at = at_path(root, path);
+  return at != nullptr && at == at_path(root, other);
+}
+
 /// Of an axis whose values are lists, a list of anything else is one value.
 std::vector<Value> values_for(const Grid::Axis& axis, const Value& given) {
   const auto is_list = [](const Value& value) { return value.is_sequence(); };
@@ -137,31 +166,19 @@ std::vector<Value> values_for(const Grid::Axis& axis, const Value& given) {
 }
 
 /// An override of a swept key gives its axis other values, and one value to the grids that do not
-/// sweep over it.
-void replace_axes(const Assignment& override, std::vector<Grid>& grids, Value& root) {
-  std::vector<Value> values;
-  bool is_swept = false;
-  bool all_sweep = true;
-  for (Grid& grid : grids) {
-    const auto axis = std::ranges::find(grid.axes, override.path, &Grid::Axis::path);
-    if (axis == grid.axes.end()) {
-      all_sweep = false;
-    } else {
-      is_swept = true;
-      axis->values = values = values_for(*axis, override.value);
-    }
-  }
-  if (!is_swept) return;
-  if (values.empty())
+/// sweep over it. Returns how many values it has for the sweep.
+std::size_t replace_axes(const Assignment& override, std::vector<Grid>& grids, Value& root) {
+  std::optional<std::vector<Value>> values;
+  for (Grid& grid : grids)
+    for (Grid::Axis& axis : grid.axes)
+      if (are_one_place(root, override.path, axis.path))
+        axis.values = *(values = values_for(axis, override.value));
+  if (!values) return 0;
+  if (values->empty())
     refuse(override.value.where(), in_quotes(override.path) + " has no values to sweep over",
            "write the values it takes");
-  if (values.size() > 1 && !all_sweep)
-    refuse(override.value.where(),
-           fmt::format("{} has {} values, and there are rows of the sweep that take one",
-                       in_quotes(override.path), values.size()),
-           fmt::format("override it by one value, as in {}",
-                       to_string(Assignment{override.path, values[0]})));
-  if (values.size() == 1) assign(root, {override.path, values[0]});  // which may be in a list
+  if (values->size() == 1) assign(root, {override.path, values->front()});  // may be in a list
+  return values->size();
 }
 
 /// As it is written; ~ takes a key away.
@@ -252,6 +269,8 @@ std::string list_of_rows(const std::vector<SweepPoint>& points) {
 /// Leaves the points whose rows are asked for.
 void keep_rows(const Value& rows, std::vector<SweepPoint>& points) {
   const std::vector<Value> patterns = rows.is_sequence() ? rows.items() : std::vector<Value>{rows};
+  if (patterns.empty())
+    refuse(rows.where(), "'rows' is an empty list", "leave it out for all rows");
   std::vector<bool> is_kept(points.size());
   for (const Value& pattern : patterns) {
     if (!pattern.is_scalar())
@@ -270,12 +289,19 @@ void keep_rows(const Value& rows, std::vector<SweepPoint>& points) {
   points = std::move(kept);
 }
 
-/// What is at a path that goes through maps alone, or nullptr.
-const Value* at_path(const Value& root, const std::string& path) {
-  const Value* at = &root;
-  for (const std::string& step : split(path, '.'))
-    if (at = at->find(step); at == nullptr) return nullptr;
-  return at;
+/// Rows that do not sweep over a key cannot take several values of it.
+void refuse_several(const Assignment& override, std::size_t count, const Value& root,
+                    const std::vector<SweepPoint>& points) {
+  if (count < 2) return;
+  for (const SweepPoint& point : points)
+    if (std::ranges::none_of(point.assignments, [&](const Assignment& set) {
+          return are_one_place(root, override.path, set.path);
+        }))
+      refuse(override.value.where(),
+             fmt::format("{} has {} values, and row {} takes one", in_quotes(override.path), count,
+                         in_quotes(point.row)),
+             fmt::format("override it by one value, as in {}, or name other rows",
+                         to_string({override.path, override.value.items().front()})));
 }
 
 /// What a row sets as a whole it sets behind all overrides of its parts, and where others have no
@@ -381,11 +407,16 @@ std::vector<SweepPoint> expand_sweep(const Value& experiment,
   if (sweep == nullptr) return {{"", {}, root}};
   auto grids = read_grids(*sweep);
   for (const char* const key : {"sweep", "rows"}) root.erase(key);
-  for (const Assignment& override : overrides) replace_axes(override, grids, root);
+  std::vector<std::size_t> counts;
+  for (const Assignment& override : overrides)
+    counts.push_back(replace_axes(override, grids, root));
   std::vector<SweepPoint> points;
   for (const Grid& grid : grids) add_points(grid, root, points);
   if (rows) keep_rows(*rows, points);
-  for (const Assignment& override : overrides) refuse_undone(override, points);
+  for (std::size_t i = 0; i < overrides.size(); ++i) {
+    refuse_several(overrides[i], counts[i], root, points);
+    refuse_undone(overrides[i], points);
+  }
   return points;
 }
 

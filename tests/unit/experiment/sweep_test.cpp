@@ -68,6 +68,8 @@ TEST(Sweep, RunsTheRowsThatAreAskedFor) {
   EXPECT_EQ(lines_of(three, {"rows='*'"}).size(), 3U);
   EXPECT_EQ(problem_of(three, {"rows=TE"}),
             "override 'rows=TE': error: no row of the sweep is called 'TE'");
+  EXPECT_EQ(problem_of("{sweep: {a: [1]}}", {"rows=[]"}),
+            "override 'rows=[]': error: 'rows' is an empty list");
   EXPECT_EQ(problem_of("{a: 1}", {"rows=TE"}),
             "override 'rows=TE': error: 'rows' are those of a sweep, and there is none");
 }
@@ -181,8 +183,15 @@ TEST(Sweep, ReplacesAnAxisOfListsByOneOrSeveral) {
   EXPECT_EQ(lines_of("{a: [x], sweep: {a: [[y]]}}", {"a=[[u], [v]]"}),
             (Lines{"a=[u]: {a: [u]}", "a=[v]: {a: [v]}"}));
   EXPECT_EQ(problem_of(sweep, {"a=[[u], [v]]"}),
-            "override 'a=[[u], [v]]': error: 'a' has 2 values, and there are rows of the sweep "
-            "that take one");
+            "override 'a=[[u], [v]]': error: 'a' has 2 values, and row 'base' takes one");
+  EXPECT_EQ(lines_of(sweep, {"a=[[u], [v]]", "rows=swept"}),
+            (Lines{"swept: {a: [u]}", "swept: {a: [v]}"}));
+}
+
+TEST(Sweep, KnowsAnAxisByTheOtherNameOfItsEntry) {
+  const std::string sweep = "{p: [{use: x, n: 1}], sweep: {p.x.n: [2, 3]}}";
+  EXPECT_EQ(lines_of(sweep, {"p.0.n=7"}), Lines{"p.x.n=7: {p: [{use: x, n: 7}]}"});
+  EXPECT_EQ(lines_of(sweep, {"p.0.n=[7, 8]"}).size(), 2U);
 }
 
 /// Where some rows sweep over a key and others take the file's, both get what is said.
