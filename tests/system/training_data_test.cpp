@@ -149,6 +149,9 @@ TEST_F(SeveralData, LeavesOutWhereTheNetworkExceedsALimit) {
       "96, as: many, net: {classes: 1000}}]'",
       here_.path());
   EXPECT_THAT(finished.errors, HasSubstr("is not trained on many: rom_bytes"));
+  const fs::path made = here_.path() / last_line(finished);
+  for (const char* const file : {"report.md", "result.yaml", "report.html"})
+    EXPECT_THAT(content(made / file), HasSubstr("is not trained on many: rom_bytes")) << file;
   EXPECT_THAT(finished.output, HasSubstr("six"));
 }
 

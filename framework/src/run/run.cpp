@@ -129,8 +129,7 @@ class Runner {
     RunOutcome outcome;
     outcome.folder = folder_.path();
     const auto remark_all = [&](const std::vector<std::string>& lines) {
-      for (const std::string& line : lines)
-        if (remark(line)) outcome.remarks.push_back(line);
+      for (const std::string& line : lines) remark_on_run(outcome, line);
     };
     remark_all(before);
     if (!folder_.is_new()) store_.merge(Shards{folder_.path()}.new_values());
@@ -145,10 +144,10 @@ class Runner {
       remark_all(missing_values(outcome.points.back()));
     }
     number_networks(outcome.points, experiment_);
-    train_networks(outcome.points, experiment_, train_stage());
+    train_networks(outcome.points, experiment_, train_stage(outcome));
     const auto trained = benchmark_of_trained(outcome.points);
     const Benchmark* const benchmark = trained ? trained.get() : benchmark_;
-    if (trained) remark_on_untrained(outcome.points);
+    if (trained) remark_on_untrained(outcome);
     for (PointOutcome& point : outcome.points) measure(point, benchmark);
     write_results(outcome, experiment_, benchmark, remarks_,
                   [this](const std::string& line) { remark(line); });
@@ -201,19 +200,21 @@ class Runner {
   }
 
   /// What is selected need not have the result among it.
-  void remark_on_untrained(const std::vector<PointOutcome>& points) {
-    for (const PointOutcome& point : points) {
+  void remark_on_untrained(RunOutcome& outcome) {
+    for (const PointOutcome& point : outcome.points) {
       if (!point.result.best) continue;
       const std::string& best = point.result.best->text;
       const bool is_trained = std::ranges::any_of(
           point.trained, [&](const TrainedRow& row) { return row.network.text == best; });
       if (!is_trained)
-        remark(fmt::format("network {}, the result, was not trained, so its row has no accuracy",
-                           number_of(point, best)));
+        remark_on_run(
+            outcome,
+            fmt::format("network {}, the result, was not trained, so its row has no accuracy",
+                        number_of(point, best)));
     }
   }
 
-  TrainStage train_stage() {
+  TrainStage train_stage(RunOutcome& outcome) {
     TrainStage stage;
     stage.trainings = options_.output / "trainings";
     stage.found_weights = [this](std::size_t point) {
@@ -221,7 +222,7 @@ class Runner {
     };
     stage.jobs = options_.jobs;
     stage.device = options_.device;
-    stage.say = [this](const std::string& line) { remark(line); };
+    stage.say = [this, &outcome](const std::string& line) { remark_on_run(outcome, line); };
     stage.progress = options_.trained;
     if (prefetch_)
       stage.prefetch = [this](const std::vector<OpenTraining>& open) {
@@ -241,6 +242,11 @@ class Runner {
 
   static std::string best_text(const PointOutcome& outcome) {
     return outcome.result.best ? outcome.result.best->text : "nothing found";
+  }
+
+  /// What stands with the results of all points.
+  void remark_on_run(RunOutcome& outcome, const std::string& line) {
+    if (remark(line)) outcome.remarks.push_back(line);
   }
 
   /// False when it was said before.
