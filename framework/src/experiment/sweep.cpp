@@ -177,7 +177,8 @@ std::size_t replace_axes(const Assignment& override, std::vector<Grid>& grids, V
   if (values->empty())
     refuse(override.value.where(), in_quotes(override.path) + " has no values to sweep over",
            "write the values it takes");
-  if (values->size() == 1) assign(root, {override.path, values->front()});  // may be in a list
+  if (override.value.is_sequence() && values->size() == 1)
+    assign(root, {override.path, values->front()});  // out of its list
   return values->size();
 }
 
