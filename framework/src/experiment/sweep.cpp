@@ -30,23 +30,31 @@ std::vector<std::string> names_of_entry(const Value& entry) {
   return names;
 }
 
+/// The entry of a list that a step of a path names by place or by name, or nullptr.
+const Value* entry_at(const Value& list, const std::string& step) {
+  const auto& items = list.items();
+  if (const auto place = parse_integer(step))
+    return *place >= 0 && *place < std::ssize(items) ? &items[static_cast<std::size_t>(*place)]
+                                                     : nullptr;
+  const auto found = std::ranges::find_if(items, [&](const Value& item) {
+    const auto names = names_of_entry(item);
+    return std::ranges::find(names, step) != names.end();
+  });
+  return found == items.end() ? nullptr : &*found;
+}
+
 Value& entry_of_list(Value& list, const std::string& step, const Assignment& assignment) {
   auto& items = list.items();
-  if (const auto place = parse_integer(step)) {
-    if (*place < 0 || *place >= static_cast<std::int64_t>(items.size()))
-      refuse(assignment.value.where(),
-             fmt::format("{} names entry {} of a list of {}", in_quotes(assignment.path), step,
-                         items.size()),
-             "the first entry is 0");
-    return items[static_cast<std::size_t>(*place)];
-  }
+  if (const Value* const entry = entry_at(list, step))
+    return items[static_cast<std::size_t>(entry - items.data())];
+  if (parse_integer(step))
+    refuse(assignment.value.where(),
+           fmt::format("{} names entry {} of a list of {}", in_quotes(assignment.path), step,
+                       items.size()),
+           "the first entry is 0");
   std::vector<std::string> known;
-  for (Value& item : items) {
-    for (const std::string& name : names_of_entry(item)) {
-      if (name == step) return item;
-      known.push_back(name);
-    }
-  }
+  for (const Value& item : items)
+    for (const std::string& name : names_of_entry(item)) known.push_back(name);
   refuse(assignment.value.where(),
          fmt::format("{} leads nowhere: no entry {}{}", in_quotes(assignment.path), in_quotes(step),
                      did_you_mean(step, known)),
@@ -125,19 +133,6 @@ std::vector<Grid> read_grids(const Value& sweep) {
   std::vector<Grid> grids;
   for (const Value& item : sweep.items()) grids.push_back(read_grid(item));
   return grids;
-}
-
-/// The entry of a list that a step of a path names by place or by name, or nullptr.
-const Value* entry_at(const Value& list, const std::string& step) {
-  const auto& items = list.items();
-  if (const auto place = parse_integer(step))
-    return *place >= 0 && *place < std::ssize(items) ? &items[static_cast<std::size_t>(*place)]
-                                                     : nullptr;
-  const auto found = std::ranges::find_if(items, [&](const Value& item) {
-    const auto names = names_of_entry(item);
-    return std::ranges::find(names, step) != names.end();
-  });
-  return found == items.end() ? nullptr : &*found;
 }
 
 /// What is at a path, or nullptr.
